@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host side: what a PYNQ board and the compiler share, with numpy, OpenCV and the standard library only."""
+"""The host side: what a PYNQ board and the compiler share, on numpy, OpenCV and the standard library."""

@@ -72,7 +72,7 @@ def sum_pixels(x: np.ndarray) -> np.ndarray:
 
 
 def channel_descriptors(x: np.ndarray, shift: int) -> np.ndarray:
-    """Sum and maximum over the channels of a pixel, (N, H, W, C) to (N, H, W, 2): sum, then max * 2**shift."""
+    """Sum and maximum over channels, (N, H, W, C) to (N, H, W, 2): sum, then max * 2**shift."""
     return np.stack([x.sum(axis=-1), x.max(axis=-1) << shift], axis=-1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network as integers: a list of nodes that numpy executes exactly and the compiler turns into hardware."""
+"""The network as integers: nodes that numpy executes and the compiler makes hardware of."""
 
 from __future__ import annotations
 

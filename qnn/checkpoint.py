@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: safetensors for the numbers, a JSON card beside them for what they are; never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from qnn.facs import AUS
+from qnn.model import Architecture, CbamCnn
+from qnn.quantised import PRESETS, QuantCbamCnn
+
+FORMAT = "auflow-checkpoint-1"
+FLOAT = "float"
+"""The preset name of float checkpoints."""
+
+SHIPPED = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint is.
+
+    Attributes:
+        preset: `float` or a name of PRESETS.
+        architecture: Geometry of the network.
+        aus: FACS numbers in the order of the outputs.
+        training: Data and its terms, recipe, seed.
+        metrics: Figures with what they were measured on.
+    """
+
+    preset: str
+    architecture: Architecture
+    aus: tuple[int, ...] = AUS
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
+    """The network that the card describes, untrained."""
+    if card.preset == FLOAT:
+        return CbamCnn(card.architecture)
+    if card.preset not in PRESETS:
+        raise ValueError(f"unknown preset {card.preset!r}: use one of {', '.join((FLOAT, *PRESETS))}")
+    return QuantCbamCnn(card.architecture, PRESETS[card.preset])
+
+
+def card_path(path: Path) -> Path:
+    """The card beside a checkpoint."""
+    return path.with_suffix(".json")
+
+
+def save(path: Path, model: nn.Module, card: Card) -> None:
+    """Write `path` (.safetensors) and its card, each whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, partial)
+        content = {"format": FORMAT, "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(), **asdict(card)}
+        partial.replace(path)
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(card_path(path))
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_card(path: Path) -> Card:
+    """Read the card beside a checkpoint.
+
+    Raises:
+        ValueError: No checkpoint, no card, one of another format, or numbers that are not the card's.
+    """
+    if not path.is_file():
+        raise ValueError(f"no checkpoint at {path}: give a .safetensors file")
+    try:
+        content = json.loads(card_path(path).read_text())
+    except FileNotFoundError:
+        raise ValueError(f"checkpoint {path} lacks its card {card_path(path).name}: copy both files") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"card {card_path(path)} is not JSON: {error}") from None
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise ValueError(f"card {card_path(path)} is not of format {FORMAT}")
+    if content.pop("sha256", None) != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
+    try:
+        architecture = Architecture(**content.pop("architecture"))
+        return Card(architecture=architecture, aus=tuple(content.pop("aus")), **content)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"card {card_path(path)} has a missing or unknown entry: {error}") from None
+
+
+def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn, Card]:
+    """Read a checkpoint and its card into a model in eval mode.
+
+    Args:
+        path: The .safetensors file; its card lies beside it.
+        preset: The preset that the caller needs; None takes any.
+
+    Raises:
+        ValueError: Another preset, a truncated file, or weights that do not fit the card.
+    """
+    card = read_card(path)
+    if preset is not None and card.preset != preset:
+        raise ValueError(f"checkpoint {path} is of preset {card.preset}, need {preset}")
+    model = build_model(card)
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"checkpoint {path} cannot be read: {error}") from None
+    widened = {name: value.to(torch.float32) if value.is_floating_point() else value for name, value in state.items()}
+    try:
+        model.load_state_dict(widened)
+    except RuntimeError as error:
+        raise ValueError(f"checkpoint {path} does not fit its card: {' '.join(str(error).split())}") from None
+    return model.eval(), card

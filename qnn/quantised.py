@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Brevitas twin of the CBAM-CNN: power-of-two scales, integer biases, so every sum is exact in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from brevitas.core.scaling import ScalingImplType
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.quant import Int8ActPerTensorFixedPoint, Int32Bias, Uint8ActPerTensorFixedPoint
+from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPointMSE
+from torch import Tensor, nn
+
+from qnn.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
+
+GATE_BITS = 4
+"""Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Bits per part of the network.
+
+    Attributes:
+        weight_bits: Weights of conv2 to conv5.
+        activation_bits: Activations between layers.
+        head_bits: Weights of fc1 and fc2, which hold 1.11 M of 1.45 M weights.
+        first_bits: Weights of conv1, which meets 8-bit pixels.
+        attention_bits: Weights, hidden units and feature maps inside attention.
+        descriptor_bits: Pooled descriptors; four bits would flatten the mean.
+        output_bits: Weights of fc3.
+    """
+
+    weight_bits: int
+    activation_bits: int
+    head_bits: int = 2
+    first_bits: int = 8
+    attention_bits: int = 4
+    descriptor_bits: int = 8
+    output_bits: int = 4
+
+
+PRESETS: Mapping[str, Preset] = {
+    "w4a4": Preset(4, 4),
+    "w3a3": Preset(3, 3),
+    "w2a4": Preset(2, 4),
+    "w2a2": Preset(2, 2),
+}
+
+
+class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
+    """Unsigned fractions of one: code * 2**-bits, as pixels and gates are."""
+
+    scaling_impl_type = ScalingImplType.CONST
+    min_val = 0.0
+    max_val = 1.0
+
+
+def activation(bits: int, signed: bool = False) -> QuantIdentity:
+    """A quantiser with a learned power-of-two scale."""
+    quant = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
+    return QuantIdentity(act_quant=quant, bit_width=bits, return_quant_tensor=True)
+
+
+def fraction(bits: int) -> QuantIdentity:
+    """A quantiser to code * 2**-bits."""
+    return QuantIdentity(act_quant=UnitScaleActivation, bit_width=bits, return_quant_tensor=True)
+
+
+def convolution(inputs: int, outputs: int, kernel: int, bits: int) -> QuantConv2d:
+    """'Same' convolution with per-channel power-of-two weight scales and an integer bias."""
+    return QuantConv2d(
+        inputs,
+        outputs,
+        kernel,
+        padding=kernel // 2,
+        weight_quant=Int8WeightPerChannelFixedPointMSE,
+        weight_bit_width=bits,
+        bias_quant=Int32Bias,
+    )
+
+
+def dense(inputs: int, outputs: int, bits: int, bias: bool = True) -> QuantLinear:
+    """Linear layer with per-channel power-of-two weight scales and an integer bias."""
+    return QuantLinear(
+        inputs,
+        outputs,
+        bias=bias,
+        weight_quant=Int8WeightPerChannelFixedPointMSE,
+        weight_bit_width=bits,
+        bias_quant=Int32Bias if bias else None,
+    )
+
+
+class Affine(nn.Module):
+    """Batch norm's inference form, x * gain + offset: two roundings that every runtime makes alike."""
+
+    def __init__(self, bn: nn.BatchNorm2d) -> None:
+        super().__init__()
+        assert bn.running_mean is not None and bn.running_var is not None
+        gain = bn.weight.detach() / torch.sqrt(bn.running_var + bn.eps)
+        self.register_buffer("gain", gain[:, None, None])
+        self.register_buffer("offset", (bn.bias.detach() - bn.running_mean * gain)[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gain + self.offset
+
+
+class Sigmoid(nn.Module):
+    """Sigmoid of x + nudge; the nudge is zero unless runtimes disagree on a reachable code (qnn.export)."""
+
+    nudge: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("nudge", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x + self.nudge)
+
+
+def mean_exponent(count: int) -> int:
+    """The k of sum * 2**-k, which stands for the mean over count elements up to a constant factor."""
+    return count.bit_length() - 1
+
+
+class QuantCbam(nn.Module):
+    """Channel then spatial attention on quantised maps.
+
+    Averages are sums times a power of two: 9/8 of the mean over 576 or 9 pixels, the mean itself over channels.
+    """
+
+    def __init__(self, architecture: Architecture, channels: int, pixels: int, signed: bool, preset: Preset) -> None:
+        super().__init__()
+        bits = preset.attention_bits
+        self.pixel_exponent = mean_exponent(pixels)
+        self.channel_exponent = mean_exponent(channels)
+        self.channel_descriptors_q = activation(preset.descriptor_bits, signed)
+        self.fc1 = dense(channels, architecture.hidden, bits, bias=False)
+        self.fc1_q = activation(bits)
+        self.fc2 = dense(architecture.hidden, channels, bits, bias=False)
+        self.channel_sigmoid = Sigmoid()
+        self.channel_gate_q = fraction(GATE_BITS)
+        self.channel_q = activation(bits, signed)
+        self.spatial_descriptors_q = activation(preset.descriptor_bits, signed)
+        self.spatial = convolution(2, 1, 7, bits)
+        self.spatial_sigmoid = Sigmoid()
+        self.spatial_gate_q = fraction(GATE_BITS)
+        self.spatial_q = activation(preset.activation_bits, signed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.value  # (B, C, H, W)
+        average = x.sum((2, 3)) * 2.0**-self.pixel_exponent
+        descriptors = self.channel_descriptors_q(torch.stack([average, x.amax((2, 3))], 1))  # (B, 2, C)
+        hidden = self.fc1_q(torch.relu(self.fc1(descriptors)))
+        gate = self.channel_gate_q(self.channel_sigmoid(self.fc2(hidden).sum(1))).value
+        x = self.channel_q(x * gate[:, :, None, None]).value
+        average = x.sum(1, keepdim=True) * 2.0**-self.channel_exponent
+        descriptors = self.spatial_descriptors_q(torch.cat([average, x.amax(1, keepdim=True)], 1))
+        gate = self.spatial_gate_q(self.spatial_sigmoid(self.spatial(descriptors))).value
+        return self.spatial_q(x * gate)
+
+
+class QuantCbamCnn(nn.Module):
+    """Pixels (B, 3, 48, 48) with values 0..255 to AU logits (B, aus), with the float model's module names."""
+
+    def __init__(self, architecture: Architecture, preset: Preset) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.preset = preset
+        c1, c2, c3, c4, c5 = architecture.conv_channels
+        d1, d2 = architecture.dense
+        weights, bits = preset.weight_bits, preset.activation_bits
+        inner = preset.attention_bits if architecture.attention else bits
+        quarter, eighth = IMAGE_SIZE // 2, IMAGE_SIZE // 16
+        self.pixels_q = fraction(8)
+        self.conv1 = convolution(3, c1, 3, preset.first_bits)
+        self.conv1_q = activation(bits)
+        self.conv2 = convolution(c1, c2, 3, weights)
+        self.conv2_q = activation(bits)
+        self.conv3 = convolution(c2, c3, 3, weights)
+        self.bn: nn.Module = nn.BatchNorm2d(c3)
+        self.conv3_q = activation(inner, signed=True)
+        self.conv4 = convolution(c3, c4, 3, weights)
+        self.conv4_q = activation(bits)
+        self.conv5 = convolution(c4, c5, 3, weights)
+        self.conv5_q = activation(inner)
+        self.attention1: nn.Module = nn.Identity()
+        self.attention2: nn.Module = nn.Identity()
+        if architecture.attention:
+            self.attention1 = QuantCbam(architecture, c3, quarter**2, True, preset)
+            self.attention2 = QuantCbam(architecture, c5, eighth**2, False, preset)
+        self.fc1 = dense(architecture.flat, d1, preset.head_bits)
+        self.fc1_q = activation(bits)
+        self.fc2 = dense(d1, d2, preset.head_bits)
+        self.fc2_q = activation(bits)
+        self.fc3 = dense(d2, architecture.aus, preset.output_bits, bias=False)
+        self.fc3_bias = nn.Parameter(torch.zeros(architecture.aus))
+        self.pool = nn.MaxPool2d(2)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.scaled_accumulators(pixels) + self.fc3_bias
+
+    def scaled_accumulators(self, pixels: Tensor) -> Tensor:
+        """The last layer's integer accumulators times `output_scale`, before the bias (B, aus)."""
+        x = self.pixels_q(pixels * PIXEL_SCALE)
+        x = self.conv1_q(torch.relu(self.conv1(x)))
+        x = self.conv2_q(torch.relu(self.conv2(x)))
+        x = self.dropout(self.pool(x))  # (B, 64, 24, 24)
+        x = self.conv3_q(self.bn(torch.relu(self.conv3(x))))
+        x = self.pool(self.attention1(x))  # (B, 128, 12, 12)
+        x = self.pool(self.conv4_q(torch.relu(self.conv4(x))))
+        x = self.pool(self.conv5_q(torch.relu(self.conv5(x))))  # (B, 64, 3, 3)
+        x = self.attention2(x).flatten(1)
+        x = self.dropout(self.fc1_q(torch.relu(self.fc1(x))))
+        x = self.dropout(self.fc2_q(torch.relu(self.fc2(x))))
+        return self.fc3(x)
+
+    def load_float(self, state: Mapping[str, Tensor]) -> None:
+        """Start from a float model's state; quantiser scales keep their initial values.
+
+        Raises:
+            ValueError: A float weight has no place here.
+        """
+        renamed = {"fc3_bias" if name == "fc3.bias" else name: value for name, value in state.items()}
+        unexpected = self.load_state_dict(renamed, strict=False).unexpected_keys
+        if unexpected:
+            raise ValueError(f"float weights without a place in the quantised twin: {', '.join(unexpected)}")
+
+    def output_scale(self) -> Tensor:
+        """Scale of the last accumulators, one power of two per AU (aus,)."""
+        weight_scale = self.fc3.quant_weight().scale.detach().flatten()
+        return weight_scale * self.fc2_q.act_quant.scale().detach()
+
+    def accumulators(self, pixels: Tensor) -> Tensor:
+        """The accelerator's output: integers (B, aus), int32."""
+        return (self.scaled_accumulators(pixels) / self.output_scale()).round().to(torch.int32)
+
+    def freeze(self) -> QuantCbamCnn:
+        """Turn to inference: eval mode, batch norm as `Affine`. Returns itself."""
+        self.eval().requires_grad_(False)
+        if isinstance(self.bn, nn.BatchNorm2d):
+            self.bn = Affine(self.bn)
+        return self

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: the float network, then its quantised twin from it, with Lightning."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MultilabelF1Score
+
+from qnn import checkpoint
+from qnn.checkpoint import Card
+from qnn.ferplus import FerPlusSplit, load_split
+from qnn.quantised import QuantCbamCnn
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Passes over the training faces.
+        batch: Faces per step.
+        learning_rate: Peak of the one-cycle schedule.
+        weight_decay: AdamW's.
+        seed: Of initial weights, order and augmentation.
+        max_shift: Augmentation moves a face by up to so many pixels either way, besides mirroring it.
+    """
+
+    epochs: int
+    batch: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    seed: int = 0
+    max_shift: int = 3
+
+
+FLOAT_RECIPE = Recipe(epochs=6)
+QUANTISED_RECIPE = Recipe(epochs=4, learning_rate=5e-4)
+
+
+def augment(faces: Tensor, max_shift: int) -> Tensor:
+    """Mirror half of the faces and shift each by up to max_shift pixels, edges repeated: (B, 3, 48, 48)."""
+    mirrored = torch.where((torch.rand(len(faces)) < 0.5)[:, None, None, None], faces.flip(-1), faces)
+    padded = nn.functional.pad(mirrored, (max_shift,) * 4, mode="replicate")
+    size = faces.shape[-1]
+    rows, columns = torch.randint(0, 2 * max_shift + 1, (2, len(faces)))
+    return torch.stack(
+        [p[:, r : r + size, c : c + size] for p, r, c in zip(padded, rows.tolist(), columns.tolist(), strict=True)]
+    )
+
+
+class AuTraining(lightning.LightningModule):
+    """Weighted cross-entropy (paper, equation 3) on AU logits, F1-frame on validation."""
+
+    def __init__(self, model: nn.Module, positive_weight: Tensor, recipe: Recipe) -> None:
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+        self.loss = nn.BCEWithLogitsLoss(pos_weight=positive_weight)
+        aus = len(positive_weight)
+        self.micro_f1 = MultilabelF1Score(aus, average="micro")
+        self.macro_f1 = MultilabelF1Score(aus, average="macro")
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        faces, labels = batch
+        loss = self.loss(self.model(augment(pixels(faces), self.recipe.max_shift)), labels)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        faces, labels = batch
+        logits = self.model(pixels(faces))
+        self.log("valid_loss", self.loss(logits, labels))
+        self.micro_f1(logits, labels.int())
+        self.macro_f1(logits, labels.int())
+        self.log("micro_f1", self.micro_f1, prog_bar=True)
+        self.log("macro_f1", self.macro_f1, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.recipe.learning_rate, total_steps=steps, pct_start=0.2
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def pixels(faces: Tensor) -> Tensor:
+    """Grey faces (B, 48, 48) uint8 as network input (B, 3, 48, 48) float32."""
+    return faces[:, None].expand(-1, 3, -1, -1).float()
+
+
+def _loader(split: FerPlusSplit, batch: int, shuffle: bool) -> DataLoader:
+    data = TensorDataset(torch.from_numpy(split.faces), torch.from_numpy(split.labels))
+    return DataLoader(data, batch, shuffle=shuffle, drop_last=shuffle)
+
+
+def positive_weight(labels: Tensor) -> Tensor:
+    """Weight of an active AU: the root of inactive over active, so that rare AUs count without drowning the rest."""
+    active = labels.sum(0).clamp(min=1)
+    return ((len(labels) - active) / active).sqrt()
+
+
+def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None = None) -> dict[str, float]:
+    """Train on FERPlus and leave `run`/last.safetensors; a run cut short goes on where it was.
+
+    Args:
+        card: Preset and architecture.
+        root: Folder of FER2013Train and FER2013Valid.
+        run: Folder of this run: Lightning's state, metrics.csv, the checkpoint.
+        recipe: How to train.
+        start: Float checkpoint that a quantised twin starts from.
+
+    Returns:
+        micro_f1 and macro_f1 on FER2013Valid without copies of training faces.
+
+    Raises:
+        ValueError: A quantised preset without a float start, or data that is missing.
+    """
+    lightning.seed_everything(recipe.seed, verbose=False)
+    model = checkpoint.build_model(card)
+    if isinstance(model, QuantCbamCnn):
+        if start is None:
+            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
+        float_model, float_card = checkpoint.load(start, checkpoint.FLOAT)
+        if float_card.architecture != card.architecture:
+            raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
+        model.load_float(float_model.state_dict())
+    learn = load_split(root, "train")
+    valid = load_split(root, "valid").without_copies_of(learn)
+    weights = positive_weight(torch.from_numpy(learn.labels))
+    module = AuTraining(model, weights, recipe)
+    trainer = lightning.Trainer(
+        max_epochs=recipe.epochs,
+        default_root_dir=run,
+        logger=CSVLogger(run, name=None, version=""),
+        callbacks=[
+            ModelCheckpoint(run, filename="state", every_n_train_steps=50, save_last=True, enable_version_counter=False),
+            LearningRateMonitor("step"),
+        ],
+        num_sanity_val_steps=0,
+    )
+    state = run / "last.ckpt"
+    trainer.fit(
+        module,
+        _loader(learn, recipe.batch, shuffle=True),
+        _loader(valid, 512, shuffle=False),
+        ckpt_path=state if state.exists() else None,
+    )
+    metrics = trainer.validate(module, _loader(valid, 512, shuffle=False), verbose=False)[0]
+    figures = {name: round(metrics[name], 4) for name in ("micro_f1", "macro_f1")}
+    done = Card(
+        card.preset,
+        card.architecture,
+        training={
+            "data": "FERPlus train (FER2013 faces, FER+ majority votes of at least 5 of 10, Table 2); "
+            "votes MIT, faces for research use only",
+            "recipe": asdict(recipe),
+            "start": None if start is None else start.name,
+        },
+        metrics={"data": "FER2013Valid without copies of training faces", "n": len(valid.faces), **figures},
+    )
+    checkpoint.save(run / "last.safetensors", model, done)
+    return figures
