@@ -179,12 +179,11 @@ class KernelSpec(ABC):
 def _padding(label: str, stream: Stream, is_input: bool) -> list[str]:
     """Lines that take the lanes off a padded TDATA, or put them on one."""
     width, pad = stream.width, stream.padded_width - stream.width
-    lines = [f"  wire [{width - 1}:0] {label}_lanes;"]
-    if is_input:
-        lines.append(f"  assign {label}_lanes = {label}_TDATA[{width - 1}:0];")
-        if pad:
-            lines.append(f"  wire {label}_unused = &{{1'b0, {label}_TDATA[{width + pad - 1}:{width}]}};")
-    else:
+    lanes = f"wire [{width - 1}:0] {label}_lanes"
+    if not is_input:
         zeros = f"{pad}'d0, " if pad else ""
-        lines.append(f"  assign {label}_TDATA = {{{zeros}{label}_lanes}};")
+        return [f"  {lanes};", f"  assign {label}_TDATA = {{{zeros}{label}_lanes}};"]
+    lines = [f"  {lanes} = {label}_TDATA[{width - 1}:0];"]
+    if pad:
+        lines.append(f"  wire {label}_unused = &{{1'b0, {label}_TDATA[{width + pad - 1}:{width}]}};")
     return lines
