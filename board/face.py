@@ -74,19 +74,19 @@ def cut_face(picture: np.ndarray, box: Box, margin: float = 0.0, colour: str = "
     if beyond:
         picture = cv2.copyMakeBorder(picture, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
     crop = picture[top + beyond : top + beyond + side, left + beyond : left + beyond + side]
-    return to_input(cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), colour)
+    return cv2.resize(to_input(crop, colour), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
 
 
 def to_input(face: np.ndarray, colour: str) -> np.ndarray:
     """Apply the contract's colour rule to a face.
 
     Args:
-        face: uint8, grey (48, 48) or RGB (48, 48, 3).
+        face: uint8, grey (H, W) or RGB (H, W, 3).
         colour: "grey" puts the luminance into all three channels, for weights trained on grey pictures; "rgb"
             keeps the colours.
 
     Returns:
-        uint8 of shape (48, 48, 3).
+        uint8 of shape (H, W, 3).
     """
     if colour not in COLOURS:
         raise ValueError(f"the colour rule must be one of {', '.join(COLOURS)}, got {colour!r}")
