@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Takes the maximum over every 2x2 tile of a frame of even width and height.
+///
+/// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant, rows follow one another; so do the pixels of
+/// the output. Frames need no marker, since an even height makes every frame a whole number of row pairs.
+///
+/// One memory of WIDTH/2 * CHANNELS/PE words holds the tiles of a row pair: a tile's first beat loads its word, the
+/// next two raise it, the last one sends it. Latency 2 cycles from a tile's last beat to its output; one beat per
+/// cycle, also across rows and frames. s_axis_tready depends on registers alone.
+module max_pool_2x2 #(
+  parameter int unsigned WIDTH    = 4,  // pixels per row, even
+  parameter int unsigned CHANNELS = 4,  // per pixel, a multiple of PE
+  parameter int unsigned PE       = 1,  // lanes per beat
+  parameter int unsigned BITS     = 4,  // per lane
+  parameter int unsigned SIGNED   = 0   // 1: lanes are two's complement
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,  // synchronous; resets valids and counters, never data
+  input  logic [PE*BITS-1:0] s_axis_tdata,
+  input  logic               s_axis_tvalid,
+  output logic               s_axis_tready,
+  output logic [PE*BITS-1:0] m_axis_tdata,
+  output logic               m_axis_tvalid,
+  input  logic               m_axis_tready
+);
+  if (PE == 0 || CHANNELS == 0 || CHANNELS % PE != 0) begin : gen_check_pe
+    $error("need PE to divide CHANNELS");
+  end
+  if (WIDTH == 0 || WIDTH % 2 != 0) begin : gen_check_width
+    $error("need WIDTH even and positive");
+  end
+  if (BITS == 0) begin : gen_check_bits
+    $error("need BITS of at least 1");
+  end
+  if (SIGNED > 1) begin : gen_check_signed
+    $error("need SIGNED to be 0 or 1");
+  end
+
+  localparam int unsigned FOLD      = CHANNELS / PE;
+  localparam int unsigned WORDS     = WIDTH / 2 * FOLD;
+  localparam int unsigned BEAT_BITS = (FOLD > 1) ? $clog2(FOLD) : 1;
+  localparam int unsigned ADDR_BITS = (WORDS > 1) ? $clog2(WORDS) : 1;
+
+  // With the sign bit inverted, two's complement numbers order as unsigned ones do.
+  localparam logic [BITS-1:0] FLIP = (SIGNED != 0) ? {1'b1, {(BITS-1){1'b0}}} : '0;
+
+  // Stage 1: the beat, and its place in the row pair.
+  logic                 s1_valid_q;
+  logic [PE*BITS-1:0]   s1_beat_q;
+  logic [BEAT_BITS-1:0] fold_q;
+  logic [ADDR_BITS-1:0] addr_q;
+  logic                 odd_column_q, odd_row_q;
+  logic                 send, stall, step, push;
+  logic                 spare_valid_q;
+  assign send  = odd_column_q && odd_row_q;
+  assign stall = s1_valid_q && send && spare_valid_q;
+  assign step  = s1_valid_q && !stall;
+  assign push  = step && send;
+  assign s_axis_tready = !stall;
+
+  logic last_of_pixel, last_of_row;
+  assign last_of_pixel = fold_q == BEAT_BITS'(FOLD - 1);
+  assign last_of_row   = addr_q == ADDR_BITS'(WORDS - 1) && odd_column_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!stall) s1_beat_q <= s_axis_tdata;
+    if (!rst_ni) begin
+      s1_valid_q   <= 1'b0;
+      fold_q       <= '0;
+      addr_q       <= '0;
+      odd_column_q <= 1'b0;
+      odd_row_q    <= 1'b0;
+    end else if (!stall) begin
+      s1_valid_q <= s_axis_tvalid;
+      if (step) begin
+        fold_q <= last_of_pixel ? '0 : fold_q + 1'b1;
+        // Both pixels of a tile walk the same words.
+        if (last_of_row) addr_q <= '0;
+        else if (last_of_pixel && !odd_column_q) addr_q <= addr_q - ADDR_BITS'(FOLD - 1);
+        else addr_q <= addr_q + 1'b1;
+        if (last_of_pixel) odd_column_q <= !odd_column_q;
+        if (last_of_row) odd_row_q <= !odd_row_q;
+      end
+    end
+  end
+
+  // Read, compare and write within one cycle: consecutive beats may share a word.
+  (* ram_style = "distributed" *)
+  logic [PE*BITS-1:0] tile_mem [WORDS];
+  logic [PE*BITS-1:0] held, raised;
+  assign held = tile_mem[addr_q];
+  for (genvar lane = 0; lane < PE; lane++) begin : gen_lane
+    logic [BITS-1:0] fresh, old;
+    assign fresh = s1_beat_q[lane*BITS +: BITS];
+    assign old   = held[lane*BITS +: BITS];
+    assign raised[lane*BITS +: BITS] =
+        ((!odd_column_q && !odd_row_q) || (fresh ^ FLIP) > (old ^ FLIP)) ? fresh : old;
+  end
+  always_ff @(posedge clk_i) begin
+    if (step) tile_mem[addr_q] <= raised;
+  end
+
+  // Output register, and a spare one so that the sink's tready reaches no further than here.
+  logic [PE*BITS-1:0] spare_q;
+  always_ff @(posedge clk_i) begin
+    if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= spare_valid_q ? spare_q : raised;
+    if (push) spare_q <= raised;
+    if (!rst_ni) begin
+      m_axis_tvalid <= 1'b0;
+      spare_valid_q <= 1'b0;
+    end else if (m_axis_tready || !m_axis_tvalid) begin
+      m_axis_tvalid <= spare_valid_q || push;
+      spare_valid_q <= 1'b0;
+    end else if (push) begin
+      spare_valid_q <= 1'b1;
+    end
+  end
+endmodule
