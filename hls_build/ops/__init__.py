@@ -3,8 +3,28 @@
 
 from finn.util.exception import FINNUserError
 from finn.util.settings import get_settings, initialize_dummy_settings
+from qonnx.custom_op.registry import add_op_to_domain
 
 try:
     get_settings()
-except FINNUserError:
+except FINNUserError:  # outside of FINN's own command line
     initialize_dummy_settings()
+
+from hls_build.ops.channel_pool import ChannelPool_rtl
+from hls_build.ops.gate import Gate_rtl
+from hls_build.ops.global_pool import GlobalPool_rtl
+from hls_build.ops.kernel_op import DOMAIN, KernelOp
+from hls_build.ops.max_pool_2x2 import MaxPool2x2_rtl
+from hls_build.ops.stream_fork import StreamFork_rtl
+
+KERNEL_OPS: tuple[type[KernelOp], ...] = (
+    ChannelPool_rtl,
+    Gate_rtl,
+    GlobalPool_rtl,
+    MaxPool2x2_rtl,
+    StreamFork_rtl,
+)
+"""Every node class of ours."""
+
+for _op in KERNEL_OPS:
+    add_op_to_domain(DOMAIN, _op)
