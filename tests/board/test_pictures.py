@@ -133,9 +133,7 @@ def test_bad_files(tmp_path: Path, make: Callable[[Path], Path], message: str) -
 
 def test_too_few(tmp_path: Path, faces: np.ndarray) -> None:
     np.save(tmp_path / "faces.npy", faces)
-    with pytest.raises(
-        ValueError, match=r"need 4 faces, got 3 from .*faces\.npy: ask for fewer or name more"
-    ):
+    with pytest.raises(ValueError, match=r"need 4 faces, got 3 from .*faces\.npy: ask for fewer"):
         load_faces(tmp_path / "faces.npy", 4)
     with pytest.raises(ValueError, match="need a count of at least 1, got 0"):
         load_faces(tmp_path / "faces.npy", 0)

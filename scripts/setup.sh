@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Creates .venv with the pinned packages and the project itself; quick when that is up to date.
+#
+#   scripts/setup.sh         the host: training, compiler, simulation (.venv)
+#   scripts/setup.sh board   the board's packages on this machine (.venv-board)
+#
+# PYTHON names the interpreter, AUFLOW_TORCH=any takes whatever torch build pip finds. pip's own configuration
+# (index, wheels, certificates) is left as it is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+case "${1:-host}" in
+  host)
+    venv=.venv oldest=11
+    files=(requirements/host.txt requirements/host-nodeps.txt requirements/dev.txt)
+    ;;
+  board)
+    venv=.venv-board oldest=10
+    files=(requirements/board.txt)
+    ;;
+  *) fail "need host or board, got $1" ;;
+esac
+
+find_python() {
+  local python
+  for python in ${PYTHON:+"$PYTHON"} python3.11 python3 python3.12 python3.13 python3.10; do
+    if "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, $oldest))" 2>/dev/null; then
+      echo "$python"
+      return
+    fi
+  done
+  fail "needs Python 3.$oldest or newer with its venv module: install python3 and python3-venv" \
+    "(Debian, Ubuntu: apt install python3 python3-venv), or name one: PYTHON=/path/to/python3 scripts/setup.sh"
+}
+
+need() {
+  command -v "$1" >/dev/null || fail "needs $1, $2: install it (Debian, Ubuntu: apt install $3)"
+}
+
+python=$(find_python)
+if [[ $venv == .venv ]]; then
+  need g++ "which compiles the simulated accelerator" g++
+  need make "which builds the simulated accelerator" make
+  need perl "in which Verilator's start-up is written" perl
+fi
+
+# What was installed, written last: an interrupted run starts over.
+stamp=$("$python" - "${files[@]}" pyproject.toml scripts/setup.sh <<'PYTHON'
+import hashlib, pathlib, sys
+content = b"".join(pathlib.Path(name).read_bytes() for name in sys.argv[1:])
+print(hashlib.sha256(content).hexdigest(), pathlib.Path.cwd(), sys.version.split()[0])
+PYTHON
+)
+if [[ -x $venv/bin/python && "$(cat "$venv/auflow-stamp" 2>/dev/null)" == "$stamp" ]]; then
+  exit 0
+fi
+
+echo "setup: installing into $venv; the first time takes some minutes" >&2
+"$venv/bin/python" -c "" 2>/dev/null || "$python" -m venv --clear "$venv"
+rm -f "$venv/auflow-stamp"
+pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+
+if [[ $venv == .venv ]]; then
+  if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
+    torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
+    "${pip[@]}" install --constraint requirements/host.txt "$torch+cpu" || fail \
+      "pip could not install $torch+cpu. If it finds no such build, point it at PyTorch's index of CPU builds, which" \
+      "https://pytorch.org/get-started/locally names under Linux, Pip, CPU: PIP_EXTRA_INDEX_URL=<that index>" \
+      "scripts/setup.sh. To take the default build, 6 GB with CUDA: AUFLOW_TORCH=any scripts/setup.sh"
+  fi
+  "${pip[@]}" install --requirement requirements/host.txt --requirement requirements/dev.txt
+  "${pip[@]}" install --no-deps --requirement requirements/host-nodeps.txt
+  "${pip[@]}" install --no-deps --no-build-isolation --editable .
+else
+  "${pip[@]}" install --requirement requirements/board.txt
+fi
+echo "$stamp" >"$venv/auflow-stamp"
+echo "setup: $venv is ready" >&2
