@@ -180,9 +180,7 @@ class IntegerGraph:
                 if name not in known:
                     raise ValueError(f"node {node.name} reads {name}, which no earlier node writes")
                 if name in consumers:
-                    raise ValueError(
-                        f"tensor {name} feeds {consumers[name].name} and {node.name}: need a Fork"
-                    )
+                    raise ValueError(f"tensor {name} feeds {consumers[name].name} and {node.name}: need a Fork")
                 consumers[name] = node
             known.update(node.outputs)
         if self.output not in known:

@@ -58,15 +58,15 @@ class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
     max_val = 1.0
 
 
-def activation(bits: int, signed: bool = False) -> QuantIdentity:
-    """A quantiser with a learned power-of-two scale."""
+def activation(bits: int, signed: bool = False, with_scale: bool = True) -> QuantIdentity:
+    """A quantiser with a learned power-of-two scale, which it hands on where a layer's bias needs it."""
     quant = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
-    return QuantIdentity(act_quant=quant, bit_width=bits, return_quant_tensor=True)
+    return QuantIdentity(act_quant=quant, bit_width=bits, return_quant_tensor=with_scale)
 
 
-def fraction(bits: int) -> QuantIdentity:
+def fraction(bits: int, with_scale: bool = False) -> QuantIdentity:
     """A quantiser to code * 2**-bits."""
-    return QuantIdentity(act_quant=UnitScaleActivation, bit_width=bits, return_quant_tensor=True)
+    return QuantIdentity(act_quant=UnitScaleActivation, bit_width=bits, return_quant_tensor=with_scale)
 
 
 def convolution(inputs: int, outputs: int, kernel: int, bits: int) -> QuantConv2d:
@@ -137,13 +137,13 @@ class QuantCbam(nn.Module):
         bits = preset.attention_bits
         self.pixel_exponent = mean_exponent(pixels)
         self.channel_exponent = mean_exponent(channels)
-        self.channel_descriptors_q = activation(preset.descriptor_bits, signed)
+        self.channel_descriptors_q = activation(preset.descriptor_bits, signed, with_scale=False)
         self.fc1 = dense(channels, architecture.hidden, bits, bias=False)
-        self.fc1_q = activation(bits)
+        self.fc1_q = activation(bits, with_scale=False)
         self.fc2 = dense(architecture.hidden, channels, bits, bias=False)
         self.channel_sigmoid = Sigmoid()
         self.channel_gate_q = fraction(GATE_BITS)
-        self.channel_q = activation(bits, signed)
+        self.channel_q = activation(bits, signed, with_scale=False)
         self.spatial_descriptors_q = activation(preset.descriptor_bits, signed)
         self.spatial = convolution(2, 1, 7, bits)
         self.spatial_sigmoid = Sigmoid()
@@ -151,15 +151,14 @@ class QuantCbam(nn.Module):
         self.spatial_q = activation(preset.activation_bits, signed)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.value  # (B, C, H, W)
         average = x.sum((2, 3)) * 2.0**-self.pixel_exponent
         descriptors = self.channel_descriptors_q(torch.stack([average, x.amax((2, 3))], 1))  # (B, 2, C)
         hidden = self.fc1_q(torch.relu(self.fc1(descriptors)))
-        gate = self.channel_gate_q(self.channel_sigmoid(self.fc2(hidden).sum(1))).value
-        x = self.channel_q(x * gate[:, :, None, None]).value
+        gate = self.channel_gate_q(self.channel_sigmoid(self.fc2(hidden).sum(1)))
+        x = self.channel_q(x * gate[:, :, None, None])
         average = x.sum(1, keepdim=True) * 2.0**-self.channel_exponent
         descriptors = self.spatial_descriptors_q(torch.cat([average, x.amax(1, keepdim=True)], 1))
-        gate = self.spatial_gate_q(self.spatial_sigmoid(self.spatial(descriptors))).value
+        gate = self.spatial_gate_q(self.spatial_sigmoid(self.spatial(descriptors)))
         return self.spatial_q(x * gate)
 
 
@@ -175,18 +174,18 @@ class QuantCbamCnn(nn.Module):
         weights, bits = preset.weight_bits, preset.activation_bits
         inner = preset.attention_bits if architecture.attention else bits
         quarter, eighth = IMAGE_SIZE // 2, IMAGE_SIZE // 16
-        self.pixels_q = fraction(8)
+        self.pixels_q = fraction(8, with_scale=True)
         self.conv1 = convolution(3, c1, 3, preset.first_bits)
         self.conv1_q = activation(bits)
         self.conv2 = convolution(c1, c2, 3, weights)
         self.conv2_q = activation(bits)
         self.conv3 = convolution(c2, c3, 3, weights)
         self.bn: nn.Module = nn.BatchNorm2d(c3)
-        self.conv3_q = activation(inner, signed=True)
+        self.conv3_q = activation(inner, signed=True, with_scale=not architecture.attention)
         self.conv4 = convolution(c3, c4, 3, weights)
         self.conv4_q = activation(bits)
         self.conv5 = convolution(c4, c5, 3, weights)
-        self.conv5_q = activation(inner)
+        self.conv5_q = activation(inner, with_scale=not architecture.attention)
         self.attention1: nn.Module = nn.Identity()
         self.attention2: nn.Module = nn.Identity()
         if architecture.attention:

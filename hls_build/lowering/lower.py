@@ -1,0 +1,517 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Walk a QONNX graph once, in order, and write the integer graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper
+
+from board.integer_graph import (
+    ChannelDescriptors,
+    Conv,
+    Flatten,
+    Fork,
+    Gate,
+    GlobalDescriptors,
+    IntegerGraph,
+    MaxPool,
+    Node,
+    SumPixels,
+    Tensor,
+    Threshold,
+)
+from hls_build.lowering.thresholds import (
+    Quantiser,
+    ScalarFunction,
+    directions,
+    gate_table,
+    read_model_constants,
+    tabulate,
+    thresholds_from_codes,
+)
+from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
+
+SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
+PIXEL_BITS = 8
+
+
+class LoweringError(ValueError):
+    """The model is outside the family that the compiler knows; one sentence says where."""
+
+
+def lower_file(path: Path) -> IntegerGraph:
+    """Read a QONNX file and lower it.
+
+    Raises:
+        LoweringError: The file is no ONNX model, or `lower` refuses it.
+    """
+    try:
+        model = onnx.load(path)
+    except FileNotFoundError:
+        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
+    except Exception as error:  # protobuf's own class is not public
+        raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
+    return lower(model)
+
+
+def lower(model: onnx.ModelProto) -> IntegerGraph:
+    """Turn a QONNX model with raw pixels in and integer accumulators out into integers only.
+
+    Args:
+        model: One input (1, C, H, W) that holds integers 0..255, one output; see `qnn.export`.
+
+    Returns:
+        Its exact integer form, with a Fork wherever a stream is read twice.
+
+    Raises:
+        LoweringError: An unknown op, an unquantised tensor, or a function that no thresholds express.
+    """
+    return _Lowering(model).run()
+
+
+def needed_bits(low: int, high: int) -> int:
+    """Bits of the signed type that holds low..high."""
+    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+class _Lowering:
+    """State of one walk: the value of every ONNX tensor so far, and the integer graph's parts."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.constants = read_model_constants(model)
+        self.values: dict[str, Value] = {name: Constant(value) for name, value in self.constants.items()}
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.count: Counter[str] = Counter()
+        self.handlers: dict[str, Callable[[NodeProto], Value]] = {
+            "Quant": self.quant, "Conv": self.conv, "Gemm": self.dense, "MatMul": self.dense,
+            "Transpose": self.transpose, "MaxPool": self.max_pool, "ReduceSum": self.reduce_sum,
+            "ReduceMax": self.reduce_max, "Concat": self.concat, "Unsqueeze": self.unsqueeze,
+            "Reshape": self.flatten, "Flatten": self.flatten, "Mul": self.multiply,
+            **{op: self.scalar for op in SCALAR_OPS if op != "Mul"},
+        }  # fmt: skip
+
+    def run(self) -> IntegerGraph:
+        graph = self.model.graph
+        constant = set(self.constants)
+        (source,) = [i for i in graph.input if i.name not in constant]
+        _, channels, height, width = (d.dim_value for d in source.type.tensor_type.shape.dim)
+        pixels = self.new_tensor("pixels", (height, width, channels), PIXEL_BITS, False)
+        self.values[source.name] = self.typed_stream(pixels, np.ones(1))
+        for node in graph.node:
+            if node.op_type == "Constant":
+                continue
+            handler = self.handlers.get(node.op_type)
+            if handler is None:
+                raise LoweringError(
+                    f"node {node.name} is of type {node.op_type}, which has no hardware; supported are "
+                    f"{', '.join(sorted(self.handlers))}"
+                )
+            self.values[node.output[0]] = handler(node)
+        result = self.values.get(graph.output[0].name)
+        if not isinstance(result, Stream) or not (result.scale == 1).all():
+            raise LoweringError(
+                f"output {graph.output[0].name} is not made of integer accumulators: multiply it by its inverse scale"
+            )
+        nodes = self.with_forks()
+        return IntegerGraph(self.tensors, nodes, "pixels", result.tensor)
+
+    # Names and types
+
+    def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
+        self.tensors[name] = Tensor(name, shape, bits, signed)
+        return self.tensors[name]
+
+    def typed_stream(self, tensor: Tensor, scale: np.ndarray, **more: Any) -> Stream:
+        """A stream that reaches its type's whole range."""
+        bounds = np.array([tensor.low]), np.array([tensor.high])
+        return Stream(tensor.name, tensor.shape, scale, *bounds, **more)
+
+    def numbered(self, kind: str) -> str:
+        self.count[kind] += 1
+        return f"{kind}{self.count[kind]}"
+
+    def with_forks(self) -> tuple[Node, ...]:
+        """The nodes, with a Fork after each tensor that several read."""
+        readers: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            for name in node.inputs:
+                readers.setdefault(name, []).append(index)
+        forks: dict[str, Fork] = {}
+        nodes = list(self.nodes)
+        for name, indices in readers.items():
+            if len(indices) == 1:
+                continue
+            block = next(n.name for i in indices if (n := self.nodes[i]).name.endswith("descriptors"))
+            copies = tuple(f"{name}_{i}" for i in range(len(indices)))
+            tensor = self.tensors[name]
+            for index, copy in zip(indices, copies, strict=True):
+                self.tensors[copy] = replace(tensor, name=copy)
+                node = nodes[index]
+                nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
+            forks[name] = Fork(block.removesuffix("descriptors") + "fork", (name,), copies)
+        ordered: list[Node] = []
+        for node in nodes:
+            ordered.append(node)
+            ordered += [forks[name] for name in node.outputs if name in forks]
+        return tuple(ordered)
+
+    # Reading operands
+
+    def operand(self, node: NodeProto, index: int) -> Value:
+        name = node.input[index]
+        if name not in self.values:
+            raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
+        return self.values[name]
+
+    def quantised(self, node: NodeProto, index: int) -> Stream:
+        value = self.operand(node, index)
+        if not isinstance(value, Stream) or not value.quantised:
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantised: "
+                "put a Quant node with a power-of-two scale before it"
+            )
+        return value
+
+    def constant(self, node: NodeProto, index: int) -> np.ndarray:
+        value = self.operand(node, index)
+        if isinstance(value, Weights):
+            return value.real
+        if not isinstance(value, Constant):
+            raise LoweringError(f"node {node.name} ({node.op_type}) needs a constant for {node.input[index]}")
+        return value.value
+
+    def weights(self, node: NodeProto, index: int, transposed: bool) -> Weights:
+        value = self.operand(node, index)
+        if not isinstance(value, Weights):
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantised: "
+                "put a Quant node with power-of-two scales before it"
+            )
+        if value.transposed != transposed:
+            raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
+        return value
+
+    # Quantisers
+
+    def quantiser(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
+        """Scales (flat), bits, signed and narrow of a Quant node."""
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        scale, zero, bits = (np.asarray(self.constant(node, i)) for i in (1, 2, 3))
+        if attributes.get("rounding_mode", b"ROUND").upper() != b"ROUND":
+            raise LoweringError(f"node {node.name} (Quant) rounds by {attributes['rounding_mode']!r}, need ROUND")
+        if (zero != 0).any():
+            raise LoweringError(f"node {node.name} (Quant) has zero point {zero.flat[0]}, need 0")
+        if (np.frexp(scale)[0] != 0.5).any():
+            wrong = scale.flat[(np.frexp(scale)[0] != 0.5).argmax()]
+            raise LoweringError(f"node {node.name} (Quant) has scale {wrong}, need powers of two")
+        signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
+        return scale.astype(np.float64).reshape(-1), int(bits), signed, narrow
+
+    def quant(self, node: NodeProto) -> Value:
+        value = self.operand(node, 0)
+        scale, bits, signed, narrow = self.quantiser(node)
+        if isinstance(value, Constant):
+            return self.quantised_constant(node, value.value, scale, bits, signed, narrow)
+        if isinstance(value, Weights):
+            raise LoweringError(f"node {node.name} (Quant) quantises weights a second time")
+        if len(scale) != 1:
+            raise LoweringError(f"node {node.name} (Quant) has {len(scale)} scales, need one for an activation")
+        quantiser = Quantiser(float(scale[0]), bits, signed, narrow)
+        if isinstance(value, Product):
+            return self.gated(node, value, quantiser)
+        if isinstance(value, Reduced):
+            raise LoweringError(f"node {node.name} (Quant) quantises one descriptor alone: Concat sum and maximum")
+        return self.thresholded(node, value, quantiser)
+
+    def quantised_constant(
+        self, node: NodeProto, value: np.ndarray, scale: np.ndarray, bits: int, signed: bool, narrow: bool
+    ) -> Weights:
+        outputs = value.shape[0]
+        scale = np.broadcast_to(scale, outputs)
+        low, high = Quantiser(1.0, bits, signed, narrow).low, Quantiser(1.0, bits, signed, narrow).high
+        integers = np.rint(value / scale.reshape(-1, *[1] * (value.ndim - 1)))
+        return Weights(np.clip(integers, low, high).astype(np.int64), scale, bits)
+
+    def thresholded(self, node: NodeProto, value: Stream | Pending, quantiser: Quantiser) -> Stream:
+        """Quantise a stream, through scalar functions if any are pending."""
+        stream = value.stream if isinstance(value, Pending) else value
+        nodes = value.nodes if isinstance(value, Pending) else ()
+        same = not nodes and len(stream.scale) == 1 and stream.scale[0] == quantiser.scale
+        tensor = self.tensors[stream.tensor]
+        if same and (tensor.low, tensor.high) == (quantiser.low, quantiser.high):
+            return replace(stream, quantised=True)
+        source = value.source if isinstance(value, Pending) else ""
+        operands = self.folded_constants(nodes)
+        per_channel = any(operands[name].size > 1 for n in nodes for name in n.input if name in operands)
+        alike = not per_channel and all(len(a) == 1 for a in (stream.scale, stream.low, stream.high))
+        channels = 1 if alike else stream.shape[2]
+        values, codes = tabulate(stream, ScalarFunction(source, nodes, operands), quantiser, channels)
+        falling = directions(codes, node) < 0
+        if falling.any():
+            stream = self.negated(node, stream, falling)
+            codes = np.where(falling[:, None], codes[:, ::-1], codes)
+        thresholds = thresholds_from_codes(values, codes, quantiser)
+        thresholds = np.clip(thresholds, stream.low[:, None], stream.high[:, None] + 1)
+        if (thresholds == thresholds[:1]).all():
+            thresholds = thresholds[:1]
+        name = f"{stream.tensor}_q"
+        self.new_tensor(name, stream.shape, quantiser.bits, quantiser.signed)
+        self.nodes.append(Threshold(name, (stream.tensor,), (name,), thresholds, quantiser.low))
+        result = self.typed_stream(self.tensors[name], np.array([quantiser.scale]), layout=stream.layout)
+        return replace(result, block=stream.block, quantised=True)
+
+    def folded_constants(self, nodes: tuple[NodeProto, ...]) -> dict[str, np.ndarray]:
+        """Constant operands of scalar functions, quantised ones as the reals they stand for."""
+        names = {name for node in nodes for name in node.input if name in self.values}
+        return {
+            name: value.real if isinstance(value, Weights) else value.value
+            for name in names
+            if isinstance(value := self.values[name], Constant | Weights)
+        }
+
+    def negated(self, node: NodeProto, stream: Stream, falling: np.ndarray) -> Stream:
+        """Negate the weights of channels whose function falls, so that it rises over the negated sums."""
+        index = next((i for i, n in enumerate(self.nodes) if stream.tensor in n.outputs), None)
+        layer = None if index is None else self.nodes[index]
+        if not isinstance(layer, Conv) or index is None:
+            raise LoweringError(
+                f"node {node.name} (Quant) quantises a falling function of {stream.tensor}, which no weights feed: "
+                "only a layer's own sums can be negated"
+            )
+        sign = np.where(falling, -1, 1)
+        self.nodes[index] = replace(layer, weights=layer.weights * sign[:, None, None, None])
+        low, high = np.where(falling, -stream.high, stream.low), np.where(falling, -stream.low, stream.high)
+        self.new_tensor(stream.tensor, stream.shape, needed_bits(int(low.min()), int(high.max())), True)
+        return replace(stream, low=low, high=high)
+
+    def gated(self, node: NodeProto, product: Product, quantiser: Quantiser) -> Stream:
+        feature, gate = (self.tensors[s.tensor] for s in (product.feature, product.gate))
+        inputs = tuple(Quantiser(1.0, t.bits, t.signed, False) for t in (feature, gate))
+        scales = float(product.feature.scale[0]), float(product.gate.scale[0])
+        table = gate_table(inputs[0], inputs[1], scales, quantiser)
+        name = f"{product.gate.block}_gate"
+        tensor = self.new_tensor(name, feature.shape, quantiser.bits, quantiser.signed)
+        self.nodes.append(Gate(name, (feature.name, gate.name), (name,), table))
+        return self.typed_stream(tensor, np.array([quantiser.scale]), quantised=True)
+
+    # Layers with weights
+
+    def conv(self, node: NodeProto) -> Value:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        weights = self.weights(node, 1, transposed=False)
+        kernel = weights.integers.shape[2]
+        expected = {
+            "kernel_shape": [kernel, kernel], "pads": [kernel // 2] * 4, "strides": [1, 1],
+            "dilations": [1, 1], "group": 1,
+        }  # fmt: skip
+        for key, need in expected.items():
+            if attributes.get(key, need) != need:
+                raise LoweringError(f"node {node.name} (Conv) has {key} {attributes[key]}, supported is {need}")
+        stream = self.quantised(node, 0)
+        name = f"{stream.block}_conv" if stream.block else self.numbered("conv")
+        return self.layer(node, stream, weights, weights.integers.transpose(0, 2, 3, 1), name)
+
+    def dense(self, node: NodeProto) -> Value:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        stream = self.quantised(node, 0)
+        weights = self.weights(node, 1, transposed=not attributes.get("transB", 0))
+        integers = weights.integers
+        if stream.layout == "map":
+            raise LoweringError(f"node {node.name} ({node.op_type}) reads a feature map: put a Flatten before it")
+        source = next((n for n in self.nodes if stream.tensor in n.outputs), None)
+        if isinstance(source, Flatten):
+            height, width, channels = self.tensors[source.inputs[0]].shape
+            integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        name = (
+            f"{stream.block}_{self.numbered(stream.block + '_fc')[len(stream.block) + 1 :]}"
+            if stream.block
+            else (self.numbered("fc"))
+        )
+        return self.layer(node, stream, weights, integers.reshape(len(integers), 1, 1, -1), name)
+
+    def layer(
+        self, node: NodeProto, stream: Stream, weights: Weights, integers: np.ndarray, name: str
+    ) -> Stream | Pending:
+        """Write a Conv node (outputs, k, k, inputs); a bias waits for the quantiser."""
+        tensor = self.tensors[stream.tensor]
+        if integers.shape[3] != tensor.shape[2]:
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) has weights for {integers.shape[3]} inputs, gets {tensor.shape[2]}"
+            )
+        positive, negative = (np.where(keep, integers, 0).sum(axis=(1, 2, 3)) for keep in (integers > 0, integers < 0))
+        low = positive * tensor.low + negative * tensor.high
+        high = positive * tensor.high + negative * tensor.low
+        shape = (*tensor.shape[:2], len(integers))
+        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max())), True)
+        self.nodes.append(Conv(name, (stream.tensor,), (name,), integers, weights.bits))
+        sums = Stream(name, shape, weights.scale * stream.scale, low, high, stream.layout, stream.block)
+        if len(node.input) < 3:
+            return sums
+        bias = self.operand(node, 2)
+        if not isinstance(bias, Weights) or (bias.scale != sums.scale).any():
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantised at its sums' scale"
+            )
+        operand, source = f"{node.output[0]}_bias", f"{node.output[0]}_sums"
+        shape_in_model = (-1, 1, 1) if stream.layout == "map" else (-1,)
+        self.values[operand] = Constant(bias.real.reshape(shape_in_model))
+        return Pending(sums, source, (helper.make_node("Add", [source, operand], [node.output[0]]),))
+
+    def transpose(self, node: NodeProto) -> Value:
+        weights = self.weights(node, 0, transposed=False)
+        if weights.integers.ndim != 2:
+            raise LoweringError(f"node {node.name} (Transpose) turns {weights.integers.ndim} axes, supported are 2")
+        return replace(weights, transposed=True)
+
+    # Scalar functions and products
+
+    def scalar(self, node: NodeProto) -> Pending:
+        dynamic = [i for i, name in enumerate(node.input) if not isinstance(self.values.get(name), Constant | Weights)]
+        value = self.operand(node, dynamic[0]) if len(dynamic) == 1 else None
+        if isinstance(value, Pending):
+            return replace(value, nodes=(*value.nodes, node))
+        if isinstance(value, Stream):
+            return Pending(value, node.input[dynamic[0]], (node,))
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) must apply to one stream of sums, got {', '.join(node.input)}"
+        )
+
+    def multiply(self, node: NodeProto) -> Value:
+        a, b = self.operand(node, 0), self.operand(node, 1)
+        if isinstance(a, Constant):
+            a, b = b, a
+        if isinstance(b, Constant):
+            factor = np.asarray(b.value, np.float64)
+            exact = (np.frexp(factor)[0] == 0.5).all()
+            if exact and isinstance(a, Stream) and factor.size in (1, a.shape[2]):
+                return a.scaled(factor)
+            if exact and isinstance(a, Reduced) and factor.size == 1:
+                return replace(a, stream=a.stream.scaled(factor))
+            return self.scalar(node)
+        streams = [self.quantised(node, 0), self.quantised(node, 1)]
+        streams.sort(key=lambda s: int(np.prod(s.shape)), reverse=True)
+        feature, gate = streams
+        height, width, channels = feature.shape
+        if gate.shape not in ((1, 1, channels), (height, width, 1)):
+            raise LoweringError(
+                f"node {node.name} (Mul) multiplies {feature.shape} by {gate.shape}, supported are one gate per "
+                "channel or one per pixel"
+            )
+        return Product(feature, gate)
+
+    # Pools, descriptors and shapes
+
+    def max_pool(self, node: NodeProto) -> Stream:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        expected = {
+            "kernel_shape": [2, 2],
+            "strides": [2, 2],
+            "pads": [0] * 4,
+            "dilations": [1, 1],
+            "ceil_mode": 0,
+        }
+        for key, need in expected.items():
+            if attributes.get(key, need) != need:
+                raise LoweringError(f"node {node.name} (MaxPool) has {key} {attributes[key]}, supported is {need}")
+        stream = self.quantised(node, 0)
+        height, width, channels = stream.shape
+        if height % 2 or width % 2:
+            raise LoweringError(f"node {node.name} (MaxPool) needs an even height and width, got {height} x {width}")
+        tensor, name = self.tensors[stream.tensor], self.numbered("pool")
+        self.new_tensor(name, (height // 2, width // 2, channels), tensor.bits, tensor.signed)
+        self.nodes.append(MaxPool(name, (stream.tensor,), (name,)))
+        return replace(stream, tensor=name, shape=self.tensors[name].shape)
+
+    def axes(self, node: NodeProto) -> list[int]:
+        return sorted(int(a) for a in np.asarray(self.constant(node, 1)).reshape(-1))
+
+    def reduce_sum(self, node: NodeProto) -> Value:
+        value = self.operand(node, 0)
+        if isinstance(value, Stream) and value.layout == "pixels" and self.axes(node) == [1]:
+            return self.sum_pixels(node, value)
+        return self.reduced(node, "sum")
+
+    def reduce_max(self, node: NodeProto) -> Value:
+        return self.reduced(node, "max")
+
+    def reduced(self, node: NodeProto, kind: Any) -> Reduced:
+        stream = self.quantised(node, 0)
+        over = {(2, 3): "pixels", (-2, -1): "pixels", (1,): "channels"}.get(tuple(self.axes(node)))
+        if over is None or stream.layout != "map":
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) reduces axes {self.axes(node)}, supported are all pixels or all "
+                "channels of a feature map"
+            )
+        return Reduced(stream, kind, over)  # type: ignore[arg-type]
+
+    def sum_pixels(self, node: NodeProto, stream: Stream) -> Stream:
+        pixels = stream.shape[0] * stream.shape[1]
+        low, high = stream.low * pixels, stream.high * pixels
+        name, shape = f"{stream.block}_sum", (1, 1, stream.shape[2])
+        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max())), True)
+        self.nodes.append(SumPixels(name, (stream.tensor,), (name,)))
+        return replace(stream, tensor=name, shape=shape, low=low, high=high, layout="vector")
+
+    def concat(self, node: NodeProto) -> Stream:
+        parts = [self.operand(node, i) for i in range(len(node.input))]
+        if not all(isinstance(p, Reduced) for p in parts) or len(parts) != 2:
+            raise LoweringError(f"node {node.name} (Concat) must join a sum and a maximum of one feature map")
+        total, top = parts
+        assert isinstance(total, Reduced) and isinstance(top, Reduced)
+        pair = (total.kind, top.kind, total.over == top.over, total.stream.tensor == top.stream.tensor)
+        if pair != ("sum", "max", True, True):
+            raise LoweringError(f"node {node.name} (Concat) must join a sum and a maximum of one feature map, in order")
+        shift = int(np.log2(top.stream.scale[0] / total.stream.scale[0]))
+        if shift < 0:
+            raise LoweringError(f"node {node.name} (Concat) has a maximum of finer scale than the sum's")
+        source = self.tensors[total.stream.tensor]
+        height, width, channels = source.shape
+        if total.over == "pixels":
+            block, count, shape = self.numbered("attention"), height * width, (1, 2, channels)
+        else:
+            block, count, shape = (
+                f"attention{max(1, self.count['attention'])}_spatial",
+                channels,
+                (height, width, 2),
+            )
+        low, high = (min(bound * count, bound << shift) if bound < 0 else max(bound * count, bound << shift)
+                     for bound in (source.low, source.high))  # fmt: skip
+        bits = needed_bits(low, high) if source.signed else high.bit_length()
+        name = f"{block}_descriptors"
+        self.new_tensor(name, shape, bits, source.signed)
+        kind = GlobalDescriptors if total.over == "pixels" else ChannelDescriptors
+        self.nodes.append(kind(name, (source.name,), (name,), shift))
+        return Stream(
+            name, shape, total.stream.scale, np.array([low]), np.array([high]),
+            "pixels" if total.over == "pixels" else "map", block,
+        )  # fmt: skip
+
+    def unsqueeze(self, node: NodeProto) -> Value:
+        value = self.operand(node, 0)
+        if isinstance(value, Reduced) and value.over == "pixels":
+            return value
+        stream = self.quantised(node, 0)
+        if stream.layout != "vector" or self.axes(node) not in ([2, 3], [-2, -1]):
+            raise LoweringError(
+                f"node {node.name} (Unsqueeze) adds axes {self.axes(node)}, supported is a channel gate"
+            )
+        return replace(stream, layout="map")
+
+    def flatten(self, node: NodeProto) -> Stream:
+        stream = self.quantised(node, 0)
+        shape = (1, 1, int(np.prod(stream.shape)))
+        if stream.layout != "map":
+            raise LoweringError(f"node {node.name} ({node.op_type}) flattens what is no feature map")
+        tensor = self.tensors[stream.tensor]
+        self.new_tensor("flatten", shape, tensor.bits, tensor.signed)
+        self.nodes.append(Flatten("flatten", (stream.tensor,), ("flatten",)))
+        return replace(stream, tensor="flatten", shape=shape, layout="vector")

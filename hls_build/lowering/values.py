@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a QONNX tensor can stand for while it is lowered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from onnx import NodeProto
+
+Layout = Literal["map", "pixels", "vector"]
+"""How ONNX holds a stream: map (B, C, H, W), pixels (B, P, C) or vector (B, C)."""
+
+CHANNEL_AXIS: dict[Layout, int] = {"map": 1, "pixels": 2, "vector": 1}
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor known at compile time."""
+
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Quantised constants: real value = integers * scale, one scale per output channel.
+
+    Attributes:
+        integers: Outputs first, as ONNX holds a convolution's or a transposed Gemm's weights.
+        scale: Powers of two, shape (outputs,).
+        bits: Width of the integers.
+        transposed: The tensor at hand has the outputs last.
+    """
+
+    integers: np.ndarray
+    scale: np.ndarray
+    bits: int
+    transposed: bool = False
+
+    @property
+    def real(self) -> np.ndarray:
+        """The tensor's value in float32."""
+        value = self.integers * self.scale.reshape(-1, *[1] * (self.integers.ndim - 1))
+        return (value.T if self.transposed else value).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Integers on the way to hardware: real value = integers * scale.
+
+    Attributes:
+        tensor: Name in the integer graph.
+        shape: (height, width, channels).
+        scale: Powers of two, shape (1,) or (channels,).
+        low: Least reachable integer, shape (1,) or (channels,).
+        high: Greatest, likewise.
+        layout: How ONNX holds it.
+        block: Attention block that it belongs to, or empty.
+        quantised: It left a quantiser and has its type, so multiplications may read it.
+    """
+
+    tensor: str
+    shape: tuple[int, int, int]
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    layout: Layout = "map"
+    block: str = ""
+    quantised: bool = False
+
+    def scaled(self, factor: np.ndarray) -> Stream:
+        """The same integers with another scale."""
+        return replace(self, scale=self.scale * factor.reshape(-1).astype(np.float64))
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A stream behind scalar functions that wait for their quantiser.
+
+    Attributes:
+        stream: Where the integers come from.
+        source: Name under which the first node reads them.
+        nodes: Elementwise ONNX nodes, in order.
+    """
+
+    stream: Stream
+    source: str
+    nodes: tuple[NodeProto, ...]
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Sum or maximum over pixels or over channels, waiting for its partner in a Concat.
+
+    Attributes:
+        stream: What is reduced; its scale is that of the result.
+        kind: `sum` or `max`.
+        over: `pixels` or `channels`.
+    """
+
+    stream: Stream
+    kind: Literal["sum", "max"]
+    over: Literal["pixels", "channels"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A feature map times its gate, waiting for its quantiser."""
+
+    feature: Stream
+    gate: Stream
+
+
+Value = Constant | Weights | Stream | Pending | Reduced | Product
