@@ -249,9 +249,7 @@ class Simulation {
         last_ = cycle_;
     }
     int32_t step(uint64_t cycles, uint64_t idle_limit) {
-        for (Stream& s : streams_)
-            if (s.fresh) choose(s);
-        settle();
+        prime();
         while (true) {
             if (finished()) return DONE;
             if (cycle_ - last_ > idle_limit) return IDLE;
@@ -271,14 +269,21 @@ class Simulation {
             ++cycle_;
         }
     }
-    void settle() {
-        model_->eval();
-        model_->dump(time_);
-    }
+    void settle() { model_->eval(); }
 
   private:
     static constexpr uint64_t QUARTER = 2;  // of a clock period, in wave time
 
+    /// Offers beats that were given between two edges at once, not a cycle late.
+    void prime() {
+        for (Stream& s : streams_)
+            if (s.fresh) choose(s);
+        settle();
+    }
+    void evaluate() {
+        settle();
+        model_->dump(time_);
+    }
     static void drive(Stream& s, bool on) {
         s.driving = on;
         (s.source ? s.valid : s.ready).bit(on);
@@ -335,7 +340,7 @@ class Simulation {
     void rise() {
         *clk_ = 1;
         if (clk2x_) *clk2x_ = 1;
-        settle();
+        evaluate();
         time_ += QUARTER;
     }
     /// Applies what changed after the rising edge and completes the cycle. The doubled clock rises
@@ -343,16 +348,16 @@ class Simulation {
     void fall() {
         if (clk2x_) {
             *clk2x_ = 0;
-            settle();
+            evaluate();
             *clk2x_ = 1;
         }
         time_ += QUARTER;
         *clk_ = 0;
-        settle();
+        evaluate();
         time_ += QUARTER;
         if (clk2x_) {
             *clk2x_ = 0;
-            settle();
+            evaluate();
         }
         time_ += QUARTER;
     }
