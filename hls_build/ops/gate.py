@@ -44,7 +44,7 @@ class GateSpec(KernelSpec):
     out_bits: int
     out_signed: bool
     kind: str
-    table: tuple[int, ...]
+    table: tuple[int, ...] | np.ndarray
 
     module: ClassVar[str] = "gate"
 

@@ -71,11 +71,11 @@ class StreamForkSpec(KernelSpec):
         return 1
 
     def resources(self) -> dict[str, int]:
-        """Estimate: per copy a register, a spill and the choice between spill and input."""
+        """Estimate: one spill; per copy a register and the choice between spill and input."""
         width = self.pe * self.bits
         return {
             "LUT": self.copies * (width + 3),
-            "FF": self.copies * (2 * width + 2),
+            "FF": self.copies * (width + 2) + width,
             "BRAM_18K": 0,
             "DSP": 0,
         }

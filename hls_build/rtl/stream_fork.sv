@@ -3,7 +3,7 @@
 /// Copies one stream to COPIES streams, each with its own handshake.
 ///
 /// Copy i is slice i of the m_axis_* ports. Latency 1 cycle, one beat per cycle. Every copy may run up to two
-/// beats behind the fastest (its register and a spill); s_axis_tready depends on registers alone.
+/// beats behind the fastest (its register and the common spill); s_axis_tready depends on registers alone.
 module stream_fork #(
   parameter int unsigned WIDTH  = 8,  // bits per beat
   parameter int unsigned COPIES = 2   // outputs, at least 2
@@ -22,20 +22,24 @@ module stream_fork #(
   end
 
   logic [COPIES-1:0] spilled_q;
+  logic [WIDTH-1:0]  spill_q;
   logic              accept;
 
   assign s_axis_tready = ~|spilled_q;
   assign accept        = s_axis_tvalid && s_axis_tready;
 
+  always_ff @(posedge clk_i) begin
+    if (accept) spill_q <= s_axis_tdata;
+  end
+
   for (genvar i = 0; i < COPIES; i++) begin : gen_copy
     logic             valid_q;
     logic [WIDTH-1:0] data_q;
-    logic [WIDTH-1:0] spill_q;
     logic             advance;
 
     assign advance                       = !valid_q || m_axis_tready[i];
     assign m_axis_tvalid[i]              = valid_q;
-    assign m_axis_tdata[i*WIDTH+:WIDTH] = data_q;
+    assign m_axis_tdata[i*WIDTH+:WIDTH]  = data_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
@@ -51,7 +55,6 @@ module stream_fork #(
 
     always_ff @(posedge clk_i) begin
       if (advance) data_q <= spilled_q[i] ? spill_q : s_axis_tdata;
-      if (accept) spill_q <= s_axis_tdata;
     end
   end
 endmodule
