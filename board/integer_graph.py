@@ -228,7 +228,7 @@ class IntegerGraph:
             "format": FORMAT, "tensors": tensors, "nodes": nodes, "input": self.input, "output": self.output
         }  # fmt: skip
         with open(path, "wb") as file:
-            np.savez_compressed(file, description=np.array(json.dumps(description)), **arrays)
+            np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> IntegerGraph:
@@ -243,10 +243,10 @@ class IntegerGraph:
             description = json.loads(str(archive["description"]))
             if description.get("format") != FORMAT:
                 raise ValueError(f"{path} has format {description.get('format')!r}, need {FORMAT!r}")
-            nodes = []
+            nodes: list[Node] = []
             for entry in description["nodes"]:
                 kind = NODE_TYPES[entry.pop("type")]
-                values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+                values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
                 for f in fields(kind):
                     if f.name not in values:
                         values[f.name] = archive[f"{values['name']}.{f.name}"]

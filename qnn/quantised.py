@@ -31,6 +31,7 @@ class Preset:
         attention_bits: Weights, hidden units and feature maps inside attention.
         descriptor_bits: Pooled descriptors; four bits would flatten the mean.
         output_bits: Weights of fc3.
+        divisor: Of every width, where nothing else is said (Architecture.divisor).
     """
 
     weight_bits: int
@@ -40,6 +41,7 @@ class Preset:
     attention_bits: int = 4
     descriptor_bits: int = 8
     output_bits: int = 4
+    divisor: int = 1
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -47,6 +49,7 @@ PRESETS: Mapping[str, Preset] = {
     "w3a3": Preset(3, 3),
     "w2a4": Preset(2, 4),
     "w2a2": Preset(2, 2),
+    "tiny": Preset(4, 4, divisor=8),
 }
 
 
@@ -96,6 +99,9 @@ def dense(inputs: int, outputs: int, bits: int, bias: bool = True) -> QuantLinea
 
 class Affine(nn.Module):
     """Batch norm's inference form, x * gain + offset: two roundings that every runtime makes alike."""
+
+    gain: Tensor
+    offset: Tensor
 
     def __init__(self, bn: nn.BatchNorm2d) -> None:
         super().__init__()

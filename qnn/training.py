@@ -61,7 +61,7 @@ class AuTraining(lightning.LightningModule):
 
     def __init__(self, model: nn.Module, positive_weight: Tensor, recipe: Recipe) -> None:
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last)
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
         self.recipe = recipe
         self.loss = nn.BCEWithLogitsLoss(pos_weight=positive_weight)
         aus = len(positive_weight)
