@@ -205,7 +205,10 @@ enum Status : int32_t { FAILED = -1, RUNNING = 0, DONE = 1, IDLE = 2 };
 
 class Simulation {
   public:
-    Simulation(const std::string& trace, uint32_t seed) : model_(make_model(trace, seed)) {}
+    Simulation(const std::string& trace, uint32_t seed) : model_(make_model(trace, seed)) {
+        for (Port& port : model_->ports)
+            if (port.input) std::memset(port.bytes, 0, port.storage);
+    }
 
     std::vector<Port>& ports() { return model_->ports; }
     std::vector<Stream>& streams() { return streams_; }

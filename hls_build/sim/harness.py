@@ -241,9 +241,7 @@ class Simulation:
             raise RuntimeError(f"only inputs can be fed, '{stream}' is an output")
         width = self.beat_bytes(stream)
         if beats.ndim != 2 or beats.shape[1] != width or beats.dtype != np.uint8:
-            raise RuntimeError(
-                f"'{stream}' needs uint8 beats of shape (n, {width}), got {beats.dtype} {beats.shape}"
-            )
+            raise RuntimeError(f"'{stream}' needs uint8 beats of shape (n, {width}), got {beats.dtype} {beats.shape}")
         waiting = self._remaining(stream)
         if waiting:
             beats = np.concatenate([self._pending[stream][0][-waiting:], beats])
@@ -336,9 +334,7 @@ class Simulation:
         )
         if strict and result.violations:
             first = result.violations[0]
-            raise RuntimeError(
-                f"'{first.stream}' broke AXI-Stream in cycle {first.cycle - start}: {first.rule}"
-            )
+            raise RuntimeError(f"'{first.stream}' broke AXI-Stream in cycle {first.cycle - start}: {first.rule}")
         return result
 
     def fifo_fill(self) -> dict[str, int]:
@@ -413,9 +409,7 @@ class Simulation:
 
     def _outer_states(self) -> list[tuple[str, bool, bool]]:
         raw = {name: self._raw_counters(i) for name, i in self._index.items()}
-        return [
-            (name, bool(values[4]), bool(values[5])) for name, values in raw.items() if name in self._pending
-        ]
+        return [(name, bool(values[4]), bool(values[5])) for name, values in raw.items() if name in self._pending]
 
     def _inner_states(self) -> list[tuple[str, bool, bool]]:
         if not self.monitored:
@@ -455,9 +449,7 @@ class Simulation:
     def _bind_stream(self, stream: Stream) -> None:
         data, valid, ready = (self._either(stream.prefix, suffix) for suffix in ("tdata", "tvalid", "tready"))
         if valid.width != stream.count or ready.width != stream.count or data.width % stream.count:
-            raise RuntimeError(
-                f"'{stream.prefix}' cannot be {stream.count} streams: tvalid has {valid.width} bits"
-            )
+            raise RuntimeError(f"'{stream.prefix}' cannot be {stream.count} streams: tvalid has {valid.width} bits")
         width = data.width // stream.count
         self._sources.append(valid.input)
         self._widths.append(width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import os
 import re
 import shutil
@@ -69,9 +70,7 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
         RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _verilate(
-            ["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], Path(folder), top
-        )
+        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], Path(folder), top)
 
 
 def build(
@@ -87,7 +86,7 @@ def build(
     """Compile a design, or find it in the cache.
 
     Args:
-        sources: .sv and .v files in order, packages first; .vh and .svh are found by `include`.
+        sources: .sv and .v files, whose packages are read first; .vh and .svh files are found by `include`.
         top: Module to simulate.
         parameters: Overrides of the top's parameters. A str may be a sized literal ("8'hff") or text.
         defines: Preprocessor macros.
@@ -101,7 +100,7 @@ def build(
     Raises:
         RuntimeError: A tool is missing or refuses the design, or the cache cannot be written.
     """
-    sources = [_stand_in(Path(source)) for source in sources]
+    sources = _packages_first([_stand_in(Path(source)) for source in sources])
     options = [
         *("--cc", "-O3", "--no-timing", "--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
         *("--prefix", "Vtop", "--output-split", "12000", "--x-assign", "fast"),
@@ -111,7 +110,8 @@ def build(
     arguments = options + _arguments(sources, top, parameters or {}, defines or {})
     runtime = _runtime(trace)
     settings = [top, repr(sorted((parameters or {}).items())), repr(sorted((defines or {}).items()))]
-    key = _digest([runtime.name, *options, *settings], [*sources, Path(__file__)])
+    recipe = [inspect.getsource(step) for step in (build, _shim, _flags)]
+    key = _digest([runtime.name, *options, *settings, *recipe], sources)
 
     def make(folder: Path) -> None:
         _verilate([*arguments, "--Mdir", str(folder)], folder, top)
@@ -142,7 +142,8 @@ def _runtime(trace: bool) -> Path:
     sources = [HERE / "harness.cpp", *(include / name for name in names)]
     flags = ["-O2", f"-I{HERE}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
     contents = [*sources, HERE / "model.h", *(sorted((HERE / "codec").iterdir()) if trace else [])]
-    key = _digest([_compiler_version(compiler()), repr(trace)], [*contents, Path(__file__)])
+    recipe = [_compiler_version(compiler()), repr(trace), inspect.getsource(_runtime), inspect.getsource(_flags)]
+    key = _digest(recipe, contents)
     return _cached("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
 
 
@@ -200,6 +201,17 @@ def _stand_in(source: Path) -> Path:
     return next((own for own in STAND_INS if own.name == source.name), source)
 
 
+def _packages_first(sources: Sequence[Path]) -> list[Path]:
+    return sorted(sources, key=lambda source: not re.search(r"^\s*package\b", _text(source), re.MULTILINE))
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_text()
+    except OSError as error:
+        raise RuntimeError(f"simulation needs the source {source}: {error.strerror}") from error
+
+
 def _arguments(
     sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter], defines: Mapping[str, str]
 ) -> list[str]:
@@ -226,19 +238,14 @@ def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
     for word in words:
         digest.update(word.encode() + b"\0")
     for file in files:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise RuntimeError(f"simulation needs the source {file}: {error.strerror}") from error
-        digest.update(f"{file.name}\0{len(content)}\0".encode() + content)
+        content = _text(file)
+        digest.update(f"{file.name}\0{len(content)}\0{content}".encode())
     return digest.hexdigest()[:32]
 
 
 @cache
 def _compiler_version(path: str) -> str:
-    return (
-        _run([path, "--version"], Path.cwd()).splitlines()[0] + (verilator_root() / "__init__.py").read_text()
-    )
+    return _run([path, "--version"], Path.cwd()).splitlines()[0] + (verilator_root() / "__init__.py").read_text()
 
 
 def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
@@ -260,8 +267,7 @@ def _quoted(argument: str) -> str:
 def _compile(units: Sequence[Path], folder: Path, flags: Sequence[str], jobs: int) -> list[Path]:
     objects = [folder / f"{unit.stem}.o" for unit in units]
     commands = [
-        [compiler(), *flags, "-c", str(unit), "-o", str(made)]
-        for unit, made in zip(units, objects, strict=True)
+        [compiler(), *flags, "-c", str(unit), "-o", str(made)] for unit, made in zip(units, objects, strict=True)
     ]
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(lambda command: _run(command, folder), commands))
