@@ -18,19 +18,20 @@ fail() {
 
 case "${1:-host}" in
   host)
-    venv=.venv oldest=11
+    venv=.venv oldest=11 pythons=(python3.11 python3 python3.12 python3.13)
     files=(requirements/host.txt requirements/host-nodeps.txt requirements/dev.txt)
     ;;
   board)
-    venv=.venv-board oldest=10
+    venv=.venv-board oldest=10 pythons=(python3.10 python3.11 python3)
     files=(requirements/board.txt)
     ;;
   *) fail "need host or board, got $1" ;;
 esac
 
+# The first interpreter that is new enough; the pins are frozen with the first of the list.
 find_python() {
   local python
-  for python in ${PYTHON:+"$PYTHON"} python3.11 python3 python3.12 python3.13 python3.10; do
+  for python in ${PYTHON:+"$PYTHON"} "${pythons[@]}"; do
     if "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, $oldest))" 2>/dev/null; then
       echo "$python"
       return
@@ -65,7 +66,7 @@ fi
 echo "setup: installing into $venv; the first time takes some minutes" >&2
 "$venv/bin/python" -c "" 2>/dev/null || "$python" -m venv --clear "$venv"
 rm -f "$venv/auflow-stamp"
-pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
 if [[ $venv == .venv ]]; then
   if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
