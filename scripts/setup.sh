@@ -69,6 +69,7 @@ rm -f "$venv/auflow-stamp"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
 if [[ $venv == .venv ]]; then
+  "${pip[@]}" uninstall --yes finn-plus  # or pip, finding it installed, would complain about its pins
   if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
     torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
     "${pip[@]}" install --constraint requirements/host.txt "$torch+cpu" || fail \
