@@ -3,47 +3,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
 from board.integer_graph import (
-    ChannelDescriptors,
     Conv,
     Flatten,
-    Fork,
-    Gate,
-    GlobalDescriptors,
     IntegerGraph,
     MaxPool,
-    Node,
-    SumPixels,
-    Tensor,
     Threshold,
 )
+from hls_build.lowering.attention import Attention
 from hls_build.lowering.thresholds import (
     Quantiser,
     ScalarFunction,
     directions,
-    gate_table,
-    read_model_constants,
     tabulate,
     thresholds_from_codes,
 )
 from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
+from hls_build.lowering.walk import LoweringError, needed_bits
 
 SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
 PIXEL_BITS = 8
-
-
-class LoweringError(ValueError):
-    """The model is outside the family that the compiler knows; one sentence says where."""
 
 
 def lower_file(path: Path) -> IntegerGraph:
@@ -76,21 +63,11 @@ def lower(model: onnx.ModelProto) -> IntegerGraph:
     return _Lowering(model).run()
 
 
-def needed_bits(low: int, high: int) -> int:
-    """Bits of the signed type that holds low..high."""
-    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
-
-
-class _Lowering:
-    """State of one walk: the value of every ONNX tensor so far, and the integer graph's parts."""
+class _Lowering(Attention):
+    """One handler per op; each turns operands' values into the result's."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.model = model
-        self.constants = read_model_constants(model)
-        self.values: dict[str, Value] = {name: Constant(value) for name, value in self.constants.items()}
-        self.tensors: dict[str, Tensor] = {}
-        self.nodes: list[Node] = []
-        self.count: Counter[str] = Counter()
+        super().__init__(model)
         self.handlers: dict[str, Callable[[NodeProto], Value]] = {
             "Quant": self.quant, "Conv": self.conv, "Gemm": self.dense, "MatMul": self.dense,
             "Transpose": self.transpose, "MaxPool": self.max_pool, "ReduceSum": self.reduce_sum,
@@ -124,97 +101,7 @@ class _Lowering:
         nodes = self.with_forks()
         return IntegerGraph(self.tensors, nodes, "pixels", result.tensor)
 
-    # Names and types
-
-    def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
-        self.tensors[name] = Tensor(name, shape, bits, signed)
-        return self.tensors[name]
-
-    def typed_stream(self, tensor: Tensor, scale: np.ndarray, **more: Any) -> Stream:
-        """A stream that reaches its type's whole range."""
-        bounds = np.array([tensor.low]), np.array([tensor.high])
-        return Stream(tensor.name, tensor.shape, scale, *bounds, **more)
-
-    def numbered(self, kind: str) -> str:
-        self.count[kind] += 1
-        return f"{kind}{self.count[kind]}"
-
-    def with_forks(self) -> tuple[Node, ...]:
-        """The nodes, with a Fork after each tensor that several read."""
-        readers: dict[str, list[int]] = {}
-        for index, node in enumerate(self.nodes):
-            for name in node.inputs:
-                readers.setdefault(name, []).append(index)
-        forks: dict[str, Fork] = {}
-        nodes = list(self.nodes)
-        for name, indices in readers.items():
-            if len(indices) == 1:
-                continue
-            block = next(n.name for i in indices if (n := self.nodes[i]).name.endswith("descriptors"))
-            copies = tuple(f"{name}_{i}" for i in range(len(indices)))
-            tensor = self.tensors[name]
-            for index, copy in zip(indices, copies, strict=True):
-                self.tensors[copy] = replace(tensor, name=copy)
-                node = nodes[index]
-                nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
-            forks[name] = Fork(block.removesuffix("descriptors") + "fork", (name,), copies)
-        ordered: list[Node] = []
-        for node in nodes:
-            ordered.append(node)
-            ordered += [forks[name] for name in node.outputs if name in forks]
-        return tuple(ordered)
-
-    # Reading operands
-
-    def operand(self, node: NodeProto, index: int) -> Value:
-        name = node.input[index]
-        if name not in self.values:
-            raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
-        return self.values[name]
-
-    def quantised(self, node: NodeProto, index: int) -> Stream:
-        value = self.operand(node, index)
-        if not isinstance(value, Stream) or not value.quantised:
-            raise LoweringError(
-                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantised: "
-                "put a Quant node with a power-of-two scale before it"
-            )
-        return value
-
-    def constant(self, node: NodeProto, index: int) -> np.ndarray:
-        value = self.operand(node, index)
-        if isinstance(value, Weights):
-            return value.real
-        if not isinstance(value, Constant):
-            raise LoweringError(f"node {node.name} ({node.op_type}) needs a constant for {node.input[index]}")
-        return value.value
-
-    def weights(self, node: NodeProto, index: int, transposed: bool) -> Weights:
-        value = self.operand(node, index)
-        if not isinstance(value, Weights):
-            raise LoweringError(
-                f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantised: "
-                "put a Quant node with power-of-two scales before it"
-            )
-        if value.transposed != transposed:
-            raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
-        return value
-
     # Quantisers
-
-    def quantiser(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
-        """Scales (flat), bits, signed and narrow of a Quant node."""
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        scale, zero, bits = (np.asarray(self.constant(node, i)) for i in (1, 2, 3))
-        if attributes.get("rounding_mode", b"ROUND").upper() != b"ROUND":
-            raise LoweringError(f"node {node.name} (Quant) rounds by {attributes['rounding_mode']!r}, need ROUND")
-        if (zero != 0).any():
-            raise LoweringError(f"node {node.name} (Quant) has zero point {zero.flat[0]}, need 0")
-        if (np.frexp(scale)[0] != 0.5).any():
-            wrong = scale.flat[(np.frexp(scale)[0] != 0.5).argmax()]
-            raise LoweringError(f"node {node.name} (Quant) has scale {wrong}, need powers of two")
-        signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
-        return scale.astype(np.float64).reshape(-1), int(bits), signed, narrow
 
     def quant(self, node: NodeProto) -> Value:
         value = self.operand(node, 0)
@@ -292,16 +179,6 @@ class _Lowering:
         low, high = np.where(falling, -stream.high, stream.low), np.where(falling, -stream.low, stream.high)
         self.new_tensor(stream.tensor, stream.shape, needed_bits(int(low.min()), int(high.max())), True)
         return replace(stream, low=low, high=high)
-
-    def gated(self, node: NodeProto, product: Product, quantiser: Quantiser) -> Stream:
-        feature, gate = (self.tensors[s.tensor] for s in (product.feature, product.gate))
-        inputs = tuple(Quantiser(1.0, t.bits, t.signed, False) for t in (feature, gate))
-        scales = float(product.feature.scale[0]), float(product.gate.scale[0])
-        table = gate_table(inputs[0], inputs[1], scales, quantiser)
-        name = f"{product.gate.block}_gate"
-        tensor = self.new_tensor(name, feature.shape, quantiser.bits, quantiser.signed)
-        self.nodes.append(Gate(name, (feature.name, gate.name), (name,), table))
-        return self.typed_stream(tensor, np.array([quantiser.scale]), quantised=True)
 
     # Layers with weights
 
@@ -397,18 +274,9 @@ class _Lowering:
             if exact and isinstance(a, Reduced) and factor.size == 1:
                 return replace(a, stream=a.stream.scaled(factor))
             return self.scalar(node)
-        streams = [self.quantised(node, 0), self.quantised(node, 1)]
-        streams.sort(key=lambda s: int(np.prod(s.shape)), reverse=True)
-        feature, gate = streams
-        height, width, channels = feature.shape
-        if gate.shape not in ((1, 1, channels), (height, width, 1)):
-            raise LoweringError(
-                f"node {node.name} (Mul) multiplies {feature.shape} by {gate.shape}, supported are one gate per "
-                "channel or one per pixel"
-            )
-        return Product(feature, gate)
+        return self.product(node)
 
-    # Pools, descriptors and shapes
+    # Shapes
 
     def max_pool(self, node: NodeProto) -> Stream:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -430,81 +298,6 @@ class _Lowering:
         self.new_tensor(name, (height // 2, width // 2, channels), tensor.bits, tensor.signed)
         self.nodes.append(MaxPool(name, (stream.tensor,), (name,)))
         return replace(stream, tensor=name, shape=self.tensors[name].shape)
-
-    def axes(self, node: NodeProto) -> list[int]:
-        return sorted(int(a) for a in np.asarray(self.constant(node, 1)).reshape(-1))
-
-    def reduce_sum(self, node: NodeProto) -> Value:
-        value = self.operand(node, 0)
-        if isinstance(value, Stream) and value.layout == "pixels" and self.axes(node) == [1]:
-            return self.sum_pixels(node, value)
-        return self.reduced(node, "sum")
-
-    def reduce_max(self, node: NodeProto) -> Value:
-        return self.reduced(node, "max")
-
-    def reduced(self, node: NodeProto, kind: Any) -> Reduced:
-        stream = self.quantised(node, 0)
-        over = {(2, 3): "pixels", (-2, -1): "pixels", (1,): "channels"}.get(tuple(self.axes(node)))
-        if over is None or stream.layout != "map":
-            raise LoweringError(
-                f"node {node.name} ({node.op_type}) reduces axes {self.axes(node)}, supported are all pixels or all "
-                "channels of a feature map"
-            )
-        return Reduced(stream, kind, over)  # type: ignore[arg-type]
-
-    def sum_pixels(self, node: NodeProto, stream: Stream) -> Stream:
-        pixels = stream.shape[0] * stream.shape[1]
-        low, high = stream.low * pixels, stream.high * pixels
-        name, shape = f"{stream.block}_sum", (1, 1, stream.shape[2])
-        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max())), True)
-        self.nodes.append(SumPixels(name, (stream.tensor,), (name,)))
-        return replace(stream, tensor=name, shape=shape, low=low, high=high, layout="vector")
-
-    def concat(self, node: NodeProto) -> Stream:
-        parts = [self.operand(node, i) for i in range(len(node.input))]
-        if not all(isinstance(p, Reduced) for p in parts) or len(parts) != 2:
-            raise LoweringError(f"node {node.name} (Concat) must join a sum and a maximum of one feature map")
-        total, top = parts
-        assert isinstance(total, Reduced) and isinstance(top, Reduced)
-        pair = (total.kind, top.kind, total.over == top.over, total.stream.tensor == top.stream.tensor)
-        if pair != ("sum", "max", True, True):
-            raise LoweringError(f"node {node.name} (Concat) must join a sum and a maximum of one feature map, in order")
-        shift = int(np.log2(top.stream.scale[0] / total.stream.scale[0]))
-        if shift < 0:
-            raise LoweringError(f"node {node.name} (Concat) has a maximum of finer scale than the sum's")
-        source = self.tensors[total.stream.tensor]
-        height, width, channels = source.shape
-        if total.over == "pixels":
-            block, count, shape = self.numbered("attention"), height * width, (1, 2, channels)
-        else:
-            block, count, shape = (
-                f"attention{max(1, self.count['attention'])}_spatial",
-                channels,
-                (height, width, 2),
-            )
-        low, high = (min(bound * count, bound << shift) if bound < 0 else max(bound * count, bound << shift)
-                     for bound in (source.low, source.high))  # fmt: skip
-        bits = needed_bits(low, high) if source.signed else high.bit_length()
-        name = f"{block}_descriptors"
-        self.new_tensor(name, shape, bits, source.signed)
-        kind = GlobalDescriptors if total.over == "pixels" else ChannelDescriptors
-        self.nodes.append(kind(name, (source.name,), (name,), shift))
-        return Stream(
-            name, shape, total.stream.scale, np.array([low]), np.array([high]),
-            "pixels" if total.over == "pixels" else "map", block,
-        )  # fmt: skip
-
-    def unsqueeze(self, node: NodeProto) -> Value:
-        value = self.operand(node, 0)
-        if isinstance(value, Reduced) and value.over == "pixels":
-            return value
-        stream = self.quantised(node, 0)
-        if stream.layout != "vector" or self.axes(node) not in ([2, 3], [-2, -1]):
-            raise LoweringError(
-                f"node {node.name} (Unsqueeze) adds axes {self.axes(node)}, supported is a channel gate"
-            )
-        return replace(stream, layout="map")
 
     def flatten(self, node: NodeProto) -> Stream:
         stream = self.quantised(node, 0)

@@ -2,6 +2,7 @@
 """Lowering: small QONNX graphs against the arithmetic they stand for, and what is refused in which words."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,7 +54,7 @@ def model(nodes: list[NodeProto], constants: dict[str, np.ndarray], channels: in
 
 def conv_model(function: list[NodeProto], constants: dict[str, np.ndarray], weights: np.ndarray) -> onnx.ModelProto:
     """Pixels through a 3x3 convolution `sums`, a scalar function `real` and a signed 4-bit quantiser."""
-    kernel = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    kernel: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     nodes = [
         quant("pixels", "x", 8),
         quant("w", "wq", 4, signed=1, narrow=1),

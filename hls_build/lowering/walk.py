@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every part of the lowering shares: values of ONNX tensors so far, the integer graph so far, names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper
+
+from board.integer_graph import Fork, Node, Tensor
+from hls_build.lowering.thresholds import read_model_constants
+from hls_build.lowering.values import Constant, Stream, Value, Weights
+
+
+class LoweringError(ValueError):
+    """The model is outside the family that the compiler knows; one sentence says where."""
+
+
+def needed_bits(low: int, high: int) -> int:
+    """Bits of the signed type that holds low..high."""
+    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+class Walk:
+    """State of one walk through a model: its tensors' values, and the integer graph's parts."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.constants = read_model_constants(model)
+        self.values: dict[str, Value] = {name: Constant(value) for name, value in self.constants.items()}
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.count: Counter[str] = Counter()
+
+    def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
+        self.tensors[name] = Tensor(name, shape, bits, signed)
+        return self.tensors[name]
+
+    def typed_stream(self, tensor: Tensor, scale: np.ndarray, **more: Any) -> Stream:
+        """A stream that reaches its type's whole range."""
+        bounds = np.array([tensor.low]), np.array([tensor.high])
+        return Stream(tensor.name, tensor.shape, scale, *bounds, **more)
+
+    def numbered(self, kind: str) -> str:
+        self.count[kind] += 1
+        return f"{kind}{self.count[kind]}"
+
+    def with_forks(self) -> tuple[Node, ...]:
+        """The nodes, with a Fork after each tensor that several read."""
+        readers: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            for name in node.inputs:
+                readers.setdefault(name, []).append(index)
+        forks: dict[str, Fork] = {}
+        nodes = list(self.nodes)
+        for name, indices in readers.items():
+            if len(indices) == 1:
+                continue
+            block = next(n.name for i in indices if (n := self.nodes[i]).name.endswith("descriptors"))
+            copies = tuple(f"{name}_{i}" for i in range(len(indices)))
+            tensor = self.tensors[name]
+            for index, copy in zip(indices, copies, strict=True):
+                self.tensors[copy] = replace(tensor, name=copy)
+                node = nodes[index]
+                nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
+            forks[name] = Fork(block.removesuffix("descriptors") + "fork", (name,), copies)
+        ordered: list[Node] = []
+        for node in nodes:
+            ordered.append(node)
+            ordered += [forks[name] for name in node.outputs if name in forks]
+        return tuple(ordered)
+
+    def operand(self, node: NodeProto, index: int) -> Value:
+        name = node.input[index]
+        if name not in self.values:
+            raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
+        return self.values[name]
+
+    def quantised(self, node: NodeProto, index: int) -> Stream:
+        value = self.operand(node, index)
+        if not isinstance(value, Stream) or not value.quantised:
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantised: "
+                "put a Quant node with a power-of-two scale before it"
+            )
+        return value
+
+    def constant(self, node: NodeProto, index: int) -> np.ndarray:
+        value = self.operand(node, index)
+        if isinstance(value, Weights):
+            return value.real
+        if not isinstance(value, Constant):
+            raise LoweringError(f"node {node.name} ({node.op_type}) needs a constant for {node.input[index]}")
+        return value.value
+
+    def weights(self, node: NodeProto, index: int, transposed: bool) -> Weights:
+        value = self.operand(node, index)
+        if not isinstance(value, Weights):
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantised: "
+                "put a Quant node with power-of-two scales before it"
+            )
+        if value.transposed != transposed:
+            raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
+        return value
+
+    def quantiser(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
+        """Scales (flat), bits, signed and narrow of a Quant node."""
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        scale, zero, bits = (np.asarray(self.constant(node, i)) for i in (1, 2, 3))
+        if attributes.get("rounding_mode", b"ROUND").upper() != b"ROUND":
+            raise LoweringError(f"node {node.name} (Quant) rounds by {attributes['rounding_mode']!r}, need ROUND")
+        if (zero != 0).any():
+            raise LoweringError(f"node {node.name} (Quant) has zero point {zero.flat[0]}, need 0")
+        if (np.frexp(scale)[0] != 0.5).any():
+            wrong = scale.flat[(np.frexp(scale)[0] != 0.5).argmax()]
+            raise LoweringError(f"node {node.name} (Quant) has scale {wrong}, need powers of two")
+        signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
+        return scale.astype(np.float64).reshape(-1), int(bits), signed, narrow
