@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ChannelPool: reduce every pixel to the sum and the scaled maximum of its channels, for spatial attention."""
+"""ChannelPool: reduce every pixel to the sum and the scaled maximum of its channels."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ChannelPoolSpec(KernelSpec):
         return self.channels // self.pe + 1
 
     def resources(self) -> dict[str, int]:
-        """Estimate: an adder and a comparison per lane and for the pixel so far; output and spare registers."""
+        """Estimate: an adder and a comparison per lane and for the pixel so far; the output registers."""
         sum_bits = self.bits + (self.channels - 1).bit_length()
         stored = sum_bits + self.bits
         counter = (self.channels // self.pe).bit_length()

@@ -99,11 +99,15 @@ class GlobalPoolSpec(KernelSpec):
         """Estimate: per kind of descriptor two distributed memories and an operator per lane."""
         fold = self.channels // self.pe
         sum_bits = self.bits + (self.pixels - 1).bit_length()
-        word = self.pe * (sum_bits + (self.bits if self.mode == "descriptors" else 0))
         out = self.outputs[0].width
-        counters = self.pixels.bit_length() + 8 * fold.bit_length()
+        if self.mode == "descriptors":
+            kinds, word, operators, choice = 2, sum_bits + self.bits, sum_bits + 2 * self.bits, out
+        else:
+            kinds, word, operators, choice = 1, sum_bits, sum_bits, 0
+        memories = 2 * self.pe * word * -(-fold // 32) * 2 // 3
+        counters = self.pixels.bit_length() + (2 + 3 * kinds) * fold.bit_length()
         return {
-            "LUT": 2 * word * -(-fold // 32) + 2 * word + out + 2 * counters + 6,
+            "LUT": memories + self.pe * operators + choice + counters + 6,
             "FF": self.inputs[0].width + out + counters + 4,
             "BRAM_18K": 0,
             "DSP": 0,

@@ -5,8 +5,8 @@
 /// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant. It leaves as one beat of two lanes of
 /// OUT_BITS bits: lane 0 the sum, lane 1 the maximum; both are signed if SIGNED.
 ///
-/// Latency 2 cycles from a pixel's last beat to its output; one beat per cycle, also from pixel to pixel. Two finished
-/// pixels wait for the sink while the next one is summed. s_axis_tready depends on registers alone.
+/// Latency 2 cycles from a pixel's last beat to its output; one beat per cycle, also from pixel to pixel. Two
+/// finished pixels wait for the sink while the next one is summed. s_axis_tready depends on registers alone.
 module channel_pool #(
   parameter int unsigned CHANNELS = 8,  // per pixel, a multiple of PE
   parameter int unsigned PE       = 2,  // lanes per beat
@@ -29,7 +29,7 @@ module channel_pool #(
     $error("need PE to divide CHANNELS");
   end
   if (BITS == 0) begin : gen_check_bits
-    $error("need BITS of at least 1");
+    $error("need BITS >= 1");
   end
   if (SIGNED > 1) begin : gen_check_signed
     $error("need SIGNED to be 0 or 1");
@@ -38,21 +38,18 @@ module channel_pool #(
   localparam int unsigned FOLD      = CHANNELS / PE;
   localparam int unsigned BEAT_BITS = (FOLD > 1) ? $clog2(FOLD) : 1;
 
-  // With the sign bit inverted, two's complement numbers order as unsigned ones do.
-  localparam logic [BITS-1:0] FLIP = (SIGNED != 0) ? {1'b1, {(BITS-1){1'b0}}} : '0;
+  function automatic logic exceeds(input logic [BITS-1:0] a, input logic [BITS-1:0] b);
+    exceeds = $signed({(SIGNED != 0) && a[BITS-1], a}) > $signed({(SIGNED != 0) && b[BITS-1], b});
+  endfunction
 
   function automatic logic [SUM_BITS-1:0] widen(input logic [BITS-1:0] lane);
     widen = SUM_BITS'($signed({(SIGNED != 0) && lane[BITS-1], lane}));
   endfunction
 
-  function automatic logic [BITS-1:0] larger(input logic [BITS-1:0] a, input logic [BITS-1:0] b);
-    larger = ((a ^ FLIP) > (b ^ FLIP)) ? a : b;
-  endfunction
-
   // Stage 1: the beat's lanes, summed and compared in a balanced tree. Node i joins nodes 2i+1 and 2i+2.
-  logic                s1_valid_q;
-  logic [SUM_BITS-1:0] s1_sum_q;
-  logic [BITS-1:0]     s1_max_q;
+  logic                          s1_valid_q;
+  logic [SUM_BITS-1:0]           s1_sum_q;
+  logic [BITS-1:0]               s1_max_q;
   logic [2*PE-2:0][SUM_BITS-1:0] sum_node;
   logic [2*PE-2:0][BITS-1:0]     max_node;
   always_comb begin
@@ -62,7 +59,7 @@ module channel_pool #(
     end
     for (int i = int'(PE) - 2; i >= 0; i--) begin
       sum_node[i] = sum_node[2*i+1] + sum_node[2*i+2];
-      max_node[i] = larger(max_node[2*i+1], max_node[2*i+2]);
+      max_node[i] = exceeds(max_node[2*i+1], max_node[2*i+2]) ? max_node[2*i+1] : max_node[2*i+2];
     end
   end
 
@@ -77,7 +74,7 @@ module channel_pool #(
   assign stall = s1_valid_q && last && spare_valid_q;
   assign push  = s1_valid_q && last && !spare_valid_q;
   assign sum_d = first ? s1_sum_q : sum_q + s1_sum_q;
-  assign max_d = first ? s1_max_q : larger(max_q, s1_max_q);
+  assign max_d = (first || exceeds(s1_max_q, max_q)) ? s1_max_q : max_q;
   assign s_axis_tready = !stall;
 
   always_ff @(posedge clk_i) begin

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reduces a frame of PIXELS pixels to descriptors of its channels: their sums, and their maxima times 2**SHIFT.
+/// Reduces a frame of PIXELS pixels to its channels' sums, and to their maxima times 2**SHIFT.
 ///
-/// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant. With DESCRIPTORS a frame leaves as two
-/// pixels, first the sums, then the maxima; without, as the sums alone. Output lanes have OUT_BITS bits and are
-/// signed if SIGNED.
+/// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant. With DESCRIPTORS a frame leaves as
+/// two pixels, first the sums, then the maxima; without, as the sums alone. Output lanes have OUT_BITS bits
+/// and are signed if SIGNED.
 ///
-/// Latency 3 cycles from the beat that finishes a channel's word to its output; one beat per cycle, also across
-/// frames. Finished words wait in queues as deep as a frame's output, so a slow sink holds the input only when the
-/// next frame finishes before the last one has left. s_axis_tready depends on registers alone.
+/// Latency 3 cycles from the last pixel's first beat to its sum; one beat per cycle, also across frames.
+/// Finished words wait in queues that hold a frame's, so a slow sink holds the input only where a frame's
+/// last pixel finds the frame before still there. s_axis_tready depends on registers alone.
 module global_pool #(
   parameter int unsigned PIXELS      = 4,  // per frame
   parameter int unsigned CHANNELS    = 4,  // per pixel, a multiple of PE
@@ -31,13 +31,13 @@ module global_pool #(
   input  logic                   m_axis_tready
 );
   if (PIXELS == 0) begin : gen_check_pixels
-    $error("need PIXELS of at least 1");
+    $error("need PIXELS >= 1");
   end
   if (PE == 0 || CHANNELS == 0 || CHANNELS % PE != 0) begin : gen_check_pe
     $error("need PE to divide CHANNELS");
   end
   if (BITS == 0) begin : gen_check_bits
-    $error("need BITS of at least 1");
+    $error("need BITS >= 1");
   end
   if (SIGNED > 1 || DESCRIPTORS > 1) begin : gen_check_flags
     $error("need SIGNED and DESCRIPTORS to be 0 or 1");
@@ -48,8 +48,9 @@ module global_pool #(
   localparam int unsigned PIXEL_BITS = (PIXELS > 1) ? $clog2(PIXELS) : 1;
   localparam int unsigned KINDS      = (DESCRIPTORS != 0) ? 2 : 1;  // 0: sums, 1: maxima
 
-  // With the sign bit inverted, two's complement numbers order as unsigned ones do.
-  localparam logic [BITS-1:0] FLIP = (SIGNED != 0) ? {1'b1, {(BITS-1){1'b0}}} : '0;
+  function automatic logic exceeds(input logic [BITS-1:0] a, input logic [BITS-1:0] b);
+    exceeds = $signed({(SIGNED != 0) && a[BITS-1], a}) > $signed({(SIGNED != 0) && b[BITS-1], b});
+  endfunction
 
   // Stage 1: the beat, and its place in the frame.
   logic                  s1_valid_q;
@@ -125,11 +126,11 @@ module global_pool #(
       if (step) frame_mem[fold_q] <= total;
     end
 
-    // Finished words. One would do for FOLD 1, two let it be filled while it is emptied.
+    // Finished words of a frame. With FOLD 1 a second word lets it fill while it empties.
     localparam int unsigned DEPTH      = (FOLD > 1) ? FOLD : 2;
     localparam int unsigned DEPTH_BITS = $clog2(DEPTH);
     (* ram_style = "distributed" *)
-    logic [PE*LANE_BITS-1:0] queue_mem [DEPTH];
+    logic [PE*LANE_BITS-1:0]    queue_mem [DEPTH];
     logic [DEPTH_BITS-1:0]      write_q, read_q;
     logic [$clog2(DEPTH+1)-1:0] level_q;
     logic                       pop_k;
@@ -163,7 +164,7 @@ module global_pool #(
         assign head[k][lane*OUT_BITS +: OUT_BITS] =
             OUT_BITS'($signed({(SIGNED != 0) && done[LANE_BITS-1], done}));
       end else begin : gen_max
-        assign total[lane*LANE_BITS +: LANE_BITS] = (first || (fresh ^ FLIP) > (old ^ FLIP)) ? fresh : old;
+        assign total[lane*LANE_BITS +: LANE_BITS] = (first || exceeds(fresh, old)) ? fresh : old;
         assign head[k][lane*OUT_BITS +: OUT_BITS] =
             OUT_BITS'($signed({(SIGNED != 0) && done[LANE_BITS-1], done})) << SHIFT;
       end

@@ -2,12 +2,12 @@
 
 /// Takes the maximum over every 2x2 tile of a frame of even width and height.
 ///
-/// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant, rows follow one another; so do the pixels of
-/// the output. Frames need no marker, since an even height makes every frame a whole number of row pairs.
+/// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant; pixels come and leave row by row.
+/// The height is no parameter: even, it makes every frame a whole number of row pairs.
 ///
-/// One memory of WIDTH/2 * CHANNELS/PE words holds the tiles of a row pair: a tile's first beat loads its word, the
-/// next two raise it, the last one sends it. Latency 2 cycles from a tile's last beat to its output; one beat per
-/// cycle, also across rows and frames. s_axis_tready depends on registers alone.
+/// One memory of WIDTH/2 * CHANNELS/PE words holds the tiles of a row pair: a tile's first pixel loads its
+/// words, the next two raise them, the last one sends them. Latency 2 cycles from a tile's last pixel to its
+/// output; one beat per cycle, also across rows and frames. s_axis_tready depends on registers alone.
 module max_pool_2x2 #(
   parameter int unsigned WIDTH    = 4,  // pixels per row, even
   parameter int unsigned CHANNELS = 4,  // per pixel, a multiple of PE
@@ -31,7 +31,7 @@ module max_pool_2x2 #(
     $error("need WIDTH even and positive");
   end
   if (BITS == 0) begin : gen_check_bits
-    $error("need BITS of at least 1");
+    $error("need BITS >= 1");
   end
   if (SIGNED > 1) begin : gen_check_signed
     $error("need SIGNED to be 0 or 1");
@@ -42,8 +42,9 @@ module max_pool_2x2 #(
   localparam int unsigned BEAT_BITS = (FOLD > 1) ? $clog2(FOLD) : 1;
   localparam int unsigned ADDR_BITS = (WORDS > 1) ? $clog2(WORDS) : 1;
 
-  // With the sign bit inverted, two's complement numbers order as unsigned ones do.
-  localparam logic [BITS-1:0] FLIP = (SIGNED != 0) ? {1'b1, {(BITS-1){1'b0}}} : '0;
+  function automatic logic exceeds(input logic [BITS-1:0] a, input logic [BITS-1:0] b);
+    exceeds = $signed({(SIGNED != 0) && a[BITS-1], a}) > $signed({(SIGNED != 0) && b[BITS-1], b});
+  endfunction
 
   // Stage 1: the beat, and its place in the row pair.
   logic                 s1_valid_q;
@@ -95,7 +96,7 @@ module max_pool_2x2 #(
     assign fresh = s1_beat_q[lane*BITS +: BITS];
     assign old   = held[lane*BITS +: BITS];
     assign raised[lane*BITS +: BITS] =
-        ((!odd_column_q && !odd_row_q) || (fresh ^ FLIP) > (old ^ FLIP)) ? fresh : old;
+        ((!odd_column_q && !odd_row_q) || exceeds(fresh, old)) ? fresh : old;
   end
   always_ff @(posedge clk_i) begin
     if (step) tile_mem[addr_q] <= raised;
