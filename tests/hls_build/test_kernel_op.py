@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from finn.transformation.fpgadataflow.annotate_cycles import AnnotateCycles
 from finn.transformation.fpgadataflow.create_stitched_ip import CreateStitchedIP
+from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
 from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
+from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.util.settings import get_settings
 from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
@@ -30,7 +34,7 @@ from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec
 from hls_build.ops.max_pool_2x2 import MaxPool2x2_rtl, MaxPool2x2Spec
 from hls_build.ops.stream_fork import StreamFork_rtl, StreamForkSpec
-from hls_build.sim import verilator
+from hls_build.sim import engine, verilator
 
 PART, CLK_NS = "xc7z020clg400-1", 10.0
 TABLE = np.random.default_rng(3).integers(-4, 4, (4, 16))
@@ -143,6 +147,12 @@ def random_inputs(spec: KernelSpec, shapes: list[list[int]], rng: np.random.Gene
     ]
 
 
+def prepare_rtlsim(model: ModelWrapper) -> ModelWrapper:
+    """Generate and compile the RTL of every node, Verilator in Vivado's place."""
+    engine.bind()
+    return model.transform(PrepareIP(PART, CLK_NS)).transform(PrepareRTLSim(num_workers=1))
+
+
 def set_mode(model: ModelWrapper, mode: str) -> None:
     """Choose how the nodes are executed."""
     for node in model.graph.node:
@@ -198,6 +208,21 @@ def test_python_execution_is_the_model(case: Case, rng: np.random.Generator) -> 
         np.testing.assert_array_equal(answer[f"y{i}"], array)
 
 
+@pytest.mark.verilator
+@every_kernel
+def test_rtlsim_is_python_execution(case: Case, rng: np.random.Generator) -> None:
+    _, spec, in_shapes, out_shapes = case
+    model = prepare_rtlsim(one_node(case))
+    arrays = random_inputs(spec, in_shapes, rng)
+    feeds = {f"x{i}": array.astype(np.float32) for i, array in enumerate(arrays)}
+    answers = []
+    for mode in ("cppsim", "rtlsim"):
+        set_mode(model, mode)
+        answers.append(execute_onnx(model, feeds))
+    for i in range(len(out_shapes)):
+        np.testing.assert_array_equal(answers[1][f"y{i}"], answers[0][f"y{i}"])
+
+
 @every_kernel
 def test_resources_reach_finn(case: Case) -> None:
     estimate = getCustomOp(one_node(case).graph.node[0]).node_res_estimation(PART)
@@ -230,6 +255,31 @@ def test_three_kernels_run_in_python(rng: np.random.Generator) -> None:
     x = rng.integers(0, 4, (1, 2, 2, 6))
     answer = execute_onnx(model, {"x": x.astype(np.float32)})["y"]
     np.testing.assert_array_equal(answer, TABLE[x, x.sum(axis=(1, 2), keepdims=True)])
+
+
+@pytest.mark.verilator
+def test_three_kernels_run_in_rtlsim(rng: np.random.Generator) -> None:
+    model = prepare_rtlsim(attention())
+    set_mode(model, "rtlsim")
+    x = rng.integers(0, 4, (1, 2, 2, 6))
+    answer = execute_onnx(model, {"x": x.astype(np.float32)})["y"]
+    np.testing.assert_array_equal(answer, TABLE[x, x.sum(axis=(1, 2), keepdims=True)])
+    for node in model.graph.node:
+        assert getCustomOp(node).get_nodeattr("cycles_rtlsim") >= getCustomOp(node).get_exp_cycles()
+
+
+def test_fifos_fit_between_kernels() -> None:
+    model = attention().transform(InsertFIFO(create_shallow_fifos=True)).transform(SpecializeLayers(PART))
+    model = model.transform(GiveUniqueNodeNames()).transform(InferShapes()).transform(AnnotateCycles())
+    fifos = [node for node in model.graph.node if node.op_type == "StreamingFIFO_rtl"]
+    assert len(fifos) == 5  # x, bypass, branch, g, y
+    for fifo in fifos:
+        producer = model.find_producer(fifo.input[0])
+        if producer is not None:
+            source = getCustomOp(producer)
+            ind = list(producer.output).index(fifo.input[0])
+            assert list(getCustomOp(fifo).get_folded_input_shape()) == source.get_folded_output_shape(ind)
+            assert getCustomOp(fifo).get_instream_width() == source.get_outstream_width(ind)
 
 
 def test_three_kernels_reach_the_block_design(build_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
