@@ -42,9 +42,7 @@ KINDS: dict[str, dict[str, int]] = {
 UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
 
 
-def synthesise(
-    sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None
-) -> dict[str, int]:
+def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> dict[str, int]:
     """Synthesise a module for xc7.
 
     Args:
