@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of folding: legal parallelism, defaults, memory styles and the depths of FIFOs."""
+
+from __future__ import annotations
+
+from math import ceil
+
+BRAM18_BITS = 18 * 1024
+FIFO_LUT_DEPTH = 256
+"""Deepest FIFO that is made of LUTs when nothing is said."""
+
+THRESHOLD_BLOCK_DEPTHS = {"auto": 1024, "block": 2, "distributed": 1 << 30}
+"""Depth from which a stage of a threshold search lies in block RAM."""
+
+
+def divisors(total: int) -> list[int]:
+    """All divisors in ascending order."""
+    return [n for n in range(1, total + 1) if total % n == 0]
+
+
+def check_divides(layer: str, key: str, value: int, total: int, of: str) -> int:
+    """Return a legal value of a folding.
+
+    Raises:
+        ValueError: It does not divide.
+    """
+    if value < 1 or total % value:
+        raise ValueError(f"{key} of {layer} must divide its {total} {of} (one of {divisors(total)}), got {value}")
+    return value
+
+
+def nearest_lanes(channels: int, lanes: int) -> int:
+    """Greatest divisor of the channels that is not above a neighbour's lanes."""
+    return max(n for n in divisors(channels) if n <= lanes)
+
+
+def window_lanes(channels: int, kernel: int, simd: int, cycles_per_pixel: int) -> int:
+    """Lanes of a sliding window that is never slower than its multiplier.
+
+    A window pauses while it fills at the start of a frame, so it must be strictly faster; where even all
+    channels at once are not, they are taken. Beyond that, the multiplier's SIMD spares a width converter.
+    """
+    fast = [n for n in divisors(channels) if kernel * kernel * (channels // n) < cycles_per_pixel]
+    if simd in fast:
+        return simd
+    return min(fast, default=channels)
+
+
+def bram18(depth: int, width: int) -> int:
+    """Block RAMs of 18 kbit for one simple dual-port memory, in the one aspect ratio that needs fewest."""
+    aspects = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+    return min(ceil(depth / rows) * ceil(width / columns) for rows, columns in aspects)
+
+
+def memory_style(style: str, depth: int, width: int) -> str:
+    """Resolve "auto": block RAM where the memory fills half of the blocks it takes, else LUTs."""
+    if style != "auto":
+        return style
+    return "block" if 2 * depth * width >= bram18(depth, width) * BRAM18_BITS else "distributed"
+
+
+def fifo_style(depth: int) -> str:
+    """Memory of a FIFO; FINN+'s own choice for deep ones may be Ultra RAM, which small devices lack."""
+    if depth <= FIFO_LUT_DEPTH:
+        return "auto"
+    return "block"
+
+
+def window_fifo_elements(height: int, width: int, channels: int, kernel: int) -> int:
+    """Elements to hold before a 'same' sliding window.
+
+    At the end of a frame it takes nothing while it emits its last kernel // 2 rows, and a pool in front of
+    it delivers by the row.
+    """
+    return min(kernel // 2 + 1, height) * width * channels
+
+
+def channel_bypass_elements(frame: int, frame_cycles: int, think_cycles: int) -> int:
+    """Elements to hold round a channel gate: a whole frame, and what arrives until the gate is known.
+
+    Args:
+        frame: Elements of a frame.
+        frame_cycles: Cycles in which the slowest layer upstream delivers a frame.
+        think_cycles: Cycles from a frame's last element to the first of its gate.
+    """
+    arriving = ceil(frame * think_cycles / frame_cycles)
+    return frame + arriving + arriving // 8
+
+
+def spatial_bypass_elements(height: int, width: int, channels: int, kernel: int) -> int:
+    """Elements to hold round a spatial gate: the rows that its window waits for, and one for the latency."""
+    return min(kernel // 2 + 1, height) * width * channels + min(kernel, width) * channels
