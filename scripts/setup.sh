@@ -72,7 +72,7 @@ if [[ $venv == .venv ]]; then
   "${pip[@]}" uninstall --yes finn-plus  # or pip, finding it installed, would complain about its pins
   if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
     torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
-    "${pip[@]}" install --constraint requirements/host.txt "$torch+cpu" || fail \
+    "${pip[@]}" install --no-deps "$torch+cpu" || fail \
       "pip could not install $torch+cpu. If it finds no such build, point it at PyTorch's index of CPU builds, which" \
       "https://pytorch.org/get-started/locally names under Linux, Pip, CPU: PIP_EXTRA_INDEX_URL=<that index>" \
       "scripts/setup.sh. To take the default build, 6 GB with CUDA: AUFLOW_TORCH=any scripts/setup.sh"

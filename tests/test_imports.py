@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imports flow one way: board needs nothing of the host's, qnn nothing of the compiler's."""
 
+import ast
 import pkgutil
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,41 @@ def test_qnn_needs_nothing_of_the_compiler() -> None:
 def test_a_forbidden_import_is_noticed() -> None:
     with pytest.raises(AssertionError, match=r"qnn\.facs imports numpy"):
         import_without(("numpy",), ["qnn.facs"])
+
+
+def pinned(*files: str) -> set[str]:
+    """Names of the packages that requirement files pin, in lower case with hyphens."""
+    lines = "\n".join((ROOT / "requirements" / file).read_text() for file in files).splitlines()
+    return {normal(line.partition("==")[0]) for line in lines if re.match(r"[\w.-]+==[\w.]+( |$)", line)}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as pip compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(package: str) -> set[str]:
+    """Names of the installed distributions that a package's files import."""
+    names = set()
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module.partition(".")[0])
+    outside = names - set(sys.stdlib_module_names) - {"auflow", "board", "qnn", "hls_build"}
+    owners = packages_distributions()
+    return {normal(owners[name][0]) for name in outside if name in owners}
+
+
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [
+        ("board", ("board.txt",)),
+        ("qnn", ("host.txt",)),
+        ("hls_build", ("host.txt", "host-nodeps.txt")),
+        ("tests", ("host.txt", "host-nodeps.txt", "dev.txt")),
+    ],
+)
+def test_what_is_imported_is_pinned(package: str, files: tuple[str, ...]) -> None:
+    assert imported(package) - pinned(*files) == set()
