@@ -47,9 +47,7 @@ class InputRule:
         if not (_is_number(self.crop_margin) and -0.5 < self.crop_margin <= 1):
             raise ValueError(f"need -0.5 < input.crop_margin <= 1, got {self.crop_margin!r}")
         if self.preprocessing != PREPROCESSING:
-            raise ValueError(
-                f"input.preprocessing must be {PREPROCESSING!r}, got {self.preprocessing!r}: build again"
-            )
+            raise ValueError(f"input.preprocessing must be {PREPROCESSING!r}, got {self.preprocessing!r}: build again")
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,7 @@ class StreamPacking:
             raise ValueError(f"signed must be true or false in a stream, got {self.signed!r}")
         if self.bytes_per_beat != -(-self.lanes * self.bits // 8):
             raise ValueError(
-                f"bytes_per_beat must hold lanes x bits = {self.lanes} x {self.bits} bits,"
-                f" got {self.bytes_per_beat}"
+                f"bytes_per_beat must hold lanes x bits = {self.lanes} x {self.bits} bits, got {self.bytes_per_beat}"
             )
 
     @classmethod
@@ -198,9 +195,7 @@ class Contract:
     def outputs(self, accumulators: np.ndarray) -> Outputs:
         """Logits, probabilities and occurrence of raw integer accumulators of shape (N, AUs)."""
         if accumulators.ndim != 2 or accumulators.shape[1] != len(self.action_units):
-            raise ValueError(
-                f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}"
-            )
+            raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
         if not np.issubdtype(accumulators.dtype, np.integer):
             raise ValueError(f"need integer accumulators, got {accumulators.dtype}")
         scale, offset, threshold = np.array(
@@ -217,9 +212,7 @@ class Contract:
     def check_bitfile(self, path: Path) -> None:
         """Refuse a bitfile other than this accelerator's."""
         if self.bitfile_sha256 is None:
-            raise ValueError(
-                f"this accelerator was built without a bitfile, got {path}: build it with Vivado"
-            )
+            raise ValueError(f"this accelerator was built without a bitfile, got {path}: build it with Vivado")
         _check_digest(path, self.bitfile_sha256, "bitfile")
 
     def write(self, path: Path) -> None:
@@ -243,9 +236,7 @@ class Contract:
     @classmethod
     def _parse(cls, content: Any) -> Contract:
         if isinstance(content, dict) and content.get("format") != FORMAT:  # before its keys, which may differ
-            raise ValueError(
-                f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}: build again"
-            )
+            raise ValueError(f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}: build again")
         top = dict(_keys(cls, content, "accelerator.json"))
         rule = dict(_keys(InputRule, top["input"], "input"))
         rule["shape"] = tuple(_typed(list, rule["shape"], "input.shape"))

@@ -97,14 +97,8 @@ def to_input(face: np.ndarray, colour: str) -> np.ndarray:
 
 def _grey(picture: np.ndarray) -> np.ndarray:
     """Luminance (H, W) of a picture; grey in all three channels stays exactly as it is."""
-    if (
-        picture.dtype != np.uint8
-        or picture.ndim not in (2, 3)
-        or (picture.ndim == 3 and picture.shape[2] != 3)
-    ):
-        raise ValueError(
-            f"a picture must be uint8 of shape (H, W) or (H, W, 3), got {picture.dtype} {picture.shape}"
-        )
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
+        raise ValueError(f"a picture must be uint8 of shape (H, W) or (H, W, 3), got {picture.dtype} {picture.shape}")
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 

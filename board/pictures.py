@@ -69,9 +69,7 @@ def _from_picture(path: Path, colour: str, margin: float) -> np.ndarray:
         raise ValueError(f"a picture must have at least 48x48 pixels, got {width}x{height} in {path}")
     box = find_face(picture) or find_face(picture, scale=1.0)  # the full size finds what the half overlooks
     if box is None:
-        raise ValueError(
-            f"a picture must show a frontal face, found none in {path}: use another or crop it to 48x48"
-        )
+        raise ValueError(f"a picture must show a frontal face, found none in {path}: use another or crop it to 48x48")
     return cut_face(picture, box, margin, colour)
 
 
@@ -79,9 +77,7 @@ def _from_folder(path: Path, count: int | None, colour: str, margin: float) -> n
     """Faces (N, 48, 48, 3) of the first pictures of a folder."""
     names = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)[:count]
     if not names:
-        raise ValueError(
-            f"a folder of faces must hold pictures ({', '.join(PICTURES)}), found none in {path}"
-        )
+        raise ValueError(f"a folder of faces must hold pictures ({', '.join(PICTURES)}), found none in {path}")
     return np.stack([_from_picture(name, colour, margin) for name in names])
 
 
@@ -101,8 +97,7 @@ def _read_array(path: Path) -> np.ndarray:
             loaded = loaded[loaded.files[0]]
     if loaded.dtype != np.uint8 or loaded.ndim == 0 or loaded.shape[1:] not in ((48, 48), (48, 48, 3)):
         raise ValueError(
-            f"faces must be uint8 of shape (N, 48, 48) or (N, 48, 48, 3), got {loaded.dtype} {loaded.shape}"
-            f" in {path}"
+            f"faces must be uint8 of shape (N, 48, 48) or (N, 48, 48, 3), got {loaded.dtype} {loaded.shape} in {path}"
         )
     if len(loaded) == 0:
         raise ValueError(f"faces must be at least one, got none in {path}")

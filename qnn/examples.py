@@ -16,9 +16,7 @@ def example_picture() -> npt.NDArray[np.uint8]:
     return skimage.data.astronaut()
 
 
-def example_faces(
-    count: int = 1, seed: int = 0, colour: str = "grey", margin: float = 0.0
-) -> npt.NDArray[np.uint8]:
+def example_faces(count: int = 1, seed: int = 0, colour: str = "grey", margin: float = 0.0) -> npt.NDArray[np.uint8]:
     """The example face, then variations of it: mirrored, turned, shifted, scaled, lighter and darker.
 
     Args:
@@ -41,9 +39,7 @@ def example_faces(
     return np.stack(faces)
 
 
-def _vary(
-    picture: npt.NDArray[np.uint8], box: Box, margin: float, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _vary(picture: npt.NDArray[np.uint8], box: Box, margin: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """One variation (48, 48, 3) of the face in a box."""
     side = box.side * (1 + 2 * margin) * rng.uniform(0.9, 1.15)
     turn = math.radians(rng.uniform(-15, 15))

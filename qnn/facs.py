@@ -53,9 +53,7 @@ def emotions_by_table(occurrence: npt.ArrayLike) -> list[str | None]:
     rows = np.asarray(occurrence).astype(bool)
     if rows.ndim != 2 or rows.shape[1] != len(AUS):
         raise ValueError(f"need occurrence of shape (N, {len(AUS)}), got {rows.shape}")
-    by_pattern = {
-        tuple(row): emotion for row, emotion in zip(PROTOTYPES.astype(bool).tolist(), EMOTIONS, strict=True)
-    }
+    by_pattern = {tuple(row): emotion for row, emotion in zip(PROTOTYPES.astype(bool).tolist(), EMOTIONS, strict=True)}
     return [by_pattern.get(tuple(row)) for row in rows.tolist()]
 
 

@@ -69,9 +69,7 @@ def load_split(root: Path, split: str, cache: Path | None = None) -> FerPlusSpli
         raise ValueError(f"a split must be one of {', '.join(SPLIT_FOLDERS)}, got {split!r}")
     folder = root / SPLIT_FOLDERS[split]
     if not (folder / "label.csv").is_file():
-        raise ValueError(
-            f"FERPlus needs {folder / 'label.csv'}, got none: name the folder that holds {folder.name}"
-        )
+        raise ValueError(f"FERPlus needs {folder / 'label.csv'}, got none: name the folder that holds {folder.name}")
     if cache is None:
         cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "ferplus"
     cached = cache / f"{split}_{_fingerprint(folder)}.npz"
@@ -118,9 +116,7 @@ def _read_pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.
             face = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
             if face is None or face.shape != (SIDE_PX, SIDE_PX):
                 got = "nothing that can be read" if face is None else f"shape {face.shape}"
-                raise ValueError(
-                    f"a FERPlus face must be a picture of 48x48 pixels, got {got} in {folder / name}"
-                )
+                raise ValueError(f"a FERPlus face must be a picture of 48x48 pixels, got {got} in {folder / name}")
             faces.append(face)
             emotions.append(emotion)
     if not faces:

@@ -49,9 +49,7 @@ def test_reads_the_official_layout(root: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(split.pixels[..., 2], split.faces)
 
 
-def test_the_cache_serves_the_second_time(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cache_serves_the_second_time(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load_split(root, "train", tmp_path / "cache")
     with monkeypatch.context() as patch:
         patch.setattr(ferplus, "_read_pictures", lambda folder: pytest.fail("read the pictures again"))
