@@ -31,17 +31,16 @@ class Random {
 
 /// Decides cycle by cycle whether one end of a stream takes part.
 ///
-/// Alternates runs of 1 to 16 cycles; the share of open runs is drawn anew every 64 runs, so a
-/// long test sees starved, saturated and mixed phases.
+/// Alternates runs of 1 to 16 cycles; the share of open runs is drawn anew every 32 runs, so a
+/// long test sees starved, saturated and mixed phases. The first phase is patient, later ones may be.
 class Stall {
   public:
     void disable() { enabled_ = false; }
     void enable(uint64_t seed) {
+        *this = Stall();
         enabled_ = true;
         random_ = Random(seed);
-        left_ = runs_ = 0;
     }
-    bool enabled() const { return enabled_; }
     bool open() {
         if (!enabled_) return true;
         if (left_ == 0) draw();
@@ -54,7 +53,7 @@ class Stall {
   private:
     void draw() {
         if (runs_ == 0) {
-            runs_ = 64;
+            runs_ = 32;
             share_ = 1 + random_.below(7);
             patient_ = random_.below(2) != 0;
         }
@@ -64,8 +63,8 @@ class Stall {
     }
     bool enabled_ = false;
     bool open_ = true;
-    bool patient_ = false;
-    uint32_t left_ = 0, runs_ = 0, share_ = 4;
+    bool patient_ = true;
+    uint32_t left_ = 0, runs_ = 32, share_ = 4;
     Random random_{0};
 };
 
@@ -295,7 +294,7 @@ class Simulation {
     static void choose(Stream& s) {
         s.fresh = false;
         if (!s.source) {
-            drive(s, !s.finished() && s.stall.open() && (!s.stall.patient() || s.waited));
+            drive(s, !s.finished() && (s.waited || !s.stall.patient()) && s.stall.open());
         } else if (!s.driving) {
             const bool on = !s.finished() && s.stall.open();
             if (on) s.data.put(s.beats + s.next * s.data.bytes());

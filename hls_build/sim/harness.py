@@ -231,6 +231,14 @@ class Simulation:
         """Bytes per beat of a stream."""
         return -(-self._widths[self._at(stream)] // 8)
 
+    def stall(self, pattern: str, seed: int = 1) -> None:
+        """From now on hold back the ends of a pattern of STALLS at random, each stream by its own sequence."""
+        if pattern not in STALLS:
+            raise RuntimeError(f"need a stall pattern of {STALLS}, got '{pattern}'")
+        for i, source in enumerate(self._sources):
+            on = pattern == "both" or pattern == ("source" if source else "sink")
+            self._lib.auf_stall(self._handle, i, int(on), (seed * 1_000_003 + i) & (1 << 64) - 1)
+
     def feed(self, stream: str, beats: Beats) -> None:
         """Queue beats, shape (n, beat_bytes), for an input stream, behind those it has not accepted yet.
 
@@ -265,7 +273,8 @@ class Simulation:
         """
         status = self._checked(self._lib.auf_step(self._handle, cycles, idle_cycles))
         if status == _IDLE:
-            raise DeadlockError(self.deadlock_report(idle_cycles))
+            head = f"deadlock in cycle {self.cycle}, {idle_cycles} cycles without a handshake"
+            raise DeadlockError(f"{head}: {self.report()}")
         return status == _DONE
 
     def offers(self, stream: str) -> bool:
@@ -311,7 +320,7 @@ class Simulation:
             RuntimeError: A rule was broken, max_cycles passed, or the design stopped itself.
         """
         began, start = time.perf_counter(), self.cycle
-        self._set_stalls(stall, seed)
+        self.stall(stall, seed)
         self._drain_violations()
         before, before_internal = self._stream_counters(), self._internal_counters()
         for name, beats in inputs.items():
@@ -344,24 +353,22 @@ class Simulation:
         packed = self.peek("mon_fill")
         return {name: packed >> (32 * i) & 0xFFFFFFFF for i, name in enumerate(self.fifos)}
 
-    def deadlock_report(self, idle_cycles: int) -> str:
-        """One sentence that names the stuck stream, then the state of every stream."""
+    def report(self) -> str:
+        """The stuck stream in one clause, then the state of every stream and FIFO, a line each."""
         states = [*self._outer_states(), *self._inner_states()]
         blocked = [name for name, valid, ready in states if valid and not ready]
-        hungry = [name for name, valid, ready in states if ready and not valid]
-        inner_blocked = [name for name in blocked if name in self.monitored]
-        if inner_blocked or blocked:
-            stuck = f"stream '{(inner_blocked or blocked)[-1]}' is stuck: valid, never ready"
-        elif hungry:
-            missing = [name for name in self._pending if self._remaining(name)]
-            stuck = f"stream '{(missing or hungry)[0]}' starves: ready, never valid"
+        inner = [name for name in blocked if name in self.monitored]
+        missing = [name for name in self._pending if self._remaining(name)]
+        if blocked:
+            stuck = f"stream '{(inner or blocked)[-1]}' is stuck: valid, never ready"
+        elif missing:
+            stuck = f"stream '{missing[0]}' is stuck: never valid"
         else:
-            stuck = "no stream is valid or ready"
+            stuck = "no stream is stuck"
         counters = {**self._stream_counters(), **self._internal_counters()}
         lines = [f"  {n}: valid={v:d} ready={r:d} beats={counters[n].beats}" for n, v, r in states]
         lines += [f"  fifo {name}: fill={level}" for name, level in self.fifo_fill().items()]
-        head = f"deadlock in cycle {self.cycle}, {idle_cycles} cycles without a handshake: {stuck}"
-        return "\n".join([head, *lines])
+        return "\n".join([stuck, *lines])
 
     def _run_to_end(
         self, start: int, idle_cycles: int, max_cycles: int | None, progress: Callable[[int], None] | None
@@ -371,9 +378,7 @@ class Simulation:
             if max_cycles is not None:
                 chunk = min(chunk, max_cycles - (self.cycle - start))
                 if chunk <= 0:
-                    raise RuntimeError(
-                        self.deadlock_report(0).replace("deadlock", f"not through in {max_cycles} cycles", 1)
-                    )
+                    raise RuntimeError(f"not through after {max_cycles} cycles: {self.report()}")
             began = time.perf_counter()
             done = self.step(chunk, idle_cycles)
             if progress is not None:
@@ -416,13 +421,6 @@ class Simulation:
             return []
         valid, ready = self.peek("mon_valid"), self.peek("mon_ready")
         return [(name, bool(valid >> i & 1), bool(ready >> i & 1)) for i, name in enumerate(self.monitored)]
-
-    def _set_stalls(self, stall: str, seed: int) -> None:
-        if stall not in STALLS:
-            raise RuntimeError(f"need a stall pattern of {STALLS}, got '{stall}'")
-        for i, source in enumerate(self._sources):
-            on = stall == "both" or stall == ("source" if source else "sink")
-            self._lib.auf_stall(self._handle, i, int(on), (seed * 1_000_003 + i) & (1 << 64) - 1)
 
     def _drain_violations(self) -> list[Violation]:
         found = np.zeros((64, 3), np.uint64)
