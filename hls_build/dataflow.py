@@ -349,6 +349,7 @@ class _Builder:
             outputDataType=type_name(target.bits, target.signed),
             ActVal=target.low,
             numInputVectors=[1, *stream.shape[:2]],
+            uniform_thres=int(len(thresholds) == 1),
             depth_trigger_bram=rules.THRESHOLD_BLOCK_DEPTHS[folding.ram_style],
         )
         self.layer_cycles[node.name] = stream.elements // pe
