@@ -132,9 +132,9 @@ class _Lowering(Attention):
         """Quantise a stream, through scalar functions if any are pending."""
         stream = value.stream if isinstance(value, Pending) else value
         nodes = value.nodes if isinstance(value, Pending) else ()
-        same = not nodes and len(stream.scale) == 1 and stream.scale[0] == quantiser.scale
         tensor = self.tensors[stream.tensor]
-        if same and (tensor.low, tensor.high) == (quantiser.low, quantiser.high):
+        same = (tensor.low, tensor.high, float(stream.scale[0])) == (quantiser.low, quantiser.high, quantiser.scale)
+        if not self.nodes and not nodes and same:  # the pixels themselves; elsewhere layers keep their places
             return replace(stream, quantised=True)
         source = value.source if isinstance(value, Pending) else ""
         operands = self.folded_constants(nodes)

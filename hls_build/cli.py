@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `auflow` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import qnn.cli
+import typer
+from rich.console import Console
+
+from board.pictures import load_faces
+from hls_build.config import CONFIGS
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Facial action units on a small FPGA: train, export, build, simulate and compare.",
+)
+qnn.cli.register(app)
+
+FACES_HELP = "A picture, a folder of pictures, or an .npy/.npz of (N,48,48) or (N,48,48,3) uint8."
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+@app.command()
+def build(
+    config: Annotated[Path, typer.Option(help="What to build.")] = CONFIGS / "pynq-z2_w4a4.toml",
+    board: Annotated[Optional[str], typer.Option(help="Board to build for instead of the configuration's.")] = None,  # noqa: UP045 # typer reads this form on every Python
+    out: Annotated[Optional[Path], typer.Option(help="Folder of the build. [default: build/<name>]")] = None,  # noqa: UP045
+    sim_frames: Annotated[int, typer.Option(min=1, help="Faces to run through the accelerator.")] = 4,
+    stop_after: Annotated[Optional[str], typer.Option(help="Last step to do.")] = None,  # noqa: UP045
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished step.")] = False,
+) -> None:
+    """Build an accelerator from a checkpoint and prove it equal to the model.
+
+    Steps: export, lower, compile, verilate, simulate, bitstream. The folder holds model.onnx, accelerator.json, rtl/,
+    sim/, report/*.json and build.log.
+    """
+    from hls_build import flow
+
+    flow.run(config, board, out, sim_frames, stop_after, resume, Console())
+
+
+@app.command()
+def simulate(
+    build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
+    faces: Annotated[Path, typer.Option(help=FACES_HELP)],
+    frames: Annotated[int, typer.Option(min=1, help="How many of the faces.")] = 4,
+    stalls: Annotated[Optional[int], typer.Option(help="Seed of random stalls at both ends.")] = None,  # noqa: UP045
+    trace: Annotated[Optional[Path], typer.Option(help="Write waves to this .fst file.")] = None,  # noqa: UP045
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="Write the result here.")] = None,  # noqa: UP045
+) -> None:
+    """Run faces through the verilated accelerator, cycle by cycle, and compare with the integer model."""
+    from hls_build import flow
+
+    result = flow.simulate(build, load_faces(faces, frames), stalls, trace, Console())
+    write_json(json_out, result)
+    if result["mismatches"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def parity(
+    build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
+    faces: Annotated[Path, typer.Option(help=FACES_HELP)],
+    count: Annotated[int, typer.Option(min=1, help="Faces on the software rungs.")] = 100,
+    rtl_count: Annotated[int, typer.Option(min=0, help="Faces, at most, on the stitched RTL.")] = 4,
+    stalls: Annotated[Optional[int], typer.Option(help="Seed of random stalls on the RTL.")] = None,  # noqa: UP045
+    json_out: Annotated[Optional[Path], typer.Option("--json", help="Write the result here.")] = None,  # noqa: UP045
+) -> None:
+    """Compare every form of the network, from Brevitas to RTL, and name the first difference."""
+    from hls_build import flow
+
+    result = flow.parity(build, load_faces(faces, count), rtl_count, stalls, Console())
+    write_json(json_out, result)
+    if result["difference"]:
+        raise typer.Exit(1)
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write a result for programs, if they asked."""
+    if path is not None:
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def main() -> None:
+    """Run the command; what goes wrong is one sentence and a non-zero status."""
+    try:
+        app(prog_name="auflow")
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.exit(f"auflow: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        print("auflow: interrupted; a build goes on with --resume", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build from checkpoint to verdict: its folder, its steps, and how an interrupted one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from rich.console import Console
+
+from board.contract import ActionUnit, Contract, InputRule, sha256
+from board.integer_graph import IntegerGraph
+from hls_build import accelerator, config, dataflow, estimate, stitch, tables
+from hls_build.config import BuildConfig
+from hls_build.finn import use_build_folder
+from hls_build.lowering import lower_file
+from hls_build.parity import Parity, compare
+from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
+from qnn import checkpoint as checkpoints
+from qnn import export
+from qnn.examples import example_faces
+from qnn.facs import AU_TITLES
+from qnn.rungs import QonnxRung, ReferenceRung, Rung, TwinRung
+
+log = logging.getLogger("auflow")
+
+
+@dataclass(frozen=True)
+class BuildFolder:
+    """Where a build keeps what; `root` is build/<name>."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Finished steps and what they were made from."""
+        return self.root / "build.json"
+
+    @property
+    def log(self) -> Path:
+        """What happened, with times."""
+        return self.root / "build.log"
+
+    @property
+    def integer(self) -> Path:
+        """The integer graph."""
+        return self.root / "integer.npz"
+
+    @property
+    def dataflow(self) -> Path:
+        """The FINN+ graph."""
+        return self.root / "dataflow.onnx"
+
+    @property
+    def contract(self) -> Path:
+        """What the host needs to know."""
+        return self.root / "accelerator.json"
+
+    @property
+    def rtl(self) -> Path:
+        """Sources, memory files and their manifest."""
+        return self.root / "rtl"
+
+    @property
+    def sim(self) -> Path:
+        """The verilated accelerator."""
+        return self.root / "sim"
+
+    @property
+    def library(self) -> Path:
+        """Shared library of the verilated accelerator."""
+        return self.sim / "accelerator.so"
+
+    @property
+    def report(self) -> Path:
+        """Figures as JSON."""
+        return self.root / "report"
+
+    def write_report(self, name: str, content: dict[str, Any]) -> None:
+        """Write report/<name>.json."""
+        self.report.mkdir(exist_ok=True)
+        (self.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One build and what it works with."""
+
+    folder: BuildFolder
+    config: BuildConfig
+    checkpoint: Path
+    frames: int
+    console: Console
+
+
+def export_step(job: Job) -> None:
+    """Checkpoint to model.onnx and reference.onnx."""
+    report = export.export(job.checkpoint, job.folder.root, job.config.preset)
+    job.folder.write_report("export", asdict(report))
+    checked = sum(check.values for check in report.nudges)
+    job.console.print(f"  {checked} reachable sigmoid values checked, {report.nudged} sigmoids nudged")
+
+
+def lower_step(job: Job) -> None:
+    """model.onnx to integer.npz."""
+    graph = lower_file(job.folder.root / export.MODEL)
+    graph.save(job.folder.integer)
+    job.console.print(f"  {len(graph.nodes)} integer layers")
+
+
+def compile_step(job: Job) -> None:
+    """Integer graph to FINN+ nodes, RTL, resource estimate and accelerator.json."""
+    folder, build = job.folder, job.config
+    use_build_folder(folder.root / "finn")
+    graph = IntegerGraph.load(folder.integer)
+    model = dataflow.build(graph, build)
+    model.save(str(folder.dataflow))
+    stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
+    estimated = estimate.estimate(model, build)
+    folder.write_report("estimate", estimated.as_json())
+    report = export.read_report(folder.root)
+    units = zip(report.aus, report.scale, report.offset, strict=True)
+    height, width, channels = graph.tensors[graph.input].shape
+    Contract(
+        model_sha256=report.model_sha256,
+        bitfile_sha256=None,
+        input=InputRule((height, width, channels), "uint8", report.colour, 0.0),
+        action_units=tuple(ActionUnit(f"AU{au} {AU_TITLES[au]}", scale, offset) for au, scale, offset in units),
+        accumulator=f"INT{stitched.output_stream.bits}",
+        input_stream=stitched.input_stream,
+        output_stream=stitched.output_stream,
+        clock_mhz=build.clock_mhz,
+        part=build.board.part,
+        board=build.board.name,
+        folding={name: _given(asdict(entry)) for name, entry in build.folding.items()},
+        layers=tuple(node.name for node in model.graph.node),
+    ).write(folder.contract)
+    job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
+
+
+def verilate_step(job: Job) -> None:
+    """RTL to a shared library, or out of the cache."""
+    library = accelerator.compile_rtl(job.folder.rtl)
+    job.folder.sim.mkdir(exist_ok=True)
+    shutil.copyfile(library, job.folder.library)
+
+
+def simulate_step(job: Job) -> None:
+    """Faces through every rung; a mismatch ends the build."""
+    faces = example_faces(job.frames)
+    with accelerator.Accelerator(job.folder.rtl, job.folder.library) as live:
+        rtl = RtlRung(live)
+        found = _compare(job.folder, job.checkpoint, faces, [(rtl, None)], job.console, dataflow_limit=1)
+        job.folder.write_report("parity", found.as_json())
+        if found.difference is not None:
+            raise RuntimeError(f"parity failed: {found.difference}")
+        figures = _figures(job.folder, rtl, mismatches=0)
+    job.folder.write_report("simulation", figures)
+    contract = Contract.read(job.folder.contract)
+    job.console.print(tables.action_units(contract, rtl.runs[0].accumulators[:1]))
+    job.console.print(tables.speed(figures, job.config.clock_mhz))
+    job.console.print(tables.resources(json.loads((job.folder.report / "estimate.json").read_text()), job.config.board))
+
+
+def bitstream_step(job: Job) -> None:
+    """Say what a bitstream still needs."""
+    vivado = shutil.which("vivado")
+    reason = "Vivado is not on PATH" if vivado is None else "this version does not drive Vivado yet"
+    job.folder.write_report("bitstream", {"made": False, "reason": reason})
+    job.console.print(f"bitstream: not made, {reason}; {job.folder.rtl} holds the accelerator's complete RTL")
+
+
+STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
+    "export": (export_step, (export.MODEL, export.REFERENCE, export.REPORT, "report/export.json")),
+    "lower": (lower_step, ("integer.npz",)),
+    "compile": (compile_step, ("dataflow.onnx", "rtl", "finn", "accelerator.json", "report/estimate.json")),
+    "verilate": (verilate_step, ("sim",)),
+    "simulate": (simulate_step, ("report/parity.json", "report/simulation.json")),
+    "bitstream": (bitstream_step, ("report/bitstream.json",)),
+}
+"""What a build does, in order: function, and the files that it leaves."""
+
+
+def run(
+    path: Path,
+    board: str | None,
+    out: Path | None,
+    frames: int,
+    stop_after: str | None,
+    resume: bool,
+    console: Console,
+) -> None:
+    """Do all steps, or those that an interrupted build left.
+
+    Args:
+        path: Configuration (TOML).
+        board: Board instead of the configuration's.
+        out: Folder; None takes build/<name>.
+        frames: Faces to simulate.
+        stop_after: Last step, None for all.
+        resume: Keep finished steps.
+        console: Where a person reads.
+
+    Raises:
+        ValueError: A configuration, checkpoint or option that cannot be.
+        RuntimeError: A tool is missing or failed, or the forms of the network differ.
+    """
+    if stop_after is not None and stop_after not in STEPS:
+        raise ValueError(f"stop-after must be one of {', '.join(STEPS)}, got {stop_after!r}")
+    build = config.load(path)
+    if board is not None:
+        build = replace(build, board=config.board(board))
+    checkpoint = path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
+    folder = BuildFolder(out or Path("build") / build.name)
+    job = Job(folder, build, checkpoint, frames, console)
+    key = _fingerprint(path, build, checkpoint)
+    done = _open(folder, key, checkpoint, resume)
+    with _logged(folder.log):
+        for name, (step, leaves) in STEPS.items():
+            if name in done:
+                console.print(f"[bold]{name}[/]: done before")
+                continue
+            console.print(f"[bold]{name}[/]")
+            start = time.monotonic()
+            log.info("%s begins", name)
+            try:
+                step(job)
+            except BaseException as error:
+                log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
+                _remove(folder, leaves)
+                raise
+            seconds = time.monotonic() - start
+            log.info("%s took %.1f s", name, seconds)
+            done[name] = {"seconds": round(seconds, 1)}
+            _write_state(folder, key, checkpoint, done)
+            if name == stop_after:
+                break
+
+
+def shipped_checkpoint(preset: str) -> Path:
+    """The checkpoint in the repository for a preset."""
+    return checkpoints.SHIPPED / f"{preset}.safetensors"
+
+
+def simulate(root: Path, faces: np.ndarray, stalls: int | None, trace: Path | None, console: Console) -> dict[str, Any]:
+    """Run faces through a build's RTL and compare with its integer graph.
+
+    Returns:
+        Frames, mismatches, cycles, speed and the counters of every stream.
+    """
+    folder = _finished(root, "verilate")
+    expected = IntegerRung(IntegerGraph.load(folder.integer)).accumulators(faces)
+    library = None if trace else folder.library
+    with accelerator.Accelerator(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
+        rtl = RtlRung(live, *_stall(stalls), progress)
+        answer = rtl.accumulators(faces)
+    figures = _figures(folder, rtl, int((answer != expected).any(axis=1).sum()))
+    contract = Contract.read(folder.contract)
+    console.print(tables.action_units(contract, answer[:1]))
+    console.print(tables.speed(figures, contract.clock_mhz))
+    console.print(f"{figures['mismatches']} of {len(faces)} faces differ from the integer graph")
+    return figures
+
+
+def parity(root: Path, faces: np.ndarray, rtl_count: int, stalls: int | None, console: Console) -> dict[str, Any]:
+    """Compare every rung of a build; see hls_build.parity."""
+    folder = _finished(root, "verilate")
+    state = json.loads(folder.state.read_text())
+    with accelerator.Accelerator(folder.rtl, folder.library) as live:
+        rungs: list[tuple[Rung, int | None]] = [(RtlRung(live), rtl_count)]
+        if stalls is not None:
+            rungs.append((RtlRung(live, *_stall(stalls)), rtl_count))
+        found = _compare(folder, Path(state["checkpoint"]), faces, rungs if rtl_count else [], console, None)
+    console.print(tables.parity(found))
+    return found.as_json()
+
+
+def _compare(
+    folder: BuildFolder,
+    checkpoint: Path,
+    faces: np.ndarray,
+    rtl: list[tuple[Rung, int | None]],
+    console: Console,
+    dataflow_limit: int | None,
+) -> Parity:
+    """Every software rung, then the given RTL rungs."""
+    graph = IntegerGraph.load(folder.integer)
+    twin, _, _ = export.frozen_twin(checkpoint)
+    rungs: list[tuple[Rung, int | None]] = [
+        (TwinRung(twin), None),
+        (QonnxRung(folder.root / export.MODEL), None),
+        (ReferenceRung(folder.root / export.REFERENCE), None),
+        (IntegerRung(graph), None),
+        (DataflowRung(ModelWrapper(str(folder.dataflow))), dataflow_limit),
+        *rtl,
+    ]
+    order = [name for node in graph.nodes for name in node.outputs]
+    with tables.rungs(console, len(faces)) as progress:
+        return compare(rungs, faces, order, progress)
+
+
+def _figures(folder: BuildFolder, rung: RtlRung, mismatches: int) -> dict[str, Any]:
+    """What a person and a program want to know of one simulated run."""
+    (run,) = rung.runs
+    slowest = json.loads((folder.report / "estimate.json").read_text())["slowest_layer_cycles"]
+    interval = int(np.median(run.interval_cycles)) if len(run.interval_cycles) else None
+    return {
+        "frames": len(run.accumulators),
+        "mismatches": mismatches,
+        "first_out_cycles": run.first_out_cycles,
+        "interval_cycles": interval,
+        "slowest_layer_cycles": slowest,
+        "cycles": run.cycles,
+        "sim_cycles_per_second": round(run.cycles_per_second),
+        "seconds_per_frame": round(run.cycles / run.cycles_per_second / len(run.accumulators), 2),
+        "streams": {name: asdict(counters) for name, counters in run.streams.items()},
+        "fifo_fill": run.fifo_fill,
+    }
+
+
+def _stall(seed: int | None) -> tuple[str, int]:
+    return ("none", 1) if seed is None else ("both", seed)
+
+
+def _given(entry: dict[str, Any]) -> dict[str, int | str]:
+    """A folding entry without what was left open."""
+    return {key: value for key, value in entry.items() if isinstance(value, int | str)}
+
+
+def _fingerprint(path: Path, build: BuildConfig, checkpoint: Path) -> str:
+    """Digest of all that the steps are made from."""
+    weights = sha256(checkpoint) if checkpoint.is_file() else "none"
+    return hashlib.sha256(f"{sha256(path)} {build.board.name} {weights}".encode()).hexdigest()
+
+
+def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict[str, Any]:
+    """Prepare the folder; the finished steps to keep."""
+    if folder.root.exists() and not folder.root.is_dir():
+        raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
+    if folder.root.exists() and any(folder.root.iterdir()) and not folder.state.exists():
+        raise ValueError(f"{folder.root} holds files but no build: give another --out or empty it")
+    state = json.loads(folder.state.read_text()) if folder.state.exists() else {"key": key, "steps": {}}
+    if resume and state["key"] != key:
+        raise ValueError(
+            f"the build in {folder.root} was begun from another configuration, board or checkpoint: "
+            "build without --resume"
+        )
+    if resume:
+        return dict(state["steps"])
+    folder.root.mkdir(parents=True, exist_ok=True)
+    _write_state(folder, key, checkpoint, {})
+    for _, leaves in STEPS.values():
+        _remove(folder, leaves)
+    return {}
+
+
+def _finished(root: Path, step: str) -> BuildFolder:
+    """The folder of a build that got as far as a step."""
+    folder = BuildFolder(root)
+    if not folder.state.is_file():
+        raise ValueError(f"no build in {root}: run `auflow build --out {root}` first")
+    if step not in json.loads(folder.state.read_text())["steps"]:
+        raise ValueError(f"the build in {root} has not finished step {step}: run `auflow build --out {root} --resume`")
+    return folder
+
+
+def _write_state(folder: BuildFolder, key: str, checkpoint: Path, done: dict[str, Any]) -> None:
+    partial = folder.state.with_suffix(".partial")
+    partial.write_text(
+        json.dumps({"key": key, "checkpoint": str(checkpoint.resolve()), "steps": done}, indent=2) + "\n"
+    )
+    partial.replace(folder.state)
+
+
+def _remove(folder: BuildFolder, leaves: tuple[str, ...]) -> None:
+    """Delete a step's files, so that none is left half done."""
+    for name in leaves:
+        path = folder.root / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Append to a build's log meanwhile."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
