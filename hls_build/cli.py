@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
-import qnn.cli
 import typer
 from rich.console import Console
 
+import qnn.cli
 from board.pictures import load_faces
 from hls_build.config import CONFIGS
 
@@ -31,10 +31,10 @@ INTERRUPTED = 130
 @app.command()
 def build(
     config: Annotated[Path, typer.Option(help="What to build.")] = CONFIGS / "pynq-z2_w4a4.toml",
-    board: Annotated[Optional[str], typer.Option(help="Board to build for instead of the configuration's.")] = None,  # noqa: UP045 # typer reads this form on every Python
-    out: Annotated[Optional[Path], typer.Option(help="Folder of the build. [default: build/<name>]")] = None,  # noqa: UP045
+    board: Annotated[str | None, typer.Option(help="Board to build for instead of the configuration's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the build. [default: build/<name>]")] = None,
     sim_frames: Annotated[int, typer.Option(min=1, help="Faces to run through the accelerator.")] = 4,
-    stop_after: Annotated[Optional[str], typer.Option(help="Last step to do.")] = None,  # noqa: UP045
+    stop_after: Annotated[str | None, typer.Option(help="Last step to do.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished step.")] = False,
 ) -> None:
     """Build an accelerator from a checkpoint and prove it equal to the model.
@@ -52,9 +52,9 @@ def simulate(
     build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
     faces: Annotated[Path, typer.Option(help=FACES_HELP)],
     frames: Annotated[int, typer.Option(min=1, help="How many of the faces.")] = 4,
-    stalls: Annotated[Optional[int], typer.Option(help="Seed of random stalls at both ends.")] = None,  # noqa: UP045
-    trace: Annotated[Optional[Path], typer.Option(help="Write waves to this .fst file.")] = None,  # noqa: UP045
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="Write the result here.")] = None,  # noqa: UP045
+    stalls: Annotated[int | None, typer.Option(help="Seed of random stalls at both ends.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write waves to this .fst file.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
     """Run faces through the verilated accelerator, cycle by cycle, and compare with the integer model."""
     from hls_build import flow
@@ -71,8 +71,8 @@ def parity(
     faces: Annotated[Path, typer.Option(help=FACES_HELP)],
     count: Annotated[int, typer.Option(min=1, help="Faces on the software rungs.")] = 100,
     rtl_count: Annotated[int, typer.Option(min=0, help="Faces, at most, on the stitched RTL.")] = 4,
-    stalls: Annotated[Optional[int], typer.Option(help="Seed of random stalls on the RTL.")] = None,  # noqa: UP045
-    json_out: Annotated[Optional[Path], typer.Option("--json", help="Write the result here.")] = None,  # noqa: UP045
+    stalls: Annotated[int | None, typer.Option(help="Seed of random stalls on the RTL.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
     """Compare every form of the network, from Brevitas to RTL, and name the first difference."""
     from hls_build import flow
