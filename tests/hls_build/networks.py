@@ -51,6 +51,16 @@ def random_network(seed: int, sizes: Sizes = TINY) -> ir.IntegerGraph:
     return _Network(np.random.default_rng(seed), sizes).graph()
 
 
+def random_block(seed: int, size: int = 8, channels: int = 4) -> ir.IntegerGraph:
+    """One convolution and one attention block on a small picture: quick to compile."""
+    network = _Network(np.random.default_rng(seed), Sizes(size=size, hidden=2))
+    x = network.quantise(network.conv("conv1", "pixels", channels, 3, 8), 4, True)
+    x = network.attention("attention1", x)
+    x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
+    x = network.conv("fc1", x, 3, 1, 2)
+    return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
+
+
 class _Network:
     """Layers appended one by one, together with the values of a few random frames."""
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Estimates: the multiplier's lane rule, the slowest layer, and that the shipped builds fit their boards."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from networks import SMALL, TINY, Sizes, random_network
+
+from hls_build import config, dataflow
+from hls_build.config import BuildConfig, Folding
+from hls_build.estimate import Estimate, dsp_lanes, estimate
+
+DEFAULT = config.CONFIGS / "pynq-z2_w4a4.toml"
+
+
+def shipped(path: Path, sizes: Sizes) -> Estimate:
+    build = config.load(path)
+    return estimate(dataflow.build(random_network(1, sizes), build), build)
+
+
+@pytest.mark.parametrize(
+    ("weights", "activations", "lanes"), [(4, 4, 4), (3, 3, 5), (2, 4, 5), (2, 3, 6), (2, 2, 8), (8, 8, 2)]
+)
+def test_lanes_per_dsp_follow_the_rtl(weights: int, activations: int, lanes: int) -> None:
+    assert dsp_lanes("xc7z020clg400-1", weights, activations) == lanes
+
+
+def test_a_wider_dsp_packs_more() -> None:
+    assert dsp_lanes("xczu7ev-ffvc1156-2-e", 4, 5) == 3
+    assert dsp_lanes("xc7z020clg400-1", 3, 6) == 3
+    assert dsp_lanes("xczu7ev-ffvc1156-2-e", 3, 6) == 4
+
+
+def test_the_default_build_fits_and_reaches_300_frames_per_second() -> None:
+    found = shipped(DEFAULT, Sizes())
+    assert found.over_budget == ()
+    assert found.slowest_layer_cycles <= 333_333
+    assert found.frames_per_second >= 300
+
+
+def test_the_tiny_build_fits() -> None:
+    found = shipped(config.CONFIGS / "pynq-z2_tiny.toml", TINY)
+    assert found.over_budget == ()
+    assert found.slowest_layer_cycles == 28_224
+
+
+def test_a_smaller_board_is_over_budget() -> None:
+    found = shipped(DEFAULT, Sizes())
+    small = replace(found, board=replace(found.board, bram36=100, lut=20_000))
+    assert small.over_budget == ("lut", "bram36")
+
+
+def test_totals_are_sums_and_the_report_holds_every_node() -> None:
+    build = BuildConfig("test", "tiny", config.board("Pynq-Z2"), 50.0, None, {"conv2": Folding(pe=4, simd=4)})
+    found = estimate(dataflow.build(random_network(1, SMALL), build), build)
+    report = found.as_json()
+    assert report["total"]["dsp"] == sum(node["dsp"] for node in report["nodes"].values())
+    assert report["total"]["bram36"] == sum(node["bram18"] for node in report["nodes"].values()) / 2
+    assert report["nodes"]["conv2"]["dsp"] == 4  # four 4-bit lanes per DSP
+    assert report["nodes"]["conv2"]["cycles"] == 32 * 32 * 36 * 4 // 16
+    assert report["nodes"]["conv2_window"]["cycles"] == 32 * 32 * 36 // 4
+    assert report["frames_per_second"] == 50e6 / report["slowest_layer_cycles"]
+    assert report["slowest_layer_cycles"] == max(
+        node["cycles"] for node in report["nodes"].values() if node["op_type"].startswith(("MVAU", "Convolution"))
+    )
+
+
+def test_weights_in_luts_cost_luts() -> None:
+    build = BuildConfig("test", "tiny", config.board("Pynq-Z2"), 100.0)
+    nodes = {
+        style: estimate(
+            dataflow.build(random_network(1, TINY), replace(build, folding={"fc1": Folding(ram_style=style)})), build
+        ).nodes["fc1"]
+        for style in ("block", "distributed")
+    }
+    assert nodes["block"].resources.bram18 > nodes["distributed"].resources.bram18 == 0
+    assert nodes["block"].resources.lut < nodes["distributed"].resources.lut
