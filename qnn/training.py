@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 from torchmetrics.classification import MultilabelF1Score
 
 from qnn import checkpoint
@@ -56,6 +59,30 @@ def augment(faces: Tensor, max_shift: int) -> Tensor:
     return padded[face, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
 
 
+class ShuffledBatches(Sampler[list[int]]):
+    """Whole batches of every epoch in an order that seed and epoch alone decide, from the present step on."""
+
+    def __init__(self, faces: int, batch: int, seed: int, step: Callable[[], int]) -> None:
+        """Take the number of faces, of faces per batch, a seed, and what tells the steps taken so far."""
+        if faces < batch:
+            raise ValueError(f"need at least one batch of {batch} faces, got {faces}")
+        self.faces, self.batch, self.seed, self.step = faces, batch, seed, step
+
+    def __len__(self) -> int:
+        return self.faces // self.batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch, first = divmod(self.step(), len(self))
+        order = torch.randperm(self.faces, generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
+        for batch in range(first, len(self)):
+            yield order[batch * self.batch : (batch + 1) * self.batch].tolist()
+
+
+def mixed(seed: int, count: int) -> int:
+    """One seed of two numbers, different for different pairs."""
+    return (seed << 32) + count
+
+
 class AuTraining(lightning.LightningModule):
     """Weighted cross-entropy (paper, equation 3) on AU logits, F1-frame on validation."""
 
@@ -63,10 +90,37 @@ class AuTraining(lightning.LightningModule):
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
         self.recipe = recipe
+        self.statistics: dict[str, tuple[int, Tensor, Tensor]] = {}
         self.loss = nn.BCEWithLogitsLoss(pos_weight=positive_weight)
         aus = len(positive_weight)
         self.micro_f1 = MultilabelF1Score(aus, average="micro")
         self.macro_f1 = MultilabelF1Score(aus, average="macro")
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Draw augmentation and dropout from seed and step alone, so that a resumed run draws the same."""
+        torch.manual_seed(mixed(self.recipe.seed, self.global_step))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how far activation quantisers have come with their statistics, which state_dict leaves out."""
+        checkpoint["statistics"] = {
+            name: (scaling.counter, scaling.buffer.clone(), scaling.value.detach().clone())
+            for name, scaling in self._scalings()
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.statistics = checkpoint.get("statistics", {})
+
+    def on_train_start(self) -> None:
+        """Take the quantisers' statistics up again; state_dict, which is loaded before, would end the collection."""
+        for name, scaling in self._scalings():
+            if name in self.statistics:
+                scaling.counter, buffer, value = self.statistics[name]
+                scaling.buffer.copy_(buffer)
+                scaling.value.data.copy_(value)
+
+    def _scalings(self) -> list[tuple[str, ParameterFromRuntimeStatsScaling]]:
+        """Activation scales that are learned from statistics, by name."""
+        return [(n, m) for n, m in self.named_modules() if isinstance(m, ParameterFromRuntimeStatsScaling)]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         faces, labels = batch
@@ -99,9 +153,8 @@ def pixels(faces: Tensor) -> Tensor:
     return faces[..., None].expand(-1, -1, -1, 3).float().permute(0, 3, 1, 2)  # channels last, the faster layout
 
 
-def _loader(split: FerPlusSplit, batch: int, shuffle: bool) -> DataLoader:
-    data = TensorDataset(torch.from_numpy(split.faces), torch.from_numpy(split.labels))
-    return DataLoader(data, batch, shuffle=shuffle, drop_last=shuffle)
+def _faces(split: FerPlusSplit) -> TensorDataset:
+    return TensorDataset(torch.from_numpy(split.faces), torch.from_numpy(split.labels))
 
 
 def positive_weight(labels: Tensor) -> Tensor:
@@ -151,14 +204,18 @@ def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None 
         ],
         num_sanity_val_steps=0,
     )
+    batches = ShuffledBatches(len(learn.faces), recipe.batch, recipe.seed, lambda: trainer.global_step)
+    validation = DataLoader(_faces(valid), 512)
     state = run / "last.ckpt"
-    trainer.fit(
-        module,
-        _loader(learn, recipe.batch, shuffle=True),
-        _loader(valid, 512, shuffle=False),
-        ckpt_path=state if state.exists() else None,
-    )
-    metrics = trainer.validate(module, _loader(valid, 512, shuffle=False), verbose=False)[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")  # ShuffledBatches is
+        trainer.fit(
+            module,
+            DataLoader(_faces(learn), batch_sampler=batches),
+            validation,
+            ckpt_path=state if state.exists() else None,
+        )
+    metrics = trainer.validate(module, validation, verbose=False)[0]
     figures = {name: round(metrics[name], 4) for name in ("micro_f1", "macro_f1")}
     done = Card(
         card.preset,
