@@ -18,6 +18,9 @@ from qnn.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
 GATE_BITS = 4
 """Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
 
+CALIBRATION_STEPS = 40
+"""Training steps whose activations set the first scales, which are learned from then on."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -64,7 +67,12 @@ class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
 def activation(bits: int, signed: bool = False, with_scale: bool = True) -> QuantIdentity:
     """A quantiser with a learned power-of-two scale, which it hands on where a layer's bias needs it."""
     quant = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
-    return QuantIdentity(act_quant=quant, bit_width=bits, return_quant_tensor=with_scale)
+    return QuantIdentity(
+        act_quant=quant,
+        bit_width=bits,
+        collect_stats_steps=CALIBRATION_STEPS,
+        return_quant_tensor=with_scale,
+    )
 
 
 def fraction(bits: int, with_scale: bool = False) -> QuantIdentity:
