@@ -85,16 +85,23 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
     Memory files are named relative to the folder, which is to be the working directory of a simulation.
 
     Args:
-        model: What dataflow.build made; nodes learn the folder as their code_gen_dir_ipgen.
+        model: What dataflow.build made; it stays as it is.
         folder: Emptied first.
         part: FPGA part, which decides the DSP slices.
         clk_period_ns: Clock period.
+
+    Raises:
+        ValueError: A layer is called like a module of the RTL library.
     """
+    model = ModelWrapper(model.model, make_deepcopy=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sources: dict[str, None] = {}
     for node in model.graph.node:
         sources |= dict.fromkeys(_generate(model, node, folder, part, clk_period_ns))
+    modules = {Path(name).stem for name in sources if name.endswith(".sv")} | {TOP, MONITOR}
+    if taken := [node.name for node in model.graph.node if node.name in modules]:
+        raise ValueError(f"a layer must not be called like an RTL module, got {taken[0]!r}")
     wires = _wires(model)
     (folder / f"{TOP}.sv").write_text(_top(model, wires))
     streams = {name: wire for name, wire in wires.items() if _OUTSIDE not in (wire.source, wire.sink)}
