@@ -117,7 +117,7 @@ def test_a_block_equals_the_integer_graph(
         run = live.run(faces, stall, seed)
     np.testing.assert_array_equal(run.accumulators, random_block(1).run(faces).reshape(len(faces), -1))
     assert len(run.interval_cycles) == 11
-    assert run.streams["conv1_window->conv1"].beats == 12 * 64 * 9
+    assert run.streams["conv1->conv1_q"].beats == 12 * 64 * 2
 
 
 @pytest.mark.verilator
