@@ -203,12 +203,15 @@ std::unique_ptr<Model> make_model(const std::string& trace, uint32_t seed) {{
 """
 
 
-def differences(sources: Iterable[Path]) -> list[str]:
+def differences(sources: Sequence[Path]) -> list[str]:
     """One clause per source of which the simulation reads something else than Vivado gets."""
-    names = sorted({Path(source).name for source in sources})
     told = {name: "own stand-in of the same function and latency" for name in STAND_INS}
     told |= {name: f"'{after}' for '{before}'" for name, (before, after) in REWRITES.items()}
-    return [f"{name}: {told[name]}" for name in names if name in told]
+    for source in sources:
+        if source.name not in told and re.search(r"`ifn?def VERILATOR\b", _text(source)):
+            told[source.name] = "its own branch for Verilator"
+    names = {source.name for source in sources}
+    return [f"{name}: {clause}" for name, clause in sorted(told.items()) if name in names]
 
 
 def _readable(source: Path, copies: Path) -> Path:

@@ -22,9 +22,7 @@ def random_values(lanes: Lanes, rng: np.random.Generator, beats: int) -> np.ndar
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 20, 31, 32, 33, 63])
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 13])
-def test_pack_is_the_concatenation_of_lanes(
-    bits: int, count: int, signed: bool, rng: np.random.Generator
-) -> None:
+def test_pack_is_the_concatenation_of_lanes(bits: int, count: int, signed: bool, rng: np.random.Generator) -> None:
     lanes = Lanes(count, bits, signed)
     values = random_values(lanes, rng, 17)
     mask = (1 << bits) - 1
@@ -45,9 +43,9 @@ def test_long_streams_cross_chunks(rng: np.random.Generator) -> None:
 def test_a_million_beats_take_a_moment(bits: int, rng: np.random.Generator) -> None:
     lanes = Lanes(8, bits)
     values = random_values(lanes, rng, 1_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     np.testing.assert_array_equal(lanes.unpack(lanes.pack(values)), values)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (2, 3, 4)])
