@@ -26,6 +26,7 @@ from hls_build.finn import use_build_folder
 from hls_build.lowering import lower_file
 from hls_build.parity import Parity, compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
+from hls_build.sim import verilator
 from qnn import checkpoint as checkpoints
 from qnn import export
 from qnn.examples import example_faces
@@ -150,6 +151,9 @@ def compile_step(job: Job) -> None:
 
 def verilate_step(job: Job) -> None:
     """RTL to a shared library, or out of the cache."""
+    stitched = stitch.Stitched.load(job.folder.rtl)
+    for line in verilator.differences([job.folder.rtl / name for name in stitched.sources]):
+        job.console.print(f"  simulation reads {line}")
     library = accelerator.compile_rtl(job.folder.rtl)
     job.folder.sim.mkdir(exist_ok=True)
     shutil.copyfile(library, job.folder.library)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from qnn.facs import AUS
 from qnn.model import Architecture, CbamCnn
@@ -64,13 +64,19 @@ def save(path: Path, model: nn.Module, card: Card) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, partial)
+        save_file({name: _smallest(value).contiguous() for name, value in model.state_dict().items()}, partial)
         content = {"format": FORMAT, "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(), **asdict(card)}
         partial.replace(path)
         partial.write_text(json.dumps(content, indent=2) + "\n")
         partial.replace(card_path(path))
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _smallest(value: Tensor) -> Tensor:
+    """Half precision where it holds every element exactly, as it does integers times a power of two."""
+    half = value.to(torch.float16)
+    return half if value.dtype == torch.float32 and torch.equal(half.to(torch.float32), value) else value
 
 
 def read_card(path: Path) -> Card:

@@ -252,6 +252,12 @@ class QuantCbamCnn(nn.Module):
         """The accelerator's output: integers (B, aus), int32."""
         return (self.scaled_accumulators(pixels) / self.output_scale()).round().to(torch.int32)
 
+    def snap_weights(self) -> None:
+        """Replace every weight by the quantised value it stands for: the network stays the same, its file shrinks."""
+        for module in self.modules():
+            if isinstance(module, QuantConv2d | QuantLinear):
+                module.weight.data = module.quant_weight().value.detach().clone()
+
     def freeze(self) -> QuantCbamCnn:
         """Turn to inference: eval mode, batch norm as `Affine`. Returns itself."""
         self.eval().requires_grad_(False)

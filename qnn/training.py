@@ -181,6 +181,7 @@ def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None 
     """
     lightning.seed_everything(recipe.seed, verbose=False)
     model = checkpoint.build_model(card)
+    origin: dict[str, Any] | None = None
     if isinstance(model, QuantCbamCnn):
         if start is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
@@ -188,6 +189,7 @@ def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None 
         if float_card.architecture != card.architecture:
             raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
         model.load_float(float_model.state_dict())
+        origin = {"recipe": float_card.training.get("recipe"), "metrics": float_card.metrics}
     learn = load_split(root, "train")
     valid = load_split(root, "valid").without_copies_of(learn)
     weights = positive_weight(torch.from_numpy(learn.labels))
@@ -224,9 +226,11 @@ def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None 
             "data": "FERPlus train (FER2013 faces, FER+ majority votes of at least 5 of 10, Table 2); "
             "votes MIT, faces for research use only",
             "recipe": asdict(recipe),
-            "start": None if start is None else start.name,
+            "start": origin,
         },
         metrics={"data": "FER2013Valid without copies of training faces", "n": len(valid.faces), **figures},
     )
+    if isinstance(model, QuantCbamCnn):
+        model.snap_weights()
     checkpoint.save(run / "last.safetensors", model, done)
     return figures
