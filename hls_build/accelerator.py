@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from board.contract import StreamPacking
 from hls_build.sim import harness, verilator
 from hls_build.sim.packing import Lanes
 from hls_build.stitch import MONITOR, Stitched
-
-REWRITES = {"fifo.sv": (("typedef struct {", "typedef struct packed {"),)}
-"""Text replaced in a copy that Verilator reads: 5.048 evaluates no function that returns an unpacked struct."""
 
 
 @dataclass
@@ -46,27 +42,7 @@ def compile_rtl(folder: Path, trace: bool = False) -> Path:
     """Verilate the RTL folder of a build, or find it in the cache; return the shared library."""
     stitched = Stitched.load(folder)
     sources = [folder / name for name in (*stitched.sources, stitched.monitor)]
-    with TemporaryDirectory() as copies:
-        readable = [_rewritten(source, Path(copies)) for source in sources]
-        return verilator.build(readable, MONITOR, trace=trace)
-
-
-def _rewritten(source: Path, copies: Path) -> Path:
-    """A source as Verilator can read it: itself, or a copy with the rewrites of REWRITES.
-
-    Raises:
-        RuntimeError: A rewrite finds its text not exactly once, as when FINN+ has changed the file.
-    """
-    if source.name not in REWRITES:
-        return source
-    text = source.read_text()
-    for before, after in REWRITES[source.name]:
-        if text.count(before) != 1:
-            raise RuntimeError(f"simulation rewrites '{before}' in {source.name}, found {text.count(before)} times")
-        text = text.replace(before, after)
-    copy = copies / source.name
-    copy.write_text(text)
-    return copy
+    return verilator.build(sources, MONITOR, trace=trace)
 
 
 class Accelerator:
