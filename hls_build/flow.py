@@ -353,7 +353,9 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
         raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
     if folder.root.exists() and any(folder.root.iterdir()) and not folder.state.exists():
         raise ValueError(f"{folder.root} holds files but no build: give another --out or empty it")
-    state = json.loads(folder.state.read_text()) if folder.state.exists() else {"key": key, "steps": {}}
+    state: dict[str, Any] = {"key": key, "steps": {}}
+    if folder.state.exists():
+        state = json.loads(folder.state.read_text())
     if resume and state["key"] != key:
         raise ValueError(
             f"the build in {folder.root} was begun from another configuration, board or checkpoint: "

@@ -140,8 +140,8 @@ def _locate(
     for layer in order:
         if layer in known and layer in shown and (wrong := known[layer] != shown[layer]).any():
             row, column, channel = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
-            values = (int(array[row, column, channel]) for array in (known[layer], shown[layer]))
-            return layer, (row, column, channel), *values
+            need, got = (int(array[row, column, channel]) for array in (known[layer], shown[layer]))
+            return layer, (row, column, channel), need, got
     return None
 
 

@@ -15,7 +15,7 @@ from hls_build.rungs import DataflowRung, IntegerRung
 from qnn.export import MODEL, export, frozen_twin
 from qnn.model import Architecture
 from qnn.qonnx_graph import OUTPUT
-from qnn.rungs import TwinRung
+from qnn.rungs import Rung, TwinRung
 
 FAMILY = [
     ("w4a4", 13, True),
@@ -36,7 +36,11 @@ def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: 
     graph = lower_file(tmp_path / "out" / MODEL)
     model = dataflow.build(graph, BuildConfig("family", preset, config.board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
-    rungs = [(TwinRung(frozen_twin(path)[0]), None), (IntegerRung(graph), None), (DataflowRung(model), 2)]
+    rungs: list[tuple[Rung, int | None]] = [
+        (TwinRung(frozen_twin(path)[0]), None),
+        (IntegerRung(graph), None),
+        (DataflowRung(model), 2),
+    ]
     found = compare(rungs, faces, [name for node in graph.nodes for name in node.outputs])
     assert found.difference is None, str(found.difference)
     twin_codes = TwinRung(frozen_twin(path)[0]).codes(faces[:4])

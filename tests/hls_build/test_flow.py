@@ -113,7 +113,7 @@ def test_parity_names_the_first_difference_and_fails(build: Path, faces: Path, t
     with np.load(other / "integer.npz") as archive:
         arrays = dict(archive)
     arrays["conv2_q.thresholds"] = arrays["conv2_q.thresholds"] + 40
-    np.savez(other / "integer.npz", **arrays)  # type: ignore[arg-type] # arrays by name
+    np.savez(other / "integer.npz", **arrays)
     out = tmp_path / "parity.json"
     done = auflow("parity", "--build", other, "--faces", faces, "--count", 4, "--json", out)
     assert done.returncode == 1, done.stdout + done.stderr
