@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,11 @@ def build(
     """
     from hls_build import flow
 
-    flow.run(config, board, out, sim_frames, stop_after, resume, Console())
+    try:
+        flow.run(config, board, out, sim_frames, stop_after, resume, Console())
+    except KeyboardInterrupt:
+        print("auflow: interrupted; the build goes on with --resume", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -91,13 +96,11 @@ def write_json(path: Path | None, content: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command; what goes wrong is one sentence and a non-zero status."""
+    warnings.filterwarnings("ignore", message="fast_hadamard_transform")  # Brevitas wants it; nothing here does
     try:
         app(prog_name="auflow")
     except (ValueError, RuntimeError, OSError) as error:
         sys.exit(f"auflow: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        print("auflow: interrupted; a build goes on with --resume", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
