@@ -49,7 +49,6 @@ class TwinRung:
         self.twin = twin
 
     def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        check_faces(faces)
         with torch.inference_mode():
             batches = [self.twin.accumulators(torch.from_numpy(planes(part))).numpy() for part in batches_of(faces)]
         return np.concatenate(batches)
@@ -98,7 +97,6 @@ class QonnxRung:
 
     def _run(self, faces: np.ndarray, everything: bool) -> dict[str, np.ndarray]:
         """Tensors of up to BATCH faces."""
-        check_faces(faces)
         full = np.concatenate([faces, np.repeat(faces[-1:], BATCH - len(faces), axis=0)])
         result = execute_onnx(self.wrapper, {INPUT: planes(full)}, return_full_exec_context=everything)
         kept = (*self.layers, OUTPUT) if everything else (OUTPUT,)
@@ -115,11 +113,9 @@ class ReferenceRung:
         self.session = _session(self.model)
 
     def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        check_faces(faces)
         return np.concatenate([self.session.run(None, {INPUT: planes(part)})[0] for part in batches_of(faces)])
 
     def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        check_faces(faces)
         names = [node.output[0] for node in self.model.graph.node if node.op_type == "Clip"]
         watched = onnx.ModelProto.FromString(self.model.SerializeToString())
         watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
@@ -129,14 +125,14 @@ class ReferenceRung:
         return {n.removesuffix(".code"): frames(x) for n, x in zip([*names, OUTPUT], joined, strict=True)}
 
 
-def check_faces(faces: np.ndarray) -> None:
-    """Refuse anything but uint8 (N, 48, 48, 3), N at least 1."""
+def batches_of(faces: np.ndarray) -> list[np.ndarray]:
+    """Faces in groups of BATCH, the last one shorter.
+
+    Raises:
+        ValueError: They are anything but uint8 (N, 48, 48, 3), N at least 1.
+    """
     if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(faces):
         raise ValueError(f"faces must be uint8 of shape (N, 48, 48, 3), got {faces.dtype} {faces.shape}")
-
-
-def batches_of(faces: np.ndarray) -> list[np.ndarray]:
-    """Faces in groups of BATCH, the last one shorter."""
     return [faces[start : start + BATCH] for start in range(0, len(faces), BATCH)]
 
 

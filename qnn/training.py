@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,8 +80,8 @@ class ShuffledBatches(Sampler[list[int]]):
 
 
 def mixed(seed: int, count: int) -> int:
-    """One seed of two numbers, different for different pairs."""
-    return (seed << 32) + count
+    """One seed of two numbers, in the 32 bits that torch's generator takes."""
+    return zlib.crc32(f"{seed} {count}".encode())
 
 
 class AuTraining(lightning.LightningModule):

@@ -18,13 +18,27 @@ from qnn.model import Architecture
 from qnn.quantised import PRESETS, QuantCbamCnn
 from qnn.rungs import planes
 
+FACES = 16
+MAX_SEEDS = 30
 CALIBRATION_STEPS = 6
 SATURATION = 4
 """Activation scales are so much smaller than the largest value asks for: codes spread, and some saturate."""
 
 
-def calibrated_twin(architecture: Architecture, preset: str, seed: int = 0) -> QuantCbamCnn:
-    """A random twin with biases, batch norm gains of either sign and scales that fit real faces."""
+def calibrated_twin(architecture: Architecture, preset: str) -> QuantCbamCnn:
+    """A random twin that tells faces apart: of some seeds the first whose network does not go dead."""
+    pixels = torch.from_numpy(planes(example_faces(FACES)))
+    for seed in range(MAX_SEEDS):
+        twin = _random_twin(architecture, preset, pixels, seed)
+        with torch.no_grad():
+            distinct = len(twin.accumulators(pixels).unique(dim=0))
+        if distinct >= FACES - 2:
+            return twin
+    raise AssertionError(f"all of {MAX_SEEDS} random networks are dead")
+
+
+def _random_twin(architecture: Architecture, preset: str, pixels: torch.Tensor, seed: int) -> QuantCbamCnn:
+    """Random weights and biases, batch norm gains of either sign, and scales that fit some faces."""
     torch.manual_seed(seed)
     twin = QuantCbamCnn(architecture, PRESETS[preset])
     with torch.no_grad():
@@ -39,7 +53,6 @@ def calibrated_twin(architecture: Architecture, preset: str, seed: int = 0) -> Q
                 module.momentum = 0.9  # a few steps are all it gets
         nn.init.normal_(twin.fc3_bias)
         twin.train()
-        pixels = torch.from_numpy(planes(example_faces(16, seed)))
         for _ in range(CALIBRATION_STEPS):
             twin(pixels)
         for module in twin.modules():
@@ -48,11 +61,10 @@ def calibrated_twin(architecture: Architecture, preset: str, seed: int = 0) -> Q
     return twin.eval()
 
 
-def save_twin(folder: Path, architecture: Architecture, preset: str, seed: int = 0) -> Path:
+def save_twin(folder: Path, architecture: Architecture, preset: str) -> Path:
     """A checkpoint of a calibrated twin."""
     path = folder / f"{preset}.safetensors"
-    twin = calibrated_twin(architecture, preset, seed)
-    checkpoint.save(path, twin, Card(preset, architecture, AUS[: architecture.aus]))
+    checkpoint.save(path, calibrated_twin(architecture, preset), Card(preset, architecture, AUS[: architecture.aus]))
     return path
 
 
