@@ -103,7 +103,7 @@ def test_the_float_network_learns(float_run: Path) -> None:
 
 def test_the_twin_starts_from_the_float_network(quantised_run: Path) -> None:
     _, card = checkpoint.load(quantised_run / "last.safetensors", "tiny")
-    assert card.training["start"] == "last.safetensors"
+    assert card.training["start"]["metrics"]["micro_f1"] > 0.9
     assert card.metrics["micro_f1"] > 0.9
 
 
