@@ -285,20 +285,20 @@ def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -
             rung.accumulators(wrong)
 
 
-@pytest.mark.parametrize("name", ["tiny", pytest.param("w4a4", marks=pytest.mark.slow)])
-def test_real_faces_give_the_same_integers(name: str, tmp_path: Path) -> None:
-    """Five hundred faces of FER2013Valid through the checkpoint in the repository."""
-    if "AUFLOW_FERPLUS" not in os.environ:
-        pytest.skip("AUFLOW_FERPLUS names no FERPlus folder")
+@pytest.mark.parametrize("name", ["tiny", "w4a4"])
+def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -> None:
+    """Five hundred faces of FER2013Valid where AUFLOW_FERPLUS names it, else variations of the example face."""
     path = SHIPPED / f"{name}.safetensors"
-    faces = load_split(Path(os.environ["AUFLOW_FERPLUS"]), "valid").pixels[:500]
-    export(path, tmp_path)
-    rungs = (
+    ferplus = os.environ.get("AUFLOW_FERPLUS")
+    faces = load_split(Path(ferplus), "valid").pixels[:500] if ferplus else varied_faces(40)
+    report = export(path, tmp_path, preset=name)
+    assert report.nudges
+    rungs: tuple[Rung, ...] = (
         TwinRung(frozen_twin(path)[0]),
         QonnxRung(tmp_path / "model.onnx"),
         ReferenceRung(tmp_path / "reference.onnx"),
     )
     expected, *others = [rung.accumulators(faces) for rung in rungs]
-    assert len(faces) == 500
+    assert len(np.unique(expected, axis=0)) > 0.9 * len(faces)
     for found in others:
         np.testing.assert_array_equal(found, expected)
