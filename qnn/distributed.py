@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes several processes train as one: shared draws, shared batch statistics.
+
+Every process seeds alike, draws for the whole batch and uses its own rows, so that the random numbers a face meets do
+not depend on how many processes share the batch.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.distributed
+import torch.distributed.nn
+from torch import Tensor, nn
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number, and how many there are."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def shared_rand(like: Tensor, *shape: int) -> Tensor:
+    """Uniform numbers in [0, 1), one row of `shape` for each row of `like`, as one process would draw for all."""
+    rank, world = rank_and_world()
+    rows = len(like)
+    return torch.rand((rows * world, *shape), device=like.device)[rank * rows : (rank + 1) * rows]
+
+
+class SharedDropout(nn.Dropout):
+    """Dropout whose mask is drawn for the whole batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * ((shared_rand(x, *x.shape[1:]) >= self.p) / (1 - self.p))
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes; torch's SyncBatchNorm refuses the CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.momentum is not None and self.num_batches_tracked is not None
+        _, world = rank_and_world()
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])  # (2, C)
+        mean, square = cast(Tensor, torch.distributed.nn.all_reduce(moments)) / world  # type: ignore[no-untyped-call]
+        variance = square - mean.square()
+        count = x.numel() // x.shape[1] * world
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+
+
+def share(model: nn.Module) -> None:
+    """Replace a model's dropout, and with several processes its batch norm, by the shared ones; weights stay."""
+    _, world = rank_and_world()
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Dropout:
+                setattr(parent, name, SharedDropout(child.p))
+            elif type(child) is nn.BatchNorm2d and world > 1:
+                shared = SharedBatchNorm2d(child.num_features, child.eps, child.momentum)
+                shared.load_state_dict(child.state_dict())
+                setattr(parent, name, shared.to(child.weight.device))

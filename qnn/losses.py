@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Losses on AU logits; unknown labels (NaN) count nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from qnn.facs import PROTOTYPES
+
+FOCUS = 2.0
+"""Exponent of the focal loss (Lin et al. 2017)."""
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of logits, labels and AU weights, the first two (B, AUs), to one number per element."""
+
+
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """The paper's equation 3: an active AU counts `weights` times."""
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
+
+
+def plain_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Every AU and face counts the same; probabilities come out calibrated."""
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+
+
+def focal(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Focal loss, the paper's alternative: what is already right counts little."""
+    cross_entropy = plain_cross_entropy(logits, labels, weights)
+    return (labels - torch.sigmoid(logits)).abs() ** FOCUS * cross_entropy
+
+
+LOSSES: Mapping[str, Loss] = {"weighted": weighted_cross_entropy, "plain": plain_cross_entropy, "focal": focal}
+
+
+def positive_weights(labels: Tensor) -> Tensor:
+    """Weight of each active AU from labels (N, AUs): the root of inactive over active, unknown ones left out.
+
+    The root keeps an AU that one face in a hundred shows from drowning the others.
+    """
+    active = (labels == 1).sum(0).clamp(min=1)
+    return ((labels == 0).sum(0).clamp(min=1) / active).sqrt()
+
+
+def au_loss(loss: Loss, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean over all elements (B, AUs), of which unknown ones are 0: each process's share of the batch weighs the same."""
+    known = ~labels.isnan()
+    return (loss(logits, labels.nan_to_num(), weights) * known).mean()
+
+
+def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
+    """Cross-entropy of the votes (B, 7) with the prototypes' likelihoods; rows without votes count 0.
+
+    With AUs taken as independent, a prototype's log-likelihood is its dot product with the logits, up to a constant
+    (qnn.facs.nearest_emotions): the loss teaches the AUs of one emotion to rise and fall together.
+    """
+    scores = logits @ torch.from_numpy(PROTOTYPES).to(logits).T  # (B, 7)
+    return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()
+
+
+def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Cross-entropy with the teacher's probabilities, both (B, AUs)."""
+    return nn.functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(teacher))
+
+
+def euclidean(logits: Tensor, labels: Tensor) -> Tensor:
+    """The paper's equation 5, per face: root of the summed squared errors over the known AUs, (B,)."""
+    errors = (torch.sigmoid(logits) - labels).nan_to_num()
+    return errors.square().sum(1).sqrt()
