@@ -30,7 +30,7 @@ from hls_build.sim import verilator
 from qnn import checkpoint as checkpoints
 from qnn import export
 from qnn.examples import example_faces
-from qnn.facs import AU_TITLES
+from qnn.facs import au_names
 from qnn.rungs import QonnxRung, ReferenceRung, Rung, TwinRung
 
 log = logging.getLogger("auflow")
@@ -130,13 +130,12 @@ def compile_step(job: Job) -> None:
     estimated = estimate.estimate(model, build)
     folder.write_report("estimate", estimated.as_json())
     report = export.read_report(folder.root)
-    units = zip(report.aus, report.scale, report.offset, strict=True)
     height, width, channels = graph.tensors[graph.input].shape
     Contract(
         model_sha256=report.model_sha256,
         bitfile_sha256=None,
         input=InputRule((height, width, channels), "uint8", report.colour, 0.0),
-        action_units=tuple(ActionUnit(f"AU{au} {AU_TITLES[au]}", scale, offset) for au, scale, offset in units),
+        action_units=action_units(report),
         accumulator=f"INT{stitched.output_stream.bits}",
         input_stream=stitched.input_stream,
         output_stream=stitched.output_stream,
@@ -147,6 +146,12 @@ def compile_step(job: Job) -> None:
         layers=tuple(node.name for node in model.graph.node),
     ).write(folder.contract)
     job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
+
+
+def action_units(report: export.ExportReport) -> tuple[ActionUnit, ...]:
+    """What the host computes from each accumulator, as the checkpoint and its card say."""
+    units = zip(au_names(report.aus), report.scale, report.offset, report.thresholds, strict=True)
+    return tuple(ActionUnit(*unit) for unit in units)
 
 
 def verilate_step(job: Job) -> None:

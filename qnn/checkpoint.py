@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from board.face import COLOURS
 from qnn.facs import AUS
 from qnn.model import Architecture, CbamCnn
 from qnn.quantised import PRESETS, QuantCbamCnn
@@ -36,6 +37,8 @@ class Card:
         aus: FACS numbers in the order of the outputs.
         training: Data and its terms, recipe, seed.
         metrics: Figures with what they were measured on.
+        colour: The colour rule of its faces, "grey" or "rgb", see board.face.to_input.
+        thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
     """
 
     preset: str
@@ -43,6 +46,22 @@ class Card:
     aus: tuple[int, ...] = AUS
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    colour: str = "grey"
+    thresholds: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.colour not in COLOURS:
+            raise ValueError(f"colour must be one of {', '.join(COLOURS)}, got {self.colour!r}")
+        if self.thresholds and len(self.thresholds) != len(self.aus):
+            raise ValueError(f"need one threshold for each of {len(self.aus)} AUs, got {len(self.thresholds)}")
+        for threshold in self.thresholds:
+            if not (isinstance(threshold, float) and 0 < threshold < 1):
+                raise ValueError(f"a threshold must be a probability between 0 and 1, got {threshold!r}")
+
+    @property
+    def decision_thresholds(self) -> tuple[float, ...]:
+        """One threshold for each AU."""
+        return self.thresholds or (0.5,) * len(self.aus)
 
 
 def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
@@ -65,8 +84,17 @@ def save(path: Path, model: nn.Module, card: Card) -> None:
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         save_file({name: _smallest(value).contiguous() for name, value in model.state_dict().items()}, partial)
-        content = {"format": FORMAT, "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(), **asdict(card)}
         partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    write_card(path, card)
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Write the card of the checkpoint at `path`, whole or not at all."""
+    content = {"format": FORMAT, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **asdict(card)}
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
         partial.write_text(json.dumps(content, indent=2) + "\n")
         partial.replace(card_path(path))
     finally:
@@ -99,9 +127,12 @@ def read_card(path: Path) -> Card:
         raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
     try:
         architecture = Architecture(**content.pop("architecture"))
-        return Card(architecture=architecture, aus=tuple(content.pop("aus")), **content)
+        aus, thresholds = tuple(content.pop("aus")), tuple(content.pop("thresholds", ()))
+        return Card(architecture=architecture, aus=aus, thresholds=thresholds, **content)
     except (KeyError, TypeError) as error:
         raise ValueError(f"card {card_path(path)} has a missing or unknown entry: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{error} (in card {card_path(path)})") from None
 
 
 def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn, Card]:

@@ -20,10 +20,8 @@ from qnn.qonnx_graph import accumulator_bounds, to_qonnx
 from qnn.quantised import QuantCbamCnn
 from qnn.reference import to_standard
 
-FORMAT = "auflow-export-1"
+FORMAT = "auflow-export-2"
 MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
-COLOUR = "grey"
-"""The colour rule of weights trained on FERPlus, whose faces are grey."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class ExportReport:
         aus: FACS numbers in the order of the outputs.
         scale: Logits per unit of the accumulator, one power of two per AU.
         offset: Logit at accumulator 0, per AU.
+        thresholds: Decision threshold of each AU, a probability.
         colour: How faces become input, see board.face.to_input.
         nudges: What was found on each sigmoid.
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
@@ -47,6 +46,7 @@ class ExportReport:
     aus: tuple[int, ...]
     scale: tuple[float, ...]
     offset: tuple[float, ...]
+    thresholds: tuple[float, ...]
     colour: str
     nudges: tuple[SigmoidCheck, ...]
     accumulator_bounds: Mapping[str, int]
@@ -102,7 +102,8 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         aus=card.aus,
         scale=tuple(twin.output_scale().tolist()),
         offset=tuple(twin.fc3_bias.tolist()),
-        colour=COLOUR,
+        thresholds=card.decision_thresholds,
+        colour=card.colour,
         nudges=nudges,
         accumulator_bounds=bounds,
         checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,11 @@ import pytest
 
 from board.contract import Contract
 from hls_build.config import CONFIGS
+from hls_build.flow import action_units
 from hls_build.flow import shipped_checkpoint as shipped
+from qnn import checkpoint
 from qnn.examples import example_faces
+from qnn.export import export
 
 TINY = CONFIGS / "pynq-z2_tiny.toml"
 COMMAND = [sys.executable, "-m", "hls_build.cli"]
@@ -75,6 +79,17 @@ def test_a_build_leaves_what_it_promises(build: Path) -> None:
     assert names == ["torch", "qonnx", "onnxruntime", "integer", "dataflow", "rtl"]
     assert all(rung["mismatches"] == 0 and rung["faces"] > 0 for rung in parity["rungs"])
     assert json.loads((build / "report/bitstream.json").read_text())["made"] is False
+
+
+def test_the_contract_decides_by_the_cards_thresholds(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    for source in (shipped("tiny"), checkpoint.card_path(shipped("tiny"))):
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    thresholds = tuple(0.05 * (index + 1) for index in range(13))
+    checkpoint.write_card(path, replace(checkpoint.read_card(path), thresholds=thresholds))
+    units = action_units(export(path, tmp_path / "out"))
+    assert tuple(unit.threshold for unit in units) == thresholds
+    assert (units[0].name, units[-1].name) == ("AU1 Inner brow raiser", "AU26 Jaw drop")
 
 
 @pytest.mark.verilator

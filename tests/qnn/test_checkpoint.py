@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_twin_comes_back(saved: Path) -> None:
 def test_a_float_network_comes_back_with_its_card(tmp_path: Path) -> None:
     model = CbamCnn(Architecture(5, False, 8)).eval()
     card = Card("float", model.architecture, (6, 10, 12, 14, 17), {"seed": 3}, {"micro_f1": 0.5})
+    card = replace(card, colour="rgb", thresholds=(0.2, 0.3, 0.5, 0.7, 0.95))
     checkpoint.save(tmp_path / "deep" / "m.safetensors", model, card)
     loaded, read = checkpoint.load(tmp_path / "deep" / "m.safetensors", "float")
     assert read == card
@@ -94,6 +96,10 @@ def test_a_missing_card_is_refused(copied: Path) -> None:
         ({"format": "other"}, "is not of format"),
         ({"surprise": 1}, "missing or unknown entry"),
         ({"architecture": {"width": 3}}, "missing or unknown entry"),
+        ({"colour": "sepia"}, r"colour must be one of grey, rgb, got 'sepia' \(in card"),
+        ({"thresholds": [0.5]}, "need one threshold for each of 13 AUs, got 1"),
+        ({"thresholds": [0.5] * 12 + [1.0]}, r"must be a probability between 0 and 1, got 1\.0"),
+        ({"thresholds": [0.5] * 12 + ["half"]}, "must be a probability between 0 and 1, got 'half'"),
         ({"architecture": {"aus": 13, "attention": False, "divisor": 8}}, "does not fit its card"),
         ({"architecture": {"aus": 13, "attention": True, "divisor": 4}}, "does not fit its card"),
     ],
@@ -122,3 +128,19 @@ def test_a_failed_save_leaves_the_old_checkpoint(copied: Path, monkeypatch: pyte
     assert copied.read_bytes() == before
     test_nothing_else_is_left_behind(copied)
     checkpoint.load(copied, "w4a4")
+
+
+def test_a_card_can_be_rewritten_alone(copied: Path) -> None:
+    weights, thresholds = copied.read_bytes(), (0.25,) * 13
+    checkpoint.write_card(copied, replace(checkpoint.read_card(copied), thresholds=thresholds))
+    assert checkpoint.read_card(copied).decision_thresholds == thresholds
+    assert copied.read_bytes() == weights
+    test_nothing_else_is_left_behind(copied)
+
+
+def test_a_card_of_before_thresholds_decides_at_a_half(copied: Path) -> None:
+    card = checkpoint.card_path(copied)
+    content = json.loads(card.read_text())
+    del content["thresholds"], content["colour"]
+    card.write_text(json.dumps(content))
+    assert checkpoint.read_card(copied).decision_thresholds == (0.5,) * 13

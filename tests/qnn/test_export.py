@@ -8,7 +8,7 @@ import json
 import os
 import resource
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +174,16 @@ def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
     digest = hashlib.sha256((tiny.out / "model.onnx").read_bytes()).hexdigest()
     assert tiny.report.model_sha256 == json.loads((tiny.out / "export.json").read_text())["model_sha256"] == digest
     assert tiny.report.colour == "grey"
+    assert tiny.report.thresholds == (0.5,) * 13
+
+
+def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> None:
+    path = save_twin(tmp_path, Architecture(3, False, 8), "w2a2")
+    card = checkpoint.read_card(path)
+    checkpoint.write_card(path, replace(card, thresholds=(0.25, 0.5, 0.75), colour="rgb"))
+    report = export(path, tmp_path / "out")
+    assert (report.thresholds, report.colour) == ((0.25, 0.5, 0.75), "rgb")
+    assert read_report(tmp_path / "out") == report
 
 
 def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
@@ -265,7 +275,7 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "is not JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-1", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-2", "nudges": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
         ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
     ],
