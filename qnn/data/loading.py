@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load a dataset as prepared faces; what took long, finding and cutting them, is done once and cached as files."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from board.face import PREPROCESSING
+from qnn.data.dataset import Dataset, Source, log
+from qnn.data.datasets import find
+from qnn.data.faces import Faces
+from qnn.data.reading import lots, prepare
+
+Result = TypeVar("Result")
+Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+
+
+def load(
+    name: str,
+    root: Path,
+    labels: str = "paper",
+    parts: Sequence[str] | None = None,
+    cache: Path | None = None,
+    progress: bool = True,
+    *,
+    margin: float = 0.0,
+    workers: int | None = None,
+) -> Faces:
+    """Read a dataset, its pictures the first time and cached files afterwards; labels are read anew every time.
+
+    Pictures without a frontal face are left out, and counted in a warning.
+
+    Args:
+        name: One of datasets.DATASETS.
+        root: The dataset's folder.
+        labels: One of the dataset's label_rules.
+        parts: Some of its official_parts; by default all that the folder holds.
+        cache: Folder of the cached files; by default `faces` under $AUFLOW_CACHE or ~/.cache/auflow.
+        progress: Show a bar on standard error while pictures are prepared.
+        margin: The contract's crop margin, for datasets whose faces are cut here.
+        workers: Processes that prepare; by default one per core.
+
+    Raises:
+        ValueError: Another dataset's folder, a missing or misunderstood file, an unreadable or wrongly sized picture,
+            no face at all.
+    """
+    dataset = find(name)
+    index = dataset.index(root, labels, parts)
+    if cache is None:
+        cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "faces"
+    files = {_cached(cache, dataset, root, lot, margin): lot for lot in lots(index.sources)}
+    prepared = {file: _restore(file) for file in files}
+    jobs = [(file, dataset.name, files[file], margin) for file, known in prepared.items() if known is None]
+    # OpenCV's detector serves one caller at a time, so faces are looked for in processes; decoding is fine in threads
+    with executor(workers, len(jobs), processes=not dataset.cropped) as pool:
+        for file in completed(pool, _prepare_and_store, jobs, f"preparing {dataset.title}", progress):
+            prepared[file] = _restore(file)
+    found = np.concatenate([_known(file, entry)[1] for file, entry in prepared.items()])
+    if not found.any():
+        raise ValueError(
+            f"{dataset.title} needs at least one frontal face, found none in {len(found):,} pictures in {root}"
+        )
+    if lost := np.count_nonzero(~found):
+        log.warning("%s: no frontal face in %s of %s pictures, left out", dataset.title, f"{lost:,}", f"{len(found):,}")
+    pixels = np.concatenate([_known(file, entry)[0] for file, entry in prepared.items()])
+    return index.faces(pixels, found, dataset.aus)
+
+
+def completed(
+    pool: Executor | None, function: Callable[..., Result], jobs: Sequence[tuple], title: str, progress: bool
+) -> Iterator[Result]:
+    """Results of function(*job) of all jobs, as they come, under a bar on standard error; no pool means here."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not progress or not jobs)
+    with bar:
+        task = bar.add_task(title, total=len(jobs))
+        if pool is None:
+            results = (function(*job) for job in jobs)
+        else:
+            results = (future.result() for future in as_completed([pool.submit(function, *job) for job in jobs]))
+        for result in results:
+            yield result
+            bar.advance(task)
+
+
+@contextmanager
+def executor(workers: int | None, jobs: int, processes: bool) -> Iterator[Executor | None]:
+    """A pool with one OpenCV thread per worker, None where a single job needs none."""
+    workers = min(workers or os.cpu_count() or 1, jobs)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    pool: Executor | None = None
+    try:
+        if workers > 1 and processes:
+            # a fork would inherit torch's threads in whatever state they are
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_process)
+        elif workers > 1:
+            pool = ThreadPoolExecutor(workers)
+        yield pool
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
+
+
+def _start_process() -> None:
+    """Work alone, and end at once on Ctrl-C."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _prepare_and_store(file: Path, name: str, lot: Sequence[Source], margin: float) -> Path:
+    """Prepare a lot and write its cached file, whole or not at all."""
+    pixels, found = prepare(find(name), lot, margin)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}.npz")
+    np.savez(partial, pixels=pixels, found=found)
+    partial.replace(file)
+    return file
+
+
+def _restore(file: Path) -> Prepared | None:
+    """What a cached file holds, None where it is absent or was cut short."""
+    try:
+        with np.load(file) as arrays:
+            return arrays["pixels"], arrays["found"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _known(file: Path, prepared: Prepared | None) -> Prepared:
+    """What a file just written holds."""
+    if prepared is None:
+        raise RuntimeError(
+            f"a cached file must be readable once it is written, {file} is not: free space or choose another"
+        )
+    return prepared
+
+
+def _cached(cache: Path, dataset: Dataset, root: Path, lot: Sequence[Source], margin: float) -> Path:
+    """File for a lot: its name digests what decides the pixels, so that a changed picture is read anew."""
+    margin = 0.0 if dataset.cropped else margin
+    digest = hashlib.sha256(repr((PREPROCESSING, cv2.__version__, dataset.name, dataset.colour, margin)).encode())
+    for source in lot:
+        stat = source.path.stat()
+        place = source.path.relative_to(root).as_posix()
+        digest.update(repr((place, source.frame, stat.st_size, stat.st_mtime_ns)).encode())
+    return cache / dataset.name / f"{digest.hexdigest()[:32]}.npz"

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the small tables of numbers that labels come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from qnn.data.dataset import Report
+
+
+def read_numbers(
+    path: Path, columns: Sequence[str], report: Report, delimiter: str | None = ","
+) -> npt.NDArray[np.int64] | None:
+    """Whole numbers (rows, columns) of a file without a header, None where it cannot be understood.
+
+    Args:
+        path: The file; empty lines are passed over.
+        columns: What each column holds.
+        report: Is told the first line that is not like that.
+        delimiter: Between columns; None for blanks.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        row = whole_numbers(line.split(delimiter))
+        if row is None or len(row) != len(columns):
+            report.wrong(
+                "label line",
+                f"a line must hold {' and '.join(columns)} as whole numbers,"
+                f" got {line.strip()!r} in line {number} of {path}",
+            )
+            return None
+        rows.append(row)
+    return np.array(rows, dtype=np.int64).reshape(-1, len(columns))
+
+
+def whole_numbers(cells: Sequence[str]) -> list[int] | None:
+    """Numbers such as 3, 3.0 or 3.0e+00, None where one is not whole."""
+    try:
+        numbers = [float(cell) for cell in cells]
+    except ValueError:
+        return None
+    return [int(number) for number in numbers] if all(number.is_integer() for number in numbers) else None
