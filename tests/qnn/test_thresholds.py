@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tuned threshold gives the best F1-frame there is, and every backend decides by it alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from board.contract import ActionUnit, Contract, InputRule, StreamPacking
+from qnn.evaluation import evaluate
+from qnn.thresholds import HIGHEST, LOWEST, tune
+
+
+def column(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float64)[:, np.newaxis]
+
+
+def f1(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> float:
+    present, active = probabilities >= threshold, labels == 1
+    return 2 * (present & active).sum() / (present.sum() + active.sum())
+
+
+def test_no_other_threshold_is_better(rng: np.random.Generator) -> None:
+    labels = (rng.random((300, 3)) < [0.1, 0.3, 0.7]).astype(np.float32)
+    probabilities = np.clip(0.3 * labels + rng.random((300, 3)) * 0.7, 0, 1).round(2)  # with ties
+    for p, y, threshold in zip(probabilities.T, labels.T, tune(probabilities, labels), strict=True):
+        best = max(f1(p, y, t) for t in np.arange(LOWEST, HIGHEST + 1e-9, 0.005))
+        assert f1(p, y, threshold) == pytest.approx(best)
+
+
+def test_a_threshold_lies_midway_between_neighbours() -> None:
+    assert tune(column(0.1, 0.2, 0.9, 0.95), column(0, 0, 1, 1)) == pytest.approx([0.55])
+    assert tune(column(0.1, 0.3, 0.5, 0.9), column(0, 1, 1, 1)) == pytest.approx([0.2])
+
+
+def test_of_equally_good_thresholds_the_nearest_to_a_half_is_taken() -> None:
+    probabilities, labels = column(0.1, 0.3, 0.5, 0.84), column(1, 0, 0, 1)
+    assert f1(probabilities, labels, 0.05) == f1(probabilities, labels, 0.67) == pytest.approx(2 / 3)
+    assert tune(probabilities, labels) == pytest.approx([0.67])
+    # calling every face present is best: any threshold below 0.96 does, and 0.48 is the nearest to a half
+    assert tune(column(0.96, 0.97, 0.98), column(1, 0, 1)) == pytest.approx([0.48])
+
+
+def test_thresholds_stay_between_their_bounds() -> None:
+    assert tune(column(0.01, 0.06, 0.6), column(0, 1, 1)) == [LOWEST]
+    assert tune(column(0.4, 0.7, 0.96, 0.98), column(0, 0, 0, 1)) == pytest.approx([0.83])
+    assert tune(column(0.4, 0.94, 0.98), column(0, 0, 1)) == [HIGHEST]
+    assert tune(column(0.001, 0.02), column(0, 1)) == pytest.approx([0.51])  # nothing within the bounds finds it
+
+
+def test_an_au_without_a_positive_keeps_a_half() -> None:
+    nowhere = np.array([[0.9, 0.2], [0.1, 0.7]])
+    assert tune(nowhere, np.array([[0, 0], [0, 1]]))[0] == 0.5
+    assert tune(nowhere, np.array([[np.nan, 0], [0, 1]]))[0] == 0.5
+
+
+def test_unknown_labels_count_nothing() -> None:
+    probabilities, labels = column(0.1, 0.4, 0.6, 0.9), column(0, 1, np.nan, 1)
+    assert tune(probabilities, labels) == tune(probabilities[[0, 1, 3]], labels[[0, 1, 3]]) == pytest.approx([0.25])
+
+
+def test_float32_probabilities_give_the_same_as_float64(rng: np.random.Generator) -> None:
+    probabilities = rng.random((200, 2)).astype(np.float32)
+    labels = (rng.random((200, 2)) < 0.3).astype(np.float32)
+    np.testing.assert_array_equal(tune(probabilities, labels), tune(probabilities.astype(np.float64), labels))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "said"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 1)), r"need probabilities and labels of one shape \(N, AUs\)"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "N > 0"),
+        (np.full((3, 2), np.nan), np.zeros((3, 2)), "must lie between 0 and 1"),
+    ],
+)
+def test_bad_input_is_one_sentence(probabilities: np.ndarray, labels: np.ndarray, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        tune(probabilities, labels)
+
+
+def contract(thresholds: np.ndarray) -> Contract:
+    """An accelerator of two AUs with these thresholds."""
+    units = tuple(ActionUnit(f"AU{au}", 2.0**-6, 0.3 * au, float(t)) for au, t in zip((1, 2), thresholds, strict=True))
+    return Contract(
+        "0" * 64, None, InputRule((48, 48, 3), "uint8", "grey", 0.0), units, "INT16",
+        StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(2, 1, 16, True),
+        100.0, "part", "board", {}, (),
+    )  # fmt: skip
+
+
+def test_the_contract_decides_as_the_evaluation(rng: np.random.Generator) -> None:
+    """Also where a probability is the threshold, to the last bit: both call the AU present."""
+    accumulators = rng.integers(-300, 300, (400, 2)).astype(np.int32)
+    probabilities = contract(np.array([0.5, 0.5])).outputs(accumulators).probabilities
+    thresholds = probabilities[7]  # attained
+    decided = contract(thresholds).outputs(accumulators).occurrence
+    assert decided[7].all()
+    found = evaluate(probabilities, decided.astype(float), np.full(400, -1), thresholds, (1, 2), resamples=0)
+    assert [au.accuracy for au in found.per_au.values()] == [1.0, 1.0]
+    above = np.nextafter(thresholds, 1)
+    assert not contract(above).outputs(accumulators).occurrence[7].any()
+    found = evaluate(probabilities, decided.astype(float), np.full(400, -1), above, (1, 2), resamples=0)
+    assert all(au.accuracy is not None and au.accuracy < 1 for au in found.per_au.values())
