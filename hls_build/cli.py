@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 import qnn.cli
+import qnn.cli_data
 from board.pictures import load_faces
 from hls_build.config import CONFIGS
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="Facial action units on a small FPGA: train, export, build, simulate and compare.",
 )
 qnn.cli.register(app)
+qnn.cli_data.register(app)
 
 FACES_HELP = "A picture, a folder of pictures, or an .npy/.npz of (N,48,48) or (N,48,48,3) uint8."
 INTERRUPTED = 130
