@@ -202,7 +202,7 @@ class Contract:
             [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
         ).T
         logits = accumulators * scale + offset
-        probabilities = 0.5 * (1 + np.tanh(0.5 * logits))  # the sigmoid, without its overflow
+        probabilities = sigmoid(logits)
         return Outputs(logits, probabilities, probabilities >= threshold)
 
     def check_model(self, path: Path) -> None:
@@ -251,6 +251,11 @@ class Contract:
         for key in ("accumulator", "part", "board"):
             _typed(str, top[key], key)
         return cls(**top)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of float64 logits, without the overflow of the usual form; everything that decides uses this."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def sha256(path: Path) -> str:

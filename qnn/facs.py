@@ -14,17 +14,17 @@ AU_TITLES: dict[int, str] = {
     6: "Cheek raiser",
     7: "Lid tightener",
     9: "Nose wrinkler",
+    10: "Upper lip raiser",
     12: "Lip corner puller",
+    14: "Dimpler",
     15: "Lip corner depressor",
     17: "Chin raiser",
     20: "Lip stretcher",
     23: "Lip tightener",
+    25: "Lips part",
     26: "Jaw drop",
 }
-"""The 13 AUs that occur in Table 2, in the order of every label vector and of the network's outputs."""
-
-AUS: tuple[int, ...] = tuple(AU_TITLES)
-AU_NAMES: tuple[str, ...] = tuple(f"AU{number} {title}" for number, title in AU_TITLES.items())
+"""Names of all AUs that the five datasets label (Ekman and Friesen)."""
 
 TABLE_2: dict[str, tuple[int, ...]] = {
     "neutral": (),
@@ -36,6 +36,11 @@ TABLE_2: dict[str, tuple[int, ...]] = {
     "surprise": (1, 2, 5, 26),
 }
 """Active AUs per emotion: Table 2 of the paper, and its note that the natural expression has none."""
+
+AUS: tuple[int, ...] = tuple(sorted({number for active in TABLE_2.values() for number in active}))
+"""The 13 AUs that occur in Table 2, in the order of every label vector and of the network's outputs."""
+
+AU_NAMES: tuple[str, ...] = tuple(f"AU{number} {AU_TITLES[number]}" for number in AUS)
 
 EMOTIONS: tuple[str, ...] = tuple(TABLE_2)
 
@@ -80,8 +85,8 @@ def au_vector(emotion: str) -> npt.NDArray[np.float32]:
 
 
 def au_names(numbers: Sequence[int]) -> tuple[str, ...]:
-    """Full names, such as "AU12 Lip corner puller", of some of the thirteen AUs."""
+    """Full names, such as "AU12 Lip corner puller", of some AUs."""
     unknown = [number for number in numbers if number not in AU_TITLES]
     if unknown:
-        raise ValueError(f"an AU number must be one of {AUS}, got {unknown[0]}")
+        raise ValueError(f"an AU number must be one of {', '.join(map(str, AU_TITLES))}, got {unknown[0]}")
     return tuple(f"AU{number} {AU_TITLES[number]}" for number in numbers)

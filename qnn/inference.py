@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from board.contract import sigmoid
 from qnn.data.faces import Faces
 from qnn.quantised import QuantCbamCnn
 from qnn.training import network_input, planes
@@ -17,23 +19,40 @@ from qnn.training import network_input, planes
 BATCH = 256
 
 
-def logits(model: nn.Module, faces: Faces) -> npt.NDArray[np.float32]:
-    """Logits (N, AUs) of N faces; a twin runs as it is exported, on a frozen copy.
+def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> npt.NDArray[np.float64]:
+    """Logits (N, AUs) of N faces; a twin runs as it is exported, on a frozen copy, and its logits are the contract's.
+
+    Args:
+        model: Float network or twin.
+        faces: Faces.
+        done: Called with the number of faces of each batch.
 
     Raises:
         ValueError: A logit is not finite.
     """
     network = copy.deepcopy(model).freeze() if isinstance(model, QuantCbamCnn) else model.eval()
     device = next(model.parameters()).device
+    found = []
     with torch.inference_mode():
-        pixels = torch.from_numpy(faces.pixels).split(BATCH)
-        found = torch.cat([network(network_input(planes(batch.to(device)))).cpu() for batch in pixels]).numpy()
-    if not np.isfinite(found).all():
-        row = int(np.argwhere(~np.isfinite(found))[0, 0])
-        raise ValueError(f"logits must be finite, got {found[row].tolist()} for face {row}: the weights are broken")
-    return found
+        for batch in torch.from_numpy(faces.pixels).split(BATCH):
+            found.append(_logits(network, network_input(planes(batch.to(device)))))
+            done(len(batch))
+    rows = np.concatenate(found)
+    if not np.isfinite(rows).all():
+        row = int(np.argwhere(~np.isfinite(rows))[0, 0])
+        raise ValueError(f"logits must be finite, got {rows[row].tolist()} for face {row}: the weights are broken")
+    return rows
 
 
-def predict(model: nn.Module, faces: Faces) -> npt.NDArray[np.float64]:
-    """Probabilities (N, AUs) of N faces, computed from the logits as the host computes them."""
-    return 0.5 * (1 + np.tanh(0.5 * logits(model, faces).astype(np.float64)))
+def _logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
+    """Logits of a batch; a twin's offset is added to its exact sums in float64, as board.contract does."""
+    if isinstance(network, QuantCbamCnn):
+        return (network.scaled_accumulators(pixels).double() + network.fc3_bias.double()).cpu().numpy()
+    return network(pixels).double().cpu().numpy()
+
+
+def predict(
+    model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None
+) -> npt.NDArray[np.float64]:
+    """Probabilities (N, AUs) of N faces, to the last bit those that the host computes; see `logits`."""
+    return sigmoid(logits(model, faces, done))

@@ -19,6 +19,7 @@ from qnn.facs import (
 def test_thirteen_aus_in_order() -> None:
     assert AUS == (1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 20, 23, 26)
     assert AU_NAMES[7] == "AU12 Lip corner puller"
+    assert au_names((10, 14, 25)) == ("AU10 Upper lip raiser", "AU14 Dimpler", "AU25 Lips part")  # BP4D, DISFA
     assert au_names((12, 1)) == ("AU12 Lip corner puller", "AU1 Inner brow raiser")
 
 
