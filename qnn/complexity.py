@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ class Peak:
     Attributes:
         bytes: What it reads, writes and must keep for later, together.
         step: Its name.
+        buffers: The same by what holds them.
     """
 
     bytes: int
     step: str
+    buffers: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Complexity:
         non_trainable: Running statistics of batch norm.
         macs: Multiply-accumulates of each convolution and dense layer; gates, pools and activations are not counted.
         weight_bytes: By `float` and preset: weights at their bits, biases and batch norm at 32.
-        peak_activations: By `float` and preset, see `peak_activation_bytes`.
+        peak_activations: By `float` and preset, every layer a step of its own; see `peak_activation_bytes`.
+        fused_activations: The same with pooling fused into the convolution before it and gates in place.
     """
 
     architecture: Architecture
@@ -51,6 +54,7 @@ class Complexity:
     macs: Mapping[str, int]
     weight_bytes: Mapping[str, int]
     peak_activations: Mapping[str, Peak]
+    fused_activations: Mapping[str, Peak]
 
     @property
     def total_macs(self) -> int:
@@ -76,6 +80,7 @@ def measure(architecture: Architecture) -> Complexity:
         macs_by_layer(model),
         {name: weight_bytes(architecture, preset) for name, preset in widths.items()},
         {name: peak_activation_bytes(architecture, preset) for name, preset in widths.items()},
+        {name: peak_activation_bytes(architecture, preset, fused=True) for name, preset in widths.items()},
     )
 
 
@@ -116,28 +121,69 @@ def weight_bits(layer: str, preset: Preset) -> int:
     return special.get(layer, preset.head_bits if layer.startswith("fc") else preset.weight_bits)
 
 
-def peak_activation_bytes(architecture: Architecture, preset: Preset | None) -> Peak:
+class Step(NamedTuple):
+    """A layer with its activation and quantiser.
+
+    Attributes:
+        name: Of the step and of what it writes.
+        reads: Names of what it reads.
+        elements: Of what it writes.
+        bits: Of an element.
+        gates: Whether it scales what it reads first, element by element.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    elements: int
+    bits: int
+    gates: bool = False
+
+
+def peak_activation_bytes(architecture: Architecture, preset: Preset | None, fused: bool = False) -> Peak:
     """The largest sum of live buffers when layers run one after the other, as on a processor.
 
-    A step is a layer with its activation and quantiser. It reads whole maps and writes a whole map, none in place;
-    what a later step reads stays alive. Max pooling is a step of its own. The streaming accelerator keeps far
-    less: only windows, bypasses and vectors.
+    A step reads whole maps and writes a whole map; what a later step reads stays alive. The streaming accelerator
+    keeps far less: only windows, bypasses and vectors.
+
+    Args:
+        architecture: The network.
+        preset: Widths of what is kept; None counts the float network.
+        fused: Plan buffers as deployment tools for microcontrollers do (STM32Cube.AI, the paper's tool): a convolution
+            pools what it computes before it writes it, and a gate scales its map in place. Otherwise pooling is a
+            step of its own and nothing is done in place.
     """
     steps = _steps(architecture, preset)
-    last_read = {name: index for index, (_, reads, *_) in enumerate(steps) for name in reads}
-    alive = {"pixels": 3 * IMAGE_SIZE**2 * (FLOAT_BITS if preset is None else PIXEL_BITS)}
-    peak = Peak(0, "")
-    for index, (name, _, elements, bits) in enumerate(steps):
-        alive[name] = elements * (FLOAT_BITS if preset is None else bits)
-        total = sum(-(-size // 8) for size in alive.values())
+    if fused:
+        steps = _fuse(steps)
+    last_read = {name: index for index, step in enumerate(steps) for name in step.reads}
+    alive = {"pixels": _bytes(3 * IMAGE_SIZE**2, FLOAT_BITS if preset is None else PIXEL_BITS)}
+    peak = Peak(0, "", {})
+    for index, step in enumerate(steps):
+        in_place = fused and step.gates
+        size = _bytes(step.elements, FLOAT_BITS if preset is None else step.bits)
+        alive[step.name] = alive.pop(step.reads[0]) if in_place else size
+        total = sum(alive.values())
         if total > peak.bytes:
-            peak = Peak(total, name)
+            peak = Peak(total, step.name, dict(alive))
         alive = {key: size for key, size in alive.items() if last_read.get(key, -1) > index}
     return peak
 
 
-Step = tuple[str, tuple[str, ...], int, int]
-"""A step's name and output, what it reads, and the elements and bits of what it writes."""
+def _bytes(elements: int, bits: int) -> int:
+    return -(-elements * bits // 8)
+
+
+def _fuse(steps: list[Step]) -> list[Step]:
+    """Merge each convolution with the pooling that alone reads it."""
+    fused: list[Step] = []
+    renamed: dict[str, str] = {}
+    for step in steps:
+        if step.name.startswith("pool") and step.reads[0].startswith("conv"):
+            before = fused.pop()
+            renamed[step.name] = f"{before.name}+{step.name}"
+            step = Step(renamed[step.name], before.reads, step.elements, step.bits)
+        fused.append(step._replace(reads=tuple(renamed.get(name, name) for name in step.reads)))
+    return fused
 
 
 def _steps(architecture: Architecture, preset: Preset | None) -> list[Step]:
@@ -147,26 +193,26 @@ def _steps(architecture: Architecture, preset: Preset | None) -> list[Step]:
     c1, c2, c3, c4, c5 = architecture.conv_channels
     d1, d2 = architecture.dense
     full, half, quarter, eighth, last = ((IMAGE_SIZE >> k) ** 2 for k in range(5))
-    steps: list[Step] = [
-        ("conv1", ("pixels",), c1 * full, bits),
-        ("conv2", ("conv1",), c2 * full, bits),
-        ("pool1", ("conv2",), c2 * half, bits),
-        ("conv3", ("pool1",), c3 * half, inner),
+    steps = [
+        Step("conv1", ("pixels",), c1 * full, bits),
+        Step("conv2", ("conv1",), c2 * full, bits),
+        Step("pool1", ("conv2",), c2 * half, bits),
+        Step("conv3", ("pool1",), c3 * half, inner),
     ]
     steps += _attention("attention1", "conv3", c3, half, architecture, p)
     steps += [
-        ("pool2", (steps[-1][0],), c3 * quarter, bits),
-        ("conv4", ("pool2",), c4 * quarter, bits),
-        ("pool3", ("conv4",), c4 * eighth, bits),
-        ("conv5", ("pool3",), c5 * eighth, inner),
-        ("pool4", ("conv5",), c5 * last, inner),
+        Step("pool2", (steps[-1][0],), c3 * quarter, bits),
+        Step("conv4", ("pool2",), c4 * quarter, bits),
+        Step("pool3", ("conv4",), c4 * eighth, bits),
+        Step("conv5", ("pool3",), c5 * eighth, inner),
+        Step("pool4", ("conv5",), c5 * last, inner),
     ]
     steps += _attention("attention2", "pool4", c5, last, architecture, p)
     return [
         *steps,
-        ("fc1", (steps[-1][0],), d1, bits),
-        ("fc2", ("fc1",), d2, bits),
-        ("fc3", ("fc2",), architecture.aus, FLOAT_BITS),
+        Step("fc1", (steps[-1][0],), d1, bits),
+        Step("fc2", ("fc1",), d2, bits),
+        Step("fc3", ("fc2",), architecture.aus, FLOAT_BITS),
     ]
 
 
@@ -179,11 +225,11 @@ def _attention(
     size = channels * pixels
     name = {part: f"{block}.{part}" for part in ("pool", "fc1", "gate", "channel", "cpool", "sgate", "spatial")}
     return [
-        (name["pool"], (source,), 2 * channels, p.descriptor_bits),
-        (name["fc1"], (name["pool"],), 2 * architecture.hidden, p.attention_bits),
-        (name["gate"], (name["fc1"],), channels, GATE_BITS),
-        (name["channel"], (source, name["gate"]), size, p.attention_bits),
-        (name["cpool"], (name["channel"],), 2 * pixels, p.descriptor_bits),
-        (name["sgate"], (name["cpool"],), pixels, GATE_BITS),
-        (name["spatial"], (name["channel"], name["sgate"]), size, p.activation_bits),
+        Step(name["pool"], (source,), 2 * channels, p.descriptor_bits),
+        Step(name["fc1"], (name["pool"],), 2 * architecture.hidden, p.attention_bits),
+        Step(name["gate"], (name["fc1"],), channels, GATE_BITS),
+        Step(name["channel"], (source, name["gate"]), size, p.attention_bits, gates=True),
+        Step(name["cpool"], (name["channel"],), 2 * pixels, p.descriptor_bits),
+        Step(name["sgate"], (name["cpool"],), pixels, GATE_BITS),
+        Step(name["spatial"], (name["channel"], name["sgate"]), size, p.activation_bits, gates=True),
     ]

@@ -56,6 +56,30 @@ def test_peak_activations_by_hand() -> None:
     assert peaks["w2a2"].bytes == 2 * 128 * 24 * 24 // 2 + 128 // 2
 
 
+def test_the_papers_activations() -> None:
+    """432 KiB: conv1's map and conv2's after its pooling; conv3 reads and writes as much, so nothing may exceed it."""
+    peak = measure(Architecture(aus=7)).fused_activations["float"]
+    assert peak.bytes == 442_368 == 432 * 1024
+    assert peak.step == "conv2+pool1"
+    assert peak.buffers == {"conv1": 48 * 48 * 32 * 4, "conv2+pool1": 24 * 24 * 64 * 4}
+
+
+def test_fused_activations_by_hand() -> None:
+    peaks = measure(Architecture()).fused_activations
+    assert peaks["w4a4"].bytes == (32 * 48 * 48 + 64 * 24 * 24) // 2
+    assert peaks["w3a3"].bytes == (64 * 24 * 24 * 3 + 128 * 24 * 24 * 4) // 8  # conv3 writes four bits
+    assert peaks["w3a3"].step == "conv3"
+    # no map stands beside its gated self: 0.5 KiB of descriptors are all that attention adds
+    assert peaks["w2a2"].bytes == (64 * 24 * 24 * 2 + 128 * 24 * 24 * 4) // 8
+
+
+def test_without_attention_every_pooling_is_fused() -> None:
+    figures = measure(Architecture(attention=False))
+    assert figures.fused_activations["float"].bytes == 442_368
+    for name, most in figures.peak_activations.items():
+        assert figures.fused_activations[name].bytes < most.bytes
+
+
 def test_presets_of_another_width_are_left_out() -> None:
     assert "tiny" not in measure(Architecture()).weight_bytes
     assert "tiny" in measure(Architecture(divisor=8)).weight_bytes
