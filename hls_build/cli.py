@@ -14,6 +14,8 @@ from rich.console import Console
 
 import qnn.cli
 import qnn.cli_data
+import qnn.cli_evaluate
+import qnn.cli_train
 from board.pictures import load_faces
 from hls_build.config import CONFIGS
 
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 qnn.cli.register(app)
 qnn.cli_data.register(app)
+qnn.cli_evaluate.register(app)
+qnn.cli_train.register(app)
 
 FACES_HELP = "A picture, a folder of pictures, or an .npy/.npz of (N,48,48) or (N,48,48,3) uint8."
 INTERRUPTED = 130

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
     if card.preset not in PRESETS:
         raise ValueError(f"unknown preset {card.preset!r}: use one of {', '.join((FLOAT, *PRESETS))}")
     return QuantCbamCnn(card.architecture, PRESETS[card.preset])
+
+
+def common_divisor(presets: Sequence[str]) -> int:
+    """The divisor of the widths that some presets have in common; `float` goes with any."""
+    found = {PRESETS[name].divisor for name in presets if name in PRESETS}
+    if len(found) > 1:
+        raise ValueError(f"presets of one run must share their widths, got {', '.join(presets)}: give one --divisor")
+    return found.pop() if found else 1
 
 
 def card_path(path: Path) -> Path:

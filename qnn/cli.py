@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands `auflow train`, `auflow export` and `auflow complexity`."""
+"""The commands `auflow export` and `auflow complexity`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -22,37 +22,8 @@ Divisor = Annotated[int | None, typer.Option(help="Divide every width by 1, 2, 4
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the program."""
-    for command in (train, export, complexity):
+    for command in (export, complexity):
         app.command()(command)
-
-
-def train(
-    data: Annotated[Path, typer.Option(help="Folder of FER2013Train and FER2013Valid (FERPlus).")],
-    run: Annotated[Path, typer.Option(help="Folder of this run; an interrupted run goes on where it was.")],
-    preset: Annotated[str, typer.Option(help="float, or a quantised preset such as w4a4.")] = "float",
-    start: Annotated[Path | None, typer.Option(help="Float checkpoint that a quantised preset starts from.")] = None,
-    attention: Attention = True,
-    divisor: Divisor = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the faces. [default: the recipe's]")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Faces per step. [default: the recipe's]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of the schedule. [default: the recipe's]")] = None,
-    seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
-) -> None:
-    """Train on FERPlus: the float network first, then a quantised preset from it. Leaves RUN/last.safetensors."""
-    from dataclasses import replace
-
-    from qnn import training
-    from qnn.checkpoint import FLOAT, Card
-    from qnn.model import Architecture
-    from qnn.quantised import PRESETS
-
-    recipe = training.FLOAT_RECIPE if preset == FLOAT else training.QUANTISED_RECIPE
-    given: dict[str, Any] = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed}
-    recipe = replace(recipe, **{key: value for key, value in given.items() if value is not None})
-    usual = PRESETS[preset].divisor if preset in PRESETS else 1
-    card = Card(preset, Architecture(attention=attention, divisor=divisor or usual))
-    figures = training.train(card, data, run, recipe, start)
-    Console().print(f"{run / 'last.safetensors'}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
 
 
 def export(
@@ -98,17 +69,28 @@ def export_table(report: ExportReport) -> Table:
 
 
 def complexity_table(figures: Complexity) -> Table:
-    """Weights and activations by preset, under the counts that they share."""
+    """Weights and peak activations by preset, under the counts that they share; below, what the peaks are."""
+    weights_mib = figures.weight_bytes["float"] / 2**20
     title = (
-        f"{figures.trainable:,} trainable and {figures.non_trainable:,} non-trainable parameters, "
-        f"{figures.total_macs / 1e9:.3f} GMAC per face"
+        f"{figures.trainable:,} trainable and {figures.non_trainable:,} non-trainable parameters\n"
+        f"{figures.total_macs / 1e9:.2f} GMAC per face, {weights_mib:.2f} MiB of float32 weights"
     )
-    table = Table(title=title, title_justify="left")
-    table.add_column("preset")
-    for column in ("weights, KiB", "peak activations, KiB"):
-        table.add_column(column, justify="right")
-    table.add_column("at")
+    peak = figures.fused_activations["float"]
+    parts = " + ".join(f"{name} {_kib(size)}" for name, size in peak.buffers.items())
+    caption = (
+        "Activations: the most that is alive at once, and the step at which it is. One by one, every layer writes its"
+        " whole map; fused, a convolution pools before it writes and gates work in place, as deployment tools for"
+        f" microcontrollers plan it. In float32 that is {parts} = {_kib(peak.bytes)} KiB."
+    )
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("KiB")
+    for column in ("weights", "one by one", "at", "fused", "at"):
+        table.add_column(column, justify="left" if column == "at" else "right")
     for preset, size in figures.weight_bytes.items():
-        peak = figures.peak_activations[preset]
-        table.add_row(preset, f"{size / 1024:,.1f}", f"{peak.bytes / 1024:,.1f}", peak.step)
+        peaks = figures.peak_activations[preset], figures.fused_activations[preset]
+        table.add_row(preset, _kib(size), *(text for peak in peaks for text in (_kib(peak.bytes), peak.step)))
     return table
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.1f}"

@@ -7,11 +7,12 @@ not depend on how many processes share the batch.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.distributed
-import torch.distributed.nn
+from brevitas.quant_tensor import QuantTensor
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 
@@ -20,6 +21,12 @@ def rank_and_world() -> tuple[int, int]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files; known before the processes meet, too."""
+    rank: int = rank_zero_only.rank  # type: ignore[attr-defined] # Lightning sets it on the function
+    return rank == 0
 
 
 def shared_rand(like: Tensor, *shape: int) -> Tensor:
@@ -32,10 +39,30 @@ def shared_rand(like: Tensor, *shape: int) -> Tensor:
 class SharedDropout(nn.Dropout):
     """Dropout whose mask is drawn for the whole batch."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | QuantTensor) -> Tensor | QuantTensor:
         if not self.training or self.p == 0:
             return x
-        return x * ((shared_rand(x, *x.shape[1:]) >= self.p) / (1 - self.p))
+        values = x.value if isinstance(x, QuantTensor) else x
+        kept = values * ((shared_rand(values, *values.shape[1:]) >= self.p) / (1 - self.p))
+        return x.set(value=kept) if isinstance(x, QuantTensor) else kept
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over all processes, of values on the way forward and of gradients on the way back."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        return _Sum.apply_to(x)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return _Sum.apply_to(gradient)
+
+    @staticmethod
+    def apply_to(x: Tensor) -> Tensor:
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
@@ -48,7 +75,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         assert self.momentum is not None and self.num_batches_tracked is not None
         _, world = rank_and_world()
         moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])  # (2, C)
-        mean, square = cast(Tensor, torch.distributed.nn.all_reduce(moments)) / world  # type: ignore[no-untyped-call]
+        mean, square = cast(Tensor, _Sum.apply(moments)) / world
         variance = square - mean.square()
         count = x.numel() // x.shape[1] * world
         with torch.no_grad():

@@ -46,7 +46,7 @@ def positive_weights(labels: Tensor) -> Tensor:
 
 
 def au_loss(loss: Loss, logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean over all elements (B, AUs), of which unknown ones are 0: each process's share of the batch weighs the same."""
+    """Mean over all elements (B, AUs); unknown ones are 0, so that every process's share of a batch weighs the same."""
     known = ~labels.isnan()
     return (loss(logits, labels.nan_to_num(), weights) * known).mean()
 

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from qnn.data.augment import Augmentation
 from qnn.losses import LOSSES
-
-MODERN = "modern"
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,6 @@ class Recipe:
             if getattr(self, name) < 0:
                 raise ValueError(f"need {name} >= 0, got {getattr(self, name)}")
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Recipe:
-        """The recipe of what `dataclasses.asdict` made of one; an unknown key is refused."""
-        if unknown := sorted(set(content) - {item.name for item in fields(cls)}):
-            raise ValueError(f"a recipe must have only known keys, got {unknown[0]!r}")
-        return cls(**{**content, "augmentation": Augmentation(**content["augmentation"])})
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,10 +70,6 @@ class Plan:
 
     floating: Recipe
     quantised: Recipe
-
-    def stage(self, preset: str) -> Recipe:
-        """The recipe of `float` or of a quantised preset."""
-        return self.floating if preset == "float" else self.quantised
 
 
 _PAPER = Recipe(
@@ -100,9 +87,57 @@ _PAPER = Recipe(
 _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
 
 PLANS: Mapping[str, Plan] = {
-    MODERN: Plan(
+    "modern": Plan(
         floating=Recipe(epochs=14, batch=128, learning_rate=3e-3, augmentation=_GENTLE),
         quantised=Recipe(epochs=8, batch=128, learning_rate=1e-3, distillation_weight=1.0, augmentation=_GENTLE),
     ),
     "paper": Plan(floating=_PAPER, quantised=_PAPER),
 }
+
+
+def plan_named(name: str) -> Plan:
+    """A plan by its name."""
+    if name not in PLANS:
+        raise ValueError(f"a recipe must be one of {', '.join(PLANS)}, got {name!r}")
+    return PLANS[name]
+
+
+def change(plan: Plan, settings: Sequence[str]) -> Plan:
+    """The plan with some values replaced.
+
+    Args:
+        plan: What to start from.
+        settings: Such as `epochs=8` for both stages, `quantised.loss=focal` for one, `augmentation.mix_up=0.2`.
+
+    Raises:
+        ValueError: An unknown name or a value that does not fit.
+    """
+    for setting in settings:
+        name, given, value = setting.partition("=")
+        stage, _, rest = name.partition(".")
+        stages = [stage] if stage in ("float", "quantised") and rest else ["float", "quantised"]
+        path = rest if stage in stages and rest else name
+        if not given:
+            raise ValueError(f"a setting must be NAME=VALUE, such as epochs=8, got {setting!r}")
+        for each in stages:
+            part = "floating" if each == "float" else each
+            plan = replace(plan, **{part: _with(getattr(plan, part), path, value)})
+    return plan
+
+
+def _with(holder: Any, path: str, value: str) -> Any:
+    """A dataclass with one value replaced, which may lie in a dataclass inside."""
+    name, _, rest = path.partition(".")
+    known = {item.name for item in fields(holder)}
+    if name not in known:
+        raise ValueError(f"a recipe's setting must be one of {', '.join(sorted(known))}, got {name!r}")
+    before = getattr(holder, name)
+    if rest or is_dataclass(before):
+        if not (rest and is_dataclass(before)):
+            raise ValueError(f"name one setting of {name if is_dataclass(before) else 'the recipe'}, got {path!r}")
+        return replace(holder, **{name: _with(before, rest, value)})
+    try:
+        after = {"true": True, "false": False}[value.lower()] if isinstance(before, bool) else type(before)(value)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name} must be of type {type(before).__name__}, got {value!r}") from None
+    return replace(holder, **{name: after})

@@ -1,82 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training: the float network, then its quantised twin from it, with Lightning."""
+"""One training stage as a Lightning module: the float network, or its quantised twin from it."""
 
 from __future__ import annotations
 
-import warnings
+import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import Sampler
 from torchmetrics.classification import MultilabelF1Score
 
-from qnn import checkpoint
-from qnn.checkpoint import Card
-from qnn.ferplus import FerPlusSplit, load_split
-from qnn.quantised import QuantCbamCnn
+from qnn.data.faces import Faces
+from qnn.distributed import rank_and_world, share
+from qnn.facs import AUS, PROTOTYPES
+from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
+from qnn.quantised import CALIBRATION_STEPS
+from qnn.recipes import Recipe
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
+class ResidentFaces:
+    """Faces as tensors that live where the network does; batches are rows of them."""
 
-    Attributes:
-        epochs: Passes over the training faces.
-        batch: Faces per step.
-        learning_rate: Peak of the one-cycle schedule.
-        weight_decay: AdamW's.
-        seed: Of initial weights, order and augmentation.
-        max_shift: Augmentation moves a face by up to so many pixels either way, besides mirroring it.
+    def __init__(self, faces: Faces, recipe: Recipe) -> None:
+        """Targets follow the recipe; votes serve only where every label follows from its emotion."""
+        self.pixels = torch.from_numpy(faces.pixels)  # (N, 48, 48) or (N, 48, 48, 3)
+        self.labels = torch.from_numpy(faces.labels)  # (N, AUs)
+        self.votes = torch.from_numpy(faces.votes)  # (N, 7)
+        self.targets = self.labels
+        self.by_emotion = follow_from_emotion(faces)
+        if self.by_emotion and recipe.targets == "votes":
+            self.targets = self.votes @ torch.from_numpy(PROTOTYPES)
+        elif self.by_emotion:
+            self.votes = nn.functional.one_hot(torch.from_numpy(faces.emotions), len(PROTOTYPES)).float()
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ResidentFaces:
+        """A copy of the network, as weight averaging makes one, shares the faces."""
+        return self
+
+    def to(self, device: torch.device) -> None:
+        """Move all tensors."""
+        for name in ("pixels", "labels", "votes", "targets"):
+            setattr(self, name, getattr(self, name).to(device))
+
+
+def follow_from_emotion(faces: Faces) -> bool:
+    """Whether each face's AUs are those that Table 2 gives for its emotion."""
+    known = bool((faces.emotions >= 0).all())
+    return known and faces.aus == AUS and bool((faces.labels == PROTOTYPES[faces.emotions]).all())
+
+
+def planes(pixels: Tensor) -> Tensor:
+    """uint8 faces (B, 48, 48) or (B, 48, 48, 3) as float32 (B, 1 or 3, 48, 48)."""
+    return (pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)).float()
+
+
+def network_input(faces: Tensor) -> Tensor:
+    """Faces (B, 1 or 3, 48, 48) as the network takes them, (B, 3, 48, 48), channels last: the faster layout."""
+    return faces.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+class ShuffledRows(Sampler[Tensor]):
+    """Row numbers of whole batches, in an order that seed and epoch alone decide, from the present step on.
+
+    With several processes each gets its share of every batch.
     """
-
-    epochs: int
-    batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    seed: int = 0
-    max_shift: int = 3
-
-
-FLOAT_RECIPE = Recipe(epochs=4)
-QUANTISED_RECIPE = Recipe(epochs=3, learning_rate=3e-4)
-
-
-def augment(faces: Tensor, max_shift: int) -> Tensor:
-    """Mirror half of the faces and shift each by up to max_shift pixels, edges repeated: (B, 3, 48, 48)."""
-    mirrored = torch.where((torch.rand(len(faces)) < 0.5)[:, None, None, None], faces.flip(-1), faces)
-    padded = nn.functional.pad(mirrored, (max_shift,) * 4, mode="replicate")
-    size = faces.shape[-1]
-    row, column = torch.randint(0, 2 * max_shift + 1, (2, len(faces), 1)) + torch.arange(size)  # (B, 48) each
-    face = torch.arange(len(faces))[:, None, None]
-    return padded[face, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
-
-
-class ShuffledBatches(Sampler[list[int]]):
-    """Whole batches of every epoch in an order that seed and epoch alone decide, from the present step on."""
 
     def __init__(self, faces: int, batch: int, seed: int, step: Callable[[], int]) -> None:
         """Take the number of faces, of faces per batch, a seed, and what tells the steps taken so far."""
         if faces < batch:
-            raise ValueError(f"need at least one batch of {batch} faces, got {faces}")
+            raise ValueError(f"need at least one batch of {batch} training faces, got {faces}: use a smaller --batch")
         self.faces, self.batch, self.seed, self.step = faces, batch, seed, step
 
     def __len__(self) -> int:
         return self.faces // self.batch
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[Tensor]:
+        rank, world = rank_and_world()
+        if self.batch % world:
+            raise ValueError(f"the processes must divide the batch of {self.batch} faces, got {world} processes")
         epoch, first = divmod(self.step(), len(self))
         order = torch.randperm(self.faces, generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
         for batch in range(first, len(self)):
-            yield order[batch * self.batch : (batch + 1) * self.batch].tolist()
+            yield order[batch * self.batch : (batch + 1) * self.batch].chunk(world)[rank]
 
 
 def mixed(seed: int, count: int) -> int:
@@ -85,153 +97,156 @@ def mixed(seed: int, count: int) -> int:
 
 
 class AuTraining(lightning.LightningModule):
-    """Weighted cross-entropy (paper, equation 3) on AU logits, F1-frame on validation."""
+    """A network with its faces and losses. Batches are row numbers (B,)."""
 
-    def __init__(self, model: nn.Module, positive_weight: Tensor, recipe: Recipe) -> None:
+    au_weights: Tensor
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, learn: ResidentFaces, held_out: ResidentFaces, teacher: nn.Module | None
+    ) -> None:
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
+        self.model = model
         self.recipe = recipe
-        self.statistics: dict[str, tuple[int, Tensor, Tensor]] = {}
-        self.loss = nn.BCEWithLogitsLoss(pos_weight=positive_weight)
-        aus = len(positive_weight)
-        self.micro_f1 = MultilabelF1Score(aus, average="micro")
-        self.macro_f1 = MultilabelF1Score(aus, average="macro")
+        self.learn, self.held_out = learn, held_out
+        self.teachers = (teacher,) if teacher is not None and recipe.distillation_weight else ()  # not a submodule
+        self.register_buffer("au_weights", positive_weights(learn.labels), persistent=False)
+        aus = learn.labels.shape[1]
+        self.micro_f1 = MultilabelF1Score(aus, average="micro", ignore_index=-1)
+        self.macro_f1 = MultilabelF1Score(aus, average="macro", ignore_index=-1)
+        self.clock = Stopwatch()
+
+    def setup(self, stage: str) -> None:
+        share(self.model)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
+
+    def on_fit_start(self) -> None:
+        for faces in (self.learn, self.held_out):
+            faces.to(self.device)
+        for teacher in self.teachers:
+            teacher.to(self.device).eval().requires_grad_(False)
+
+    def on_train_epoch_start(self) -> None:
+        self.clock.start()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Draw augmentation and dropout from seed and step alone, so that a resumed run draws the same."""
         torch.manual_seed(mixed(self.recipe.seed, self.global_step))
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how far activation quantisers have come with their statistics, which state_dict leaves out."""
-        checkpoint["statistics"] = {
-            name: (scaling.counter, scaling.buffer.clone(), scaling.value.detach().clone())
-            for name, scaling in self._scalings()
-        }
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.clock.lap(self.recipe.batch)
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.statistics = checkpoint.get("statistics", {})
-
-    def on_train_start(self) -> None:
-        """Take the quantisers' statistics up again; state_dict, which is loaded before, would end the collection."""
-        for name, scaling in self._scalings():
-            if name in self.statistics:
-                scaling.counter, buffer, value = self.statistics[name]
-                scaling.buffer.copy_(buffer)
-                scaling.value.data.copy_(value)
-
-    def _scalings(self) -> list[tuple[str, ParameterFromRuntimeStatsScaling]]:
-        """Activation scales that are learned from statistics, by name."""
-        return [(n, m) for n, m in self.named_modules() if isinstance(m, ParameterFromRuntimeStatsScaling)]
-
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        faces, labels = batch
-        loss = self.loss(self.model(augment(pixels(faces), self.recipe.max_shift)), labels)
-        self.log("loss", loss, prog_bar=True)
+    def training_step(self, rows: Tensor, index: int) -> Tensor:
+        with self.clock.data():
+            faces, targets, votes = self.augmented(rows)
+        logits = self.model(faces)
+        loss = self.loss(logits, targets, votes, faces)
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a smaller"
+                f" --learning-rate than {self.recipe.learning_rate:g} and a new --run folder"
+            )
+        self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
+        distance = euclidean(logits.detach(), self.learn.labels[rows]).mean()
+        self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        faces, labels = batch
-        logits = self.model(pixels(faces))
-        self.log("valid_loss", self.loss(logits, labels))
-        self.micro_f1(logits, labels.int())
-        self.macro_f1(logits, labels.int())
-        self.log("micro_f1", self.micro_f1, prog_bar=True)
-        self.log("macro_f1", self.macro_f1, prog_bar=True)
+    def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
+        change = self.recipe.augmentation
+        faces = change.warp(planes(self.learn.pixels[rows]))
+        faces, targets, votes = change.blend(faces, self.learn.targets[rows], self.learn.votes[rows])
+        return network_input(faces), targets, votes
+
+    def loss(self, logits: Tensor, targets: Tensor, votes: Tensor, faces: Tensor) -> Tensor:
+        """The recipe's weighted sum of losses."""
+        total = au_loss(LOSSES[self.recipe.loss], logits, targets, self.au_weights)
+        if self.learn.by_emotion and self.recipe.emotion_weight:
+            total = total + self.recipe.emotion_weight * emotion_loss(logits, votes)
+        for teacher in self.teachers:
+            with torch.no_grad():
+                taught = teacher(faces)
+            total = total + self.recipe.distillation_weight * distillation_loss(logits, taught)
+        return total
+
+    def validation_step(self, rows: Tensor, index: int) -> None:
+        labels = self.held_out.labels[rows]
+        logits = self.model(network_input(planes(self.held_out.pixels[rows])))
+        whole: dict[str, Any] = {"on_epoch": True, "batch_size": len(rows), "sync_dist": True}
+        self.log("valid_loss", au_loss(LOSSES[self.recipe.loss], logits, labels, self.au_weights), **whole)
+        self.log("valid_euclidean", euclidean(logits, labels).mean(), **whole)
+        occurrence = labels.nan_to_num(-1).int()
+        for name, score in (("micro_f1", self.micro_f1), ("macro_f1", self.macro_f1)):
+            score(logits, occurrence)
+            self.log(name, score, prog_bar=True, **whole)
+
+    def on_train_epoch_end(self) -> None:
+        self.log("images_per_s", self.clock.images_per_s, sync_dist=True)
+        self.log("data_share", self.clock.data_share, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay
-        )
+        rate, decay = self.recipe.learning_rate, self.recipe.weight_decay
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self.recipe.learning_rate, total_steps=steps, pct_start=0.2
-        )
+        parameters = list(self.model.parameters())
+        if self.recipe.optimiser == "adam":
+            optimiser = torch.optim.Adam(parameters, rate)
+            schedule: Any = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + decay * step))
+        else:
+            groups = [  # biases, batch norm and quantiser scales do not decay
+                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            ]
+            optimiser = torch.optim.AdamW(groups, rate)
+            schedule = torch.optim.lr_scheduler.OneCycleLR(
+                optimiser, rate, total_steps=steps, pct_start=max(self.recipe.warm_up, 1 / steps), cycle_momentum=False
+            )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-
-def pixels(faces: Tensor) -> Tensor:
-    """Grey faces (B, 48, 48) uint8 as network input (B, 3, 48, 48) float32."""
-    return faces[..., None].expand(-1, -1, -1, 3).float().permute(0, 3, 1, 2)  # channels last, the faster layout
-
-
-def _faces(split: FerPlusSplit) -> TensorDataset:
-    return TensorDataset(torch.from_numpy(split.faces), torch.from_numpy(split.labels))
-
-
-def positive_weight(labels: Tensor) -> Tensor:
-    """Weight of an active AU: the root of inactive over active, so that rare AUs count without drowning the rest."""
-    active = labels.sum(0).clamp(min=1)
-    return ((len(labels) - active) / active).sqrt()
+    def calibrate(self) -> None:
+        """Set a twin's activation scales from the first batches, the same in every process; they learn from there."""
+        self.model.train()
+        torch.manual_seed(self.recipe.seed)
+        rows = ShuffledRows(len(self.learn), min(self.recipe.batch, len(self.learn)), self.recipe.seed, lambda: 0)
+        batches = [batch for batch in rows]
+        with torch.no_grad():
+            for step in range(CALIBRATION_STEPS + 1):  # the last one turns statistics into parameters
+                self.model(self.augmented(batches[step % len(batches)])[0])
 
 
-def train(card: Card, root: Path, run: Path, recipe: Recipe, start: Path | None = None) -> dict[str, float]:
-    """Train on FERPlus and leave `run`/last.safetensors; a run cut short goes on where it was.
+class Stopwatch:
+    """Measures a training epoch: faces per second, and the share of the time that preparing batches takes."""
 
-    Args:
-        card: Preset and architecture.
-        root: Folder of FER2013Train and FER2013Valid.
-        run: Folder of this run: Lightning's state, metrics.csv, the checkpoint.
-        recipe: How to train.
-        start: Float checkpoint that a quantised twin starts from.
+    def __init__(self) -> None:
+        self.start()
 
-    Returns:
-        micro_f1 and macro_f1 on FER2013Valid without copies of training faces.
+    def start(self) -> None:
+        """Begin an epoch."""
+        self._last = time.perf_counter()
+        self._elapsed_s = self._data_s = 0.0
+        self._faces = 0
 
-    Raises:
-        ValueError: A quantised preset without a float start, or data that is missing.
-    """
-    lightning.seed_everything(recipe.seed, verbose=False)
-    model = checkpoint.build_model(card)
-    origin: dict[str, Any] | None = None
-    if isinstance(model, QuantCbamCnn):
-        if start is None:
-            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
-        float_model, float_card = checkpoint.load(start, checkpoint.FLOAT)
-        if float_card.architecture != card.architecture:
-            raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
-        model.load_float(float_model.state_dict())
-        origin = {"recipe": float_card.training.get("recipe"), "metrics": float_card.metrics}
-    learn = load_split(root, "train")
-    valid = load_split(root, "valid").without_copies_of(learn)
-    weights = positive_weight(torch.from_numpy(learn.labels))
-    module = AuTraining(model, weights, recipe)
-    trainer = lightning.Trainer(
-        max_epochs=recipe.epochs,
-        default_root_dir=run,
-        logger=CSVLogger(run, name=None, version=""),
-        callbacks=[
-            ModelCheckpoint(
-                run, filename="state", every_n_train_steps=50, save_last=True, enable_version_counter=False
-            ),
-            LearningRateMonitor("step"),
-        ],
-        num_sanity_val_steps=0,
-    )
-    batches = ShuffledBatches(len(learn.faces), recipe.batch, recipe.seed, lambda: trainer.global_step)
-    validation = DataLoader(_faces(valid), 512)
-    state = run / "last.ckpt"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*your dataloader is not resumable")  # ShuffledBatches is
-        trainer.fit(
-            module,
-            DataLoader(_faces(learn), batch_sampler=batches),
-            validation,
-            ckpt_path=state if state.exists() else None,
-        )
-    metrics = trainer.validate(module, validation, verbose=False)[0]
-    figures = {name: round(metrics[name], 4) for name in ("micro_f1", "macro_f1")}
-    done = Card(
-        card.preset,
-        card.architecture,
-        training={
-            "data": "FERPlus train (FER2013 faces, FER+ majority votes of at least 5 of 10, Table 2); "
-            "votes MIT, faces for research use only",
-            "recipe": asdict(recipe),
-            "start": origin,
-        },
-        metrics={"data": "FER2013Valid without copies of training faces", "n": len(valid.faces), **figures},
-    )
-    if isinstance(model, QuantCbamCnn):
-        model.snap_weights()
-    checkpoint.save(run / "last.safetensors", model, done)
-    return figures
+    def lap(self, faces: int) -> None:
+        """End a step over so many faces."""
+        now = time.perf_counter()
+        self._elapsed_s += now - self._last
+        self._last = now
+        self._faces += faces
+
+    def data(self) -> Stopwatch:
+        """Count the time inside `with` as preparing a batch."""
+        return self
+
+    def __enter__(self) -> None:
+        self._entered = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self._data_s += time.perf_counter() - self._entered
+
+    @property
+    def images_per_s(self) -> float:
+        """Faces per second, waits included."""
+        return self._faces / self._elapsed_s if self._elapsed_s else 0.0
+
+    @property
+    def data_share(self) -> float:
+        """Share of the time in which the network waits for its batch."""
+        return self._data_s / self._elapsed_s if self._elapsed_s else 0.0

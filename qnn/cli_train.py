@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `auflow train` and `auflow study`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+Data = Annotated[str, typer.Option(help="Dataset: ckplus, bp4d, disfa, ferplus or rafdb.")]
+Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; see `auflow data check`.")]
+Protocol = Annotated[
+    str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
+]
+Part = Annotated[str, typer.Option(help="With the official split: the part that is measured.")]
+Fold = Annotated[int, typer.Option(help="With subjects: the fold that is measured, 0 to 2.")]
+Labels = Annotated[str, typer.Option(help="Label rule: the paper's, or the field's usual one.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="modern, or paper: its section III.D, 700 epochs.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Change the recipe: epochs=8 in both stages, float.epochs=8 or quantised.learning_rate=5e-4 in one,"
+        " augmentation.mix_up=0.2. `--show-recipe` prints all names.",
+        metavar="NAME=VALUE",
+    ),
+]
+Accelerator = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+Devices = Annotated[int, typer.Option(min=1, help="GPUs, or processes on the CPU, per node.")]
+Nodes = Annotated[int, typer.Option(min=1, help="Machines; start the same command on each (Lightning's DDP).")]
+Precision = Annotated[str, typer.Option(help="32-true, 16-mixed or bf16-mixed.")]
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (train, study):
+        app.command()(command)
+
+
+def train(
+    data: Data = "ferplus",
+    root: Root = Path("ferplus"),
+    run: Annotated[Path, typer.Option(help="Folder of this run; an interrupted run goes on where it was.")] = Path(
+        "runs/ferplus"
+    ),
+    preset: Annotated[
+        list[str] | None, typer.Option(help="float, or quantised presets such as w4a4; may be given several times.")
+    ] = None,
+    recipe: RecipeName = "modern",
+    changes: Settings = None,
+    divisor: Annotated[int | None, typer.Option(help="Divide every width by 1, 2, 4 or 8.")] = None,
+    attention: Annotated[bool, typer.Option("--attention/--no-attention", help="With the two CBAM blocks.")] = True,
+    protocol: Protocol = None,
+    part: Part = "valid",
+    fold: Fold = 0,
+    labels: Labels = "paper",
+    start: Annotated[Path | None, typer.Option(help="Float checkpoint to quantise. [default: train one first]")] = None,
+    seed: Annotated[int, typer.Option(help="Of the split, initial weights, order and augmentation.")] = 0,
+    accelerator: Accelerator = "auto",
+    devices: Devices = 1,
+    num_nodes: Nodes = 1,
+    precision: Precision = "32-true",
+    show_recipe: Annotated[bool, typer.Option("--show-recipe", help="Print the recipe and stop.")] = False,
+) -> None:
+    """Train the float network, then each quantised preset from it.
+
+    Leaves RUN/float.safetensors, RUN/w4a4.safetensors ... with their cards, and logs, TensorBoard events and
+    curves.png beside them in RUN/<preset>/. The same command goes on after an interruption, to the same weights.
+
+    Example: auflow train --data ferplus --root FERPLUS --run runs/quarter --divisor 4 --preset w4a4
+    """
+    from dataclasses import asdict
+
+    from qnn import checkpoint, runs
+    from qnn.distributed import is_first
+    from qnn.model import Architecture
+    from qnn.parts import load_parts
+    from qnn.recipes import change, plan_named
+
+    plan = change(plan_named(recipe), [f"seed={seed}", *(changes or [])])
+    if show_recipe:
+        print(json.dumps({"float": asdict(plan.floating), "quantised": asdict(plan.quantised)}, indent=2))
+        return
+    presets = preset or [checkpoint.FLOAT]
+    divisor = divisor or checkpoint.common_divisor(presets)
+    parts = load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
+    machine = runs.Machine(accelerator, devices, num_nodes, precision)
+    architecture = Architecture(len(parts.learn.aus), attention, divisor)
+    try:
+        done = runs.train(presets, architecture, parts, run, plan, machine, start)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
+        raise typer.Exit(INTERRUPTED) from None
+    if is_first():
+        Console().print(_results(done))
+
+
+def study(
+    data: Data = "ferplus",
+    root: Root = Path("ferplus"),
+    out: Annotated[Path, typer.Option(help="Folder of the study; an interrupted study goes on where it was.")] = Path(
+        "runs/study"
+    ),
+    which: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="attention, losses or bits; may be given several times. [default: all]"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant.")] = 3,
+    divisor: Annotated[int, typer.Option(help="Divide every width by 1, 2, 4 or 8.")] = 4,
+    recipe: RecipeName = "modern",
+    changes: Settings = None,
+    protocol: Protocol = None,
+    part: Part = "valid",
+    fold: Fold = 0,
+    labels: Labels = "paper",
+    accelerator: Accelerator = "auto",
+    precision: Precision = "32-true",
+) -> None:
+    """Train with and without attention, with each loss and at each bit width, and write what that makes.
+
+    Leaves OUT/study.csv, study.json, study.md and one picture for each study. Variants that share a float network
+    train it once.
+    """
+    from qnn import runs
+    from qnn.parts import load_parts
+    from qnn.recipes import change, plan_named
+    from qnn.study import STUDIES, run_study, table
+    from qnn.study_plot import plot
+
+    plan = change(plan_named(recipe), changes or [])
+    console = Console()
+    try:
+        rows = run_study(
+            which or list(STUDIES),
+            lambda seed: load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed),
+            out,
+            divisor,
+            seeds,
+            plan,
+            runs.Machine(accelerator, precision=precision),
+            report=lambda line: console.rule(line, align="left"),
+        )
+    except KeyboardInterrupt:
+        Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
+        raise typer.Exit(INTERRUPTED) from None
+    pictures = plot(rows, out)
+    console.print(Markdown(table(rows)))
+    console.print(f"{out / 'study.md'}, study.csv, study.json, {', '.join(path.name for path in pictures)}")
+
+
+def _results(paths: list[Path]) -> Table:
+    """Figures of the finished checkpoints."""
+    from qnn import checkpoint
+
+    result = Table(title="measured on faces that taught nothing", title_justify="left")
+    result.add_column("checkpoint")
+    cards = [checkpoint.read_card(path) for path in paths]
+    names = [name for name, value in cards[0].metrics.items() if isinstance(value, int | float)]
+    for name in names:
+        result.add_column(name.replace("fer_accuracy", "emotion").replace("_", " "), justify="right")
+    for path, card in zip(paths, cards, strict=True):
+        result.add_row(str(path), *[str(card.metrics[name]) for name in names])
+    return result

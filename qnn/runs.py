@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training run: a folder with one stage per preset, each resumable, its logs, curves and finished checkpoint.
+
+RUN/float.safetensors, RUN/w4a4.safetensors ... are the results, each with its card. RUN/<preset>/ holds the stage's
+settings, its last state, its best weights and its logs (CSV and TensorBoard).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from qnn import checkpoint, curves
+from qnn.checkpoint import FLOAT, Card
+from qnn.distributed import is_first
+from qnn.evaluation import evaluate
+from qnn.inference import predict
+from qnn.model import Architecture
+from qnn.parts import Parts
+from qnn.quantised import QuantCbamCnn
+from qnn.recipes import Plan, Recipe
+from qnn.thresholds import tune
+from qnn.training import AuTraining, ResidentFaces, ShuffledRows
+
+STATE_EVERY_STEPS = 50
+LOG_EVERY_STEPS = 10
+VALIDATION_BATCH = 512
+EXPECTED_WARNINGS = (
+    ".*does not have many workers",  # batches are rows of tensors in memory
+    ".*your dataloader is not resumable",  # ShuffledRows is
+    ".*is smaller than the logging interval",  # each epoch is logged
+    ".*Checkpoint directory .* exists and is not empty",  # it holds settings.json, and the state to go on from
+    ".*LeafSpec",  # between Lightning and torch
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on, in Lightning's terms.
+
+    Attributes:
+        accelerator: auto, cpu or gpu.
+        devices: GPUs, or processes on the CPU, per node.
+        num_nodes: Machines; start the same command on each, as Lightning describes.
+        precision: 32-true, or mixed: 16-mixed, bf16-mixed.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+
+    @property
+    def processes(self) -> int:
+        """All of them."""
+        return self.devices * self.num_nodes
+
+
+def train_stage(
+    card: Card, parts: Parts, run: Path, recipe: Recipe, machine: Machine | None = None, start: Path | None = None
+) -> Path:
+    """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
+
+    Args:
+        card: Preset and architecture.
+        parts: Faces.
+        run: Folder of the run.
+        recipe: How to train.
+        machine: What to compute on; by default one device.
+        start: Float checkpoint that a quantised twin starts from and is taught by.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        ValueError: A twin without a float start, a folder of another run, a loss that is not finite.
+    """
+    result = run / f"{card.preset}.safetensors"
+    folder = run / card.preset
+    settings = _settings(card, parts, recipe, start)
+    _claim(folder, settings)
+    if result.exists():
+        checkpoint.read_card(result)
+        return result
+    module, origin = _module(card, parts, recipe, start, resumed=_resumes(folder))
+    trainer = _fit(module, folder, recipe, machine or Machine())
+    if is_first():
+        _finish(module.model, card, parts, recipe, origin, folder, result)
+    trainer.strategy.barrier()  # the other processes' next stage reads the result
+    return result
+
+
+def _module(
+    card: Card, parts: Parts, recipe: Recipe, start: Path | None, resumed: bool
+) -> tuple[AuTraining, dict[str, Any] | None]:
+    """The module to fit, and what its start was."""
+    lightning.seed_everything(recipe.seed, verbose=False)
+    model = checkpoint.build_model(card)
+    teacher, origin = None, None
+    if isinstance(model, QuantCbamCnn):
+        if start is None:
+            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
+        teacher, float_card = checkpoint.load(start, FLOAT)
+        if float_card.architecture != card.architecture:
+            raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
+        model.load_float(teacher.state_dict())
+        origin = {"recipe": float_card.training.get("recipe"), "metrics": float_card.metrics}
+    module = AuTraining(
+        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
+    )
+    if isinstance(model, QuantCbamCnn) and not resumed:
+        module.calibrate()
+    return module, origin
+
+
+def _fit(module: AuTraining, folder: Path, recipe: Recipe, machine: Machine) -> lightning.Trainer:
+    """Train to the last epoch, from the folder's state where there is one; leaves the best weights in the module."""
+    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", save_weights_only=True, enable_version_counter=False)
+    state = ModelCheckpoint(
+        folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch")]
+    if recipe.average:
+        callbacks.append(EMAWeightAveraging(decay=recipe.average))
+    loggers: list[Logger] = [
+        CSVLogger(folder, "logs"),  # a resumed stage logs into a new version
+        TensorBoardLogger(folder, "tensorboard"),
+    ]
+    with _calm():
+        trainer = lightning.Trainer(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.num_nodes,
+            strategy="ddp" if machine.processes > 1 else "auto",
+            precision=machine.precision,  # type: ignore[arg-type]
+            max_epochs=recipe.epochs,
+            default_root_dir=folder,
+            logger=loggers,
+            callbacks=callbacks,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # ShuffledRows shares the batches out
+            enable_model_summary=False,
+            log_every_n_steps=LOG_EVERY_STEPS,
+        )
+        rows = ShuffledRows(len(module.learn), recipe.batch, recipe.seed, lambda: trainer.global_step)
+        held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if _state(folder).exists() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if best.best_model_path:
+        module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
+    return trainer
+
+
+def _finish(
+    model: torch.nn.Module,
+    card: Card,
+    parts: Parts,
+    recipe: Recipe,
+    origin: dict[str, Any] | None,
+    folder: Path,
+    result: Path,
+) -> None:
+    """Measure the trained network, tune its thresholds on held-out faces, save it with its card and curves."""
+    if isinstance(model, QuantCbamCnn):
+        model.snap_weights()
+    thresholds = tune(predict(model, parts.held_out), parts.held_out.labels)
+    test = parts.test
+    figures = evaluate(
+        predict(model, test), test.labels, test.emotions, thresholds, test.aus, recipe.seed, subjects=test.subjects
+    )
+    done = replace(
+        card,
+        aus=parts.learn.aus,
+        thresholds=tuple(thresholds.tolist()),
+        training={**parts.origin, "recipe": asdict(recipe), "start": origin},
+        metrics={
+            **figures.headline(),
+            "per_au_f1": {f"AU{au}": found.f1 for au, found in figures.per_au.items()},
+        },
+    )
+    curves.plot(folder, folder / "curves.png")
+    checkpoint.save(result, model, done)
+    for leftover in ("best.ckpt", _state(folder).name):
+        (folder / leftover).unlink(missing_ok=True)
+
+
+def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None) -> dict[str, Any]:
+    """All that decides a stage's outcome."""
+    digest = hashlib.sha256()
+    for faces in (parts.learn, parts.held_out, parts.test):
+        for array in (faces.pixels, faces.labels, faces.votes):
+            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return {
+        "preset": card.preset,
+        "architecture": asdict(card.architecture),
+        "recipe": asdict(recipe),
+        "faces": digest.hexdigest(),
+        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
+    }
+
+
+def _claim(folder: Path, settings: dict[str, Any]) -> None:
+    """Write a new stage's settings, or refuse to go on with one that was begun with others."""
+    path = folder / "settings.json"
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_first():
+            path.write_text(json.dumps(settings, indent=2) + "\n")
+        return
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
+    for name, before, now in _differences(found, json.loads(json.dumps(settings))):
+        raise ValueError(
+            f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"
+        )
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name, old and new value of each setting that changed."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(set(before) | set(now)):
+            yield from _differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+    elif before != now:
+        yield name, before, now
+
+
+def _state(folder: Path) -> Path:
+    """Where a stage that is not finished stands."""
+    return folder / "state.ckpt"
+
+
+def _resumes(folder: Path) -> bool:
+    """Whether a stage has a state to go on from, and that it can be read."""
+    path = _state(folder)
+    if not path.exists():
+        return False
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} cannot be read: delete {folder} to begin this stage again") from error
+    return True
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Silence what Lightning says of this way to feed it and of itself."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        logger.setLevel(logging.WARNING)
+        yield
+    logger.setLevel(level)
+
+
+def train(
+    presets: Sequence[str],
+    architecture: Architecture,
+    parts: Parts,
+    run: Path,
+    plan: Plan,
+    machine: Machine | None = None,
+    start: Path | None = None,
+) -> list[Path]:
+    """Train the float network, unless a float `start` is given, then each quantised preset from it.
+
+    Returns:
+        The checkpoints that this run holds, in that order.
+    """
+    aus, colour = parts.learn.aus, parts.colour
+    done = []
+    if start is None:
+        start = train_stage(Card(FLOAT, architecture, aus, colour=colour), parts, run, plan.floating, machine)
+        done.append(start)
+    for preset in presets:
+        if preset != FLOAT:
+            card = Card(preset, architecture, aus, colour=colour)
+            done.append(train_stage(card, parts, run, plan.quantised, machine, start))
+    return done

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training runs: they learn, start from float, lose nothing when killed, and share a batch between processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from bands import band_parts
+
+from qnn import checkpoint, curves, runs
+from qnn.checkpoint import FLOAT, Card
+from qnn.model import Architecture
+from qnn.recipes import Plan, Recipe
+
+ROOT = Path(__file__).parents[2]
+TINY = Architecture(divisor=8)
+FLOAT_RECIPE = Recipe(epochs=4, batch=16, learning_rate=1e-2, average=0.9)
+QUANTISED_RECIPE = Recipe(epochs=2, batch=8, learning_rate=1e-3, average=0.9, distillation_weight=1.0)
+PLAN = Plan(FLOAT_RECIPE, QUANTISED_RECIPE)
+
+TRAIN = """
+import sys, torch
+from pathlib import Path
+sys.path.insert(0, "tests/qnn")
+from bands import band_parts
+from test_runs import PLAN, TINY
+from qnn import runs
+from qnn.recipes import change
+torch.set_num_threads(1)
+out, preset, processes, *settings = sys.argv[1:]
+runs.train([preset], TINY, band_parts(), Path(out), change(PLAN, settings), runs.Machine("cpu", int(processes)))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums come in the same order in every process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A float network and its twin, trained without an interruption."""
+    folder = tmp_path_factory.mktemp("run")
+    paths = runs.train(["tiny"], TINY, band_parts(), folder, PLAN, runs.Machine("cpu"))
+    assert paths == [folder / "float.safetensors", folder / "tiny.safetensors"]
+    return folder
+
+
+def test_both_stages_learn(run: Path) -> None:
+    for preset in (FLOAT, "tiny"):
+        _, card = checkpoint.load(run / f"{preset}.safetensors", preset)
+        assert card.metrics["micro_f1"] > 0.9
+        assert card.metrics["fer_accuracy_prototype"] > 0.9
+        assert card.metrics["n"] == 64
+        assert len(card.thresholds) == 13
+        assert card.training["terms"] == "none"
+
+
+def test_cards_hold_recipe_and_start(run: Path) -> None:
+    of_float = checkpoint.read_card(run / "float.safetensors")
+    of_twin = checkpoint.read_card(run / "tiny.safetensors")
+    assert of_float.training["recipe"] == asdict(FLOAT_RECIPE)
+    assert of_float.training["start"] is None
+    assert of_twin.training["recipe"] == asdict(QUANTISED_RECIPE)
+    assert of_twin.training["start"]["metrics"] == of_float.metrics
+
+
+def test_logs_and_curves_lie_beside_the_state(run: Path) -> None:
+    found = curves.history(run / FLOAT)
+    assert [epoch for epoch, _ in found["loss_epoch"]] == [0, 1, 2, 3]
+    assert found["loss_epoch"][-1][1] < 0.7 * found["loss_epoch"][0][1]
+    assert found["euclidean"][-1][1] < found["euclidean"][0][1]
+    assert all(0 < share < 0.5 for _, share in found["data_share"])
+    assert all(speed > 0 for _, speed in found["images_per_s"])
+    picture = cv2.imread(str(run / FLOAT / "curves.png"))
+    assert picture is not None and picture.std() > 10
+    assert list((run / FLOAT).rglob("events.out.tfevents*"))
+
+
+def test_a_finished_run_is_not_repeated(run: Path) -> None:
+    before = (run / "tiny.safetensors").stat().st_mtime_ns
+    runs.train(["tiny"], TINY, band_parts(), run, PLAN, runs.Machine("cpu"))
+    assert (run / "tiny.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("preset", [FLOAT, "tiny"])
+def test_a_killed_run_ends_with_the_same_bits(run: Path, tmp_path: Path, preset: str) -> None:
+    rng = np.random.default_rng()
+    process = subprocess.Popen([sys.executable, "-c", TRAIN, tmp_path, preset, "1"], cwd=ROOT, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 300
+    state = tmp_path / preset / "state.ckpt"
+    while not state.exists():
+        assert process.poll() is None, f"the run ended before it kept a state: {process.communicate()[1]!r}"
+        assert time.monotonic() < deadline, "waited 300 s for the run to keep a state"
+        time.sleep(0.02)
+    delay = float(rng.uniform(0, 1.0))
+    print(f"killed {delay:.3f} s after the first state")  # a random step
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    result = tmp_path / f"{preset}.safetensors"
+    assert not result.exists(), "the run ended before it was killed"
+    runs.train([preset], TINY, band_parts(), tmp_path, PLAN, runs.Machine("cpu"))
+    assert result.read_bytes() == (run / f"{preset}.safetensors").read_bytes()
+    assert checkpoint.read_card(result) == checkpoint.read_card(run / f"{preset}.safetensors")
+
+
+def test_curves_of_a_resumed_run_are_whole(run: Path, tmp_path: Path) -> None:
+    """A second metrics.csv of a resumed stage replaces no epoch of the first one, only what it measured again."""
+    for version, epochs in ((0, {0: 5.0, 1: 4.0}), (1, {1: 4.5, 2: 3.0})):
+        folder = tmp_path / "logs" / f"version_{version}"
+        folder.mkdir(parents=True)
+        with (folder / "metrics.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["epoch", "step", "loss_epoch", "lr"])
+            writer.writeheader()
+            writer.writerows({"epoch": e, "step": 9, "loss_epoch": v} for e, v in epochs.items())
+            writer.writerow({"step": 3, "lr": 0.1})
+    assert curves.history(tmp_path) == {"loss_epoch": [(0, 5.0), (1, 4.5), (2, 3.0)]}
+
+
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """Same draws, same batch statistics, same gradients: rounding is left, which a small learning rate keeps small."""
+    script = tmp_path / "train.py"  # a file: Lightning starts it again for the other process
+    script.write_text(TRAIN)
+    figures = {}
+    for processes in ("1", "2"):
+        command = [sys.executable, script, tmp_path / processes, "tiny", processes, "learning_rate=1e-4", "epochs=2"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
+        assert done.returncode == 0, done.stderr[-3000:]
+        found = {preset: curves.history(tmp_path / processes / preset) for preset in (FLOAT, "tiny")}
+        figures[processes] = [
+            [value for _, value in found[preset][name]]
+            for preset in (FLOAT, "tiny")
+            for name in ("loss_epoch", "euclidean", "valid_loss", "valid_euclidean")
+        ]
+    np.testing.assert_allclose(figures["2"], figures["1"], rtol=1e-3)
+
+
+def test_a_folder_of_another_run_is_refused(run: Path) -> None:
+    other = replace(FLOAT_RECIPE, learning_rate=3e-3)
+    with pytest.raises(ValueError, match=r"begun with recipe\.learning_rate 0\.01, got 0\.003: go on with the same or"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(), run, other)
+    with pytest.raises(ValueError, match="begun with faces"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(learn=400), run, FLOAT_RECIPE)
+
+
+def test_a_state_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / FLOAT
+    folder.mkdir()
+    settings = json.loads((run / FLOAT / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps(settings))
+    (folder / "state.ckpt").write_bytes((run / "float.safetensors").read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"state\.ckpt cannot be read: delete .* to begin this stage again"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, FLOAT_RECIPE)
+
+
+def test_a_twin_without_a_float_start_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="preset tiny trains from a float checkpoint: give one"):
+        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE)
+
+
+def test_a_start_of_other_widths_is_refused(run: Path, tmp_path: Path) -> None:
+    wide = Card("w4a4", Architecture(divisor=4))
+    with pytest.raises(ValueError, match=r"divisor=8.*need .*divisor=4"):
+        runs.train_stage(wide, band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "float.safetensors")
+
+
+def test_a_quantised_start_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is of preset tiny, need float"):
+        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "tiny.safetensors")
+
+
+def test_a_batch_beyond_the_faces_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="need at least one batch of 1000 training faces, got 480"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, replace(FLOAT_RECIPE, batch=1000))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    wild = replace(FLOAT_RECIPE, learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"the loss must stay finite, got \S+ in step \d+: use a smaller"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, wild)
+    assert not (tmp_path / "float.safetensors").exists()
