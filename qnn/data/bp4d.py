@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from qnn.data.dataset import Dataset, Index, Report, Source, block, join, missing
+from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.tables import read_numbers, whole_numbers
 
 PICTURES = ("", "Sequences(2D+3D)", "BP4D-training")
@@ -46,6 +46,7 @@ class Bp4d(Dataset):
     layout = "pictures F001/T1/2440.jpg and AUCoding/AU_INT or AUCoding/AU_OCC"
     markers = (*(str(Path(place, SUBJECT, "T[1-8]")) for place in PICTURES), *INTENSITIES, *OCCURRENCES)
     label_rules = ("paper", "usual")
+    published_subjects = 41
     terms = "For non-commercial research after a signed licence from Binghamton University; it must not be passed on."
 
     def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
@@ -66,7 +67,7 @@ class Bp4d(Dataset):
         """Subject, task, frame numbers (N,) and occurrence (N, AUs) by the paper's rule, of every session."""
         folder = next((root / name for name in INTENSITIES if (root / name).is_dir()), None)
         if folder is None:
-            missing(report, root / INTENSITIES[0], self.title)
+            report.missing(root / INTENSITIES[0], self.title)
             return
         nines = 0
         for subject, task in _sessions(folder / f"AU{self.aus[0]:02d}", report):
@@ -76,7 +77,7 @@ class Bp4d(Dataset):
                 if not path.is_file():
                     path = path.with_name(f"{subject}_{task}.csv")
                 if not path.is_file():
-                    missing(report, path.with_name(f"{subject}_{task}_AU{au:02d}.csv"), self.title)
+                    report.missing(path.with_name(f"{subject}_{task}_AU{au:02d}.csv"), self.title)
                     continue
                 table = read_numbers(path, ("frame", "intensity"), report)
                 if table is None:
@@ -110,7 +111,7 @@ class Bp4d(Dataset):
         """The same from the occurrence files, NaN where nobody knows."""
         folder = next((root / name for name in OCCURRENCES if any((root / name).glob("[FM]*_T*.csv"))), None)
         if folder is None:
-            missing(report, root / OCCURRENCES[0], self.title)
+            report.missing(root / OCCURRENCES[0], self.title)
             return
         for subject, task in _sessions(folder, report):
             table = self._occurrence_table(folder / f"{subject}_{task}.csv", report)
@@ -154,7 +155,7 @@ class Bp4d(Dataset):
 def _sessions(folder: Path, report: Report) -> list[tuple[str, str]]:
     """Subject and task of every label file of a folder."""
     if not folder.is_dir():
-        missing(report, folder, Bp4d.title)
+        report.missing(folder, Bp4d.title)
         return []
     found = []
     for path in sorted(folder.glob("[!.]*.csv")):
@@ -168,7 +169,7 @@ def _sessions(folder: Path, report: Report) -> list[tuple[str, str]]:
 def _session(folder: Path, frames: npt.NDArray[np.int64], occurrence: npt.NDArray[np.float32], report: Report) -> Index:
     """Index of one task of a subject; labelled frames without a picture are left out."""
     if not folder.is_dir():
-        missing(report, folder, Bp4d.title)
+        report.missing(folder, Bp4d.title)
         return block((), occurrence[:0])
     with os.scandir(folder) as entries:
         stems = {entry.name: entry.name.rpartition(".") for entry in entries}

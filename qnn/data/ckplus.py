@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qnn.data.dataset import Dataset, Index, Report, Source, block, join, missing
+from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.tables import read_numbers
 from qnn.facs import AUS, EMOTIONS
@@ -39,6 +39,7 @@ class CkPlus(Dataset):
     protocols = ("subjects", "paper")
     layout = "cohn-kanade-images, FACS and Emotion"
     markers = PICTURES
+    published_subjects = 123
     terms = (
         "For non-commercial research after a signed agreement; only pictures of consenting subjects may be published."
     )
@@ -49,7 +50,7 @@ class CkPlus(Dataset):
         for names in (PICTURES, FACS, EMOTION):
             folder = next((root / name for name in names if (root / name).is_dir()), None)
             if folder is None:
-                missing(report, root / names[0], self.title)
+                report.missing(root / names[0], self.title)
             else:
                 folders.append(folder)
         if len(folders) < 3:

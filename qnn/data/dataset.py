@@ -55,6 +55,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    _names: dict[Path, dict[str, str]] = field(default_factory=dict)  # of each folder, by what people get right
 
     def wrong(self, kind: str, sentence: str) -> None:
         """Take a problem that training must not start with."""
@@ -72,6 +73,18 @@ class Report:
     def note(self, sentence: str) -> None:
         """Take what is no problem."""
         self.notes.append(sentence)
+
+    def missing(self, path: Path, title: str) -> None:
+        """Take a file or folder that a dataset needs and that is not there; one of nearly the same name may be."""
+        folder = path.parent
+        if folder not in self._names:
+            names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+            self._names[folder] = {_bare(name): name for name in names}
+        sentence = f"{title} needs {path}, got none"
+        if (near := self._names[folder].get(_bare(path.name))) is not None:
+            self.wrong("misnamed", f"{sentence}: rename {near}, which lies there")
+        else:
+            self.wrong("missing", sentence)
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,7 @@ class Dataset(ABC):
         label_rules: How labels can be read; the first is the paper's.
         official_parts: Its own split, the training part first; empty where it has none.
         cropped: Whether its pictures are faces already, and none is looked for.
+        published_subjects: How many it has, where they are known.
     """
 
     name: str
@@ -166,6 +180,7 @@ class Dataset(ABC):
     label_rules: tuple[str, ...] = ("paper",)
     official_parts: tuple[str, ...] = ()
     cropped: bool = False
+    published_subjects: int | None = None
 
     @property
     def default_protocol(self) -> str:
@@ -211,6 +226,9 @@ class Dataset(ABC):
         index = self.scan(root, labels, parts, report)
         if not len(index) and not report.problems:
             report.wrong("empty", f"{self.title} needs at least one labelled picture, got none in {root}")
+        subjects = len(set(index.subjects.tolist()))
+        if self.published_subjects is not None and subjects != self.published_subjects:
+            report.note(f"{self.title} was published with {self.published_subjects} subjects, got {subjects}")
         return index
 
     def recognises(self, root: Path) -> bool:
@@ -248,17 +266,6 @@ class Dataset(ABC):
         self.accept(picture)
         box = find_face(picture) or find_face(picture, scale=1.0)  # the full size finds what the half overlooks
         return None if box is None else cut_face(picture, box, margin, self.colour)
-
-
-def missing(report: Report, path: Path, title: str) -> None:
-    """Report a file or folder that is not there, and one of nearly the same name that is."""
-    sentence = f"{title} needs {path}, got none"
-    if path.parent.is_dir():
-        near = [entry.name for entry in path.parent.iterdir() if _bare(entry.name) == _bare(path.name)]
-        if near:
-            report.wrong("misnamed", f"{sentence}: rename {near[0]}, which lies there")
-            return
-    report.wrong("missing", sentence)
 
 
 def _bare(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from qnn.data.dataset import Dataset, Index, Report, Source, block, join, missing
+from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.reading import LOST_FRAMES, frame_count
 from qnn.data.tables import read_numbers
 
@@ -39,6 +39,7 @@ class Disfa(Dataset):
     layout = "ActionUnit_Labels and Videos_LeftCamera"
     markers = (LABELS, *VIDEOS)
     label_rules = ("paper", "usual")
+    published_subjects = 27
     terms = (
         "For non-commercial research after a signed agreement with the University of Denver; it must not be passed on."
     )
@@ -49,13 +50,13 @@ class Disfa(Dataset):
         blocks = []
         for folder in (root / LABELS, videos):
             if not folder.is_dir():
-                missing(report, folder, self.title)
+                report.missing(folder, self.title)
                 return join((), len(self.aus))
         for folder in sorted(path for path in (root / LABELS).glob("SN*") if path.is_dir()):
             intensities = self._intensities(folder, report)
             video = videos / f"LeftVideo{folder.name}_comp.avi"
             if not video.is_file():
-                missing(report, video, self.title)
+                report.missing(video, self.title)
             elif intensities is not None:
                 intensities = _within(intensities, video, report)
                 active = intensities >= ACTIVE_FROM[labels]  # (frames, AUs)
@@ -70,7 +71,7 @@ class Disfa(Dataset):
         for au in self.aus:
             path = folder / f"{folder.name}_au{au}.txt"
             if not path.is_file():
-                missing(report, path, self.title)
+                report.missing(path, self.title)
                 continue
             table = read_numbers(path, ("frame", "intensity"), report)
             if table is None:

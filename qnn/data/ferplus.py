@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.face import SIDE_PX, to_input
-from qnn.data.dataset import Dataset, Index, Report, Source, block, join, missing
+from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.tables import whole_numbers
 from qnn.facs import AUS, EMOTIONS, PROTOTYPES
@@ -53,7 +53,7 @@ class FerPlus(Dataset):
         absent = [part for part in self.official_parts if not (root / FOLDERS[part]).is_dir()]
         for part in absent:
             if parts is not None and part in parts:
-                missing(report, root / FOLDERS[part], self.title)
+                report.missing(root / FOLDERS[part], self.title)
             elif parts is None:
                 report.note(f"{root / FOLDERS[part]} is missing: there is no part {part}")
         wanted = [part for part in self.official_parts if part not in absent and (parts is None or part in parts)]
@@ -69,7 +69,7 @@ class FerPlus(Dataset):
             there = {entry.name for entry in entries}
         for row in np.flatnonzero(kept):
             if names[row] not in there:
-                missing(report, folder / names[row], self.title)
+                report.missing(folder / names[row], self.title)
                 kept[row] = False
         shares = votes[kept][:, [VOTE_COLUMNS.index(emotion) for emotion in EMOTIONS]]
         return block(
@@ -89,15 +89,12 @@ class FerPlus(Dataset):
                 return _read_votes(csv.reader(file), own, "name, box", report)
         if common.is_file():
             with common.open(newline="") as file:
-                # lines of pictures that FER+ removed from FER2013 have no name
-                lines = (line if line[:1] == [USAGES[part]] and line[1:2] != [""] else [] for line in csv.reader(file))
-                names, votes = _read_votes(
-                    ([*line[1:2], "", *line[2:]] for line in lines), common, "usage, name", report
-                )
+                lines = (_label_line(line, USAGES[part]) for line in csv.reader(file))
+                names, votes = _read_votes(lines, common, "usage, name", report)
                 if not names:
                     report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[part]}, got none in {common}")
                 return names, votes
-        missing(report, own, self.title)
+        report.missing(own, self.title)
         return [], np.empty((0, len(VOTE_COLUMNS)), dtype=np.int64)
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:
@@ -124,6 +121,11 @@ def majority_emotions(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     clear = (top >= MIN_VOTES) & ((votes == top[:, np.newaxis]).sum(axis=1) == 1)
     emotion_of = np.array([EMOTIONS.index(name) if name in EMOTIONS else UNKNOWN_EMOTION for name in VOTE_COLUMNS])
     return np.where(clear, emotion_of[votes.argmax(axis=1)], UNKNOWN_EMOTION)
+
+
+def _label_line(line: list[str], usage: str) -> list[str]:
+    """A line of fer2013new.csv as one of label.csv; empty for another part, and for a picture that FER+ removed."""
+    return [line[1], "", *line[2:]] if line[:1] == [usage] and any(line[1:2]) else []
 
 
 def _read_votes(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.face import SIDE_PX, Box, cut_face
-from qnn.data.dataset import Dataset, Index, Report, Source, block, join, missing
+from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 
 LABELS = Path("EmoLabel", "list_patition_label.txt")
@@ -42,11 +42,11 @@ class RafDb(Dataset):
     def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
         """Index the labelled pictures of the parts."""
         if not (root / LABELS).is_file():
-            missing(report, root / LABELS, self.title)
+            report.missing(root / LABELS, self.title)
             return join((), len(AUS))
         folder = root / PICTURES
         if not folder.is_dir():
-            missing(report, folder, self.title)
+            report.missing(folder, self.title)
             return join((), len(AUS))
         with os.scandir(folder) as entries:
             there = {entry.name for entry in entries}
@@ -56,7 +56,7 @@ class RafDb(Dataset):
             if parts is not None and part not in parts:
                 continue
             if name not in there:
-                missing(report, folder / name, self.title)
+                report.missing(folder / name, self.title)
                 continue
             pictures[part].append(name)
             emotions[part].append(emotion)
