@@ -16,7 +16,7 @@ from hls_build.parity import compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
 from hls_build.sim.harness import STALLS
 from qnn import export
-from qnn.ferplus import load_split
+from qnn.data.loading import load
 from qnn.rungs import QonnxRung, ReferenceRung, Rung, TwinRung
 
 FERPLUS = os.environ.get("AUFLOW_FERPLUS")
@@ -28,7 +28,7 @@ pytestmark = [
 
 def real_faces(count: int) -> np.ndarray:
     """Validation faces, (count, 48, 48, 3) uint8."""
-    return load_split(Path(str(FERPLUS)), "valid").pixels[:count]
+    return load("ferplus", Path(str(FERPLUS)), parts=("valid",)).network_input[:count]
 
 
 def built(name: str, folder: Path) -> flow.BuildFolder:

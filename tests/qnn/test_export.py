@@ -24,8 +24,8 @@ from twins import save_twin, varied_faces
 from qnn import checkpoint, nudges
 from qnn import export as exporting
 from qnn.checkpoint import SHIPPED, Card
+from qnn.data.loading import load
 from qnn.export import export, frozen_twin, read_report
-from qnn.ferplus import load_split
 from qnn.model import Architecture, CbamCnn
 from qnn.qonnx_graph import accumulator_bounds
 from qnn.quantised import Affine, QuantCbamCnn
@@ -300,7 +300,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     """Five hundred faces of FER2013Valid where AUFLOW_FERPLUS names it, else variations of the example face."""
     path = SHIPPED / f"{name}.safetensors"
     ferplus = os.environ.get("AUFLOW_FERPLUS")
-    faces = load_split(Path(ferplus), "valid").pixels[:500] if ferplus else varied_faces(40)
+    faces = load("ferplus", Path(ferplus), parts=("valid",)).network_input[:500] if ferplus else varied_faces(40)
     report = export(path, tmp_path, preset=name)
     assert report.nudges
     rungs: tuple[Rung, ...] = (
