@@ -16,7 +16,8 @@ from qnn.data.faces import Faces
 from qnn.quantised import QuantCbamCnn
 from qnn.training import network_input, planes
 
-BATCH = 256
+BATCH = 32
+"""Faces at once. Larger maps are fresh pages of the system's every time: at 256 a CPU takes more than twice as long."""
 
 
 def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> npt.NDArray[np.float64]:

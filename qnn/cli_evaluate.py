@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `auflow eval` and `auflow tune`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:  # torch takes seconds to import: commands do it when they run
+    from qnn.evaluation.tables import Grid
+
+Checkpoint = Annotated[Path, typer.Option(help="A .safetensors file with its card beside it.")]
+Data = Annotated[str, typer.Option(help="Dataset: ckplus, bp4d, disfa, ferplus or rafdb.")]
+Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; see `auflow data check`.")]
+Protocol = Annotated[
+    str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
+]
+Fold = Annotated[int, typer.Option(help="With subjects: the fold that is held back, 0 to 2.")]
+Labels = Annotated[str, typer.Option(help="Label rule: paper, or for BP4D and DISFA usual.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    app.command("eval")(evaluate)
+    app.command()(tune)
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    data: Data,
+    root: Root,
+    part: Annotated[
+        str | None,
+        typer.Option("--split", help="train, valid or test. [default: the dataset's first part after training]"),
+    ] = None,
+    protocol: Protocol = None,
+    fold: Fold = 0,
+    labels: Labels = "paper",
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Measure on copies of training faces, too.")
+    ] = False,
+    thresholds: Annotated[str, typer.Option(help="`card`, or one probability for every AU, such as 0.5.")] = "card",
+    seed: Annotated[int, typer.Option(help="Of the split and of the bootstrap.")] = 0,
+    table: Annotated[bool, typer.Option("--table", help="Show the paper's table of this dataset with ours.")] = False,
+    markdown: Annotated[Path | None, typer.Option(help="Write that table here.")] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    csv_out: Annotated[Path | None, typer.Option("--csv", help="Write the figures of each AU here.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for per_au.png and confusion.png.")] = None,
+) -> None:
+    """Measure a checkpoint: F1-frame per AU and averaged, emotions by Table 2, each with its 95 % interval."""
+    from qnn.checkpoint import read_card
+    from qnn.evaluation import tables
+    from qnn.evaluation.measuring import measure, select
+    from qnn.model import CbamCnn, parameter_counts
+
+    console = Console(markup=False, highlight=False)
+    read_card(checkpoint)  # before faces take their time
+    selection = select(data, root, part, protocol, fold, labels, seed, keep_duplicates)
+    measured = measure(checkpoint, selection, thresholds, seed)
+    found, card, description = measured.evaluation, measured.card, selection.description
+    title = f"{card.preset} on {data} {description['split']}, {found.n:,} faces"
+    for line in (selection.note, _duplicates(selection.duplicates_left_out, keep_duplicates)):
+        if line is not None:
+            console.print(line)
+    for grid in tables.overview(found, title):
+        console.print(grid.rich())
+    if table or markdown is not None:
+        parameters = parameter_counts(CbamCnn(card.architecture))[0]
+        grids = tables.beside_published(found, data, f"AUFlow {card.preset}", parameters)
+        _show(console, grids, table, markdown)
+    if json_out is not None:
+        json_out.write_text(json.dumps(measured.to_json(), indent=2) + "\n")
+    if csv_out is not None:
+        _write_csv(csv_out, tables.csv_rows(found))
+    if plots is not None:
+        from qnn.evaluation.figures import plot
+
+        for path in plot(found, plots, title):
+            console.print(str(path), soft_wrap=True)
+
+
+def tune(
+    checkpoint: Checkpoint,
+    data: Data,
+    root: Root,
+    share: Annotated[float, typer.Option(help="Share of the training faces to tune on.")] = 0.1,
+    protocol: Protocol = None,
+    fold: Fold = 0,
+    labels: Labels = "paper",
+    seed: Annotated[int, typer.Option(help="Draws the faces, as training with this seed holds them out.")] = 0,
+) -> None:
+    """Tune each AU's decision threshold on training faces and write them into the checkpoint's card."""
+    from qnn.evaluation.measuring import tune_checkpoint
+    from qnn.evaluation.tables import tuning
+
+    tuned = tune_checkpoint(checkpoint, data, root, protocol, fold, labels, share, seed)
+    console = Console(markup=False, highlight=False)
+    console.print(tuning(tuned.before, tuned.after).rich())
+    console.print(f"thresholds are in the card of {checkpoint}; export and build again to use them", soft_wrap=True)
+
+
+def _duplicates(left_out: int | None, kept: bool) -> str | None:
+    """What became of copies of training faces, where there is anything to say."""
+    if kept:
+        return "copies of training faces are kept: figures are too good where there are any"
+    return f"{left_out:,} copies of training faces left out" if left_out else None
+
+
+def _show(console: Console, grids: Sequence[Grid], printed: bool, markdown: Path | None) -> None:
+    """Print tables, write them, or both."""
+    if printed:
+        for grid in grids:
+            console.print(grid.rich())
+    if markdown is not None:
+        markdown.write_text("\n".join(grid.markdown() for grid in grids))
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a checkpoint and a dataset's folder to figures: which faces, which network, which thresholds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from board.face import to_input
+from qnn import checkpoint as checkpoints
+from qnn.checkpoint import FLOAT, Card
+from qnn.data.datasets import find
+from qnn.data.faces import Faces
+from qnn.data.loading import load
+from qnn.data.protocols import held_out, split
+from qnn.evaluation.metrics import Evaluation, evaluate
+from qnn.export import frozen_twin
+from qnn.inference import predict
+from qnn.thresholds import tune
+
+PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Faces to measure on.
+
+    Attributes:
+        faces: Those.
+        description: Where they come from.
+        duplicates_left_out: Copies of training faces that are not among them; None where nobody could look.
+        note: What a reader of the figures must know, None where there is nothing.
+    """
+
+    faces: Faces
+    description: dict[str, Any]
+    duplicates_left_out: int | None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A checkpoint's figures.
+
+    Attributes:
+        card: What the checkpoint is.
+        checkpoint_sha256: Its digest.
+        selection: The faces.
+        evaluation: The figures.
+    """
+
+    card: Card
+    checkpoint_sha256: str
+    selection: Selection
+    evaluation: Evaluation
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as a plain dictionary."""
+        return {
+            **self.evaluation.to_json(),
+            **self.selection.description,
+            "duplicates_left_out": self.selection.duplicates_left_out,
+            "thresholds": [au.threshold for au in self.evaluation.per_au.values()],
+            "preset": self.card.preset,
+            "checkpoint_sha256": self.checkpoint_sha256,
+        }
+
+
+def select(
+    name: str,
+    root: Path,
+    part: str | None = None,
+    protocol: str | None = None,
+    fold: int = 0,
+    labels: str = "paper",
+    seed: int = 0,
+    keep_duplicates: bool = False,
+) -> Selection:
+    """Take the faces that figures are to be of.
+
+    Args:
+        name: The dataset.
+        root: Its folder.
+        part: `train`, or `valid` or `test`: with `official` those parts, with other protocols the faces held back. By
+            default the first part after training.
+        protocol: How faces are divided, by default the dataset's usual way.
+        fold: With `subjects`, the fold that is held back.
+        labels: Label rule.
+        seed: Draws the split.
+        keep_duplicates: Keep copies of training faces.
+
+    Raises:
+        ValueError: An unknown name, part, protocol or fold, or a folder that is not the dataset's.
+    """
+    dataset = find(name)
+    protocol = protocol or dataset.default_protocol
+    official = protocol == "official"
+    part = part or (dataset.official_parts[1] if official and dataset.official_parts else "valid")
+    if part not in PARTS:
+        raise ValueError(f"a split must be one of {', '.join(PARTS)}, got {part!r}")
+    description = {"dataset": name, "split": part, "protocol": protocol, "fold": fold, "labels": labels}
+    if official and part == "train":
+        return Selection(load(name, root, labels, (part,)), description, 0)
+    try:
+        faces = load(name, root, labels, ("train", part) if official else None)
+    except ValueError as error:
+        if not official:
+            raise
+        alone = load(name, root, labels, (part,))  # where this fails too, its sentence is the one that matters
+        note = f"copies of training faces are not left out, since those cannot be read: {error}"
+        return Selection(alone, description, None, note)
+    rows = split(faces, protocol, part, fold, seed)
+    if part == "train":
+        return Selection(faces.take(rows.train), description, 0)
+    measured = faces.take(rows.test)
+    if keep_duplicates:
+        return Selection(measured, description, 0)
+    kept = measured.without_copies_of(faces.take(rows.train))
+    return Selection(kept, description, len(measured) - len(kept))
+
+
+def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", seed: int = 0) -> Measured:
+    """Run a checkpoint over faces and compare with their labels; a quantised one runs exactly as it is exported.
+
+    Args:
+        checkpoint: A .safetensors file with its card.
+        selection: Faces.
+        thresholds: `card`, or one probability for every AU.
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: A checkpoint of other AUs, one that is refused, thresholds that are none, broken weights.
+    """
+    faces = selection.faces
+    network, card = load_network(checkpoint, faces.aus)
+    chosen = _thresholds(thresholds, card)
+    found = evaluate(
+        probabilities(network, card, faces, "evaluating"),
+        faces.labels,
+        faces.emotions,
+        chosen,
+        faces.aus,
+        seed,
+        subjects=faces.subjects if (faces.subjects != "").any() else None,
+    )
+    return Measured(card, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), selection, found)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """New thresholds, with what they change on the faces that they were tuned on.
+
+    Attributes:
+        card: The card with them.
+        before: Figures with the card's thresholds so far.
+        after: Figures with the new ones.
+    """
+
+    card: Card
+    before: Evaluation
+    after: Evaluation
+
+
+def tune_checkpoint(
+    checkpoint: Path,
+    name: str,
+    root: Path,
+    protocol: str | None = None,
+    fold: int = 0,
+    labels: str = "paper",
+    share: float = 0.1,
+    seed: int = 0,
+) -> Tuned:
+    """Tune a checkpoint's thresholds on a share of the training faces and write them into its card.
+
+    Training with the same protocol, fold, share and seed keeps these faces from setting weights.
+
+    Args:
+        checkpoint: A .safetensors file with its card.
+        name: The dataset.
+        root: Its folder.
+        protocol: How faces are divided, by default the dataset's usual way.
+        fold: With `subjects`, the fold that is held back and so not tuned on.
+        labels: Label rule.
+        share: Of the training faces.
+        seed: Draws them.
+
+    Raises:
+        ValueError: As `select` and `measure` do.
+    """
+    dataset = find(name)
+    protocol = protocol or dataset.default_protocol
+    official = protocol == "official"
+    checkpoints.read_card(checkpoint)  # before faces take their time
+    faces = load(name, root, labels, ("train",) if official else None)
+    train = np.arange(len(faces)) if official else split(faces, protocol, fold=fold, seed=seed).train
+    faces = faces.take(held_out(faces, train, share, seed)[1])
+    network, card = load_network(checkpoint, faces.aus)
+    found = probabilities(network, card, faces, "tuning")
+    thresholds = tune(found, faces.labels)
+    before, after = (
+        evaluate(found, faces.labels, faces.emotions, chosen, faces.aus, seed, resamples=0)
+        for chosen in (card.decision_thresholds, thresholds)
+    )
+    origin = {"data": dataset.title, "labels": labels, "protocol": protocol, "fold": fold, "share": share, "seed": seed}
+    metrics = card.metrics and {"thresholds": list(card.decision_thresholds), **card.metrics}  # what they are of
+    card = replace(
+        card,
+        thresholds=tuple(thresholds.tolist()),
+        training={**card.training, "thresholds": {**origin, "faces": len(faces)}},
+        metrics=metrics,
+    )
+    checkpoints.write_card(checkpoint, card)
+    return Tuned(card, before, after)
+
+
+def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[nn.Module, Card]:
+    """A checkpoint's network as it is deployed: a twin frozen and nudged as export does it.
+
+    Raises:
+        ValueError: A checkpoint that is refused, or one of other AUs than `aus`.
+    """
+    card = checkpoints.read_card(checkpoint)
+    if aus is not None and card.aus != aus:
+        raise ValueError(
+            f"the AUs of checkpoint and dataset must be the same, got {_listed(card.aus)} in {checkpoint}"
+            f" and {_listed(aus)} in the dataset"
+        )
+    return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_twin(checkpoint)[:2]
+
+
+def probabilities(network: nn.Module, card: Card, faces: Faces, title: str) -> np.ndarray:
+    """Probabilities (N, AUs) under a progress bar, of faces in the card's colour."""
+    if card.colour == "grey" and faces.pixels.ndim == 4:
+        faces = replace(faces, pixels=np.stack([to_input(face, card.colour) for face in faces.pixels]))
+    with _progress(title, len(faces)) as done:
+        return predict(network, faces, done)
+
+
+def _thresholds(chosen: str, card: Card) -> tuple[float, ...]:
+    """The card's thresholds, or one number for every AU."""
+    if chosen == "card":
+        return card.decision_thresholds
+    try:
+        threshold = float(chosen)
+    except ValueError:
+        threshold = 0.0
+    if not 0 < threshold < 1:
+        raise ValueError(f"thresholds must be `card` or a probability between 0 and 1, got {chosen!r}")
+    return (threshold,) * len(card.aus)
+
+
+def _listed(aus: tuple[int, ...]) -> str:
+    return ", ".join(map(str, aus))
+
+
+@contextmanager
+def _progress(title: str, faces: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=faces)
+        yield lambda count: bar.advance(task, count)
