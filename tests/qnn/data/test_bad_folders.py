@@ -108,9 +108,9 @@ CASES: dict[str, tuple[str, str, Damage, str]] = {
     "rafdb no pictures": ("rafdb", "paper", gone("Image"), "RAF-DB needs {root}/Image/aligned, got none"),
     "rafdb no picture": ("rafdb", "paper", gone("Image/aligned/test_0001_aligned.jpg"), "RAF-DB needs {root}/Image/aligned/test_0001_aligned.jpg, got none"),
     "rafdb misnamed": ("rafdb", "paper", renamed("Image/aligned/test_0001_aligned.jpg", "test_0001_aligned.png"), "rename test_0001_aligned.png, which lies there"),
-    "rafdb no emotion": ("rafdb", "paper", adds(RAF, "train_00004.jpg 8"), "a line of list_patition_label.txt must be train_ or test_, a number, .jpg, and an emotion from 1 to 7, got 'train_00004.jpg 8' in line 6 of {root}/" + str(RAF)),
-    "rafdb stray column": ("rafdb", "paper", adds(RAF, "train_00004.jpg 7 1"), "got 'train_00004.jpg 7 1' in line 6 of {root}/" + str(RAF)),
-    "rafdb no such part": ("rafdb", "paper", adds(RAF, "val_00004.jpg 7"), "got 'val_00004.jpg 7' in line 6 of {root}/" + str(RAF)),
+    "rafdb no emotion": ("rafdb", "paper", adds(RAF, "train_00005.jpg 8"), "a line of list_patition_label.txt must be train_ or test_, a number, .jpg, and an emotion from 1 to 7, got 'train_00005.jpg 8' in line 8 of {root}/" + str(RAF)),
+    "rafdb stray column": ("rafdb", "paper", adds(RAF, "train_00005.jpg 7 1"), "got 'train_00005.jpg 7 1' in line 8 of {root}/" + str(RAF)),
+    "rafdb no such part": ("rafdb", "paper", adds(RAF, "val_00005.jpg 7"), "got 'val_00005.jpg 7' in line 8 of {root}/" + str(RAF)),
     "rafdb no test part": ("rafdb", "paper", says(RAF, "train_00001.jpg 5\n"), "list_patition_label.txt must have lines of part test, got none in {root}/" + str(RAF)),
 }  # fmt: skip
 

@@ -87,15 +87,15 @@ def test_majority(votes: tuple[int, ...], emotion: str | None) -> None:
 def test_rafdb(tmp_path: Path) -> None:
     root = trees.rafdb(tmp_path)
     index = DATASETS["rafdb"].index(root)
-    assert names(index.sources, root)[::3] == [
+    assert names(index.sources, root)[::4] == [
         "Image/aligned/train_00001_aligned.jpg",
         "Image/aligned/test_0001_aligned.jpg",
     ]
-    assert index.groups.tolist() == ["sadness", "surprise", "neutral", "happiness", "anger"]
-    assert index.parts.tolist() == 3 * ["train"] + 2 * ["test"]
+    assert index.groups.tolist() == ["sadness", "surprise", "neutral", "fear", "happiness", "anger", "disgust"]
+    assert index.parts.tolist() == 4 * ["train"] + 3 * ["test"]
     np.testing.assert_array_equal(index.labels, PROTOTYPES[index.emotions])
     np.testing.assert_array_equal(index.votes.argmax(1), index.emotions)
-    assert DATASETS["rafdb"].index(root, parts=("test",)).groups.tolist() == ["happiness", "anger"]
+    assert DATASETS["rafdb"].index(root, parts=("test",)).groups.tolist() == ["happiness", "anger", "disgust"]
 
 
 @pytest.mark.parametrize(("facs", "emotion"), [("FACS", "Emotion"), ("FACS_labels/FACS", "Emotion_labels/Emotion")])
