@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
-from board.face import SIDE_PX, cut_face, find_face, to_input
+from board.face import SIDE_PX, Box, cut_face, find_face, to_input
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 ARRAYS = (".npy", ".npz")
@@ -59,18 +59,31 @@ def read_picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def _from_picture(path: Path, colour: str, margin: float) -> np.ndarray:
-    """The face (48, 48, 3) of one picture file."""
+def locate_face(path: Path) -> tuple[np.ndarray, Box]:
+    """Read a picture file and find its face.
+
+    Returns:
+        The picture, RGB uint8 of shape (H, W, 3), and its largest frontal face: all of it where it has 48x48 pixels.
+
+    Raises:
+        ValueError: The picture cannot be read, is too small or shows no face.
+    """
     picture = read_picture(path)
     height, width = picture.shape[:2]
     if (height, width) == (SIDE_PX, SIDE_PX):
-        return to_input(picture, colour)
+        return picture, Box(0, 0, SIDE_PX)
     if min(height, width) < SIDE_PX:
         raise ValueError(f"a picture must have at least 48x48 pixels, got {width}x{height} in {path}")
     box = find_face(picture) or find_face(picture, scale=1.0)  # the full size finds what the half overlooks
     if box is None:
         raise ValueError(f"a picture must show a frontal face, found none in {path}: use another or crop it to 48x48")
-    return cut_face(picture, box, margin, colour)
+    return picture, box
+
+
+def _from_picture(path: Path, colour: str, margin: float) -> np.ndarray:
+    """The face (48, 48, 3) of one picture file."""
+    picture, box = locate_face(path)
+    return to_input(picture, colour) if len(picture) == SIDE_PX else cut_face(picture, box, margin, colour)
 
 
 def _from_folder(path: Path, count: int | None, colour: str, margin: float) -> np.ndarray:

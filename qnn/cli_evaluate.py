@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands `auflow eval` and `auflow tune`."""
+"""The commands `auflow eval`, `auflow tune` and `auflow explain`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command("eval")(evaluate)
     app.command()(tune)
+    app.command()(explain)
 
 
 def evaluate(
@@ -103,6 +104,44 @@ def tune(
     console = Console(markup=False, highlight=False)
     console.print(tuning(tuned.before, tuned.after).rich())
     console.print(f"thresholds are in the card of {checkpoint}; export and build again to use them", soft_wrap=True)
+
+
+def explain(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures; the largest face of each is used.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the heat maps and figure.png.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A .safetensors file with its card. [default: the w4a4 that comes along]")
+    ] = None,
+    aus: Annotated[
+        str | None, typer.Option(help="AUs to show, such as 12,6. [default: those present, at least the 3 likeliest]")
+    ] = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Write all numbers to explanation.json, too.")] = False,
+) -> None:
+    """Show where a network sees AUs and emotions (Grad-CAM), and where its attention lies, as heat maps over faces."""
+    from qnn import heatmaps
+    from qnn.checkpoint import SHIPPED
+    from qnn.evaluation.measuring import load_network
+
+    console = Console(markup=False, highlight=False)
+    network, card = load_network(checkpoint or SHIPPED / "w4a4.safetensors")
+    explained = heatmaps.explain_pictures(network, card, images, None if aus is None else _numbers(aus))
+    figures = heatmaps.write(explained, out)
+    if json_out:
+        content = {one.name: one.explanation.to_json() for one in explained}
+        (out / "explanation.json").write_text(json.dumps(content, indent=2) + "\n")
+    for one in explained:
+        console.print(f"{one.name}: {one.explanation.summary()}", soft_wrap=True)
+    console.print(f"heat maps in {out}, at a glance in {', '.join(path.name for path in figures)}", soft_wrap=True)
+
+
+def _numbers(aus: str) -> tuple[int, ...]:
+    """FACS numbers of a text such as 12,6."""
+    try:
+        return tuple(int(number) for number in aus.split(","))
+    except ValueError:
+        raise ValueError(f"AUs must be FACS numbers with commas between, such as 12,6, got {aus!r}") from None
 
 
 def _duplicates(left_out: int | None, kept: bool) -> str | None:

@@ -34,10 +34,9 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
     network = copy.deepcopy(model).freeze() if isinstance(model, QuantCbamCnn) else model.eval()
     device = next(model.parameters()).device
     found = []
-    with torch.inference_mode():
-        for batch in torch.from_numpy(faces.pixels).split(BATCH):
-            found.append(_logits(network, network_input(planes(batch.to(device)))))
-            done(len(batch))
+    for batch in torch.from_numpy(faces.pixels).split(BATCH):
+        found.append(batch_logits(network, network_input(planes(batch.to(device)))))
+        done(len(batch))
     rows = np.concatenate(found)
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0, 0])
@@ -45,11 +44,15 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
     return rows
 
 
-def _logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
-    """Logits of a batch; a twin's offset is added to its exact sums in float64, as board.contract does."""
-    if isinstance(network, QuantCbamCnn):
-        return (network.scaled_accumulators(pixels).double() + network.fc3_bias.double()).cpu().numpy()
-    return network(pixels).double().cpu().numpy()
+def batch_logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
+    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a twin frozen.
+
+    A twin's offset is added to its exact sums in float64, as board.contract does.
+    """
+    with torch.inference_mode():
+        if isinstance(network, QuantCbamCnn):
+            return (network.scaled_accumulators(pixels).double() + network.fc3_bias.double()).cpu().numpy()
+        return network(pixels).double().cpu().numpy()
 
 
 def predict(
