@@ -49,11 +49,3 @@ def test_bad_input_is_one_sentence(app: typer.Typer, tmp_path: Path) -> None:
     error = CliRunner().invoke(app, arguments).exception
     assert isinstance(error, ValueError)
     assert "no checkpoint at" in str(error)
-
-
-def test_training_an_unknown_preset_is_refused(app: typer.Typer, tmp_path: Path) -> None:
-    arguments = ["train", "--data", str(tmp_path), "--run", str(tmp_path / "run"), "--preset", "w9a9"]
-    error = CliRunner().invoke(app, arguments).exception
-    assert isinstance(error, ValueError)
-    assert "unknown preset 'w9a9'" in str(error)
-    assert not (tmp_path / "run").exists()
