@@ -75,7 +75,14 @@ def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
 
 
 def common_divisor(presets: Sequence[str]) -> int:
-    """The divisor of the widths that some presets have in common; `float` goes with any."""
+    """The divisor of the widths that some presets have in common; `float` goes with any.
+
+    Raises:
+        ValueError: An unknown preset, or presets of different widths.
+    """
+    for name in presets:
+        if name not in (FLOAT, *PRESETS):
+            raise ValueError(f"unknown preset {name!r}: use one of {', '.join((FLOAT, *PRESETS))}")
     found = {PRESETS[name].divisor for name in presets if name in PRESETS}
     if len(found) > 1:
         raise ValueError(f"presets of one run must share their widths, got {', '.join(presets)}: give one --divisor")

@@ -17,7 +17,10 @@ Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; se
 Protocol = Annotated[
     str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
 ]
-Part = Annotated[str, typer.Option(help="With the official split: the part that is measured.")]
+Part = Annotated[
+    str | None,
+    typer.Option("--split", help="Official part that is measured. [default: the first after training]"),
+]
 Fold = Annotated[int, typer.Option(help="With subjects: the fold that is measured, 0 to 2.")]
 Labels = Annotated[str, typer.Option(help="Label rule: the paper's, or the field's usual one.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help="modern, or paper: its section III.D, 700 epochs.")]
@@ -57,7 +60,7 @@ def train(
     divisor: Annotated[int | None, typer.Option(help="Divide every width by 1, 2, 4 or 8.")] = None,
     attention: Annotated[bool, typer.Option("--attention/--no-attention", help="With the two CBAM blocks.")] = True,
     protocol: Protocol = None,
-    part: Part = "valid",
+    part: Part = None,
     fold: Fold = 0,
     labels: Labels = "paper",
     start: Annotated[Path | None, typer.Option(help="Float checkpoint to quantise. [default: train one first]")] = None,
@@ -88,10 +91,10 @@ def train(
         print(json.dumps({"float": asdict(plan.floating), "quantised": asdict(plan.quantised)}, indent=2))
         return
     presets = preset or [checkpoint.FLOAT]
-    divisor = divisor or checkpoint.common_divisor(presets)
+    usual = checkpoint.common_divisor(presets)
     parts = load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
-    architecture = Architecture(len(parts.learn.aus), attention, divisor)
+    architecture = Architecture(len(parts.learn.aus), attention, divisor or usual)
     try:
         done = runs.train(presets, architecture, parts, run, plan, machine, start)
     except KeyboardInterrupt:
@@ -99,6 +102,7 @@ def train(
         raise typer.Exit(INTERRUPTED) from None
     if is_first():
         Console().print(_results(done))
+        Console().print(f"{run}: {', '.join(path.name for path in done)}", soft_wrap=True)
 
 
 def study(
@@ -116,7 +120,7 @@ def study(
     recipe: RecipeName = "modern",
     changes: Settings = None,
     protocol: Protocol = None,
-    part: Part = "valid",
+    part: Part = None,
     fold: Fold = 0,
     labels: Labels = "paper",
     accelerator: Accelerator = "auto",
@@ -159,11 +163,11 @@ def _results(paths: list[Path]) -> Table:
     from qnn import checkpoint
 
     result = Table(title="measured on faces that taught nothing", title_justify="left")
-    result.add_column("checkpoint")
+    result.add_column("figure")
     cards = [checkpoint.read_card(path) for path in paths]
-    names = [name for name, value in cards[0].metrics.items() if isinstance(value, int | float)]
-    for name in names:
-        result.add_column(name.replace("fer_accuracy", "emotion").replace("_", " "), justify="right")
-    for path, card in zip(paths, cards, strict=True):
-        result.add_row(str(path), *[str(card.metrics[name]) for name in names])
+    for path in paths:
+        result.add_column(path.stem, justify="right")
+    for name, value in cards[0].metrics.items():
+        if isinstance(value, int | float):
+            result.add_row(name, *[str(card.metrics[name]) for card in cards])
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qnn.data.datasets import DATASETS
+from qnn.data.datasets import find
 from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out, split
@@ -36,7 +36,7 @@ def load_parts(
     name: str,
     root: Path,
     protocol: str | None = None,
-    part: str = "valid",
+    part: str | None = None,
     fold: int = 0,
     labels: str = "paper",
     share: float = 0.1,
@@ -45,10 +45,10 @@ def load_parts(
     """Read a dataset and divide it.
 
     Args:
-        name: A name of DATASETS.
+        name: The dataset.
         root: Its folder.
         protocol: `official`, `paper` or `subjects`; by default the dataset's usual one.
-        part: With `official`, the part that judges.
+        part: With `official`, the part that judges; by default the first after training.
         fold: With `subjects`, the fold that judges.
         labels: The label rule, `paper` or `usual`.
         share: Share of the training faces that is held out.
@@ -57,11 +57,11 @@ def load_parts(
     Raises:
         ValueError: An unknown name, protocol or rule, a folder that is not the dataset's, faces too few to divide.
     """
-    if name not in DATASETS:
-        raise ValueError(f"a dataset must be one of {', '.join(DATASETS)}, got {name!r}")
-    dataset = DATASETS[name]
+    dataset = find(name)
     protocol = protocol or dataset.default_protocol
-    faces = load(name, root, labels, ("train", part) if protocol == "official" else None)
+    official = protocol == "official"
+    part = part or (dataset.official_parts[1] if official and dataset.official_parts else "valid")
+    faces = load(name, root, labels, ("train", part) if official else None)
     rows = split(faces, protocol, part, fold, seed)
     kept, held = held_out(faces, rows.train, share, seed)
     taught = faces.take(rows.train)
@@ -71,7 +71,7 @@ def load_parts(
         "terms": dataset.terms,
         "labels": labels,
         "protocol": protocol,
-        "part": part if protocol == "official" else None,
+        "part": part if official else None,
         "fold": fold if protocol == "subjects" else None,
         "faces": {"learn": len(kept), "held_out": len(held), "test": len(test)},
         "copies_left_out": len(rows.test) - len(test),

@@ -93,12 +93,16 @@ def train_stage(
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
     settings = _settings(card, parts, recipe, start)
-    _claim(folder, settings)
+    _check_settings(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
     module, origin = _module(card, parts, recipe, start, resumed=_resumes(folder))
-    trainer = _fit(module, folder, recipe, machine or Machine())
+    rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        _settings_file(folder).write_text(json.dumps(settings, indent=2) + "\n")
+    trainer = _fit(module, rows, folder, machine or Machine())
     if is_first():
         _finish(module.model, card, parts, recipe, origin, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
@@ -128,15 +132,15 @@ def _module(
     return module, origin
 
 
-def _fit(module: AuTraining, folder: Path, recipe: Recipe, machine: Machine) -> lightning.Trainer:
+def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
     """Train to the last epoch, from the folder's state where there is one; leaves the best weights in the module."""
     best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", save_weights_only=True, enable_version_counter=False)
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
     callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch")]
-    if recipe.average:
-        callbacks.append(EMAWeightAveraging(decay=recipe.average))
+    if module.recipe.average:
+        callbacks.append(EMAWeightAveraging(decay=module.recipe.average))
     loggers: list[Logger] = [
         CSVLogger(folder, "logs"),  # a resumed stage logs into a new version
         TensorBoardLogger(folder, "tensorboard"),
@@ -148,7 +152,7 @@ def _fit(module: AuTraining, folder: Path, recipe: Recipe, machine: Machine) -> 
             num_nodes=machine.num_nodes,
             strategy="ddp" if machine.processes > 1 else "auto",
             precision=machine.precision,  # type: ignore[arg-type]
-            max_epochs=recipe.epochs,
+            max_epochs=module.recipe.epochs,
             default_root_dir=folder,
             logger=loggers,
             callbacks=callbacks,
@@ -157,7 +161,6 @@ def _fit(module: AuTraining, folder: Path, recipe: Recipe, machine: Machine) -> 
             enable_model_summary=False,
             log_every_n_steps=LOG_EVERY_STEPS,
         )
-        rows = ShuffledRows(len(module.learn), recipe.batch, recipe.seed, lambda: trainer.global_step)
         held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
         trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if _state(folder).exists() else None)
     if trainer.interrupted:
@@ -215,16 +218,18 @@ def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None) -> d
     }
 
 
-def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    """Write a new stage's settings, or refuse to go on with one that was begun with others."""
-    path = folder / "settings.json"
+def _settings_file(folder: Path) -> Path:
+    """What a stage was begun with."""
+    return folder / "settings.json"
+
+
+def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Refuse to go on with a stage that was begun with other settings."""
+    path = _settings_file(folder)
+    if not path.exists():
+        return
     try:
         found = json.loads(path.read_text())
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        if is_first():
-            path.write_text(json.dumps(settings, indent=2) + "\n")
-        return
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
     for name, before, now in _differences(found, json.loads(json.dumps(settings))):

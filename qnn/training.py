@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ class ShuffledRows(Sampler[Tensor]):
     def __init__(self, faces: int, batch: int, seed: int, step: Callable[[], int]) -> None:
         """Take the number of faces, of faces per batch, a seed, and what tells the steps taken so far."""
         if faces < batch:
-            raise ValueError(f"need at least one batch of {batch} training faces, got {faces}: use a smaller --batch")
+            raise ValueError(f"need at least one batch of {batch} training faces, got {faces}: use --set batch=N")
         self.faces, self.batch, self.seed, self.step = faces, batch, seed, step
 
     def __len__(self) -> int:
@@ -94,6 +95,13 @@ class ShuffledRows(Sampler[Tensor]):
 def mixed(seed: int, count: int) -> int:
     """One seed of two numbers, in the 32 bits that torch's generator takes."""
     return zlib.crc32(f"{seed} {count}".encode())
+
+
+def cosine(step: int, rise: int, steps: int) -> float:
+    """Share of the peak rate: a line up over the first `rise` steps, then half a cosine down to 0."""
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 
 class AuTraining(lightning.LightningModule):
@@ -142,8 +150,8 @@ class AuTraining(lightning.LightningModule):
         loss = self.loss(logits, targets, votes, faces)
         if not torch.isfinite(loss):
             raise ValueError(
-                f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a smaller"
-                f" --learning-rate than {self.recipe.learning_rate:g} and a new --run folder"
+                f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a new --run folder and"
+                f" --set learning_rate=RATE with a RATE below {self.recipe.learning_rate:g}"
             )
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         distance = euclidean(logits.detach(), self.learn.labels[rows]).mean()
@@ -169,10 +177,12 @@ class AuTraining(lightning.LightningModule):
         return total
 
     def validation_step(self, rows: Tensor, index: int) -> None:
-        labels = self.held_out.labels[rows]
-        logits = self.model(network_input(planes(self.held_out.pixels[rows])))
+        known = self.held_out
+        labels = known.labels[rows]
+        faces = network_input(planes(known.pixels[rows]))
+        logits = self.model(faces)
         whole: dict[str, Any] = {"on_epoch": True, "batch_size": len(rows), "sync_dist": True}
-        self.log("valid_loss", au_loss(LOSSES[self.recipe.loss], logits, labels, self.au_weights), **whole)
+        self.log("valid_loss", self.loss(logits, known.targets[rows], known.votes[rows], faces), **whole)
         self.log("valid_euclidean", euclidean(logits, labels).mean(), **whole)
         occurrence = labels.nan_to_num(-1).int()
         for name, score in (("micro_f1", self.micro_f1), ("macro_f1", self.macro_f1)):
@@ -196,9 +206,8 @@ class AuTraining(lightning.LightningModule):
                 {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
             ]
             optimiser = torch.optim.AdamW(groups, rate)
-            schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, rate, total_steps=steps, pct_start=max(self.recipe.warm_up, 1 / steps), cycle_momentum=False
-            )
+            rise = max(1, round(self.recipe.warm_up * steps))
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, rise, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def calibrate(self) -> None:

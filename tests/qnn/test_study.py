@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Studies: they train what they name, share runs, go on, and tell differences with their intervals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from bands import band_parts
+
+from qnn import checkpoint
+from qnn.recipes import Plan, Recipe
+from qnn.study import FIGURES, STUDIES, Row, differences, run_study, summarise, table
+from qnn.study_plot import plot
+
+QUICK = Recipe(epochs=1, batch=16, learning_rate=3e-3, average=0.0)
+
+
+def row(variant: str, seed: int, micro_f1: float, study: str = "bits", weight_bytes: int = 2048) -> Row:
+    """A variant whose figures all hang on one number."""
+    figures: dict[str, float | None] = {name: micro_f1 for name in FIGURES}
+    return Row(study, variant, seed, 4, 4, weight_bytes, figures, {"AU1": micro_f1, "AU12": None})
+
+
+def test_a_study_trains_each_variant_with_each_seed_once(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    begun: list[str] = []
+    parts = band_parts(learn=64)
+    plan = Plan(QUICK, QUICK)
+    for _ in range(2):
+        rows = run_study(["attention"], lambda seed: parts, tmp_path, 8, 2, plan, report=begun.append)
+    assert [(r.variant, r.seed) for r in rows] == [
+        (name, seed) for seed in range(2) for name in ("with attention", "without attention")
+    ]
+    cards = {path: checkpoint.read_card(path) for path in tmp_path.rglob("float.safetensors")}
+    assert len(cards) == 4
+    assert sorted(card.architecture.attention for card in cards.values()) == [False, False, True, True]
+    assert sorted(card.training["recipe"]["seed"] for card in cards.values()) == [0, 0, 1, 1]
+    assert rows[0].weight_bytes > rows[1].weight_bytes
+    assert begun[:2] == ["attention: with attention, seed 0", "attention: without attention, seed 0"]
+    with (tmp_path / "study.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [float(line["micro_f1"]) for line in written] == [r.figures["micro_f1"] for r in rows]
+    content = json.loads((tmp_path / "study.json").read_text())
+    gap = content["differences"]["attention"]["micro_f1"]["without attention"]["mean"]
+    each = [float(line["micro_f1"]) for line in written]
+    assert gap == pytest.approx((each[1] - each[0] + each[3] - each[2]) / 2)
+
+
+def test_variants_of_one_float_network_share_its_run() -> None:
+    assert {variant.folder for variant in STUDIES["bits"]} == {STUDIES["attention"][0].folder}
+    folders = [variant.folder for study in ("attention", "losses") for variant in STUDIES[study]]
+    assert len(set(folders)) == len(folders) - 1  # plain cross-entropy is the network with attention
+
+
+def test_an_unknown_study_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a study must be one of attention, losses, bits, got 'colours'"):
+        run_study(["colours"], lambda seed: band_parts(), tmp_path, 8, 1, Plan(QUICK, QUICK))
+
+
+def test_intervals_are_students() -> None:
+    found = summarise([1.0, 2.0, 4.0])
+    assert found.mean == pytest.approx(7 / 3)
+    assert found.half_width == pytest.approx(4.302653 * 1.5275252 / 3**0.5, rel=1e-6)  # t(2), 97.5 %
+    assert summarise([0.5]).half_width is None
+
+
+def test_differences_pair_the_seeds() -> None:
+    rows = [row("a", 0, 0.5), row("b", 0, 0.6), row("a", 1, 0.7), row("b", 1, 0.8)]
+    gap = differences(rows, "bits", "micro_f1")["b"]
+    assert (gap.mean, gap.half_width) == (pytest.approx(0.1), pytest.approx(0, abs=1e-9))
+
+
+def test_the_table_shows_means_and_differences() -> None:
+    text = table([row("float", 0, 0.5), row("w4a4", 0, 0.4, weight_bytes=1024)])
+    assert "## bits, 1 seed\n" in text
+    assert "| w4a4 | 1.0 | 0.4000 |" in text
+    assert "| w4a4 minus float | -1.0 | -0.1000 |" in text
+
+
+def test_a_figure_that_does_not_exist_is_a_dash() -> None:
+    missing: dict[str, float | None] = {**row("x", 0, 0.5).figures, "fer_coverage": None}
+    text = table([replace(row("x", 0, 0.5), figures=missing)])
+    assert "| - |" in text
+
+
+def test_every_study_has_its_picture(tmp_path: Path) -> None:
+    rows = [
+        row(v, seed, 0.5 + seed / 10, weight_bytes=b) for seed in range(2) for v, b in (("float", 4096), ("w4", 512))
+    ]
+    rows += [row("with attention", 0, 0.5, "attention")]
+    paths = plot(rows, tmp_path)
+    assert [path.name for path in paths] == ["bits.png", "attention.png"]
+    for path in paths:
+        picture = cv2.imread(str(path))
+        assert picture is not None and picture.std() > 10
