@@ -15,4 +15,5 @@ scripts/setup.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy board qnn hls_build tests
-exec .venv/bin/python -m pytest -m "not slow" "$@"
+export OMP_NUM_THREADS=1  # one process for each core
+exec .venv/bin/python -m pytest -n logical --dist loadfile -m "not slow" "$@"
