@@ -125,6 +125,10 @@ def select(
     if keep_duplicates:
         return Selection(measured, description, 0)
     kept = measured.without_copies_of(faces.take(rows.train))
+    if not len(kept):
+        raise ValueError(
+            f"figures need faces that did not train, all {len(measured)} are copies: use --keep-duplicates"
+        )
     return Selection(kept, description, len(measured) - len(kept))
 
 

@@ -272,6 +272,12 @@ def test_bad_options_are_one_sentence(flat: Path, root: Path, options: Sequence[
     assert said in refused(run("eval", flat, root, *options))
 
 
+def test_nothing_but_copies_is_one_sentence(flat: Path, root: Path, tmp_path: Path) -> None:
+    for part in ("Train", "Valid"):
+        shutil.copytree(root / "FER2013Train", tmp_path / "same" / f"FER2013{part}")
+    assert f"all {TRAIN} are copies: use --keep-duplicates" in refused(run("eval", flat, tmp_path / "same"))
+
+
 def test_other_data_is_one_sentence(flat: Path, root: Path, tmp_path: Path) -> None:
     assert "a dataset must be one of" in refused(run("eval", flat, root, data="fer"))
     assert "looks like FERPlus, not DISFA" in refused(run("eval", flat, root, data="disfa"))
