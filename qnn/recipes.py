@@ -26,6 +26,7 @@ class Recipe:
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
         distillation_weight: Of losses.distillation_loss, for a twin that starts from a float network.
+        dropout: Share of the elements dropped; the paper's is 0.2. Quantisation is regularisation enough for a twin.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
         augmentation: How faces are changed.
         held_out: Share of the training faces that only choose the best epoch and tune decision thresholds.
@@ -42,6 +43,7 @@ class Recipe:
     targets: Literal["labels", "votes"] = "votes"
     emotion_weight: float = 0.5
     distillation_weight: float = 0.0
+    dropout: float = 0.2
     average: float = 0.99
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_out: float = 0.1
@@ -56,7 +58,7 @@ class Recipe:
         for name in ("epochs", "batch", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"need {name} > 0, got {getattr(self, name)}")
-        for name in ("warm_up", "average", "held_out"):
+        for name in ("warm_up", "dropout", "average", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"need 0 <= {name} < 1, got {getattr(self, name)}")
         for name in ("weight_decay", "emotion_weight", "distillation_weight"):
@@ -89,7 +91,9 @@ _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
 PLANS: Mapping[str, Plan] = {
     "modern": Plan(
         floating=Recipe(epochs=12, batch=128, learning_rate=3e-3, augmentation=_GENTLE),
-        quantised=Recipe(epochs=6, batch=128, learning_rate=1e-3, distillation_weight=1.0, augmentation=_GENTLE),
+        quantised=Recipe(
+            epochs=6, batch=64, learning_rate=1e-3, distillation_weight=1.0, dropout=0.0, augmentation=_GENTLE
+        ),
     ),
     "paper": Plan(floating=_PAPER, quantised=_PAPER),
 }
@@ -114,14 +118,16 @@ def change(plan: Plan, settings: Sequence[str]) -> Plan:
     """
     for setting in settings:
         name, given, value = setting.partition("=")
-        stage, _, rest = name.partition(".")
-        stages = [stage] if stage in ("float", "quantised") and rest else ["float", "quantised"]
-        path = rest if stage in stages and rest else name
         if not given:
             raise ValueError(f"a setting must be NAME=VALUE, such as epochs=8, got {setting!r}")
+        stage, _, rest = name.partition(".")
+        if stage in ("float", "quantised"):
+            stages, name = [stage], rest
+        else:
+            stages = ["float", "quantised"]
         for each in stages:
             part = "floating" if each == "float" else each
-            plan = replace(plan, **{part: _with(getattr(plan, part), path, value)})
+            plan = replace(plan, **{part: _with(getattr(plan, part), name, value)})
     return plan
 
 

@@ -115,6 +115,7 @@ def _module(
     """The module to fit, and what its start was."""
     lightning.seed_everything(recipe.seed, verbose=False)
     model = checkpoint.build_model(card)
+    model.dropout.p = recipe.dropout
     teacher, origin = None, None
     if isinstance(model, QuantCbamCnn):
         if start is None:

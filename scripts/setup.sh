@@ -64,7 +64,8 @@ if [[ -x $venv/bin/python && "$(cat "$venv/auflow-stamp" 2>/dev/null)" == "$stam
 fi
 
 echo "setup: installing into $venv; the first time takes some minutes" >&2
-"$venv/bin/python" -c "" 2>/dev/null || "$python" -m venv --clear "$venv"
+# without a stamp an earlier run was interrupted, which can leave packages that pip stumbles over
+[[ -f $venv/auflow-stamp ]] && "$venv/bin/python" -c "" 2>/dev/null || "$python" -m venv --clear "$venv"
 rm -f "$venv/auflow-stamp"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
