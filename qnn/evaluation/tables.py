@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.table import Table
 
 from qnn.evaluation.metrics import Evaluation, Interval
@@ -13,7 +14,7 @@ from qnn.model import IMAGE_SIZE
 from qnn.published import AVERAGE, Cell, PublishedTable, load
 
 DASH = "-"
-INTERVAL = "95 %"
+INTERVAL = "interval"
 SHORT = {"percent": "%", "millions": "M"}
 FIGURE_OF_GROUP = {"F1-frame": "f1", "F1": "f1", "Accuracy": "accuracy"}
 FER_ROWS = {
@@ -40,10 +41,19 @@ class Grid:
     notes: tuple[str, ...]
 
     def rich(self) -> Table:
-        """For the terminal."""
-        table = Table(title=self.title, title_justify="left", caption="\n".join(self.notes), caption_justify="left")
-        for index, name in enumerate(self.header):
-            table.add_column(name, justify="right" if index else "left")
+        """For the terminal, narrow: the paper's tables have up to twelve columns."""
+        table = Table(
+            title=self.title,
+            title_justify="left",
+            caption="\n".join(self.notes),
+            caption_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=0,
+            show_edge=False,
+        )
+        for index, texts in enumerate(zip(self.header, *self.rows, strict=True)):
+            words = any(" " in text for text in texts)
+            table.add_column(texts[0], justify="right" if index else "left", no_wrap=not words)
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -113,12 +123,14 @@ def _of_emotions(found: Evaluation, number: int, table: PublishedTable, name: st
 
 def _method(name: str) -> str:
     """A method's name, the paper's own not to be taken for ours."""
-    return name.replace("Ours", "The paper")
+    return name.replace("Ours", "paper")
 
 
 def _coverage(found: Evaluation) -> str:
+    """How often Table 2 answers."""
     value, interval = _ours(found.figures["fer_coverage"], "percent", found.intervals["fer_coverage"])
-    return f"AUs match an emotion of Table 2 on {value} % [{interval}] of the faces; on the others the emotion is None."
+    between = f" ({interval})" if interval else ""
+    return f"AUs match an emotion of Table 2 on {value} %{between} of the faces; on the others the emotion is None."
 
 
 def _notes(found: Evaluation, table: PublishedTable) -> tuple[str, ...]:
@@ -152,8 +164,10 @@ def _plain(*values: float | None) -> tuple[str, ...]:
 
 def _how(found: Evaluation) -> str:
     """Where our intervals come from."""
+    if found.clusters == 1:
+        return "No intervals: all faces are of one subject."
     drawn = "faces" if found.clusters == found.n else "subjects"
-    return f"{INTERVAL}: bootstrap interval over {found.clusters:,} {drawn}, seed {found.seed}."
+    return f"{INTERVAL}: 95 %, bootstrap over {found.clusters:,} {drawn}, seed {found.seed}."
 
 
 def overview(found: Evaluation, title: str) -> list[Grid]:
@@ -172,7 +186,7 @@ def overview(found: Evaluation, title: str) -> list[Grid]:
         others = (found.figures[f"{average}_{figure}"] for figure in ("precision", "recall", "accuracy"))
         f1 = _ours(found.figures[f"{average}_f1"], "fraction", found.intervals[f"{average}_f1"])
         rows.append((average, *f1, *_plain(*others), "", ""))
-    notes = [_how(found)]
+    notes = [_how(found), f"Euclidean distance (equation 5): {found.figures['euclidean'] or 0:.3f}."]
     if absent := found.aus_without_positives:
         numbers = ", ".join(f"AU{au}" for au in absent)
         notes.append(

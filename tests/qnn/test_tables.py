@@ -47,18 +47,18 @@ def test_table_6_has_two_measures() -> None:
         "LGR",
         "FS",
         "CWCF",
-        "The paper",
+        "paper",
         "AUFlow",
         INTERVAL,
     )
-    assert accuracy.header == ("AU", "LUO", "STRAL", "JAU", "CWCF", "The paper", "AUFlow", INTERVAL)
+    assert accuracy.header == ("AU", "LUO", "STRAL", "JAU", "CWCF", "paper", "AUFlow", INTERVAL)
     assert [row[0] for row in f1.rows] == ["AU6", "AU10", "AU12", "AU14", "AU17", "AVG", "Params", "Input Size"]
-    assert column(f1, "The paper") == {
+    assert column(f1, "paper") == {
         "AU6": "0.64", "AU10": "0.57", "AU12": "0.91", "AU14": "0.70", "AU17": "0.66",
         "AVG": "0.69", "Params": "1.5", "Input Size": "48",
     }  # fmt: skip
     assert column(f1, "ZHANG")["Params"] == ">138"
-    assert column(accuracy, "The paper")["AU17"] == "98.30"
+    assert column(accuracy, "paper")["AU17"] == "98.30"
     assert column(f1, "AUFlow")["AU12"] == f"{ours.per_au[12].f1:.2f}"
     assert column(f1, "AUFlow")["AVG"] == f"{ours.figures['macro_f1']:.2f}"
     assert column(accuracy, "AUFlow")["AU12"] == f"{100 * (ours.per_au[12].accuracy or 0):.1f}"
@@ -76,10 +76,10 @@ def test_table_7_is_in_fractions_throughout() -> None:
 
 def test_table_8_shows_what_we_do_not_detect() -> None:
     (f1,) = beside_published(found(), "ckplus", "AUFlow", PARAMETERS)
-    assert f1.header[-4:] == ("The paper (without attention)", "The paper (with attention)", "AUFlow", INTERVAL)
+    assert f1.header[-4:] == ("paper (without attention)", "paper (with attention)", "AUFlow", INTERVAL)
     ours = column(f1, "AUFlow")
     assert [name for name, value in ours.items() if value == "-"] == ["AU24", "AU25", "AU27"]
-    assert column(f1, "The paper (with attention)")["AU2"] == "1.00"
+    assert column(f1, "paper (with attention)")["AU2"] == "1.00"
 
 
 @pytest.mark.parametrize(("dataset", "number", "paper"), [("rafdb", 9, "94.87"), ("ferplus", 10, "92.15")])
@@ -88,7 +88,7 @@ def test_tables_9_and_10_name_emotions_in_three_ways(dataset: str, number: int, 
     (grid,) = beside_published(ours, dataset, "AUFlow", PARAMETERS)
     assert grid.title.startswith(f"Table {number}")
     accuracy = column(grid, "Accuracy, %")
-    assert accuracy["The paper"] == paper
+    assert accuracy["paper"] == paper
     assert {name: value for name, value in accuracy.items() if name.startswith("AUFlow")} == {
         "AUFlow, Table 2, None left out": f"{100 * (ours.figures['fer_accuracy_excluding_none'] or 0):.1f}",
         "AUFlow, Table 2, None is wrong": f"{100 * (ours.figures['fer_accuracy_all'] or 0):.1f}",
@@ -115,11 +115,29 @@ def test_the_overview_says_what_macro_leaves_out_and_fits_a_terminal() -> None:
     labels = PROTOTYPES[emotions]
     ours = evaluate(0.1 + 0.8 * labels, labels, emotions, (0.5,) * 13, AUS)
     by_au, by_emotion = overview(ours, "title")
-    assert "macro is over 2 of 13 AUs: no face shows AU1, AU2, AU4" in by_au.notes[1]
+    assert by_au.notes[1] == "Euclidean distance (equation 5): 0.361."  # every probability is 0.1 off
+    assert "macro is over 2 of 13 AUs: no face shows AU1, AU2, AU4" in by_au.notes[2]
     assert column(by_emotion, "right, %")["best prototype"] == "100.0"
     console = Console(width=80, record=True)
     console.print(by_au.rich())
     assert "…" not in console.export_text()
+
+
+@pytest.mark.parametrize(("aus", "dataset"), [(BP4D, "bp4d"), (DISFA, "disfa"), (AUS, "ckplus"), (AUS, "ferplus")])
+def test_the_papers_tables_fit_a_terminal(aus: tuple[int, ...], dataset: str) -> None:
+    console = Console(width=80, record=True)
+    for grid in beside_published(found(aus), dataset, "AUFlow w4a4", PARAMETERS):
+        console.print(grid.rich())
+    assert "…" not in console.export_text()
+
+
+def test_one_subject_has_no_interval_and_says_so() -> None:
+    labels = PROTOTYPES[np.arange(70) % 7]
+    subjects = np.full(70, "S1")
+    ours = evaluate(0.1 + 0.8 * labels, labels, np.arange(70) % 7, (0.5,) * 13, AUS, subjects=subjects)
+    by_au, by_emotion = overview(ours, "title")
+    assert by_au.notes[0] == "No intervals: all faces are of one subject."
+    assert "on 100.0 % of the faces" in by_emotion.notes[0]
 
 
 def test_without_intervals_nothing_stands_for_them() -> None:
