@@ -70,7 +70,7 @@ def evaluate(
         if line is not None:
             console.print(line)
     for grid in tables.overview(found, title):
-        console.print(grid.rich(), end="\n\n")
+        console.print(grid.rich(), "")
     if table or markdown is not None:
         parameters = parameter_counts(CbamCnn(card.architecture))[0]
         grids = tables.beside_published(found, data, f"AUFlow {card.preset}", parameters)
@@ -155,7 +155,7 @@ def _show(console: Console, grids: Sequence[Grid], printed: bool, markdown: Path
     """Print tables, write them, or both."""
     if printed:
         for grid in grids:
-            console.print(grid.rich(), end="\n\n")
+            console.print(grid.rich(), "")
     if markdown is not None:
         markdown.write_text("\n".join(grid.markdown() for grid in grids))
 
