@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from qnn.cli_options import Checkpoint, Data, Fold, Labels, Protocol, Root
+
 if TYPE_CHECKING:  # torch takes seconds to import: commands do it when they run
     from qnn.evaluation.tables import Grid
-
-Checkpoint = Annotated[Path, typer.Option(help="A .safetensors file with its card beside it.")]
-Data = Annotated[str, typer.Option(help="Dataset: ckplus, bp4d, disfa, ferplus or rafdb.")]
-Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; see `auflow data check`.")]
-Protocol = Annotated[
-    str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
-]
-Fold = Annotated[int, typer.Option(help="With subjects: the fold that is held back, 0 to 2.")]
-Labels = Annotated[str, typer.Option(help="Label rule: paper, or for BP4D and DISFA usual.")]
 
 
 def register(app: typer.Typer) -> None:

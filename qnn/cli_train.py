@@ -12,17 +12,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-Data = Annotated[str, typer.Option(help="Dataset: ckplus, bp4d, disfa, ferplus or rafdb.")]
-Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; see `auflow data check`.")]
-Protocol = Annotated[
-    str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
-]
+from qnn.cli_options import Data, Fold, Labels, Protocol, Root
+
 Part = Annotated[
     str | None,
     typer.Option("--split", help="Official part that is measured. [default: the first after training]"),
 ]
-Fold = Annotated[int, typer.Option(help="With subjects: the fold that is measured, 0 to 2.")]
-Labels = Annotated[str, typer.Option(help="Label rule: the paper's, or the field's usual one.")]
 RecipeName = Annotated[str, typer.Option("--recipe", help="modern, or paper: its section III.D, 700 epochs.")]
 Settings = Annotated[
     list[str] | None,
