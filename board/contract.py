@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from board.face import COLOURS, PREPROCESSING
+from board.packing import Lanes
 
 FORMAT = 1
 
@@ -106,6 +107,21 @@ class StreamPacking:
                 f"bytes_per_beat must hold lanes x bits = {self.lanes} x {self.bits} bits, got {self.bytes_per_beat}"
             )
 
+    @property
+    def elements(self) -> int:
+        """Elements of one frame."""
+        return self.lanes * self.beats_per_frame
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame in memory."""
+        return self.bytes_per_beat * self.beats_per_frame
+
+    @property
+    def lane_rule(self) -> Lanes:
+        """Converts between elements and beats."""
+        return Lanes(self.lanes, self.bits, self.signed)
+
     @classmethod
     def of_frame(cls, elements: int, lanes: int, bits: int, signed: bool) -> StreamPacking:
         """Packing of a frame of so many elements; the lanes must divide them."""
@@ -179,7 +195,7 @@ class Contract:
             )
         for key, elements in (("input_stream", math.prod(self.input.shape)), ("output_stream", len(names))):
             packing = getattr(self, key)
-            if packing.lanes * packing.beats_per_frame != elements:
+            if packing.elements != elements:
                 raise ValueError(
                     f"lanes x beats_per_frame must be the {elements} elements of a frame in {key},"
                     f" got {packing.lanes} x {packing.beats_per_frame}"

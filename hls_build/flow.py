@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
 from board.contract import ActionUnit, Contract, InputRule, sha256
+from board.facs import au_names
 from board.integer_graph import IntegerGraph
 from hls_build import accelerator, config, dataflow, estimate, stitch, tables
 from hls_build.config import BuildConfig
@@ -30,7 +31,6 @@ from hls_build.sim import verilator
 from qnn import checkpoint as checkpoints
 from qnn import export
 from qnn.examples import example_faces
-from qnn.facs import au_names
 from qnn.rungs import QonnxRung, ReferenceRung, Rung, TwinRung
 
 log = logging.getLogger("auflow")
@@ -167,7 +167,7 @@ def verilate_step(job: Job) -> None:
 def simulate_step(job: Job) -> None:
     """Faces through every rung; a mismatch ends the build."""
     faces = example_faces(job.frames)
-    with accelerator.Accelerator(job.folder.rtl, job.folder.library) as live:
+    with accelerator.open_rtl(job.folder.rtl, job.folder.library) as live:
         rtl = RtlRung(live)
         found = _compare(job.folder, job.checkpoint, faces, [(rtl, None)], job.console, dataflow_limit=1)
         job.folder.write_report("parity", found.as_json())
@@ -270,7 +270,7 @@ def simulate(root: Path, faces: np.ndarray, stalls: int | None, trace: Path | No
     folder = _finished(root, "verilate")
     expected = IntegerRung(IntegerGraph.load(folder.integer)).accumulators(faces)
     library = None if trace else folder.library
-    with accelerator.Accelerator(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
+    with accelerator.open_rtl(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
         rtl = RtlRung(live, *_stall(stalls), progress)
         answer = rtl.accumulators(faces)
     figures = _figures(folder, rtl, int((answer != expected).any(axis=1).sum()))
@@ -285,7 +285,7 @@ def parity(root: Path, faces: np.ndarray, rtl_count: int, stalls: int | None, co
     """Compare every rung of a build; see hls_build.parity."""
     folder = _finished(root, "verilate")
     state = json.loads(folder.state.read_text())
-    with accelerator.Accelerator(folder.rtl, folder.library) as live:
+    with accelerator.open_rtl(folder.rtl, folder.library) as live:
         rungs: list[tuple[Rung, int | None]] = [(RtlRung(live), rtl_count)]
         if stalls is not None:
             rungs.append((RtlRung(live, *_stall(stalls)), rtl_count))

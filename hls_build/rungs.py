@@ -9,7 +9,7 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.integer_graph import IntegerGraph
-from hls_build.accelerator import Accelerator, Run
+from board.simulation.accelerator import Accelerator, Run
 from hls_build.finn import execute
 
 

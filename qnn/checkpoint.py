@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from board.face import COLOURS
-from qnn.facs import AUS
+from board.facs import AUS
 from qnn.model import Architecture, CbamCnn
 from qnn.quantised import PRESETS, QuantCbamCnn
 

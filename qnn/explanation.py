@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from board.contract import sigmoid
+from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.checkpoint import Card
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.inference import batch_logits
 from qnn.quantised import QuantCbamCnn
 from qnn.rungs import planes

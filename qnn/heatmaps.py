@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from board.face import Box, cut_face, to_input
+from board.facs import AU_TITLES
 from board.pictures import locate_face
 from qnn.checkpoint import Card
 from qnn.explanation import Explanation, explain
-from qnn.facs import AU_TITLES
 
 Picture = npt.NDArray[np.uint8]
 

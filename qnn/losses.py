@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from qnn.facs import PROTOTYPES
+from board.facs import PROTOTYPES
 
 FOCUS = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
@@ -55,7 +55,7 @@ def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
     """Cross-entropy of the votes (B, 7) with the prototypes' likelihoods; rows without votes count 0.
 
     With AUs taken as independent, a prototype's log-likelihood is its dot product with the logits, up to a constant
-    (qnn.facs.nearest_emotions): the loss teaches the AUs of one emotion to rise and fall together.
+    (board.facs.nearest_emotions): the loss teaches the AUs of one emotion to rise and fall together.
     """
     scores = logits @ torch.from_numpy(PROTOTYPES).to(logits).T  # (B, 7)
     return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from torchmetrics.classification import MultilabelF1Score
 
+from board.facs import AUS, PROTOTYPES
 from qnn.data.faces import Faces
 from qnn.distributed import rank_and_world, share
-from qnn.facs import AUS, PROTOTYPES
 from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
 from qnn.quantised import CALIBRATION_STEPS
 from qnn.recipes import Recipe

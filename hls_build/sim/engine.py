@@ -11,9 +11,9 @@ import finn.xsi
 from finn.util.basic import get_rtlsim_timeout_error_message
 from finn.util.exception import FINNUserError
 
+from board.packing import beats_of_ints, ints_of_beats
+from board.simulation.harness import DeadlockError, Simulation
 from hls_build.sim import verilator
-from hls_build.sim.harness import DeadlockError, Simulation
-from hls_build.sim.packing import beats_of_ints, ints_of_beats
 
 _WORKDIR = "workdir"
 """File beside the compiled node: the folder its memory files are read from."""

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drives any verilated stream design cycle by cycle, behind a C interface for harness.py.
+// Drives any verilated stream design cycle by cycle, behind a C interface for board.simulation.
 #include "model.h"
 
 #include <verilated.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn SystemVerilog into a shared library that harness.py can drive, cached by content."""
+"""Turn SystemVerilog into a shared library that board.simulation can drive, cached by content."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def build(
         jobs: Compilers at once for a large design.
 
     Returns:
-        The shared library, for harness.Simulation.
+        The shared library, for board.simulation.harness.Simulation.
 
     Raises:
         RuntimeError: A tool is missing or refuses the design, or the cache cannot be written.

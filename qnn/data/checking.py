@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from board.facs import EMOTIONS
 from qnn.data.dataset import Dataset, Index, Problem, Report, Source
 from qnn.data.datasets import find
 from qnn.data.loading import completed, executor
 from qnn.data.reading import faults, lots
-from qnn.facs import EMOTIONS
 
 
 @dataclass(frozen=True)

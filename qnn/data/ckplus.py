@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from board.facs import AUS, EMOTIONS
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.tables import read_numbers
-from qnn.facs import AUS, EMOTIONS
 
 PICTURES = ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images")
 FACS = ("FACS", "FACS_labels/FACS")

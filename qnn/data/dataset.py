@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from board.face import SIDE_PX, cut_face, find_face
+from board.facs import EMOTIONS
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
-from qnn.facs import EMOTIONS
 
 log = logging.getLogger("auflow")
 

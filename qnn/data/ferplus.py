@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from board.face import SIDE_PX, to_input
+from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.tables import whole_numbers
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 
 FOLDERS: dict[str, str] = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 USAGES: dict[str, str] = {"train": "Training", "valid": "PublicTest", "test": "PrivateTest"}

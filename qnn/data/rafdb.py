@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from board.face import SIDE_PX, Box, cut_face
+from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 
 LABELS = Path("EmoLabel", "list_patition_label.txt")
 PICTURES = Path("Image", "aligned")

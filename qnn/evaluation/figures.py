@@ -10,8 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from board.facs import EMOTIONS
 from qnn.evaluation.metrics import Evaluation
-from qnn.facs import EMOTIONS
 
 DPI = 150
 BLUE, ORANGE, GREY = "#3b6ea5", "#d9822b", "0.35"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from board.facs import AUS, EMOTIONS, emotions_by_table, nearest_emotions
 from qnn.evaluation.bootstrap import by_cluster, interval, resampled
-from qnn.facs import AUS, EMOTIONS, emotions_by_table, nearest_emotions
 
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]

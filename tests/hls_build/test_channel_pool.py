@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from board.packing import Lanes
 from hls_build.ops.channel_pool import ChannelPoolSpec
 from hls_build.sim import verilator
-from hls_build.sim.packing import Lanes
 from hls_build.synth.yosys import synthesise
 
 SPECS = [

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from board.packing import Lanes
 from hls_build.ops.gate import GateSpec
 from hls_build.sim import verilator
-from hls_build.sim.packing import Lanes
 from hls_build.synth.yosys import synthesise
 
 FRAMES = 20

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from board.packing import Lanes, beats_of_ints, ints_of_beats
+from board.simulation.harness import STALLS, DeadlockError, Ports, Simulation, Stream
 from hls_build.sim import verilator
-from hls_build.sim.harness import STALLS, DeadlockError, Ports, Simulation, Stream
-from hls_build.sim.packing import Lanes, beats_of_ints, ints_of_beats
 
 pytestmark = pytest.mark.verilator
 

@@ -10,11 +10,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
 from board.integer_graph import IntegerGraph
+from board.simulation.harness import STALLS
 from hls_build import config, flow
-from hls_build.accelerator import Accelerator
+from hls_build.accelerator import open_rtl
 from hls_build.parity import compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
-from hls_build.sim.harness import STALLS
 from qnn import export
 from qnn.data.loading import load
 from qnn.rungs import QonnxRung, ReferenceRung, Rung, TwinRung
@@ -43,7 +43,7 @@ def check(name: str, folder: Path, software: int, dataflow: int, rtl: int) -> No
     build = built(name, folder)
     graph = IntegerGraph.load(build.integer)
     twin, _, _ = export.frozen_twin(flow.shipped_checkpoint(config.load(config.CONFIGS / f"{name}.toml").preset))
-    with Accelerator(build.rtl, build.library) as live:
+    with open_rtl(build.rtl, build.library) as live:
         rungs: list[tuple[Rung, int | None]] = [
             (TwinRung(twin), None),
             (QonnxRung(build.root / export.MODEL), None),

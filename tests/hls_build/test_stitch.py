@@ -10,12 +10,12 @@ import pytest
 from networks import TINY, random_block, random_faces, random_network
 
 from board import integer_graph as ir
+from board.simulation.harness import DeadlockError
 from hls_build import config, dataflow, stitch
-from hls_build.accelerator import Accelerator
+from hls_build.accelerator import open_rtl
 from hls_build.config import BuildConfig, Folding
 from hls_build.estimate import estimate
 from hls_build.sim import verilator
-from hls_build.sim.harness import DeadlockError
 
 BLOCK = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
@@ -106,7 +106,7 @@ def test_a_block_equals_the_integer_graph(
     folder: Path, stall: str, seed: int, rng: np.random.Generator, tools: None
 ) -> None:
     faces = random_faces(rng, 12, 8)
-    with Accelerator(folder) as live:
+    with open_rtl(folder) as live:
         run = live.run(faces, stall, seed)
     np.testing.assert_array_equal(run.accumulators, random_block(1).run(faces).reshape(len(faces), -1))
     assert len(run.interval_cycles) == 11
@@ -117,14 +117,14 @@ def test_a_block_equals_the_integer_graph(
 def test_runs_follow_each_other(folder: Path, rng: np.random.Generator, tools: None) -> None:
     faces = random_faces(rng, 3, 8)
     expected = random_block(1).run(faces).reshape(3, -1)
-    with Accelerator(folder) as live:
+    with open_rtl(folder) as live:
         for _ in range(2):
             np.testing.assert_array_equal(live.run(faces).accumulators, expected)
 
 
 @pytest.mark.verilator
 def test_a_wrong_picture_is_refused(folder: Path, tools: None) -> None:
-    with Accelerator(folder) as live:
+    with open_rtl(folder) as live:
         with pytest.raises(ValueError, match=r"need uint8 pictures of 192 elements, got uint8 \(1, 9, 9, 3\)"):
             live.run(np.zeros((1, 9, 9, 3), np.uint8))
         with pytest.raises(ValueError, match="got float64"):
@@ -135,7 +135,7 @@ def test_a_wrong_picture_is_refused(folder: Path, tools: None) -> None:
 def test_a_shallow_bypass_names_the_stuck_stream(tmp_path: Path, rng: np.random.Generator, tools: None) -> None:
     folding = {**BLOCK.folding, "attention1_gate": Folding(fifo_depths=(8, 0))}
     stitched(random_block(1), replace(BLOCK, folding=folding), tmp_path / "rtl")
-    with Accelerator(tmp_path / "rtl") as live, pytest.raises(DeadlockError, match="is stuck: valid, never ready") as e:
+    with open_rtl(tmp_path / "rtl") as live, pytest.raises(DeadlockError, match="is stuck: valid, never ready") as e:
         live.run(random_faces(rng, 2, 8))
     assert "attention1_fork->attention1_gate_in0_fifo" in str(e.value)
 
@@ -149,7 +149,7 @@ def test_the_whole_network_equals_the_integer_graph_at_full_rate(
     expected = graph.run(faces).reshape(5, -1)
     stitched(graph, build, tmp_path / "rtl")
     slowest = estimate(dataflow.build(graph, build), build).slowest_layer_cycles
-    with Accelerator(tmp_path / "rtl") as live:
+    with open_rtl(tmp_path / "rtl") as live:
         run = live.run(faces)
         np.testing.assert_array_equal(run.accumulators, expected)
         assert run.interval_cycles.max() <= 1.01 * slowest

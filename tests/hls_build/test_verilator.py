@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from finn.util.settings import get_settings
 
+from board.simulation.harness import Ports, Simulation
 from hls_build.sim import verilator
-from hls_build.sim.harness import Ports, Simulation
 
 pytestmark = pytest.mark.verilator
 

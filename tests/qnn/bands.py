@@ -3,8 +3,8 @@
 
 import numpy as np
 
+from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.faces import Faces
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.parts import Parts
 
 SHOWN = ("neutral", "happiness", "surprise", "anger")

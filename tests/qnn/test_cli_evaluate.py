@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 
 from board.contract import Contract, InputRule, StreamPacking
 from board.face import to_input
+from board.facs import AUS, EMOTIONS
 from hls_build.flow import action_units
 from qnn import checkpoint, cli_evaluate
 from qnn.checkpoint import Card
@@ -32,7 +33,6 @@ from qnn.evaluation import evaluate
 from qnn.evaluation.measuring import load_network, probabilities, select
 from qnn.examples import example_faces
 from qnn.export import export
-from qnn.facs import AUS, EMOTIONS
 from qnn.inference import predict
 from qnn.model import Architecture, CbamCnn
 from qnn.rungs import ReferenceRung

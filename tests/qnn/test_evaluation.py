@@ -16,9 +16,9 @@ from torchmetrics.classification import (
     MultilabelRecall,
 )
 
+from board.facs import AUS, EMOTIONS, PROTOTYPES, au_vector
 from qnn.evaluation import Evaluation, evaluate
 from qnn.evaluation.bootstrap import by_cluster, interval, resampled
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES, au_vector
 
 HALF = (0.5,) * len(AUS)
 NO_EMOTIONS = np.full(400, -1)

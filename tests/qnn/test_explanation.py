@@ -16,13 +16,13 @@ from twins import calibrated_twin
 from typer.testing import CliRunner
 
 from board.face import Box, cut_face, find_face
+from board.facs import AUS, EMOTIONS
 from board.pictures import locate_face, read_picture
 from qnn import cli_evaluate, heatmaps
 from qnn.checkpoint import SHIPPED, Card
 from qnn.evaluation.measuring import load_network
 from qnn.examples import example_faces, example_picture
 from qnn.explanation import Explanation, emotion_rows, explain
-from qnn.facs import AUS, EMOTIONS
 from qnn.heatmaps import SIDE_PX, cut_square, explain_pictures, overlay, panels
 from qnn.inference import batch_logits
 from qnn.model import Architecture, CbamCnn

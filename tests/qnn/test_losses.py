@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from qnn.facs import EMOTIONS, PROTOTYPES
+from board.facs import EMOTIONS, PROTOTYPES
 from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.0]])

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from board.facs import AUS
 from qnn import published
-from qnn.facs import AUS
 from qnn.published import AVERAGE, FILE, PublishedTable
 
 AU_TABLES = (6, 7, 8)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from board.facs import AUS, PROTOTYPES
 from qnn.evaluation import Evaluation, evaluate
 from qnn.evaluation.tables import INTERVAL, Grid, beside_published, csv_rows, overview, tuning
-from qnn.facs import AUS, PROTOTYPES
 
 BP4D = (6, 10, 12, 14, 17)
 DISFA = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)

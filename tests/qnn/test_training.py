@@ -12,9 +12,9 @@ import torch
 from bands import band_faces
 from torch import Tensor, nn
 
+from board.facs import PROTOTYPES
 from qnn import distributed
 from qnn.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
-from qnn.facs import PROTOTYPES
 from qnn.model import Architecture, CbamCnn
 from qnn.recipes import Recipe
 from qnn.training import ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes

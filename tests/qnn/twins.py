@@ -10,10 +10,10 @@ import torch
 from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from torch import nn
 
+from board.facs import AUS
 from qnn import checkpoint
 from qnn.checkpoint import Card
 from qnn.examples import example_faces
-from qnn.facs import AUS
 from qnn.model import Architecture
 from qnn.quantised import PRESETS, QuantCbamCnn
 from qnn.rungs import planes

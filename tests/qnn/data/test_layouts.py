@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import trees
 
+from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.dataset import Source
 from qnn.data.datasets import DATASETS
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.ferplus import majority_emotions
 from qnn.data.protocols import PROTOCOLS
-from qnn.facs import AUS, EMOTIONS, PROTOTYPES
 
 NAN = float("nan")
 

@@ -15,12 +15,12 @@ import pytest
 import trees
 
 from board.face import Box, cut_face, find_face
+from board.facs import EMOTIONS
 from qnn.data import loading, reading
 from qnn.data.dataset import Source
 from qnn.data.datasets import DATASETS
 from qnn.data.faces import Faces
 from qnn.data.loading import load
-from qnn.facs import EMOTIONS
 
 Load = Callable[..., Faces]
 

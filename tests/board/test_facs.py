@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from qnn.facs import (
+from board.facs import (
     AU_NAMES,
     AUS,
     EMOTIONS,

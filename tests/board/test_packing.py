@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from hls_build.sim.packing import Lanes, beats_of_ints, ints_of_beats
+from board.packing import Lanes, beats_of_ints, ints_of_beats
 
 
 def random_values(lanes: Lanes, rng: np.random.Generator, beats: int) -> np.ndarray:

@@ -8,136 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-STALLS = ("none", "source", "sink", "both")
-"""Which ends of the streams hold back at random."""
-Beats = np.ndarray
-"""Packed beats of shape (n, bytes per beat), uint8, little-endian."""
+from board.simulation import library as libraries
+from board.simulation.streams import STALLS, Beats, Counters, DeadlockError, Port, Ports, Result, Stream, Violation
 
 _RUNNING, _DONE, _IDLE = 0, 1, 2
 _CALL_S = 0.2
 """Wall time per call into the library, so that Ctrl-C and progress stay lively."""
-
-
-@dataclass(frozen=True)
-class Port:
-    """One port of the top: its place in the library's table, width in bits, and direction."""
-
-    index: int
-    width: int
-    input: bool
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One AXI-Stream of the top.
-
-    Attributes:
-        name: How Python calls it.
-        prefix: Port names before _tdata, _tvalid, _tready (or their capitals).
-        index: Which of the `count` streams that share these ports as equal slices.
-        count: Streams that share the ports; tvalid and tready are `count` bits wide.
-    """
-
-    name: str
-    prefix: str
-    index: int = 0
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Names of a top's clock, reset and streams.
-
-    Attributes:
-        streams: All streams; the direction is read off the ports.
-        clock: Clock input.
-        reset: Active-low synchronous reset.
-        clock2x: Doubled clock, driven where the top has this port.
-    """
-
-    streams: tuple[Stream, ...]
-    clock: str = "ap_clk"
-    reset: str = "ap_rst_n"
-    clock2x: str = "ap_clk2x"
-
-    @classmethod
-    def of(cls, table: Mapping[str, Port]) -> Ports:
-        """Recognise the ports of one of our kernels (clk_i, rst_ni) or of a FINN wrapper (ap_clk, ap_rst_n).
-
-        A stream is called by its prefix without FINN's _V; streams that share ports as slices get _0, _1, …
-
-        Raises:
-            RuntimeError: The top has no clock, no reset or no stream of these names.
-        """
-        clock = next((name for name in ("clk_i", "ap_clk") if name in table), None)
-        reset = next((name for name in ("rst_ni", "ap_rst_n") if name in table), None)
-        streams: list[Stream] = []
-        for name, port in table.items():
-            if not name.lower().endswith("_tvalid"):
-                continue
-            prefix = name[: -len("_tvalid")]
-            plain = prefix.removesuffix("_V")
-            for index in range(port.width):
-                called = plain if port.width == 1 else f"{plain}_{index}"
-                streams.append(Stream(called, prefix, index, port.width))
-        if clock is None or reset is None or not streams:
-            raise RuntimeError(f"need clock, reset and a stream among the top's ports, got {sorted(table)}")
-        return cls(tuple(streams), clock, reset)
-
-
-@dataclass(frozen=True)
-class Counters:
-    """One stream's accepted beats, cycles of valid without ready, and cycles of ready without valid."""
-
-    beats: int
-    stalls: int
-    starves: int
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A broken AXI-Stream rule on an output of the design."""
-
-    cycle: int
-    stream: str
-    rule: str
-
-
-@dataclass
-class Result:
-    """What one run gave.
-
-    Attributes:
-        outputs: Beats of each output stream.
-        cycles: Clock cycles from the first offered beat to the last accepted one.
-        first_out_cycle: Cycle of the first accepted output beat, counted from 0, or None without one.
-        stamps: Cycle of every accepted beat of every stream that took part.
-        streams: Counters of this run for the top's streams.
-        internal: Counters of this run for monitored streams inside the design.
-        fifo_fill: mon_fill of each FIFO after the run.
-        violations: AXI-Stream rules that the design broke.
-        wall_s: Seconds the run took.
-    """
-
-    outputs: dict[str, Beats]
-    cycles: int
-    first_out_cycle: int | None
-    stamps: dict[str, np.ndarray]
-    streams: dict[str, Counters]
-    internal: dict[str, Counters] = field(default_factory=dict)
-    fifo_fill: dict[str, int] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
-    wall_s: float = 0.0
-
-
-class DeadlockError(RuntimeError):
-    """No handshake anywhere for the allowed time."""
 
 
 class Simulation:
@@ -168,7 +48,7 @@ class Simulation:
         fifos: Sequence[str] = (),
     ) -> None:
         self._handle: int | None = None
-        self._lib = _load(library)
+        self._lib = libraries.load(library)
         if trace is not None:
             trace = trace.absolute()
         self._workdir = workdir
@@ -506,44 +386,3 @@ def _difference(after: Mapping[str, Counters], before: Mapping[str, Counters]) -
 
 def _address(array: np.ndarray) -> int:
     return array.ctypes.data
-
-
-@cache
-def _load(library: Path) -> ctypes.CDLL:
-    """The C interface of harness.cpp."""
-    try:
-        lib = ctypes.CDLL(str(library))
-    except OSError as error:
-        raise RuntimeError(f"cannot load the simulation library {library}: {error}") from error
-    handle, pointer, i32, u32, u64 = (
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_uint32,
-        ctypes.c_uint64,
-    )
-    signatures: dict[str, tuple[object, list[object]]] = {
-        "auf_error": (ctypes.c_char_p, []),
-        "auf_open": (handle, [ctypes.c_char_p, u32]),
-        "auf_close": (None, [handle]),
-        "auf_ports": (i32, [handle]),
-        "auf_port": (ctypes.c_char_p, [handle, u32, pointer, pointer]),
-        "auf_peek": (i32, [handle, u32, pointer]),
-        "auf_poke": (None, [handle, u32, pointer]),
-        "auf_clocks": (None, [handle, u32, i32, u32]),
-        "auf_stream": (None, [handle, i32, u32, u32, u32, u32, u32, u32, u32]),
-        "auf_monitor": (None, [handle, u32, u32]),
-        "auf_stall": (None, [handle, u32, i32, u64]),
-        "auf_begin": (None, [handle, u32, pointer, u64, pointer]),
-        "auf_reset": (i32, [handle, u64]),
-        "auf_step": (i32, [handle, u64, u64]),
-        "auf_idle": (i32, [handle, u64]),
-        "auf_cycle": (u64, [handle]),
-        "auf_counters": (None, [handle, u32, pointer]),
-        "auf_monitor_counters": (None, [handle, pointer, pointer, pointer]),
-        "auf_violations": (u32, [handle, pointer, u32]),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(lib, name)
-        function.restype, function.argtypes = result, arguments
-    return lib

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verilated accelerator: streams beats through a simulation library, cycle by cycle."""
