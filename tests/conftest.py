@@ -6,9 +6,13 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:  # the compiler, which a board does not have
+    from kernels import Simulate
 
 
 def missing(tool: str) -> str | None:
@@ -49,3 +53,11 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rng(seed: int) -> np.random.Generator:
     """Random numbers that are the same in every run of this test."""
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def simulate(seed: int) -> Simulate:
+    """simulate(spec, x, stall) streams x through the spec's RTL; simulate.run(...) also gives cycles."""
+    from kernels import Simulate
+
+    return Simulate(seed)

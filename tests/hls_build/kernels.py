@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For the compiler's tests: the simulation of one kernel."""
+"""The simulation of one kernel, which the fixture `simulate` gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from board.packing import Lanes
 from board.simulation.harness import Simulation
@@ -82,9 +81,3 @@ def stream_names(streams: tuple[Stream, ...]) -> list[str]:
     ports = [stream.port for stream in streams]
     shared = Counter(ports)
     return [port if shared[port] == 1 else f"{port}_{ports[:i].count(port)}" for i, port in enumerate(ports)]
-
-
-@pytest.fixture
-def simulate(seed: int) -> Simulate:
-    """simulate(spec, x, stall) streams x through the spec's RTL; simulate.run(...) also gives cycles."""
-    return Simulate(seed)
