@@ -3,8 +3,9 @@
 #
 # Creates .venv with the pinned packages and the project itself; quick when that is up to date.
 #
-#   scripts/setup.sh         the host: training, compiler, simulation (.venv)
-#   scripts/setup.sh board   the board's packages on this machine (.venv-board)
+#   scripts/setup.sh            the host: training, compiler, simulation (.venv)
+#   scripts/setup.sh board      what a PYNQ 3.0.1 image ships, on this machine (.venv-board)
+#   scripts/setup.sh board-3.1  the same with pynq 3.1 (.venv-board-3.1)
 #
 # PYTHON names the interpreter, AUFLOW_TORCH=any takes whatever torch build pip finds. pip's own configuration
 # (index, wheels, certificates) is left as it is.
@@ -16,16 +17,26 @@ fail() {
   exit 1
 }
 
+# A Python 3.10 that pyenv or uv keeps without putting it on PATH; no match stays a pattern, which does not run.
+own_pythons=(
+  "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.10.*/bin/python3.10
+  "${HOME:-}"/.local/share/uv/python/cpython-3.10.*/bin/python3.10
+)
+
 case "${1:-host}" in
   host)
     venv=.venv oldest=11 pythons=(python3.11 python3 python3.12 python3.13)
     files=(requirements/host.txt requirements/host-nodeps.txt requirements/dev.txt)
     ;;
   board)
-    venv=.venv-board oldest=10 pythons=(python3.10 python3.11 python3)
-    files=(requirements/board.txt)
+    venv=.venv-board oldest=10 pythons=(python3.10 "${own_pythons[@]}" python3.11 python3)
+    files=(requirements/board.txt requirements/board-dev.txt)
     ;;
-  *) fail "need host or board, got $1" ;;
+  board-3.1)
+    venv=.venv-board-3.1 oldest=11 pythons=(python3.11 python3)
+    files=(requirements/board-3.1.txt requirements/board-dev.txt)
+    ;;
+  *) fail "need host, board or board-3.1, got $1" ;;
 esac
 
 # The first interpreter that is new enough; the pins are frozen with the first of the list.
@@ -65,7 +76,9 @@ fi
 
 echo "setup: installing into $venv; the first time takes some minutes" >&2
 # without a stamp an earlier run was interrupted, which can leave packages that pip stumbles over
-[[ -f $venv/auflow-stamp ]] && "$venv/bin/python" -c "" 2>/dev/null || "$python" -m venv --clear "$venv"
+version() { "$1" -c "import sys; print(sys.version)" 2>/dev/null; }
+[[ -f $venv/auflow-stamp && "$(version "$venv/bin/python")" == "$(version "$python")" ]] ||
+  "$python" -m venv --clear "$venv"
 rm -f "$venv/auflow-stamp"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
@@ -82,7 +95,7 @@ if [[ $venv == .venv ]]; then
   "${pip[@]}" install --no-deps --requirement requirements/host-nodeps.txt
   "${pip[@]}" install --no-deps --no-build-isolation --editable .
 else
-  "${pip[@]}" install --requirement requirements/board.txt
+  "${pip[@]}" install "${files[@]/#/--requirement=}"
 fi
 echo "$stamp" >"$venv/auflow-stamp"
 echo "setup: $venv is ready" >&2

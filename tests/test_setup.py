@@ -58,4 +58,4 @@ def test_an_old_python_is_passed_over(tools: Path) -> None:
 
 def test_an_unknown_environment_is_refused(tools: Path) -> None:
     done = setup(tools, "boards")
-    assert (done.returncode, done.stderr) == (1, "setup: need host or board, got boards\n")
+    assert (done.returncode, done.stderr) == (1, "setup: need host, board or board-3.1, got boards\n")
