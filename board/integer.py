@@ -3,37 +3,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 EXACT_FLOAT32 = 1 << 24
 """Magnitude below which float32 holds every integer, so BLAS sums of integers are exact."""
 
+FEW_THRESHOLDS = 31
+"""Up to so many, comparing all of x with each threshold is faster than searching for each element."""
 
-def convolve_same(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+
+@dataclass(frozen=True)
+class Kernel:
+    """Weights of a convolution, prepared for repeated use.
+
+    Attributes:
+        columns: Integers as float32, of shape (k * k * I, O).
+        side: k.
+        gain: Greatest sum of magnitudes of the weights of one output.
+    """
+
+    columns: np.ndarray
+    side: int
+    gain: int
+
+    @classmethod
+    def of(cls, weights: np.ndarray) -> Kernel:
+        """Prepare integers of shape (O, k, k, I), k odd; a 1x1 kernel is a dense layer on every pixel."""
+        outputs, side, _, _ = weights.shape
+        gain = int(np.abs(weights.astype(np.int64)).sum(axis=(1, 2, 3)).max())
+        return cls(np.ascontiguousarray(weights.reshape(outputs, -1).T.astype(np.float32)), side, gain)
+
+
+def convolve_same(x: np.ndarray, kernel: Kernel) -> np.ndarray:
     """Cross-correlate with zero padding that keeps the size.
 
     Args:
         x: Integers of shape (N, H, W, I).
-        weights: Integers of shape (O, k, k, I), k odd. A 1x1 kernel is a dense layer on every pixel.
+        kernel: Weights for I inputs and O outputs.
 
     Returns:
-        Accumulators of shape (N, H, W, O), int64.
+        Accumulators of shape (N, H, W, O), int32 where they fit, else int64.
 
     Raises:
         ValueError: An accumulator could leave the range that float64 holds exactly.
     """
-    out_channels, k, _, in_channels = weights.shape
     n, height, width, _ = x.shape
-    bound = int(np.abs(weights.astype(np.int64)).sum(axis=(1, 2, 3)).max()) * int(np.abs(x).max(initial=1))
+    bound = kernel.gain * int(np.abs(x).max(initial=1))
     if bound >= 1 << 53:
         raise ValueError(f"need accumulators below 2**53, got a bound of {bound}")
     exact = np.float32 if bound < EXACT_FLOAT32 else np.float64
-    pad = k // 2
-    padded = np.pad(x.astype(exact), ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    windows = [padded[:, i : i + height, j : j + width, :] for i in range(k) for j in range(k)]
-    columns = np.concatenate(windows, axis=-1).reshape(-1, k * k * in_channels)
-    sums = columns @ weights.reshape(out_channels, -1).T.astype(exact)
-    return sums.reshape(n, height, width, out_channels).astype(np.int64)
+    pad = kernel.side // 2
+    padded = np.pad(x.astype(exact), ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else x.astype(exact)
+    taps = range(kernel.side)
+    windows = [padded[:, i : i + height, j : j + width, :] for i in taps for j in taps]
+    rows = np.concatenate(windows, axis=-1).reshape(n * height * width, -1)
+    sums = rows @ kernel.columns.astype(exact, copy=False)
+    return sums.astype(np.int32 if bound < 1 << 31 else np.int64).reshape(n, height, width, -1)
 
 
 def multi_threshold(x: np.ndarray, thresholds: np.ndarray, first: int) -> np.ndarray:
@@ -45,14 +72,22 @@ def multi_threshold(x: np.ndarray, thresholds: np.ndarray, first: int) -> np.nda
         first: Value below the lowest threshold.
 
     Returns:
-        Integers of x's shape, from first to first + T.
+        int32 of x's shape, from first to first + T.
     """
-    if thresholds.shape[0] == 1:
-        return np.searchsorted(thresholds[0], x, side="right") + first
-    levels = np.empty(x.shape, np.int64)
-    for channel, row in enumerate(thresholds):
-        levels[..., channel] = np.searchsorted(row, x[..., channel], side="right")
-    return levels + first
+    limits = np.iinfo(x.dtype)
+    if thresholds.size and limits.min <= thresholds.min() and thresholds.max() <= limits.max:
+        thresholds = thresholds.astype(x.dtype, copy=False)  # or each comparison would convert all of x
+    rows, count = thresholds.shape
+    if count <= FEW_THRESHOLDS:
+        reached = np.zeros(x.shape, np.int8)
+        for column in thresholds.T:
+            reached += x >= column
+        return reached.astype(np.int32) + np.int32(first)
+    levels = np.empty(x.shape, np.int32)
+    for channel in range(rows):
+        at = slice(None) if rows == 1 else channel
+        levels[..., at] = np.searchsorted(thresholds[channel], x[..., at], side="right")
+    return levels + np.int32(first)
 
 
 def max_pool_2x2(x: np.ndarray) -> np.ndarray:
@@ -88,4 +123,4 @@ def gate(x: np.ndarray, g: np.ndarray, table: np.ndarray) -> np.ndarray:
         Integers of x's shape.
     """
     rows, columns = table.shape
-    return table[x & (rows - 1), g & (columns - 1)]
+    return table.ravel().take((x & (rows - 1)) * columns + (g & (columns - 1)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,13 @@ class Conv(Node):
     weights: np.ndarray
     weight_bits: int
 
+    @cached_property
+    def kernel(self) -> integer.Kernel:
+        """The weights as the arithmetic wants them."""
+        return integer.Kernel.of(self.weights)
+
     def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
-        return (integer.convolve_same(x[0], self.weights),)
+        return (integer.convolve_same(x[0], self.kernel),)
 
 
 @dataclass(frozen=True)
@@ -199,7 +205,7 @@ class IntegerGraph:
         Returns:
             The output tensor, integers of shape (N, H, W, C).
         """
-        values = {self.input: x.astype(np.int64)}
+        values = {self.input: x.astype(np.int32)}
         if observe:
             observe(self.input, values[self.input])
         for node in self.nodes:
