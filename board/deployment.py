@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deployment package: all that a board needs of one build, as a folder or as the archive it came in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sysconfig
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from board.contract import Contract, sha256
+from board.integer_graph import IntegerGraph
+from board.simulation.accelerator import Accelerator
+
+FORMAT = "auflow-deployment-1"
+MANIFEST = "manifest.json"
+CONTRACT = "accelerator.json"
+INTEGER = "integer.npz"
+ONNX = "reference.onnx"
+BITFILE = "accelerator.bit"
+HANDOFF = "accelerator.hwh"
+LIBRARY = "sim/accelerator.so"
+
+LARGEST_BYTES = 512 << 20
+"""Of an unpacked archive; the largest real one is a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Cycles that the accelerator took in simulation; None where it was not simulated.
+
+    Attributes:
+        first_out_cycles: From the first pixel offered to the first accumulator.
+        interval_cycles: Between successive frames at full rate.
+    """
+
+    first_out_cycles: int | None = None
+    interval_cycles: int | None = None
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """The simulation library in a deployment.
+
+    Attributes:
+        platform: What it was compiled for, such as "linux-x86_64".
+        streams: Streams inside the accelerator that it shows, in its bit order.
+        fifos: FIFOs that it shows.
+    """
+
+    platform: str
+    streams: tuple[str, ...]
+    fifos: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json.
+
+    Attributes:
+        name: Of the build.
+        preset: Widths of the network.
+        files: Digest of every file by its path in the package.
+        timing: What the simulation of the build measured.
+        simulation: What is known of the simulation library; None where there is none.
+    """
+
+    name: str
+    preset: str
+    files: dict[str, str]
+    timing: Timing
+    simulation: Simulated | None
+
+    def write(self, folder: Path) -> None:
+        """Write manifest.json."""
+        (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n")
+
+    @classmethod
+    def parse(cls, text: str, where: Path) -> Manifest:
+        """Read the text of a manifest.json.
+
+        Raises:
+            ValueError: It is broken or of another version.
+        """
+        try:
+            content: Any = json.loads(text)
+            if content["format"] != FORMAT:
+                raise ValueError(f"got {content['format']!r}")
+            simulation = content["simulation"]
+            files = dict(content["files"])
+            if not all(isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest) for digest in files.values()):
+                raise ValueError("got a digest that is none")
+            if simulation is not None:
+                streams, fifos = tuple(simulation["streams"]), tuple(simulation["fifos"])
+                simulation = Simulated(str(simulation["platform"]), streams, fifos)
+            return cls(str(content["name"]), str(content["preset"]), files, Timing(**content["timing"]), simulation)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"a deployment's {MANIFEST} must be of format {FORMAT}, {error} in {where}: build it again"
+            ) from None
+
+
+class Deployment:
+    """A deployment whose files are checked against its manifest whenever they are used.
+
+    Args:
+        path: Its folder, or its .zip archive, which is unpacked into a folder beside it.
+
+    Attributes:
+        folder: Where its files are.
+        manifest: What they should be.
+        contract: What the accelerator takes and gives.
+
+    Raises:
+        ValueError: There is none, it is damaged, or its parts are not of one build.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.folder = unpack(path) if path.is_file() else path
+        manifest = self.folder / MANIFEST
+        if not manifest.is_file():
+            raise ValueError(
+                f"a deployment must hold {MANIFEST}, got none in {path}: name the folder deploy/ that `auflow build`"
+                " left, or its archive"
+            )
+        self.manifest = Manifest.parse(manifest.read_text(errors="replace"), manifest)
+        self.contract = Contract.read(self.file(CONTRACT))
+
+    @property
+    def has_bitfile(self) -> bool:
+        """Whether it can drive an FPGA."""
+        return BITFILE in self.manifest.files and HANDOFF in self.manifest.files
+
+    @property
+    def has_onnx(self) -> bool:
+        """Whether ONNX Runtime can run it."""
+        return ONNX in self.manifest.files
+
+    @property
+    def onnx(self) -> Path:
+        """The integer network in standard ONNX operators."""
+        return self.file(ONNX)
+
+    @property
+    def bitfile(self) -> Path:
+        """The bitfile; its .hwh is checked too and lies beside it."""
+        self.file(HANDOFF)
+        path = self.file(BITFILE)
+        self.contract.check_bitfile(path)
+        return path
+
+    def file(self, name: str) -> Path:
+        """A file of the package.
+
+        Raises:
+            ValueError: The package has none of this name, or it is not the one that was packed.
+        """
+        path = self.folder / name
+        if name not in self.manifest.files:
+            raise ValueError(
+                f"deployment {self.folder} must hold {name} for this, but was built without it:"
+                f" it holds {', '.join(sorted(self.manifest.files)[:8])}"
+            )
+        if not path.is_file():
+            raise ValueError(f"deployment {self.folder} must hold {name}, which is missing: unpack it again")
+        if (actual := sha256(path)) != self.manifest.files[name]:
+            raise ValueError(
+                f"{name} must have sha256 {self.manifest.files[name][:12]}..., got {actual[:12]}... in {self.folder}:"
+                " unpack it again"
+            )
+        return path
+
+    def integer_graph(self) -> IntegerGraph:
+        """The integer network."""
+        graph = IntegerGraph.load(self.file(INTEGER))
+        if graph.tensors[graph.input].shape != tuple(self.contract.input.shape):
+            raise ValueError(
+                f"{INTEGER} must take frames of {self.contract.input.shape}, got {graph.tensors[graph.input].shape}"
+                f" in {self.folder}: use the files of one build"
+            )
+        return graph
+
+    def simulation(self, trace: Path | None = None) -> Accelerator:
+        """Start the verilated accelerator.
+
+        Raises:
+            ValueError: The package holds none, or one for another kind of computer.
+        """
+        simulated, here = self.manifest.simulation, sysconfig.get_platform()
+        if simulated is not None and simulated.platform != here:
+            raise ValueError(
+                f"the simulation library in {self.folder} runs on {simulated.platform}, this computer is {here}:"
+                " use another backend or build the deployment here"
+            )
+        library = self.file(LIBRARY)
+        for name in self.manifest.files:
+            if name.startswith("sim/"):
+                self.file(name)
+        assert simulated is not None, "the manifest describes the library that it lists"
+        return Accelerator(
+            library,
+            library.parent,
+            self.contract.input_stream,
+            self.contract.output_stream,
+            trace=trace,
+            monitored=simulated.streams,
+            fifos=simulated.fifos,
+        )
+
+
+def unpack(archive: Path) -> Path:
+    """Unpack a deployment's archive into a folder beside it that is called like it, or find it unpacked there.
+
+    Every file must be listed in the archive's manifest with its digest and lie inside the package; nothing else is
+    written.
+
+    Raises:
+        ValueError: It is no such archive, it is damaged, or it tries to leave its folder.
+        RuntimeError: It cannot be written.
+    """
+    folder = archive.with_suffix("")
+    try:
+        with ZipFile(archive) as packed:
+            manifest = Manifest.parse(packed.read(MANIFEST).decode(errors="replace"), archive)
+            if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == packed.read(MANIFEST):
+                return folder
+            if folder.exists():
+                raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
+            _check_names(packed, manifest, archive)
+            _extract(packed, manifest, folder, archive)
+    except (BadZipFile, KeyError, EOFError, NotImplementedError):
+        raise ValueError(
+            f"a deployment must be a folder or a .zip archive with {MANIFEST}, got {archive}, which is none or is"
+            " damaged: copy it again"
+        ) from None
+    return folder
+
+
+def _check_names(packed: ZipFile, manifest: Manifest, archive: Path) -> None:
+    """Refuse an archive that holds more or other than its manifest says, or names that lead elsewhere."""
+    infos = packed.infolist()
+    for info in infos:
+        path = PurePosixPath(info.filename)
+        kind = info.external_attr >> 28  # of a Unix file: 8 regular, 0 unknown, 10 a link
+        leaves = path.is_absolute() or ".." in path.parts or any(odd in info.filename for odd in "\\:")
+        if leaves or kind not in (0, 8):
+            raise ValueError(f"an archive's files must lie in it, got {info.filename!r} in {archive}: do not use it")
+    names = sorted(info.filename for info in infos)
+    expected = sorted([*manifest.files, MANIFEST])
+    if names != expected:
+        odd = sorted(set(names) ^ set(expected)) or names
+        raise ValueError(f"an archive must hold what its {MANIFEST} lists, got a difference at {odd[0]!r} in {archive}")
+    if (size := sum(info.file_size for info in infos)) > LARGEST_BYTES:
+        raise ValueError(f"an archive must unpack to at most {LARGEST_BYTES >> 20} MiB, got {size >> 20} in {archive}")
+
+
+def _extract(packed: ZipFile, manifest: Manifest, folder: Path, archive: Path) -> None:
+    """Write all files, or none."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for name in (*manifest.files, MANIFEST):
+            content = packed.read(name)
+            if name != MANIFEST and (actual := hashlib.sha256(content).hexdigest()) != manifest.files[name]:
+                raise ValueError(
+                    f"{name} must have sha256 {manifest.files[name][:12]}..., got {actual[:12]}... in {archive}:"
+                    " copy it again"
+                )
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
+        partial.rename(folder)
+    except OSError as error:
+        raise RuntimeError(f"cannot unpack {archive} into {folder}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment is read from its folder or archive, and whatever was changed, lost or smuggled in is refused."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sysconfig
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+import numpy as np
+import pytest
+from packages import faces, pack, seal, small_graph, write_package
+
+from board.contract import Contract
+from board.deployment import CONTRACT, INTEGER, LIBRARY, MANIFEST, Deployment, Manifest, Simulated, Timing, unpack
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_package(tmp_path / "deploy")
+
+
+def test_folder_and_archive_hold_the_same(folder: Path) -> None:
+    x = faces(2)
+    expected = small_graph().run(x)
+    for path in (folder, pack(folder)):
+        deployment = Deployment(path)
+        np.testing.assert_array_equal(deployment.integer_graph().run(x), expected)
+        assert deployment.manifest.timing == Timing(5000, 2400)
+        assert not deployment.has_bitfile and not deployment.has_onnx
+
+
+def test_an_archive_is_unpacked_once(folder: Path) -> None:
+    archive = pack(folder)
+    out = unpack(archive)
+    (out / "mark").touch()
+    assert unpack(archive) == out == archive.with_suffix("")
+    assert (out / "mark").exists()
+
+
+def test_an_archive_leaves_another_folder_alone(folder: Path) -> None:
+    archive = pack(folder)
+    archive.with_suffix("").mkdir()
+    with pytest.raises(ValueError, match="which holds something else: move one of them"):
+        unpack(archive)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:evil"])
+def test_a_name_that_leaves_the_archive_is_refused(folder: Path, name: str) -> None:
+    archive = pack(folder)
+    with ZipFile(archive, "a") as packed:
+        packed.writestr(ZipInfo(name), b"x")
+    with pytest.raises(ValueError, match=r"an archive's files must lie in it, got .*: do not use it"):
+        unpack(archive)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["deploy", "package.zip"]
+
+
+def test_a_link_is_refused(folder: Path) -> None:
+    archive, link = pack(folder), ZipInfo("link")
+    link.external_attr = 0xA1FF << 16
+    with ZipFile(archive, "a") as packed:
+        packed.writestr(link, "/etc/passwd")
+    with pytest.raises(ValueError, match="must lie in it, got 'link'"):
+        unpack(archive)
+
+
+@pytest.mark.parametrize("name", ["stowaway", INTEGER])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_not_listed_or_twice_there_is_refused(folder: Path, name: str) -> None:
+    archive = pack(folder)
+    with ZipFile(archive, "a") as packed:
+        packed.writestr(name, b"x")
+    with pytest.raises(ValueError, match=f"must hold what its {MANIFEST} lists, got a difference"):
+        unpack(archive)
+
+
+def test_a_bomb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("board.deployment.LARGEST_BYTES", 1000)
+    with pytest.raises(ValueError, match="must unpack to at most"):
+        unpack(pack(folder))
+
+
+def test_a_damaged_archive_leaves_nothing(folder: Path) -> None:
+    archive = pack(folder)
+    content = bytearray(archive.read_bytes())
+    at = content.index(b"PK\x03\x04", 4) + 200  # inside a stored file
+    content[at] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match="copy it again"):
+        unpack(archive)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["deploy", "package.zip"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_another_file_is_no_deployment(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"must be a folder or a \.zip archive with manifest\.json, got .*x\.zip"):
+        Deployment(tmp_path / "x.zip")
+
+
+def test_a_folder_without_a_manifest_is_no_deployment(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"a deployment must hold {MANIFEST}, got none in"):
+        Deployment(tmp_path)
+
+
+@pytest.mark.parametrize("name", [INTEGER, CONTRACT])
+def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(ValueError, match=f"{name} must have sha256 [0-9a-f]{{12}}..., got .* unpack it again"):
+        Deployment(folder).integer_graph()
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / INTEGER).unlink()
+    with pytest.raises(ValueError, match=f"must hold {INTEGER}, which is missing: unpack it again"):
+        Deployment(folder).integer_graph()
+
+
+def test_what_was_not_built_is_named(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"must hold reference\.onnx for this, but was built without it"):
+        _ = Deployment(folder).onnx
+
+
+CHANGES: list[tuple[Callable[[dict], object], str]] = [
+    (lambda content: content.update(format="other"), "got 'other'"),
+    (lambda content: content.pop("files"), "'files'"),
+    (lambda content: content["files"].update(x="abc"), "got a digest that is none"),
+    (lambda content: content.update(timing={"cycles": 3}), "unexpected keyword"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES)
+def test_a_broken_manifest_is_refused(folder: Path, change: Callable[[dict], object], message: str) -> None:
+    content = json.loads((folder / MANIFEST).read_text())
+    change(content)
+    (folder / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"must be of format auflow-deployment-1, .*{message}.*: build it again"):
+        Deployment(folder)
+
+
+def test_a_network_of_another_build_is_refused(folder: Path) -> None:
+    contract = Contract.read(folder / CONTRACT)
+    stream = replace(contract.input_stream, beats_per_frame=1024)
+    replace(contract, input=replace(contract.input, shape=(32, 32, 3)), input_stream=stream).write(folder / CONTRACT)
+    seal(folder)
+    with pytest.raises(ValueError, match=r"must take frames of .*: use the files of one build"):
+        Deployment(folder).integer_graph()
+
+
+def test_a_library_for_another_computer_is_refused(folder: Path) -> None:
+    manifest = Deployment(folder).manifest
+    replace(manifest, simulation=Simulated("plan9-mips", (), ())).write(folder)
+    with pytest.raises(ValueError, match=f"runs on plan9-mips, this computer is {sysconfig.get_platform()}"):
+        Deployment(folder).simulation()
+
+
+def test_a_deployment_without_a_library_says_so(folder: Path) -> None:
+    with pytest.raises(ValueError, match=f"must hold {LIBRARY} for this, but was built without it"):
+        Deployment(folder).simulation()
+
+
+def test_the_manifest_survives_a_round_trip(tmp_path: Path) -> None:
+    manifest = Manifest("a", "w4a4", {"x": "0" * 64}, Timing(3, 2), Simulated("p", ("s",), ("f", "g")))
+    manifest.write(tmp_path)
+    assert Manifest.parse((tmp_path / MANIFEST).read_text(), tmp_path) == manifest
+
+
+def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(folder: Path) -> None:
+    archive, limits = pack(folder), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(RuntimeError, match=r"cannot unpack .*package\.zip into .*package: File too large"):
+            unpack(archive)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["deploy", "package.zip"]
