@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver: refuses a foreign overlay, loads its own, streams faces, and after a fault resets and tries once more."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from board.contract import Contract
+from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
+from board.driver.iodma import Control, Iodma, describe
+from board.driver.overlay import IDMA, ODMA, check_overlay
+from board.driver.stream import Clock, Slot, Stream
+from board.driver.watermark import Watermark
+
+LOG = logging.getLogger("auflow.driver")
+PYNQ_VERSIONS = r"3\.[01]\."
+FASTER, SLOWER = 1.01, 0.9
+"""Bounds of the clock that a board makes, as shares of the one that the accelerator was built for."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the last call of `accumulators` took: frames and seconds, packing and unpacking included."""
+
+    frames: int
+    seconds: float
+
+
+class Driver:
+    """A loaded accelerator, for one thread.
+
+    Args:
+        bitfile: The .bit, with its .hwh beside it.
+        contract: accelerator.json of the same build.
+        frames: Most frames of one batch.
+        timeout_s: Longest time without a new frame before a transfer counts as hung.
+        clock: Time; None takes the device's own where it has one, as an emulated board does, else the machine's.
+        log: Told of every fault and recovery.
+
+    Raises:
+        ValueError: The files do not belong to the contract, see `check_overlay`.
+        RuntimeError: This is no board, pynq has another version, memory or the clock does not suffice.
+    """
+
+    def __init__(
+        self,
+        bitfile: Path,
+        contract: Contract,
+        frames: int = 16,
+        timeout_s: float = 2.0,
+        clock: Clock | None = None,
+        log: logging.Logger = LOG,
+    ) -> None:
+        if frames < 1:
+            raise ValueError(f"need frames >= 1, got {frames}")
+        if not timeout_s > 0:
+            raise ValueError(f"need timeout_s > 0, got {timeout_s}")
+        self._pynq = _import_pynq()
+        check_overlay(bitfile, contract)
+        self.contract, self.log = contract, log
+        self.frames_done = 0
+        """Frames computed since the start."""
+        self.last = Timing(0, 0.0)
+        self._timeout_s = timeout_s
+        self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (False, True))
+        device = self._pynq.Device.active_device
+        self.clock: Clock = getattr(device, "clock", time) if clock is None else clock
+        self._stale = True  # whether something may be under way that nobody waits for
+        self._slots: tuple[Slot, ...] = ()
+        self._overlay = self._pynq.Overlay(str(bitfile), download=False)
+        self._load()
+        self._slots = self._allocate(frames)
+
+    def accumulators(self, faces: np.ndarray) -> np.ndarray:
+        """Stream faces through the accelerator.
+
+        Args:
+            faces: uint8 of shape (N, height, width, channels), any N.
+
+        Returns:
+            int64 of shape (N, AUs).
+
+        Raises:
+            ValueError: The faces have another shape or type.
+            TransferError: The accelerator failed twice at one frame; a HangError where it never answered.
+            RuntimeError: The driver is closed, or the overlay could not be loaded again.
+        """
+        if not self._slots:
+            raise RuntimeError("a driver must be open, got a closed one: make a new one")
+        shape = self.contract.input.shape
+        if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape:
+            raise ValueError(f"need uint8 faces of shape (N, *{shape}), got {faces.dtype} {faces.shape}")
+        results = np.empty((len(faces), len(self.contract.action_units)), np.int64)
+        began, first = self.clock.monotonic(), self.frames_done
+        failed: int | None = None
+        for watermark in cycle(self._watermarks):  # a retry uses the other one
+            done = self.frames_done - first
+            diagnosis = self._attempt(faces[done:], results[done:], watermark)
+            if diagnosis is None:
+                break
+            self.log.warning("%s", diagnosis)
+            if diagnosis.frame == failed:
+                error = HangError if diagnosis.cause is Cause.HANG else TransferError
+                raise error(diagnosis, results[: self.frames_done - first])
+            failed = diagnosis.frame
+            self.log.warning("loading the overlay again, going on with frame %d", failed)
+        self.last = Timing(len(faces), self.clock.monotonic() - began)
+        return results
+
+    def close(self) -> None:
+        """Give the memory back; a transfer that was interrupted is ended first."""
+        if self._slots and self._stale:
+            self._load()  # or the DMAs would write into memory that is no longer ours
+        for slot in self._slots:
+            slot.input.freebuffer()
+            slot.output.freebuffer()
+        self._slots = ()
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attempt(self, faces: np.ndarray, results: np.ndarray, watermark: Watermark) -> Diagnosis | None:
+        """Stream once; what came is counted in frames_done also after a fault."""
+        if self._stale:
+            self._load()
+        self._stale = True  # until the end is reached, also past Ctrl-C
+        slots = self._slots[0], self._slots[1]
+        stream = Stream(self._dmas, slots, self.contract, self.clock, self._timeout_s, watermark)
+        try:
+            stream.run(faces, results)
+        except Fault as fault:
+            for dma in self._dmas:
+                if dma.busy and dma.name not in fault.dma:
+                    dma.look()
+            controls = ", ".join(f"{dma.name} {describe(dma.control)}" for dma in self._dmas)
+            moved, expected = stream.salvage()
+            self.frames_done += stream.frames
+            return Diagnosis(fault.cause, fault.dma, self.frames_done, expected, moved, controls, self._timeout_s)
+        self.frames_done += stream.frames
+        self._stale = False
+        return None
+
+    def _load(self) -> None:
+        """Load the overlay, which also resets whatever was under way, and set its clock."""
+        try:
+            self._overlay.download()
+        except (RuntimeError, OSError) as error:
+            raise RuntimeError(f"the overlay must load, got {error}: power the board off and on") from error
+        self._set_clock()
+        self._dmas = (Iodma(self._overlay.idma0, IDMA), Iodma(self._overlay.odma0, ODMA))
+        for dma in self._dmas:
+            if dma.look() != Control.IDLE:
+                raise RuntimeError(
+                    f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}:"
+                    " power the board off and on"
+                )
+        self._stale = False
+
+    def _set_clock(self) -> None:
+        wanted = self.contract.clock_mhz
+        clocks = self._pynq.Clocks
+        clocks.fclk0_mhz = wanted
+        made = float(clocks.fclk0_mhz)
+        if not SLOWER * wanted <= made <= FASTER * wanted:
+            raise RuntimeError(
+                f"the accelerator needs a clock of {wanted:g} MHz, from {SLOWER:.0%} to {FASTER:.0%} of it,"
+                f" got {made:g} MHz: build for a clock that this board can make"
+            )
+        self.log.info("the clock is %g MHz", made)
+
+    def _allocate(self, frames: int) -> tuple[Slot, Slot]:
+        streams = self.contract.input_stream, self.contract.output_stream
+        shapes = [(frames, stream.frame_bytes) for stream in streams * 2]
+        buffers: list[Any] = []
+        try:
+            buffers += [self._pynq.allocate(shape, np.uint8, cacheable=1) for shape in shapes]
+        except (RuntimeError, MemoryError, OSError) as error:
+            needed = sum(rows * columns for rows, columns in shapes)
+            raise RuntimeError(
+                f"{frames} frames in flight need {needed} bytes of contiguous memory, got {str(error) or 'less'}:"
+                " use fewer frames, or close what else holds contiguous memory"
+            ) from error
+        return Slot(buffers[0], buffers[1]), Slot(buffers[2], buffers[3])
+
+
+@dataclass(frozen=True)
+class _Pynq:
+    """The parts of pynq that are used."""
+
+    Device: Any
+    Overlay: Any
+    Clocks: Any
+    allocate: Any
+
+
+def _import_pynq() -> _Pynq:
+    """pynq, of a version that works, on a machine with a device; imported here, since most machines lack it."""
+    try:
+        import pynq
+        from pynq.pl_server.device import Device
+    except ImportError as error:
+        raise RuntimeError(f"the FPGA needs pynq, got {error}: run on a PYNQ image") from None
+    if not re.match(PYNQ_VERSIONS, pynq.__version__):
+        raise RuntimeError(
+            f"the FPGA needs pynq 3.0 or 3.1 (4.0 fails on Zynq-7000), got {pynq.__version__}: pip install pynq==3.1.2"
+        )
+    if not (hasattr(Device, "_active_device") or Device.devices):
+        raise RuntimeError("the FPGA needs a board that pynq knows, got none: run on a PYNQ image, as root")
+    return _Pynq(Device, pynq.Overlay, pynq.Clocks, pynq.allocate)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse a bitfile and hardware handoff (.hwh) that do not belong to a contract, before anything is loaded."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from xml.etree import ElementTree
+
+from board.contract import Contract, StreamPacking
+
+IDMA, ODMA = "idma0", "odma0"
+"""Instances of FINN's DMAs: pictures in, accumulators out."""
+STREAMS = {IDMA: "m_axis_0", ODMA: "s_axis_0"}
+"""The stream of each DMA that meets the accelerator."""
+
+_PART_FIELD, _DATA_FIELD = b"b", b"e"
+
+
+def check_overlay(bitfile: Path, contract: Contract) -> None:
+    """Compare digest, part, DMAs and stream widths with the contract.
+
+    Raises:
+        ValueError: Something is missing or differs; the text names it.
+    """
+    if not bitfile.is_file():
+        raise ValueError(f"an accelerator needs its bitfile, got none at {bitfile}: build it with Vivado")
+    contract.check_bitfile(bitfile)
+    _check_part(bitfile_part(bitfile), contract, "bitfile", bitfile)
+    handoff = bitfile.with_suffix(".hwh")
+    root = _read(handoff)
+    _check_part(handoff_part(root), contract, "hardware handoff", handoff)
+    for dma, packing in ((IDMA, contract.input_stream), (ODMA, contract.output_stream)):
+        _check_dma(root, dma, packing, handoff)
+
+
+def bitfile_part(bitfile: Path) -> str:
+    """The part in a bitfile's header, such as "7z020clg400".
+
+    A header is a field with its length in two bytes, the number 1 in two, then fields with a letter and such a length.
+    """
+    content = bitfile.read_bytes()
+    try:
+        at = 2 + _length(content, 0) + 2
+        while (letter := content[at : at + 1]) not in (_PART_FIELD, _DATA_FIELD, b""):
+            at += 3 + _length(content, at + 1)
+        if letter == _PART_FIELD:
+            return content[at + 3 : at + 3 + _length(content, at + 1)].rstrip(b"\0").decode("ascii")
+    except (struct.error, UnicodeDecodeError):
+        pass
+    raise ValueError(f"a bitfile must name its part in a header, got none in {bitfile}: use Vivado's .bit")
+
+
+def handoff_part(root: ElementTree.Element) -> str | None:
+    """Device and package in a .hwh, such as "7z020clg400"."""
+    system = root.find("SYSTEMINFO")
+    if system is None or not system.get("DEVICE"):
+        return None
+    return system.get("DEVICE", "") + system.get("PACKAGE", "")
+
+
+def same_part(found: str | None, part: str) -> bool:
+    """Whether Vivado's short form, such as "7z020clg400", means a part, such as "xc7z020clg400-1"."""
+    return bool(found) and _plain(part).startswith(_plain(str(found)))
+
+
+def _plain(part: str) -> str:
+    return part.lower().replace("-", "").removeprefix("xc")
+
+
+def _length(content: bytes, at: int) -> int:
+    return int(struct.unpack_from(">H", content, at)[0])
+
+
+def _check_part(found: str | None, contract: Contract, what: str, path: Path) -> None:
+    if not same_part(found, contract.part):
+        raise ValueError(f"the {what} must be for part {contract.part}, got {found} in {path}: build for this board")
+
+
+def _read(handoff: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(handoff).getroot()
+    except FileNotFoundError:
+        raise ValueError(
+            f"a bitfile needs its hardware handoff, got none at {handoff}: copy the .hwh of the same build beside it"
+        ) from None
+    except ElementTree.ParseError as error:
+        raise ValueError(f"a hardware handoff must be XML, got {error} in {handoff}: copy it again") from None
+
+
+def _check_dma(root: ElementTree.Element, dma: str, packing: StreamPacking, path: Path) -> None:
+    module = next((m for m in root.iter("MODULE") if m.get("INSTANCE") == dma), None)
+    if module is None or not any(r.get("INSTANCE") == dma for r in root.iter("MEMRANGE")):
+        raise ValueError(
+            f"the overlay must have FINN's {dma} with an AXI-lite port, got"
+            f" {'none' if module is None else 'one without'} in {path}: build it with FINN's Zynq shell"
+        )
+    stream = STREAMS[dma]
+    bus = next((b for b in module.iter("BUSINTERFACE") if b.get("NAME") == stream), None)
+    parameters = {} if bus is None else {p.get("NAME"): p.get("VALUE") for p in bus.iter("PARAMETER")}
+    width = parameters.get("TDATA_NUM_BYTES")
+    if width != str(packing.bytes_per_beat):
+        raise ValueError(
+            f"{stream} of {dma} must carry the contract's {packing.bytes_per_beat} bytes per beat,"
+            f" got {width} in {path}: use the files of one build"
+        )

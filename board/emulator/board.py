@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulated board: it takes pynq's place for a real one while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from board.contract import Contract
+from board.driver.overlay import IDMA, ODMA
+from board.emulator.accelerators import Accelerator
+from board.emulator.device import EmulatedDevice
+from board.emulator.faults import Fault
+from board.emulator.iodma import Fabric
+from board.emulator.memory import Memory
+from board.emulator.overlay import dma_bases, is_zynqmp
+from board.emulator.registers import Bus, Peripheral, zynq_clocks, zynqmp_clocks
+
+ZYNQ_MEMORY, ZYNQMP_MEMORY = 0x16800000, 0x8_0010_0000
+"""Where contiguous memory begins; a Zynq UltraScale+ may have it above 4 GiB."""
+
+
+class EmulatedClock:
+    """Time on the board, in seconds; sleeping lets it pass.
+
+    Args:
+        board: Whose time.
+    """
+
+    def __init__(self, board: EmulatedBoard) -> None:
+        self._board = board
+
+    def monotonic(self) -> float:
+        """Seconds since the board was made."""
+        return self._board.cycles / (1e6 * self._board.contract.clock_mhz)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let so many seconds pass on the board."""
+        self._board.advance(round(seconds * 1e6 * self._board.contract.clock_mhz))
+
+
+class EmulatedBoard:
+    """A board with an accelerator, for pynq and whatever uses it; a context manager.
+
+    Time passes with every access to a register and with `clock.sleep`, never otherwise: a run is the same every time.
+
+    Args:
+        contract: Of the accelerator.
+        accelerator: What computes.
+        faults: What goes wrong.
+        contiguous_bytes: Memory for buffers.
+        cycles_per_access: Cycles that an access to a register takes: pynq needs about 10 us for one on a Zynq-7000.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        accelerator: Accelerator,
+        faults: Sequence[Fault] = (),
+        contiguous_bytes: int = 1 << 20,
+        cycles_per_access: int = 1000,
+    ) -> None:
+        zynqmp = is_zynqmp(contract.part)
+        self.contract = contract
+        self.memory = Memory(ZYNQMP_MEMORY if zynqmp else ZYNQ_MEMORY, contiguous_bytes)
+        self.fabric = Fabric(contract, accelerator, self.memory, faults)
+        self.cycles = 0
+        """Cycles that passed since the board was made."""
+        self.loads = 0
+        """How often a bitfile was loaded."""
+        self.clock = EmulatedClock(self)
+        self._peripherals: dict[int, Peripheral] = zynqmp_clocks() if zynqmp else zynq_clocks()
+        self.bus = Bus(self._peripherals, lambda: self.advance(cycles_per_access))
+        self._before: dict[str, Any] = {}
+
+    def advance(self, cycles: int) -> None:
+        """Let time pass."""
+        self.cycles += cycles
+        self.fabric.step(cycles)
+
+    def load(self) -> None:
+        """What loading a bitfile does: registers answer, everything under way is gone."""
+        self.loads += 1
+        self.fabric.reset()
+        bases = dma_bases(self.contract.part)
+        self._peripherals.update({bases[IDMA]: self.fabric.idma, bases[ODMA]: self.fabric.odma})
+
+    def __enter__(self) -> EmulatedBoard:
+        """Become pynq's active device.
+
+        Raises:
+            RuntimeError: pynq is not installed.
+        """
+        try:
+            import pynq
+            from pynq.pl_server.device import Device
+        except ImportError as error:
+            raise RuntimeError(f"an emulated board needs pynq, got {error}: scripts/setup.sh board") from None
+        device = EmulatedDevice(self)
+        # what pynq keeps between calls: the devices, the machine's kind (3.0), the clocks' device (3.1) and registers
+        self._places = ((Device, "_active_device"), (Device, "_devices"), (pynq.ps, "CPU_ARCH"),
+                        (pynq.Clocks, "device"), (pynq.Clocks, "_real_instance"))  # fmt: skip
+        self._before = {name: vars(place)[name] for place, name in self._places if name in vars(place)}
+        Device._active_device, Device._devices = device, [device]
+        pynq.ps.CPU_ARCH = device.arch
+        pynq.Clocks.device = device
+        if "_real_instance" in self._before:
+            del pynq.Clocks._real_instance
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give pynq back what it had."""
+        for place, name in self._places:
+            if name in self._before:
+                setattr(place, name, self._before[name])
+            elif name in vars(place):
+                delattr(place, name)
