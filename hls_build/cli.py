@@ -43,16 +43,19 @@ def build(
     sim_frames: Annotated[int, typer.Option(min=1, help="Faces to run through the accelerator.")] = 4,
     stop_after: Annotated[str | None, typer.Option(help="Last step to do.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished step.")] = False,
+    pack_simulation: Annotated[
+        bool, typer.Option("--pack-simulation/--no-simulation", help="Put the simulation library into deploy/.")
+    ] = True,
 ) -> None:
-    """Build an accelerator from a checkpoint and prove it equal to the model.
+    """Build an accelerator from a checkpoint, prove it equal to the model and pack it for the board.
 
-    Steps: export, lower, compile, verilate, simulate, bitstream. The folder holds model.onnx, accelerator.json, rtl/,
-    sim/, report/*.json and build.log.
+    Steps: export, lower, compile, verilate, simulate, bitstream, deploy. The folder holds model.onnx, accelerator.json,
+    rtl/, sim/, report/*.json, build.log, deploy/ and the same as one archive to copy to the board.
     """
     from hls_build import flow
 
     try:
-        flow.run(config, board, out, sim_frames, stop_after, resume, Console())
+        flow.run(config, board, out, sim_frames, stop_after, resume, pack_simulation, Console())
     except KeyboardInterrupt:
         print("auflow: interrupted; the build goes on with --resume", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -18,12 +18,12 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
-from board.contract import ActionUnit, Contract, InputRule, sha256
-from board.facs import au_names
+from board.contract import Contract, InputRule, sha256
 from board.integer_graph import IntegerGraph
-from hls_build import accelerator, config, dataflow, estimate, stitch, tables
+from hls_build import accelerator, config, dataflow, deploy, estimate, stitch, tables
 from hls_build.config import BuildConfig
 from hls_build.finn import use_build_folder
+from hls_build.folder import BuildFolder
 from hls_build.lowering import lower_file
 from hls_build.parity import Parity, compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
@@ -37,63 +37,6 @@ log = logging.getLogger("auflow")
 
 
 @dataclass(frozen=True)
-class BuildFolder:
-    """Where a build keeps what; `root` is build/<name>."""
-
-    root: Path
-
-    @property
-    def state(self) -> Path:
-        """Finished steps and what they were made from."""
-        return self.root / "build.json"
-
-    @property
-    def log(self) -> Path:
-        """What happened, with times."""
-        return self.root / "build.log"
-
-    @property
-    def integer(self) -> Path:
-        """The integer graph."""
-        return self.root / "integer.npz"
-
-    @property
-    def dataflow(self) -> Path:
-        """The FINN+ graph."""
-        return self.root / "dataflow.onnx"
-
-    @property
-    def contract(self) -> Path:
-        """What the host needs to know."""
-        return self.root / "accelerator.json"
-
-    @property
-    def rtl(self) -> Path:
-        """Sources, memory files and their manifest."""
-        return self.root / "rtl"
-
-    @property
-    def sim(self) -> Path:
-        """The verilated accelerator."""
-        return self.root / "sim"
-
-    @property
-    def library(self) -> Path:
-        """Shared library of the verilated accelerator."""
-        return self.sim / "accelerator.so"
-
-    @property
-    def report(self) -> Path:
-        """Figures as JSON."""
-        return self.root / "report"
-
-    def write_report(self, name: str, content: dict[str, Any]) -> None:
-        """Write report/<name>.json."""
-        self.report.mkdir(exist_ok=True)
-        (self.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
-
-
-@dataclass(frozen=True)
 class Job:
     """One build and what it works with."""
 
@@ -101,6 +44,7 @@ class Job:
     config: BuildConfig
     checkpoint: Path
     frames: int
+    pack_simulation: bool
     console: Console
 
 
@@ -134,8 +78,8 @@ def compile_step(job: Job) -> None:
     Contract(
         model_sha256=report.model_sha256,
         bitfile_sha256=None,
-        input=InputRule((height, width, channels), "uint8", report.colour, 0.0),
-        action_units=action_units(report),
+        input=InputRule((height, width, channels), "uint8", report.colour, report.crop_margin),
+        action_units=report.action_units,
         accumulator=f"INT{stitched.output_stream.bits}",
         input_stream=stitched.input_stream,
         output_stream=stitched.output_stream,
@@ -146,12 +90,6 @@ def compile_step(job: Job) -> None:
         layers=tuple(node.name for node in model.graph.node),
     ).write(folder.contract)
     job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
-
-
-def action_units(report: export.ExportReport) -> tuple[ActionUnit, ...]:
-    """What the host computes from each accumulator, as the checkpoint and its card say."""
-    units = zip(au_names(report.aus), report.scale, report.offset, report.thresholds, strict=True)
-    return tuple(ActionUnit(*unit) for unit in units)
 
 
 def verilate_step(job: Job) -> None:
@@ -189,6 +127,12 @@ def bitstream_step(job: Job) -> None:
     job.console.print(f"bitstream: not made, {reason}; {job.folder.rtl} holds the accelerator's complete RTL")
 
 
+def deploy_step(job: Job) -> None:
+    """All that a board needs, as a folder and as one archive."""
+    archive = deploy.write(job.folder, job.config, job.pack_simulation)
+    job.console.print(f"  {archive} ({archive.stat().st_size / 2**20:.1f} MiB) and {job.folder.deploy}")
+
+
 STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
     "export": (export_step, (export.MODEL, export.REFERENCE, export.REPORT, "report/export.json")),
     "lower": (lower_step, ("integer.npz",)),
@@ -196,6 +140,7 @@ STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
     "verilate": (verilate_step, ("sim",)),
     "simulate": (simulate_step, ("report/parity.json", "report/simulation.json")),
     "bitstream": (bitstream_step, ("report/bitstream.json",)),
+    "deploy": (deploy_step, ("deploy",)),
 }
 """What a build does, in order: function, and the files that it leaves."""
 
@@ -207,6 +152,7 @@ def run(
     frames: int,
     stop_after: str | None,
     resume: bool,
+    pack_simulation: bool,
     console: Console,
 ) -> None:
     """Do all steps, or those that an interrupted build left.
@@ -218,6 +164,7 @@ def run(
         frames: Faces to simulate.
         stop_after: Last step, None for all.
         resume: Keep finished steps.
+        pack_simulation: Put the simulation library into the deployment package.
         console: Where a person reads.
 
     Raises:
@@ -231,7 +178,7 @@ def run(
         build = replace(build, board=config.board(board))
     checkpoint = path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     folder = BuildFolder(out or Path("build") / build.name)
-    job = Job(folder, build, checkpoint, frames, console)
+    job = Job(folder, build, checkpoint, frames, pack_simulation, console)
     key = _fingerprint(path, build, checkpoint)
     done = _open(folder, key, checkpoint, resume)
     with _logged(folder.log):

@@ -39,6 +39,7 @@ class Card:
         training: Data and its terms, recipe, seed.
         metrics: Figures with what they were measured on.
         colour: The colour rule of its faces, "grey" or "rgb", see board.face.to_input.
+        crop_margin: Share of the face's side that its crops add on each side, see board.face.cut_face.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
     """
 
@@ -48,6 +49,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     colour: str = "grey"
+    crop_margin: float = 0.0
     thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

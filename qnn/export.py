@@ -13,6 +13,8 @@ from typing import Any
 
 import onnx
 
+from board.contract import ActionUnit
+from board.facs import au_names
 from qnn import checkpoint as checkpoints
 from qnn.checkpoint import FLOAT, Card
 from qnn.nudges import SigmoidCheck, nudge_sigmoids
@@ -20,7 +22,7 @@ from qnn.qonnx_graph import accumulator_bounds, to_qonnx
 from qnn.quantised import QuantCbamCnn
 from qnn.reference import to_standard
 
-FORMAT = "auflow-export-2"
+FORMAT = "auflow-export-3"
 MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
 
 
@@ -35,6 +37,7 @@ class ExportReport:
         offset: Logit at accumulator 0, per AU.
         thresholds: Decision threshold of each AU, a probability.
         colour: How faces become input, see board.face.to_input.
+        crop_margin: Share of the face's side that its crop adds on each side.
         nudges: What was found on each sigmoid.
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
         checkpoint_sha256: Digest of the checkpoint.
@@ -48,11 +51,18 @@ class ExportReport:
     offset: tuple[float, ...]
     thresholds: tuple[float, ...]
     colour: str
+    crop_margin: float
     nudges: tuple[SigmoidCheck, ...]
     accumulator_bounds: Mapping[str, int]
     checkpoint_sha256: str
     model_sha256: str
     reference_sha256: str
+
+    @property
+    def action_units(self) -> tuple[ActionUnit, ...]:
+        """What the host computes from each accumulator."""
+        units = zip(au_names(self.aus), self.scale, self.offset, self.thresholds, strict=True)
+        return tuple(ActionUnit(*unit) for unit in units)
 
     @property
     def nudged(self) -> int:
@@ -104,6 +114,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         offset=tuple(twin.fc3_bias.tolist()),
         thresholds=card.decision_thresholds,
         colour=card.colour,
+        crop_margin=card.crop_margin,
         nudges=nudges,
         accumulator_bounds=bounds,
         checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),

@@ -22,6 +22,7 @@ class Parts:
         held_out: Training faces that only choose the best epoch and tune thresholds.
         test: Faces that the figures are measured on, none of them a copy of a training face.
         colour: The contract's colour rule, grey or rgb.
+        crop_margin: The contract's crop margin.
         origin: What they are and under which terms, for the card.
     """
 
@@ -29,6 +30,7 @@ class Parts:
     held_out: Faces
     test: Faces
     colour: str
+    crop_margin: float
     origin: dict[str, Any]
 
 
@@ -77,4 +79,4 @@ def load_parts(
         "copies_left_out": len(rows.test) - len(test),
         "seed": seed,
     }
-    return Parts(faces.take(kept), faces.take(held), test, dataset.colour, origin)
+    return Parts(faces.take(kept), faces.take(held), test, dataset.colour, dataset.crop_margin, origin)

@@ -292,13 +292,12 @@ def train(
     Returns:
         The checkpoints that this run holds, in that order.
     """
-    aus, colour = parts.learn.aus, parts.colour
+    card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
     done = []
     if start is None:
-        start = train_stage(Card(FLOAT, architecture, aus, colour=colour), parts, run, plan.floating, machine)
+        start = train_stage(card, parts, run, plan.floating, machine)
         done.append(start)
     for preset in presets:
         if preset != FLOAT:
-            card = Card(preset, architecture, aus, colour=colour)
-            done.append(train_stage(card, parts, run, plan.quantised, machine, start))
+            done.append(train_stage(replace(card, preset=preset), parts, run, plan.quantised, machine, start))
     return done

@@ -166,6 +166,7 @@ class Dataset(ABC):
         label_rules: How labels can be read; the first is the paper's.
         official_parts: Its own split, the training part first; empty where it has none.
         cropped: Whether its pictures are faces already, and none is looked for.
+        crop_margin: Share of its side by which a Haar box grows on each side to frame a face as this dataset does.
         published_subjects: How many it has, where they are known.
     """
 
@@ -180,6 +181,7 @@ class Dataset(ABC):
     label_rules: tuple[str, ...] = ("paper",)
     official_parts: tuple[str, ...] = ()
     cropped: bool = False
+    crop_margin: float = 0.0
     published_subjects: int | None = None
 
     @property

@@ -17,7 +17,6 @@ import pytest
 
 from board.contract import Contract
 from hls_build.config import CONFIGS
-from hls_build.flow import action_units
 from hls_build.flow import shipped_checkpoint as shipped
 from qnn import checkpoint
 from qnn.examples import example_faces
@@ -87,7 +86,7 @@ def test_the_contract_decides_by_the_cards_thresholds(tmp_path: Path) -> None:
         (tmp_path / source.name).write_bytes(source.read_bytes())
     thresholds = tuple(0.05 * (index + 1) for index in range(13))
     checkpoint.write_card(path, replace(checkpoint.read_card(path), thresholds=thresholds))
-    units = action_units(export(path, tmp_path / "out"))
+    units = export(path, tmp_path / "out").action_units
     assert tuple(unit.threshold for unit in units) == thresholds
     assert (units[0].name, units[-1].name) == ("AU1 Inner brow raiser", "AU26 Jaw drop")
 

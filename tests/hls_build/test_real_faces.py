@@ -34,7 +34,7 @@ def real_faces(count: int) -> np.ndarray:
 def built(name: str, folder: Path) -> flow.BuildFolder:
     """A checked-in configuration, built as far as the simulator."""
     path = config.CONFIGS / f"{name}.toml"
-    flow.run(path, None, folder, 1, "verilate", resume=False, console=Console(quiet=True))
+    flow.run(path, None, folder, 1, "verilate", resume=False, pack_simulation=False, console=Console(quiet=True))
     return flow.BuildFolder(folder)
 
 

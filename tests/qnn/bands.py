@@ -38,4 +38,4 @@ def band_faces(count: int, seed: int = 5) -> Faces:
 def band_parts(learn: int = 240) -> Parts:
     """A run's faces."""
     origin = {"data": "bright bands", "terms": "none"}
-    return Parts(band_faces(learn), band_faces(64, seed=6), band_faces(64, seed=7), "grey", origin)
+    return Parts(band_faces(learn), band_faces(64, seed=6), band_faces(64, seed=7), "grey", 0.0, origin)

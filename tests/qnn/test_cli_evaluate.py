@@ -23,7 +23,6 @@ from typer.testing import CliRunner, Result
 from board.contract import Contract, InputRule, StreamPacking
 from board.face import to_input
 from board.facs import AUS, EMOTIONS
-from hls_build.flow import action_units
 from qnn import checkpoint, cli_evaluate
 from qnn.checkpoint import Card
 from qnn.data.faces import Faces
@@ -172,7 +171,7 @@ def test_a_twin_is_measured_as_its_accelerator_decides(twin: Path, root: Path, t
     checkpoint.write_card(copied, replace(card, thresholds=thresholds))
     report = export(copied, tmp_path / "out")
     contract = Contract(
-        report.model_sha256, None, InputRule((48, 48, 3), "uint8", report.colour, 0.0), action_units(report), "INT32",
+        report.model_sha256, None, InputRule((48, 48, 3), "uint8", report.colour, 0.0), report.action_units, "INT32",
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
         100.0, "part", "board", {}, (),
     )  # fmt: skip

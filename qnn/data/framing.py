@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How tightly pictures that are faces already frame them, in terms of the Haar boxes that detection gives."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from board.face import find_face
+
+ENLARGED_PX = 192
+"""Side that a face is enlarged to: the detector finds none as small as 48 pixels."""
+AROUND_PX = ENLARGED_PX // 2
+"""Of repeated edge on each side, so that a box may be larger than the picture."""
+
+
+def margins(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Crop margin that turns the Haar box of each face into its picture.
+
+    Args:
+        faces: uint8 of shape (N, 48, 48) or (N, 48, 48, 3).
+
+    Returns:
+        Shares of the box's side, of shape (M,): one for each of the M faces that the detector finds.
+    """
+    found = []
+    for face in faces:
+        large = cv2.resize(face, (ENLARGED_PX, ENLARGED_PX), interpolation=cv2.INTER_CUBIC)
+        box = find_face(cv2.copyMakeBorder(large, *(AROUND_PX,) * 4, cv2.BORDER_REPLICATE), scale=1.0)
+        if box is not None:
+            found.append((ENLARGED_PX / box.side - 1) / 2)
+    return np.array(found, dtype=np.float64)
