@@ -165,7 +165,7 @@ class Stream:
 
     def _unpack(self, frames: np.ndarray) -> None:
         beats = frames.reshape(-1, self._output.bytes_per_beat)
-        values = self._output.lane_rule.unpack(beats).reshape(len(frames), -1)
+        values = self._output.lane_rule.unpack(beats).reshape(len(frames), self._output.elements)
         self._results[self.frames : self.frames + len(frames)] = values
         self.frames += len(frames)
 

@@ -86,6 +86,8 @@ def random_faults(rng: np.random.Generator, frames: int, count: int) -> tuple[Fa
     places = frames // SPACING_FRAMES
     if count > places:
         raise ValueError(f"need at most {places} faults in {frames} frames, got {count}")
-    at = np.sort(rng.choice(places, count, replace=False)) * SPACING_FRAMES + rng.integers(SPACING_FRAMES // 2)
+    at = np.sort(rng.choice(places, count, replace=False)) * SPACING_FRAMES + rng.integers(
+        SPACING_FRAMES // 2, size=count
+    )
     kinds = rng.integers(len(KINDS), size=count)
     return tuple(KINDS[kind][0](int(frame), KINDS[kind][1]) for frame, kind in zip(at, kinds, strict=True))
