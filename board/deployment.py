@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 
 from board.contract import Contract, sha256
 from board.integer_graph import IntegerGraph
-from board.simulation.accelerator import Accelerator
+from board.simulation.harness import Simulation
 
 FORMAT = "auflow-deployment-1"
 MANIFEST = "manifest.json"
@@ -25,6 +25,7 @@ ONNX = "reference.onnx"
 BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
 LIBRARY = "sim/accelerator.so"
+EXAMPLE = "example.jpg"
 
 LARGEST_BYTES = 512 << 20
 """Of an unpacked archive; the largest real one is a tenth of it."""
@@ -185,7 +186,7 @@ class Deployment:
             )
         return graph
 
-    def simulation(self, trace: Path | None = None) -> Accelerator:
+    def simulation(self) -> Simulation:
         """Start the verilated accelerator.
 
         Raises:
@@ -202,15 +203,7 @@ class Deployment:
             if name.startswith("sim/"):
                 self.file(name)
         assert simulated is not None, "the manifest describes the library that it lists"
-        return Accelerator(
-            library,
-            library.parent,
-            self.contract.input_stream,
-            self.contract.output_stream,
-            trace=trace,
-            monitored=simulated.streams,
-            fifos=simulated.fifos,
-        )
+        return Simulation(library, workdir=library.parent, monitored=simulated.streams, fifos=simulated.fifos)
 
 
 def unpack(archive: Path) -> Path:

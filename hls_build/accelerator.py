@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from board.simulation.accelerator import Accelerator
+from board.simulation.harness import Simulation
 from hls_build.sim import verilator
 from hls_build.stitch import MONITOR, Stitched
 
@@ -26,12 +27,11 @@ def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) 
         trace: FST file to write waves to.
     """
     stitched = Stitched.load(rtl)
-    return Accelerator(
+    simulation = Simulation(
         library or compile_rtl(rtl, trace is not None),
-        rtl,
-        stitched.input_stream,
-        stitched.output_stream,
+        workdir=rtl,
         trace=trace,
         monitored=stitched.streams,
         fifos=stitched.fifos,
     )
+    return Accelerator(simulation, stitched.input_stream, stitched.output_stream)

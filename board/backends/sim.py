@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from board.deployment import Deployment
+from board.simulation.accelerator import Accelerator
 
 
 class SimBackend:
@@ -15,7 +16,8 @@ class SimBackend:
     description = "verilated RTL, cycle by cycle"
 
     def __init__(self, deployment: Deployment) -> None:
-        self._accelerator = deployment.simulation()
+        contract = deployment.contract
+        self._accelerator = Accelerator(deployment.simulation(), contract.input_stream, contract.output_stream)
 
     def accumulators(self, faces: np.ndarray) -> np.ndarray:
         """Faces, uint8 (N, 48, 48, 3), to integers (N, AUs)."""

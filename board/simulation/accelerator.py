@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -41,28 +40,14 @@ class Accelerator:
     """A live simulation.
 
     Args:
-        library: The verilated accelerator.
-        workdir: Folder that its memory files are read from.
+        simulation: Of the verilated accelerator; `close` ends it.
         input_stream: Packing of its input.
         output_stream: Packing of its output.
-        trace: FST file to write waves to; the library must have been built for that.
-        monitored: Names of the streams inside it that the library shows.
-        fifos: Names of the FIFOs that the library shows.
     """
 
-    def __init__(
-        self,
-        library: Path,
-        workdir: Path,
-        input_stream: StreamPacking,
-        output_stream: StreamPacking,
-        *,
-        trace: Path | None = None,
-        monitored: Sequence[str] = (),
-        fifos: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, simulation: Simulation, input_stream: StreamPacking, output_stream: StreamPacking) -> None:
         self.input_stream, self.output_stream = input_stream, output_stream
-        self._simulation = Simulation(library, workdir=workdir, trace=trace, monitored=monitored, fifos=fifos)
+        self._simulation = simulation
 
     def close(self) -> None:
         """End the simulation and flush its waves."""
