@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find a frontal face in a picture and cut it out as the accelerator's 48x48x3 input."""
+"""Find frontal faces in a picture and cut them out as the accelerator's 48x48x3 input."""
 
 from __future__ import annotations
 
@@ -31,25 +31,51 @@ class Box:
     side: int
 
 
-def find_face(picture: np.ndarray, scale: float = 0.5) -> Box | None:
-    """Find the largest frontal face.
+@dataclass(frozen=True)
+class Detection:
+    """A face that was found.
+
+    Attributes:
+        box: Where.
+        confidence: From 0 to 1, more for more certain: w / (w + 2) of the weight w that the cascade's last stage gives,
+            which is about 4 for a small blurred face and 11 for a large sharp one.
+    """
+
+    box: Box
+    confidence: float
+
+
+def find_faces(picture: np.ndarray, scale: float = 0.5) -> list[Detection]:
+    """Find all frontal faces.
 
     Args:
         picture: uint8, grey (H, W) or RGB (H, W, 3).
         scale: The search runs on the picture shrunk by this factor: a half is much faster than the full size.
 
     Returns:
-        The face, or None where there is none.
+        The faces, the largest first.
     """
     if not 0 < scale <= 1:
         raise ValueError(f"need 0 < scale <= 1, got {scale}")
-    grey = cv2.resize(_grey(picture), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    grey = to_grey(picture)
+    if min(grey.shape) * scale < 1:
+        return []
+    grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     smallest = round(MIN_FACE_PX * scale)
-    found = _cascade().detectMultiScale(grey, SCALE_STEP, MIN_NEIGHBOURS, minSize=(smallest, smallest))
-    if len(found) == 0:
-        return None
-    left, top, side, _ = max(found, key=lambda box: box[2])
-    return Box(round(left / scale), round(top / scale), round(side / scale))
+    found, _, weights = _cascade().detectMultiScale3(
+        grey, SCALE_STEP, MIN_NEIGHBOURS, minSize=(smallest, smallest), outputRejectLevels=True
+    )
+    detections = []
+    for (left, top, side, _), weight in zip(found, np.ravel(weights), strict=True):
+        box = Box(round(left / scale), round(top / scale), round(side / scale))
+        detections.append(Detection(box, max(0.0, float(weight / (weight + 2)))))
+    return sorted(detections, key=lambda detection: -detection.box.side)
+
+
+def find_face(picture: np.ndarray, scale: float = 0.5) -> Box | None:
+    """The largest frontal face, None where there is none; see `find_faces`."""
+    found = find_faces(picture, scale)
+    return found[0].box if found else None
 
 
 def cut_face(picture: np.ndarray, box: Box, margin: float = 0.0, colour: str = "grey") -> np.ndarray:
@@ -92,11 +118,11 @@ def to_input(face: np.ndarray, colour: str) -> np.ndarray:
         raise ValueError(f"the colour rule must be one of {', '.join(COLOURS)}, got {colour!r}")
     if colour == "rgb" and face.ndim == 3:
         return np.ascontiguousarray(face)
-    return np.repeat(_grey(face)[..., np.newaxis], 3, axis=2)
+    return np.repeat(to_grey(face)[..., np.newaxis], 3, axis=2)
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
-    """Luminance (H, W) of a picture; grey in all three channels stays exactly as it is."""
+def to_grey(picture: np.ndarray) -> np.ndarray:
+    """Luminance (H, W) of uint8 (H, W) or RGB (H, W, 3); grey in all three channels stays exactly as it is."""
     if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
         raise ValueError(f"a picture must be uint8 of shape (H, W) or (H, W, 3), got {picture.dtype} {picture.shape}")
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
