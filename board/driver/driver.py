@@ -71,7 +71,10 @@ class Driver:
         """Frames computed since the start."""
         self.last = Timing(0, 0.0)
         self._timeout_s = timeout_s
-        self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (False, True))
+        signed = (
+            contract.output_stream.signed
+        )  # zero, the low end of unsigned results, would be a poor mark to begin with
+        self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         device = self._pynq.Device.active_device
         self.clock: Clock = getattr(device, "clock", time) if clock is None else clock
         self._stale = True  # whether something may be under way that nobody waits for

@@ -37,6 +37,7 @@ def board(zynq: tuple[Path, Contract]) -> Iterator[EmulatedBoard]:
 
 
 @pytest.mark.board
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # a buffer that is freed twice
 def test_equals_the_reference(overlay: tuple[Path, Contract], rng: np.random.Generator) -> None:
     bitfile, contract = overlay
     with small_board(contract) as board, Driver(bitfile, contract, frames=4) as driver:
@@ -308,6 +309,12 @@ def test_watermarks_count_what_came(stream: StreamPacking, high: bool) -> None:
     assert (mark.whole_frames(frames), mark.moved_bytes(frames)) == (2, 2 * stream.frame_bytes + 1)
     frames[:] = 0x12
     assert mark.whole_frames(frames) == 4
+
+
+def test_padding_is_marked() -> None:
+    stream = StreamPacking.of_frame(3, 1, 20, True)
+    beats = [Watermark(stream, high).beat.tobytes()[::-1].hex() for high in (False, True)]
+    assert beats == ["f80000", "f7ffff"]
 
 
 def test_no_result_looks_like_both_watermarks() -> None:

@@ -20,6 +20,7 @@ from small import (
 )  # fmt: skip
 
 from board.contract import Contract
+from board.deployment import Deployment
 from board.driver.iodma import Control, Register
 from board.emulator import (
     EmulatedBoard,
@@ -35,8 +36,6 @@ from board.emulator import (
 from board.emulator.iodma import IodmaModel
 from board.emulator.memory import Memory
 from board.emulator.registers import Bus, RegisterFile, Window
-from board.integer_graph import IntegerGraph
-from board.simulation.harness import Simulation
 
 START, ENDED = int(Control.START), int(Control.DONE | Control.READY | Control.IDLE)
 
@@ -299,25 +298,27 @@ def test_a_stranger_may_load_at_any_time(tmp_path: Path, rng: np.random.Generato
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Path:
+def deployment() -> Deployment:
     """A real build with its simulation library."""
     if "AUFLOW_DEPLOY" not in os.environ:
         pytest.skip("needs AUFLOW_DEPLOY, a deployment with a simulation library")
-    return Path(os.environ["AUFLOW_DEPLOY"])
+    return Deployment(Path(os.environ["AUFLOW_DEPLOY"]))
 
 
 @pytest.mark.board
 @pytest.mark.parametrize("faults", [(), (NeverEnds(1), EndsShort(2))], ids=["well", "faults"])
-def test_the_verilated_accelerator(deployment: Path, tmp_path: Path, rng: np.random.Generator, faults: Any) -> None:
+def test_the_verilated_accelerator(
+    deployment: Deployment, tmp_path: Path, rng: np.random.Generator, faults: Any
+) -> None:
     from board.driver import Driver
 
-    graph = IntegerGraph.load(deployment / "integer.npz")
-    bitfile, contract = write_overlay(tmp_path, Contract.read(deployment / "accelerator.json"))
+    bitfile, contract = write_overlay(tmp_path, deployment.contract)
     faces = random_faces(rng, 4)
     with (
-        Simulation(deployment / "sim" / "accelerator.so", workdir=deployment / "sim") as simulation,
+        deployment.simulation() as simulation,
         EmulatedBoard(contract, VerilatedAccelerator(simulation, contract), faults) as board,
         Driver(bitfile, contract, frames=2, timeout_s=0.2) as driver,
     ):
-        np.testing.assert_array_equal(driver.accumulators(faces), graph.run(faces).reshape(len(faces), -1))
+        results = deployment.integer_graph().run(faces).reshape(len(faces), -1)
+        np.testing.assert_array_equal(driver.accumulators(faces), results)
         assert board.loads == 1 + len(faults)
