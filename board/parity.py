@@ -57,7 +57,7 @@ def compare(
         faces: uint8 of shape (N, 48, 48, 3).
         limits: How many faces a backend is asked for at most, such as {"sim": 4}.
         names: Which backends; one that cannot run here is reported with its reason.
-        progress: Called with a backend's name and the faces it has done.
+        progress: Called with a backend's name and the faces it did since the last call.
 
     Raises:
         ValueError: A name is none of a backend.
@@ -68,16 +68,19 @@ def compare(
     found = []
     for name in names:
         asked = faces[: (limits or {}).get(name)]
+        if not len(asked):
+            found.append(Compared(name, "not asked", 0, 0, 0.0, None))
+            continue
         try:
             backend = open_backend(deployment, name)
         except (ValueError, RuntimeError) as error:
-            found.append(Compared(name, f"cannot run: {error}", 0, 0, 0.0, None))
+            found.append(Compared(name, str(error), 0, 0, 0.0, None))
             continue
         try:
             start, parts = time.perf_counter(), []
             for first in range(0, len(asked), BATCH):
                 parts.append(backend.accumulators(asked[first : first + BATCH]))
-                progress(name, min(first + BATCH, len(asked)))
+                progress(name, len(parts[-1]))
             seconds = time.perf_counter() - start
         finally:
             backend.close()

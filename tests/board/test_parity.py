@@ -44,8 +44,8 @@ def test_the_reference_equals_itself_and_what_is_missing_is_said(deployment: Dep
         )
     }
     assert found["reference"].mismatches == 0 and found["reference"].faces == 40
-    assert seen == [("reference", 16), ("reference", 32), ("reference", 40)]
-    assert found["sim"].faces == 0 and found["sim"].description.startswith("cannot run: deployment ")
+    assert seen == [("reference", 16), ("reference", 16), ("reference", 8)]
+    assert found["sim"].faces == 0 and found["sim"].description.startswith("deployment ")
 
 
 def test_wrong_integers_are_counted_and_the_first_is_named(
@@ -59,8 +59,9 @@ def test_wrong_integers_are_counted_and_the_first_is_named(
 
 
 def test_limits_shorten_a_slow_backend(deployment: Deployment) -> None:
-    (found,) = parity.compare(deployment, faces(5), {"reference": 2}, ("reference",))
-    assert found.faces == 2
+    found = parity.compare(deployment, faces(5), {"reference": 2, "sim": 0}, ("reference", "sim"))
+    assert [one.faces for one in found] == [2, 0]
+    assert found[1].description == "not asked"
 
 
 def test_an_unknown_backend_is_named(deployment: Deployment) -> None:

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline loses, repeats and reorders nothing, whatever its stages do, and ends cleanly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packages import faces, small_graph, write_package
+
+from board.detector import AUDetector
+from board.pipeline import QUEUE_FRAMES, Pipeline
+from board.results import FAILED, NO_FACE, OK, UNREADABLE, Observation
+from board.sources import ArraySource, Frame
+
+
+class Collected:
+    """An output that keeps all it is given."""
+
+    def __init__(self, each: Callable[[Frame], None] = lambda frame: None) -> None:
+        self.rows: list[Observation] = []
+        self.ended: str | None = None
+        self._each = each
+
+    def write(self, frame: Frame, observations: list[Observation]) -> None:
+        self._each(frame)
+        assert all(observation.frame == frame.index for observation in observations)
+        self.rows += observations
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abandon(self) -> None:
+        self.ended = "abandoned"
+
+
+class Given:
+    """A source of given frames; a live one delivers them at its own pace."""
+
+    fps = 25.0
+    name = "given"
+
+    def __init__(self, pictures: list[np.ndarray | None], live: bool = False, period_s: float = 0.0) -> None:
+        self.pictures, self.live, self.period_s = pictures, live, period_s
+        self.count = None if live else len(pictures)
+        self.moving = False
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        for index in range(start, len(self.pictures)):
+            time.sleep(self.period_s)
+            error = "broken" if self.pictures[index] is None else ""
+            yield Frame(index, index / self.fps, self.name, self.pictures[index], error, time.perf_counter())
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Iterator[AUDetector]:
+    with AUDetector(write_package(tmp_path / "deploy"), "reference") as made:
+        yield made
+
+
+def accumulators(x: np.ndarray) -> np.ndarray:
+    return small_graph().run(x).reshape(len(x), -1)
+
+
+def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector) -> None:
+    x, out = np.repeat(faces(60)[..., :1], 3, axis=3), Collected()
+    summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()
+    assert [row.frame for row in out.rows] == list(range(60))
+    assert out.ended == "closed"
+    for row, expected in zip(out.rows, accumulators(x), strict=True):
+        assert row.status == OK and row.aus is not None
+        np.testing.assert_array_equal(row.aus.accumulators, expected)
+    assert summary.frames == 60 and summary.observations == {OK: 60} and summary.dropped == 0
+    assert [stage.frames for stage in summary.stages.values()] == [60] * 4
+
+
+def test_a_resumed_run_begins_where_it_is_told(detector: AUDetector) -> None:
+    out = Collected()
+    Pipeline(detector, ArraySource(faces(20), "x"), [out], start=13).run()
+    assert [row.frame for row in out.rows] == list(range(13, 20))
+
+
+def test_frames_without_picture_or_face_have_their_row(detector: AUDetector) -> None:
+    out = Collected()
+    plain = np.full((96, 96, 3), 90, np.uint8)
+    summary = Pipeline(
+        detector, Given([faces(1)[0], None, plain, faces(1)[0], np.zeros((1, 1, 3), np.uint8)]), [out]
+    ).run()
+    assert [row.status for row in out.rows] == [OK, UNREADABLE, NO_FACE, OK, NO_FACE]
+    assert out.rows[1].message == "broken" and out.rows[1].aus is None
+    assert summary.observations == {OK: 2, UNREADABLE: 1, NO_FACE: 2}
+
+
+def test_a_file_waits_for_a_slow_output(detector: AUDetector) -> None:
+    out = Collected(lambda frame: time.sleep(0.003))
+    summary = Pipeline(detector, Given(list(faces(60))), [out]).run()
+    assert [row.frame for row in out.rows] == list(range(60))
+    assert summary.dropped == 0
+    assert summary.stages["output"].waiting <= QUEUE_FRAMES + 1  # bounded
+
+
+def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) -> None:
+    out = Collected(lambda frame: time.sleep(0.02))
+    summary = Pipeline(detector, Given(list(faces(200)), live=True, period_s=0.001), [out]).run()
+    written = [row.frame for row in out.rows]
+    assert written == sorted(set(written))
+    assert written[-1] == 199  # the newest is never the one that is lost
+    assert summary.dropped == 200 - len(written) > 0
+    assert out.ended == "closed"
+
+
+def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
+    detector: AUDetector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    x = np.repeat(faces(40)[..., :1], 3, axis=3)
+    bad = {x[index].tobytes(): index for index in (0, 7, 8, 39)}
+    whole = detector.backend.accumulators
+
+    def failing(given: np.ndarray) -> np.ndarray:
+        for one in given:
+            if one.tobytes() in bad:
+                raise RuntimeError(f"hang at {bad[one.tobytes()]}")
+        return whole(given)
+
+    monkeypatch.setattr(detector.backend, "accumulators", failing)
+    out = Collected()
+    with caplog.at_level(logging.ERROR):
+        summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()
+    assert [row.frame for row in out.rows] == list(range(40))
+    assert [row.frame for row in out.rows if row.status == FAILED] == [0, 7, 8, 39]
+    assert out.rows[7].message == "hang at 7" and out.rows[7].box is not None
+    assert summary.observations == {OK: 36, FAILED: 4}
+    assert sorted(record.getMessage() for record in caplog.records) == sorted(
+        f"frame {index} failed: hang at {index}" for index in (0, 7, 8, 39)
+    )
+
+
+def full_disk(frame: Frame) -> None:
+    if frame.index == 10:
+        raise RuntimeError("cannot write x: No space left on device")
+
+
+def test_an_output_that_fails_ends_the_run_and_every_thread(detector: AUDetector) -> None:
+    out = Collected(full_disk)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="No space left on device"):
+        Pipeline(detector, Given(list(faces(200))), [out]).run()
+    assert out.ended == "abandoned"
+    assert [row.frame for row in out.rows] == list(range(10))
+    assert threading.active_count() == before
+
+
+def test_a_source_that_fails_ends_the_run(detector: AUDetector) -> None:
+    class Broken(Given):
+        def frames(self, start: int = 0) -> Iterator[Frame]:
+            yield from super().frames(start)
+            raise RuntimeError("camera /dev/video0 must deliver pictures, got none")
+
+    out = Collected()
+    with pytest.raises(RuntimeError, match="must deliver pictures"):
+        Pipeline(detector, Broken(list(faces(5)), live=True), [out]).run()
+    assert out.ended == "abandoned"
+
+
+@pytest.mark.parametrize(("live", "ended"), [(False, "abandoned"), (True, "closed")])
+def test_ctrl_c_ends_between_two_frames(detector: AUDetector, live: bool, ended: str) -> None:
+    def interrupt(frame: Frame) -> None:
+        if frame.index == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.02)  # the row that is being written is finished
+
+    out = Collected(interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    summary = Pipeline(detector, Given(list(faces(300)), live=live, period_s=0.002), [out]).run()
+    assert summary.interrupted
+    assert out.rows[-1].frame == 5 and out.ended == ended
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_attention_maps_come_where_asked(detector: AUDetector) -> None:
+    out = Collected()
+    Pipeline(detector, ArraySource(faces(3), "x"), [out], attention=True).run()
+    for row in out.rows:
+        assert row.attention is not None and row.attention.shape == (24, 24)
+        assert 0 <= row.attention.min() <= row.attention.max() <= 1
