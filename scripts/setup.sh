@@ -25,31 +25,35 @@ own_pythons=(
 
 case "${1:-host}" in
   host)
-    venv=.venv oldest=11 pythons=(python3.11 python3 python3.12 python3.13)
+    venv=.venv oldest=11 newest=99 pythons=(python3.11 python3 python3.12 python3.13)
     files=(requirements/host.txt requirements/host-nodeps.txt requirements/dev.txt)
     ;;
   board)
-    venv=.venv-board oldest=10 pythons=(python3.10 "${own_pythons[@]}" python3.11 python3)
+    venv=.venv-board oldest=10 newest=10 pythons=(python3.10 "${own_pythons[@]}")
     files=(requirements/board.txt requirements/board-dev.txt)
     ;;
   board-3.1)
-    venv=.venv-board-3.1 oldest=11 pythons=(python3.11 python3)
+    venv=.venv-board-3.1 oldest=11 newest=11 pythons=(python3.11 python3)
     files=(requirements/board-3.1.txt requirements/board-dev.txt)
     ;;
   *) fail "need host, board or board-3.1, got $1" ;;
 esac
 
-# The first interpreter that is new enough; the pins are frozen with the first of the list.
+# The first interpreter that fits; the pins are frozen with the first of the list. Exit status 3 if there is none.
 find_python() {
   local python
   for python in ${PYTHON:+"$PYTHON"} "${pythons[@]}"; do
-    if "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, $oldest))" 2>/dev/null; then
+    if "$python" -c "import ensurepip, sys, venv; sys.exit(not $oldest <= sys.version_info.minor <= $newest)" \
+      2>/dev/null; then
       echo "$python"
       return
     fi
   done
-  fail "needs Python 3.$oldest or newer with its venv module: install python3 and python3-venv" \
-    "(Debian, Ubuntu: apt install python3 python3-venv), or name one: PYTHON=/path/to/python3 scripts/setup.sh"
+  local wanted="Python 3.$oldest" package="python3.$oldest"
+  [[ $newest == 99 ]] && wanted+=" or newer" package=python3
+  echo "setup: needs $wanted with its venv module: install $package and $package-venv (Debian, Ubuntu: apt install" \
+    "$package $package-venv), or name one: PYTHON=/path/to/python3 scripts/setup.sh" >&2
+  exit 3
 }
 
 need() {

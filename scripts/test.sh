@@ -1,19 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs ruff, mypy and pytest; sets up .venv on first use. Arguments go to pytest:
+# Runs ruff, mypy and pytest, and the board's tests once more with the packages of a board; sets all up on first use.
 #
 #   scripts/test.sh              all but the slow tests
-#   scripts/test.sh -m slow      the slow ones
-#   scripts/test.sh -k contract  those whose name holds "contract"
+#   scripts/test.sh ARGUMENTS    pytest alone, on the host: -m slow, -k contract, tests/qnn
+#   scripts/test.sh --boards     the board's tests with pynq 3.0 and 3.1; further arguments go to pytest
 #
 # AUFLOW_FERPLUS names a folder of FERPlus (FER2013Train, FER2013Valid) for the tests that use real faces.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export OMP_NUM_THREADS=1  # one process for each core
+
+# With a deployment of the tiny network, whose RTL is behind the emulated board; a missing Python 3.10 skips by name.
+boards() {
+  local environment status
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  .venv/bin/auflow build --config hls_build/configs/pynq-z2_tiny.toml --out "$folder/tiny" >"$folder/log"
+  for environment in board board-3.1; do
+    status=0
+    scripts/setup.sh "$environment" || status=$?
+    case $status in
+      0) AUFLOW_DEPLOY=$folder/tiny/deploy ".venv-$environment/bin/python" -m pytest tests/board -m "not slow" "$@" ;;
+      3) echo "test: skipped the board's tests in environment $environment, which needs another Python" >&2 ;;
+      *) exit "$status" ;;
+    esac
+  done
+}
 
 scripts/setup.sh
+if [[ ${1:-} == --boards ]]; then
+  boards "${@:2}"
+  exit
+fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy board qnn hls_build tests
-export OMP_NUM_THREADS=1  # one process for each core
-exec .venv/bin/python -m pytest -n logical --dist loadfile -m "not slow" "$@"
+.venv/bin/python -m pytest -n logical --dist loadfile -m "not slow" "$@"
+if [[ $# == 0 ]]; then
+  boards
+fi

@@ -47,13 +47,23 @@ def test_a_missing_tool_is_named(tools: Path, tool: str) -> None:
 def test_a_missing_python_is_named(tools: Path) -> None:
     (tools / "python3").unlink()
     done = setup(tools)
-    assert done.returncode == 1
-    assert done.stderr.startswith("setup: needs Python 3.11 or newer with its venv module: install python3")
+    assert done.returncode == 3
+    assert done.stderr.startswith("setup: needs Python 3.11 or newer with its venv module: install python3 and")
+    assert done.stderr.count("\n") == 1
+
+
+def test_another_python_does_not_stand_in_for_that_of_the_image(tools: Path) -> None:
+    if sys.version_info[:2] == (3, 10):
+        pytest.skip("this Python is the image's")
+    (tools / "python3").rename(tools / "python3.10")
+    done = setup(tools, "board")
+    assert done.returncode == 3
+    assert done.stderr.startswith("setup: needs Python 3.10 with its venv module: install python3.10 and")
 
 
 def test_an_old_python_is_passed_over(tools: Path) -> None:
     (tools / "python3").write_text("#!/bin/sh\nexit 1\n")  # what the version check answers
-    assert setup(tools).returncode == 1
+    assert setup(tools).returncode == 3
 
 
 def test_an_unknown_environment_is_refused(tools: Path) -> None:
