@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+import board.cli
 import qnn.cli
 import qnn.cli_data
 import qnn.cli_evaluate
@@ -29,6 +30,26 @@ qnn.cli.register(app)
 qnn.cli_data.register(app)
 qnn.cli_evaluate.register(app)
 qnn.cli_train.register(app)
+
+THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""Settings of a command whose options another parser reads."""
+
+
+def _forward(name: str, about: str) -> None:
+    """Add one of the board's commands, which read their own options: they run where typer is not installed too."""
+
+    @app.command(name, help=about, context_settings=THROUGH, add_help_option=False)
+    def forwarded(context: typer.Context) -> None:
+        from hls_build import deploy
+
+        status = board.cli.run([name, *context.args], deploy.software)
+        if status:
+            raise typer.Exit(status)
+
+
+for _name, _function in board.cli.COMMANDS.items():
+    if _name != "parity":  # which is more here
+        _forward(_name, str(_function.__doc__))
 
 FACES_HELP = "A picture, a folder of pictures, or an .npy/.npz of (N,48,48) or (N,48,48,3) uint8."
 INTERRUPTED = 130
@@ -81,15 +102,26 @@ def simulate(
 
 @app.command()
 def parity(
-    build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
-    faces: Annotated[Path, typer.Option(help=FACES_HELP)],
-    count: Annotated[int, typer.Option(min=1, help="Faces on the software rungs.")] = 100,
+    build: Annotated[Path | None, typer.Option(help="Folder that `auflow build` left: every form of it.")] = None,
+    deploy: Annotated[
+        Path | None, typer.Option(help="Deployment, folder or archive: every backend that runs on this machine.")
+    ] = None,
+    faces: Annotated[Path | None, typer.Option(help=FACES_HELP + " A deployment also takes noise.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Faces in software.")] = 100,
     rtl_count: Annotated[int, typer.Option(min=0, help="Faces, at most, on the stitched RTL.")] = 4,
-    stalls: Annotated[int | None, typer.Option(help="Seed of random stalls on the RTL.")] = None,
+    stalls: Annotated[int | None, typer.Option(help="With --build: seed of random stalls on the RTL.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """Compare every form of the network, from Brevitas to RTL, and name the first difference."""
+    """Compare all forms of a build, from Brevitas to RTL, or all backends of a deployment; name the first difference."""
     from hls_build import flow
+
+    if deploy is not None and build is None and stalls is None:
+        given = {"--faces": faces, "--json": json_out}
+        options = [str(part) for key, value in given.items() if value is not None for part in (key, value)]
+        arguments = ["--deploy", str(deploy), "--count", str(count), "--rtl-count", str(rtl_count), *options]
+        raise typer.Exit(board.cli.run(["parity", *arguments]))
+    if build is None or deploy is not None or faces is None:
+        raise ValueError("parity needs --build with --faces, or --deploy alone: see auflow parity --help")
 
     result = flow.parity(build, load_faces(faces, count), rtl_count, stalls, Console())
     write_json(json_out, result)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure a deployment: each stage alone, then all together, on a film of the example face."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from board.deployment import EXAMPLE, Deployment
+from board.detector import AUDetector
+from board.outputs import CsvOutput
+from board.pictures import read_picture
+from board.pipeline import BATCH_FACES, Pipeline, Summary
+from board.results import OK, Observation
+from board.sources import ArraySource, Frame
+from board.tracking import FaceTracker
+
+WIDTH_PX, HEIGHT_PX, FPS = 640, 480, 30.0
+SWAY_PX = 24
+"""How far the face of the film moves to each side."""
+PERCENTILES = (50, 90, 99)
+
+
+@dataclass(frozen=True)
+class StageAlone:
+    """One stage on its own, nothing else running.
+
+    Attributes:
+        frames_per_second: Of one face per frame.
+        latency_ms: Percentiles of single calls, by name: p50, p90, p99.
+    """
+
+    frames_per_second: float
+    latency_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What was measured.
+
+    Attributes:
+        backend: Its name.
+        description: What it ran on.
+        machine: Processor and Python.
+        frames: Of the film.
+        picture: Width and height of the film in pixels.
+        alone: Stages on their own; `inference` with one face a call, `inference_batched` with several.
+        pipeline: All stages together.
+        share_of_slowest: Frames per second of the pipeline over those of its slowest stage alone.
+    """
+
+    backend: str
+    description: str
+    machine: str
+    frames: int
+    picture: tuple[int, int]
+    alone: dict[str, StageAlone]
+    pipeline: Summary
+    share_of_slowest: float
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "backend": self.backend,
+            "description": self.description,
+            "machine": self.machine,
+            "frames": self.frames,
+            "picture": list(self.picture),
+            "alone": {name: asdict(stage) for name, stage in self.alone.items()},
+            "pipeline": self.pipeline.as_json(),
+            "share_of_slowest": round(self.share_of_slowest, 3),
+        }
+
+
+def film(picture: np.ndarray, frames: int) -> np.ndarray:
+    """A film of a still picture that sways and breathes.
+
+    Args:
+        picture: RGB uint8 (H, W, 3).
+        frames: How many.
+
+    Returns:
+        uint8 of shape (frames, 480, 640, 3).
+    """
+    height, width = picture.shape[:2]
+    fit = HEIGHT_PX / height
+    made = np.empty((frames, HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    for index in range(frames):
+        turn = 2 * np.pi * index / 90
+        scale = fit * (1 + 0.03 * np.sin(turn / 2))
+        left = (WIDTH_PX - width * scale) / 2 + SWAY_PX * np.sin(turn)
+        move = np.array([[scale, 0, left], [0, scale, 0]])
+        made[index] = cv2.warpAffine(picture, move, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REPLICATE)
+    return made
+
+
+def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] = lambda stage: None) -> Bench:
+    """Measure a detector on its deployment's example picture.
+
+    Args:
+        detector: What to measure.
+        frames: Of the film, at least 1.
+        progress: Told what is measured next.
+
+    Raises:
+        ValueError: Frames are none, or no face is found in the picture.
+    """
+    if frames < 1:
+        raise ValueError(f"need at least 1 frame, got {frames}")
+    pictures = film(_example(detector.deployment), frames)
+    tracker, found = FaceTracker(), []
+
+    def search(picture: np.ndarray) -> None:
+        faces = tracker.update(picture)
+        found.append(detector.cut(picture, [face.box for face in faces[:1]]))
+
+    progress("faces alone")
+    alone = {"faces": _each(search, list(pictures))}
+    crops = [faces for faces in found if len(faces)]
+    if len(crops) < frames:
+        raise ValueError(f"the film needs a face in every frame, got {len(crops)} of {frames}: use another {EXAMPLE}")
+    detector.accumulators(crops[0])  # what is slow only the first time
+    progress("inference alone")
+    alone["inference"] = _each(detector.aus, crops)
+    groups = [np.concatenate(crops[at : at + BATCH_FACES]) for at in range(0, frames, BATCH_FACES)]
+    batched = _each(detector.aus, groups)
+    alone["inference_batched"] = StageAlone(batched.frames_per_second * frames / len(groups), batched.latency_ms)
+    observation = Observation(0, 0.0, EXAMPLE, OK, face_id=0, confidence=1.0, aus=detector.aus(crops[0])[0])
+    with tempfile.TemporaryDirectory() as folder:
+        progress("output alone")
+        table = CsvOutput(Path(folder) / "alone.csv", detector.contract)
+        frame = Frame(0, 0.0, EXAMPLE, pictures[0], "", time.perf_counter())
+        alone["output"] = _each(lambda _: table.write(frame, [observation]), list(range(frames)))
+        table.close()
+        progress("all together")
+        source = ArraySource(pictures, "film", moving=True, fps=FPS)
+        summary = Pipeline(detector, source, [CsvOutput(Path(folder) / "all.csv", detector.contract)]).run()
+    slowest = min(alone[name].frames_per_second for name in ("faces", "inference_batched", "output"))
+    return Bench(
+        backend=detector.backend.name,
+        description=detector.backend.description,
+        machine=f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}",
+        frames=frames,
+        picture=(WIDTH_PX, HEIGHT_PX),
+        alone=alone,
+        pipeline=summary,
+        share_of_slowest=summary.fps / slowest,
+    )
+
+
+def plot(bench: Bench, path: Path) -> None:
+    """Draw frames per second of every stage, and the latencies of the pipeline.
+
+    Raises:
+        RuntimeError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise RuntimeError("a plot needs matplotlib, which is not installed: pip install matplotlib") from None
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    rates, latencies = figure.subplots(1, 2, gridspec_kw={"width_ratios": (3, 2)})
+    names = [*bench.alone, "pipeline"]
+    speeds = [*(stage.frames_per_second for stage in bench.alone.values()), bench.pipeline.fps]
+    bars = rates.barh(
+        [name.replace("_", " ") for name in names], speeds, color=["#3b6ea5"] * len(bench.alone) + ["#d9822b"]
+    )
+    rates.bar_label(bars, [f" {speed:,.0f}" for speed in speeds])
+    rates.set_xscale("log")
+    rates.set_xlim(right=max(speeds) * 3)
+    rates.invert_yaxis()
+    rates.set_xlabel("frames per second, one face, 640x480")
+    rates.set_title(f"{bench.backend}: {bench.description}", loc="left", fontsize=10)
+    milliseconds = np.sort(np.array(bench.pipeline.latencies_s) * 1000)
+    latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), color="#d9822b")
+    for percentile in PERCENTILES:
+        value = np.percentile(milliseconds, percentile)
+        latencies.axvline(value, color="#888888", linewidth=0.8, linestyle="--")
+        latencies.text(value, 0.02, f" p{percentile} {value:.0f} ms", rotation=90, fontsize=8, va="bottom", ha="right")
+    latencies.set_xlabel("capture to output, ms")
+    latencies.set_ylabel("share of frames")
+    for axes in (rates, latencies):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def _example(deployment: Deployment) -> np.ndarray:
+    return read_picture(deployment.file(EXAMPLE))
+
+
+def _each(call: Callable[[Any], object], inputs: list[Any]) -> StageAlone:
+    """Time single calls."""
+    seconds = np.empty(len(inputs))
+    for index, x in enumerate(inputs):
+        began = time.perf_counter()
+        call(x)
+        seconds[index] = time.perf_counter() - began
+    latency_ms = {f"p{p}": round(float(np.percentile(seconds, p)) * 1000, 3) for p in PERCENTILES}
+    return StageAlone(round(float(len(inputs) / seconds.sum()), 2), latency_ms)
