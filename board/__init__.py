@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host side: what a PYNQ board and the compiler share, on numpy, OpenCV and the standard library."""
+
+import os
+
+# Read when numpy is first imported. More threads make the reference's small matrices no faster, and take the cores
+# on which the pipeline's other stages run.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ class Bench:
         frames: Of the film.
         picture: Width and height of the film in pixels.
         alone: Stages on their own; `inference` with one face a call, `inference_batched` with several.
-        pipeline: All stages together.
+        pipeline: All stages together, as fast as they go; frames wait in queues.
+        live: All stages together on a film that comes at its own pace, as a camera's.
         share_of_slowest: Frames per second of the pipeline over those of its slowest stage alone.
     """
 
@@ -64,6 +65,7 @@ class Bench:
     picture: tuple[int, int]
     alone: dict[str, StageAlone]
     pipeline: Summary
+    live: Summary
     share_of_slowest: float
 
     def as_json(self) -> dict[str, Any]:
@@ -76,8 +78,23 @@ class Bench:
             "picture": list(self.picture),
             "alone": {name: asdict(stage) for name, stage in self.alone.items()},
             "pipeline": self.pipeline.as_json(),
+            "live": self.live.as_json(),
             "share_of_slowest": round(self.share_of_slowest, 3),
         }
+
+
+class _Live(ArraySource):
+    """A film whose frames come at its own pace, taken or not."""
+
+    live = True
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield each frame when it is due."""
+        began = time.perf_counter()
+        for frame in super().frames(start):
+            due = began + (frame.index - start) / self.fps
+            time.sleep(max(0.0, due - time.perf_counter()))
+            yield replace(frame, captured_s=time.perf_counter())
 
 
 def film(picture: np.ndarray, frames: int) -> np.ndarray:
@@ -143,6 +160,9 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
         progress("all together")
         source = ArraySource(pictures, "film", moving=True, fps=FPS)
         summary = Pipeline(detector, source, [CsvOutput(Path(folder) / "all.csv", detector.contract)]).run()
+        progress(f"all together at {FPS:g} frames/s")
+        paced = _Live(pictures, "film", moving=True, fps=FPS)
+        live = Pipeline(detector, paced, [CsvOutput(Path(folder) / "live.csv", detector.contract)]).run()
     slowest = min(alone[name].frames_per_second for name in ("faces", "inference_batched", "output"))
     return Bench(
         backend=detector.backend.name,
@@ -152,12 +172,13 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
         picture=(WIDTH_PX, HEIGHT_PX),
         alone=alone,
         pipeline=summary,
+        live=live,
         share_of_slowest=summary.fps / slowest,
     )
 
 
 def plot(bench: Bench, path: Path) -> None:
-    """Draw frames per second of every stage, and the latencies of the pipeline.
+    """Draw frames per second of every stage, and the latencies of live frames.
 
     Raises:
         RuntimeError: matplotlib is not installed.
@@ -179,13 +200,13 @@ def plot(bench: Bench, path: Path) -> None:
     rates.invert_yaxis()
     rates.set_xlabel("frames per second, one face, 640x480")
     rates.set_title(f"{bench.backend}: {bench.description}", loc="left", fontsize=10)
-    milliseconds = np.sort(np.array(bench.pipeline.latencies_s) * 1000)
+    milliseconds = np.sort(np.array(bench.live.latencies_s) * 1000)
     latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), color="#d9822b")
     for percentile in PERCENTILES:
         value = np.percentile(milliseconds, percentile)
         latencies.axvline(value, color="#888888", linewidth=0.8, linestyle="--")
         latencies.text(value, 0.02, f" p{percentile} {value:.0f} ms", rotation=90, fontsize=8, va="bottom", ha="right")
-    latencies.set_xlabel("capture to output, ms")
+    latencies.set_xlabel(f"capture to output at {FPS:g} frames/s, ms")
     latencies.set_ylabel("share of frames")
     for axes in (rates, latencies):
         axes.spines[["top", "right"]].set_visible(False)

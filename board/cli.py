@@ -89,10 +89,14 @@ def bench(options: argparse.Namespace, deployment: Deployment) -> int:
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}
-    rows["pipeline"] = (content["pipeline"]["fps"], content["pipeline"]["latency_ms"])
+    for name in ("pipeline", "live"):
+        rows[name] = (content[name]["fps"], content[name]["latency_ms"])
     for name, (rate, latency) in rows.items():
         print(f"{name.replace('_', ' '):<20}{rate:>10,.1f}" + "".join(f"{value:>10.2f}" for value in latency.values()))
-    print(f"the pipeline does {found.share_of_slowest:.2f} of its slowest stage alone")
+    print(
+        f"the pipeline does {found.share_of_slowest:.2f} of its slowest stage alone;"
+        f" {found.live.dropped} of {found.frames} live frames were dropped"
+    )
     _write_json(options.json, content)
     if options.plot is not None:
         plot(found, options.plot)

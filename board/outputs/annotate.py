@@ -128,7 +128,7 @@ def _bar(
     cv2.rectangle(panel, (edge, y0), (edge + round(span * probability), y1), PRESENT if present else ABSENT, -1)
     tick = edge + round(span * action_unit.threshold)
     reach = max(1, round(2 * unit))
-    cv2.line(panel, (tick, y0 - reach), (tick, y1 + reach), TICK, max(1, round(unit)))
+    cv2.line(panel, (tick, y0), (tick, y1 + reach), TICK, max(1, round(unit)))
 
 
 def _write(

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m board` is the `auflow` of a board."""
+
+from board.cli import main
+
+main()
