@@ -81,7 +81,9 @@ def imported(package: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names.add(node.module.partition(".")[0])
-    outside = names - set(sys.stdlib_module_names) - {"auflow", "board", "qnn", "hls_build"} - OPTIONAL.get(package, set())
+    outside = (
+        names - set(sys.stdlib_module_names) - {"auflow", "board", "qnn", "hls_build"} - OPTIONAL.get(package, set())
+    )
     owners = packages_distributions()
     return {normal(owners[name][0]) for name in outside if name in owners}
 

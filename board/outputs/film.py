@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -117,7 +118,8 @@ class PicturesOutput:
             partial.write_bytes(content.tobytes())
             os.replace(partial, path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
             raise RuntimeError(f"cannot write {path}: {error.strerror}") from None
 
     def close(self) -> None:

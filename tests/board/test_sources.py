@@ -22,7 +22,7 @@ def pictures(count: int, height: int = 64, width: int = 80) -> np.ndarray:
 def video(tmp_path: Path) -> Path:
     """Thirty frames of rising brightness at 20 per second."""
     path = tmp_path / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (80, 64))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (80, 64))
     if not writer.isOpened():
         pytest.skip("this OpenCV writes no video")
     for picture in pictures(30):

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
-import cv2
 import numpy as np
 import pytest
 import tomllib
@@ -18,7 +17,7 @@ from rich.console import Console
 import board
 from board import parity
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
-from board.pictures import load_faces
+from board.pictures import load_faces, read_picture
 from hls_build import deploy, flow
 from hls_build.config import CONFIGS
 from qnn.examples import example_faces, example_picture
@@ -108,7 +107,7 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
     made = deploy.software(flow.shipped_checkpoint("tiny"))
-    picture = cv2.cvtColor(cv2.imread(str(made / EXAMPLE)), cv2.COLOR_BGR2RGB)
+    picture = read_picture(made / EXAMPLE)
     assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
     assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)
 
