@@ -112,7 +112,7 @@ def parity(
     stalls: Annotated[int | None, typer.Option(help="With --build: seed of random stalls on the RTL.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """Compare all forms of a build, from Brevitas to RTL, or all backends of a deployment; name the first difference."""
+    """Compare all forms of a build, or all backends of a deployment, and name the first difference."""
     from hls_build import flow
 
     if deploy is not None and build is None and stalls is None:

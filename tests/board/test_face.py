@@ -6,16 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scenes import astronaut
 
 from board import face
 from board.face import Box, cut_face, find_face, to_input
-from qnn.examples import example_picture
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("grey", [False, True])
 def test_finds_the_astronaut(scale: float, grey: bool) -> None:
-    picture = example_picture()
+    picture = astronaut()
     box = find_face(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if grey else picture, scale)
     assert box is not None
     assert abs(box.left + box.side / 2 - 223) < 12  # between the eyes and the mouth of the portrait
@@ -24,7 +24,7 @@ def test_finds_the_astronaut(scale: float, grey: bool) -> None:
 
 
 def test_finds_the_larger_of_two() -> None:
-    picture = example_picture()
+    picture = astronaut()
     small = cv2.resize(picture, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     pair = np.zeros((512, 512 + small.shape[1], 3), np.uint8)
     pair[: small.shape[0], : small.shape[1]] = small
@@ -46,7 +46,7 @@ def test_grey_in_three_channels_stays_as_it_is() -> None:
 
 
 def test_colour_rules_differ_on_colours() -> None:
-    picture = example_picture()
+    picture = astronaut()
     box = Box(165, 65, 112)
     rgb, grey = cut_face(picture, box, colour="rgb"), cut_face(picture, box, colour="grey")
     assert rgb.shape == grey.shape == (48, 48, 3)
@@ -91,7 +91,7 @@ def test_cascade_of_debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.delattr(cv2, "data")
     monkeypatch.setattr(face, "DEBIAN_CASCADES", tmp_path)
     face._cascade.cache_clear()
-    assert find_face(example_picture()) is not None
+    assert find_face(astronaut()) is not None
     face._cascade.cache_clear()
 
 
@@ -100,4 +100,4 @@ def test_no_cascade_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(face, "DEBIAN_CASCADES", tmp_path)
     face._cascade.cache_clear()
     with pytest.raises(RuntimeError, match="install Debian's opencv-data or pip's opencv-python-headless"):
-        find_face(example_picture())
+        find_face(astronaut())
