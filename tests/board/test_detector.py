@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The detector gives the same answer from every backend, and names what it cannot do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packages import faces, seal, small_contract, small_graph, write_package
+from scenes import astronaut
+
+from board import backends
+from board.contract import Contract
+from board.deployment import CONTRACT, Deployment
+from board.detector import AUDetector
+from board.face import find_faces
+from board.facs import nearest_emotions
+from board.results import NO_FACE, OK
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_package(tmp_path / "deploy")
+
+
+def test_faces_to_action_units(folder: Path) -> None:
+    x = faces(11)
+    expected = small_graph().run(x).reshape(11, -1)
+    outputs = small_contract().outputs(expected)
+    with AUDetector(folder, "reference") as detector:
+        answers = detector.aus(x)
+    assert len(answers) == 11
+    for index, answer in enumerate(answers):
+        np.testing.assert_array_equal(answer.accumulators, expected[index])
+        np.testing.assert_array_equal(answer.probabilities, outputs.probabilities[index])
+        np.testing.assert_array_equal(answer.occurrence, outputs.occurrence[index])
+    emotions = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
+    assert [answer.emotion for answer in answers] == [emotions[i] for i in nearest_emotions(outputs.logits)]
+
+
+def test_no_faces_are_no_answers(folder: Path) -> None:
+    with AUDetector(folder, "reference") as detector:
+        assert detector.aus(faces(0)) == []
+        assert detector.accumulators(faces(0)).shape == (0, 13)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((1, 48, 48, 3)), np.zeros((48, 48, 3), np.uint8), np.zeros((1, 48, 48, 1), np.uint8)]
+)
+def test_other_arrays_are_refused(folder: Path, bad: np.ndarray) -> None:
+    with AUDetector(folder, "reference") as detector, pytest.raises(ValueError, match="faces must be uint8 of shape"):
+        detector.aus(bad)
+
+
+def test_other_action_units_have_no_emotion(folder: Path) -> None:
+    contract = Contract.read(folder / CONTRACT)
+    units = list(contract.action_units)
+    units[0] = replace(units[0], name="AU25 Lips part")
+    replace(contract, action_units=tuple(units)).write(folder / CONTRACT)
+    seal(folder)
+    with AUDetector(folder, "reference") as detector:
+        assert detector.aus(faces(2))[0].emotion is None
+
+
+def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
+    found: dict[str, np.ndarray] = {}
+    small_graph().run(faces(2), found.__setitem__)
+    with AUDetector(folder, "reference") as detector:
+        maps = detector.attention(faces(2))
+    assert maps.dtype == np.float32
+    np.testing.assert_array_equal(maps, (found["gate"][..., 0] / 15).astype(np.float32))
+
+
+def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
+    picture = astronaut()
+    with AUDetector(folder, "reference") as detector:
+        (seen,) = detector.detect(picture, attention=True)
+        box = find_faces(picture)[0].box
+        (expected,) = detector.aus(detector.cut(picture, [box]))
+        (nothing,) = detector.detect(np.full((100, 100, 3), 90, np.uint8))
+    assert (seen.status, seen.box, seen.face_id) == (OK, box, 0)
+    assert seen.aus is not None and seen.attention is not None and seen.latency_s > 0
+    np.testing.assert_array_equal(seen.aus.accumulators, expected.accumulators)
+    assert nothing.status == NO_FACE and nothing.aus is None
+
+
+def test_the_crop_follows_the_contract(folder: Path) -> None:
+    contract = Contract.read(folder / CONTRACT)
+    rule = replace(contract.input, colour="rgb", crop_margin=0.25)
+    replace(contract, input=rule).write(folder / CONTRACT)
+    seal(folder)
+    picture = np.zeros((200, 200, 3), np.uint8)
+    picture[40:160, 40:160] = (250, 0, 0)  # a red square of 120 pixels
+    from board.face import Box
+
+    with AUDetector(folder, "reference") as detector:
+        (tight,) = detector.cut(picture, [Box(60, 60, 80)])  # with its margin of 20 on each side
+    assert (tight == (250, 0, 0)).all()
+
+
+def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = Deployment(folder)
+    assert backends.best(deployment) == "reference"  # no reference.onnx, no bitfile
+    (folder / "reference.onnx").touch()
+    seal(folder)
+    assert backends.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "reference")
+    for name in ("accelerator.bit", "accelerator.hwh"):
+        (folder / name).touch()
+    seal(folder)
+    assert backends.best(Deployment(folder)) != "fpga"  # this is no board
+    monkeypatch.setattr(backends, "on_a_board", lambda: True)
+    assert backends.best(Deployment(folder)) == "fpga"
+
+
+def test_an_unknown_backend_is_named(folder: Path) -> None:
+    with pytest.raises(ValueError, match="a backend must be one of auto, fpga, onnx, reference, sim, got 'gpu'"):
+        AUDetector(folder, "gpu")
+
+
+@pytest.mark.skipif(find_spec("onnxruntime") is not None, reason="onnxruntime is installed")
+def test_a_missing_onnxruntime_is_named(folder: Path) -> None:
+    with pytest.raises(RuntimeError, match="backend onnx needs onnxruntime, which is not installed"):
+        AUDetector(folder, "onnx")
+
+
+@pytest.mark.skipif(find_spec("pynq") is not None, reason="pynq is installed")
+def test_a_missing_pynq_is_named(folder: Path) -> None:
+    with pytest.raises(RuntimeError, match="an emulated board needs pynq"):
+        AUDetector(folder, "fpga")
+
+
+@pytest.mark.board
+def test_the_fpga_is_emulated_at_the_simulated_timing_without_a_library(folder: Path) -> None:
+    with AUDetector(folder, "fpga") as detector:
+        assert detector.backend.description == "an emulated Pynq-Z2 with the integer reference at the simulated timing"
+        np.testing.assert_array_equal(detector.accumulators(faces(9)), small_graph().run(faces(9)).reshape(9, -1))
+
+
+@pytest.mark.board
+def test_weights_alone_have_no_accelerator_to_emulate(folder: Path) -> None:
+    from board.deployment import Timing
+
+    replace(Deployment(folder).manifest, timing=Timing()).write(folder)
+    with pytest.raises(ValueError, match=r"backend fpga needs an accelerator, got .*: run `auflow build`"):
+        AUDetector(folder, "fpga")
+
+
+@pytest.mark.skipif("AUFLOW_DEPLOY" not in os.environ, reason="AUFLOW_DEPLOY names no deployment")
+@pytest.mark.parametrize("name", ["sim", "fpga"])
+def test_the_rtl_gives_the_same_integers(name: str) -> None:
+    if name == "fpga" and find_spec("pynq") is None:
+        pytest.skip("needs pynq, which scripts/setup.sh board installs")
+    deployment = Deployment(Path(os.environ["AUFLOW_DEPLOY"]))
+    x = np.repeat(faces(3)[..., :1], 3, axis=3)
+    with AUDetector(deployment, "reference") as reference, AUDetector(deployment, name) as detector:
+        assert "verilated RTL" in detector.backend.description
+        np.testing.assert_array_equal(detector.accumulators(x), reference.accumulators(x))
