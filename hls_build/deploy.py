@@ -46,8 +46,8 @@ BOARD = Path(board.__file__).parent
 NOTEBOOK = "au_demo.ipynb"
 README = """\
 AUFlow deployment {name}: {preset} for {board}, {aus} action units.
-Install, on the board or any computer with numpy and OpenCV 4: pip install {wheel}
-Detect: auflow detect --deploy . PICTURE|FOLDER|VIDEO|/dev/video0 --out aus.csv --annotate seen.mp4
+Unpacked (python3 -m zipfile -e ARCHIVE .), install on a PYNQ image: pip install ./{wheel}; elsewhere "./{wheel}[pc]"
+Detect: auflow detect PICTURE|FOLDER|VIDEO|/dev/video0 --deploy . --out aus.csv --annotate seen.mp4
 Check and measure: auflow parity --deploy . && auflow bench --deploy . ; demo: {notebook}
 {bitfile}
 """
