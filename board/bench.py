@@ -18,9 +18,10 @@ from board.deployment import EXAMPLE, Deployment
 from board.detector import AUDetector
 from board.outputs import CsvOutput
 from board.pictures import read_picture
-from board.pipeline import BATCH_FACES, Pipeline, Summary
+from board.pipeline import BATCH_FACES, Pipeline
 from board.results import OK, Observation
 from board.sources import ArraySource, Frame
+from board.summary import Summary
 from board.tracking import FaceTracker
 
 WIDTH_PX, HEIGHT_PX, FPS = 640, 480, 30.0

@@ -8,11 +8,10 @@ import queue
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,17 +20,15 @@ from board.detector import AUDetector
 from board.face import SIDE_PX, Box, find_faces
 from board.results import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
 from board.sources import Frame, Source
+from board.summary import STAGES, Summary
 from board.tracking import FaceTracker, TrackedFace
 
-STAGES = ("capture", "faces", "inference", "output")
 BATCH_FACES = 8
 """Most faces of one call of the backend, where so many wait."""
 QUEUE_FRAMES = 8
 """Frames that may wait between two stages."""
 POLL_S = 0.1
 """Longest time for which a stage does not look whether it is to end."""
-LATENCIES = 100_000
-"""Of the latest frames, kept for percentiles."""
 
 
 class Output(Protocol):
@@ -45,78 +42,6 @@ class Output(Protocol):
 
     def abandon(self) -> None:
         """End early, such that it can be resumed."""
-
-
-@dataclass
-class StageFigures:
-    """What one stage did.
-
-    Attributes:
-        frames: That went through.
-        busy_s: Spent on them, waiting excluded.
-        waiting: Most frames that waited before it.
-    """
-
-    frames: int = 0
-    busy_s: float = 0.0
-    waiting: int = 0
-
-    @property
-    def fps(self) -> float:
-        """Frames per second that it would do alone; 0 before the first."""
-        return self.frames / self.busy_s if self.busy_s else 0.0
-
-
-@dataclass
-class Summary:
-    """What a run did.
-
-    Attributes:
-        frames: Written.
-        observations: By status.
-        dropped: Frames of a live source that nobody had time for.
-        seconds: From the first capture to the last output.
-        stages: By name, in order.
-        latencies_s: From capture to output, of the latest frames.
-        interrupted: Whether it was ended before the source was.
-    """
-
-    frames: int = 0
-    observations: dict[str, int] = field(default_factory=dict)
-    dropped: int = 0
-    seconds: float = 0.0
-    stages: dict[str, StageFigures] = field(default_factory=lambda: {name: StageFigures() for name in STAGES})
-    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
-    interrupted: bool = False
-
-    @property
-    def fps(self) -> float:
-        """Frames per second, end to end."""
-        return self.frames / self.seconds if self.seconds else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs; latencies as percentiles in milliseconds."""
-        latencies = np.array(self.latencies_s) * 1000
-        return {
-            "frames": self.frames,
-            "observations": dict(self.observations),
-            "dropped": self.dropped,
-            "seconds": round(self.seconds, 3),
-            "fps": round(self.fps, 2),
-            "latency_ms": {
-                f"p{p}": round(float(np.percentile(latencies, p)), 3) if len(latencies) else None for p in (50, 90, 99)
-            },
-            "stages": {
-                name: {
-                    "frames": stage.frames,
-                    "ms_per_frame": round(1000 * stage.busy_s / stage.frames, 3) if stage.frames else None,
-                    "fps_alone": round(stage.fps, 2),
-                    "most_waiting": stage.waiting,
-                }
-                for name, stage in self.stages.items()
-            },
-            "interrupted": self.interrupted,
-        }
 
 
 @dataclass
