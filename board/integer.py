@@ -19,7 +19,7 @@ class Kernel:
     """Weights of a convolution, prepared for repeated use.
 
     Attributes:
-        columns: Integers as float32, of shape (k * k * I, O).
+        columns: Integers as floats that hold them exactly, of shape (k * k * I, O).
         side: k.
         gain: Greatest sum of magnitudes of the weights of one output.
     """
@@ -33,7 +33,8 @@ class Kernel:
         """Prepare integers of shape (O, k, k, I), k odd; a 1x1 kernel is a dense layer on every pixel."""
         outputs, side, _, _ = weights.shape
         gain = int(np.abs(weights.astype(np.int64)).sum(axis=(1, 2, 3)).max())
-        return cls(np.ascontiguousarray(weights.reshape(outputs, -1).T.astype(np.float32)), side, gain)
+        exact = np.float32 if gain < EXACT_FLOAT32 else np.float64
+        return cls(np.ascontiguousarray(weights.reshape(outputs, -1).T.astype(exact)), side, gain)
 
 
 def convolve_same(x: np.ndarray, kernel: Kernel) -> np.ndarray:

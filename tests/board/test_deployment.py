@@ -95,6 +95,14 @@ def test_a_damaged_archive_leaves_nothing(folder: Path) -> None:
     assert sorted(path.name for path in folder.parent.iterdir()) == ["deploy", "package.zip"]
 
 
+def test_an_archive_of_other_content_is_refused(folder: Path) -> None:
+    (folder / INTEGER).write_bytes(b"another network")  # after the manifest was written
+    archive = pack(folder)
+    with pytest.raises(ValueError, match=f"{INTEGER} must have sha256 .* copy it again"):
+        unpack(archive)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["deploy", "package.zip"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_another_file_is_no_deployment(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(content)

@@ -17,7 +17,7 @@ from board import backends
 from board.contract import Contract
 from board.deployment import CONTRACT, Deployment
 from board.detector import AUDetector
-from board.face import find_faces
+from board.face import Box, find_faces
 from board.facs import nearest_emotions
 from board.results import NO_FACE, OK
 
@@ -94,12 +94,11 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
     replace(contract, input=rule).write(folder / CONTRACT)
     seal(folder)
     picture = np.zeros((200, 200, 3), np.uint8)
-    picture[40:160, 40:160] = (250, 0, 0)  # a red square of 120 pixels
-    from board.face import Box
-
+    picture[40:160, 40:160] = (0, 250, 0)
+    picture[60:140, 60:140] = (250, 0, 0)
     with AUDetector(folder, "reference") as detector:
-        (tight,) = detector.cut(picture, [Box(60, 60, 80)])  # with its margin of 20 on each side
-    assert (tight == (250, 0, 0)).all()
+        (cut,) = detector.cut(picture, [Box(60, 60, 80)])  # 120 pixels with the margin: green round red
+    assert (cut[:7] == (0, 250, 0)).all() and (cut[10:38, 10:38] == (250, 0, 0)).all()
 
 
 def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

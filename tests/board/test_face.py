@@ -25,7 +25,7 @@ def test_finds_the_astronaut(scale: float, grey: bool) -> None:
 
 def test_finds_the_larger_of_two() -> None:
     picture = astronaut()
-    small = cv2.resize(picture, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA)
     pair = np.zeros((512, 512 + small.shape[1], 3), np.uint8)
     pair[: small.shape[0], : small.shape[1]] = small
     pair[:, small.shape[1] :] = picture

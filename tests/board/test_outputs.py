@@ -64,6 +64,7 @@ def test_csv_has_a_row_for_every_frame_and_face(tmp_path: Path) -> None:
     out.write(frame(2), [Observation(2, 0.08, "film", UNREADABLE, 'broken, "twice"\nand again')])
     out.write(frame(3), [replace(face(3, status=FAILED), message="hang")])
     assert not path.exists()  # not before it is whole
+    assert len((tmp_path / "new/aus.csv.partial").read_text().splitlines()) == 6  # but safe from a power cut
     out.close()
     assert [file.name for file in path.parent.iterdir()] == ["aus.csv"]
     rows = rows_of(path)

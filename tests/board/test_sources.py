@@ -69,6 +69,13 @@ def test_colours_come_as_rgb(tmp_path: Path) -> None:
     (frame,) = open_source(str(tmp_path / "red.png")).frames()
     assert frame.picture is not None
     assert frame.picture[0, 0].tolist() == [255, 0, 0]
+    writer = cv2.VideoWriter(str(tmp_path / "red.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (64, 64))
+    for _ in range(3):
+        writer.write(red)
+    writer.release()
+    for frame in open_source(str(tmp_path / "red.avi")).frames():
+        assert frame.picture is not None
+        assert frame.picture[0, 0, 0] > 240 and frame.picture[0, 0, 2] < 20
 
 
 def test_a_folder_gives_its_pictures_by_name_and_the_broken_one_with_its_reason(tmp_path: Path) -> None:
@@ -81,7 +88,7 @@ def test_a_folder_gives_its_pictures_by_name_and_the_broken_one_with_its_reason(
     frames = list(source.frames())
     assert [frame.source for frame in frames] == ["a.png", "b.jpg", "c.png"]
     assert frames[1].picture is None and "must be a file OpenCV reads" in frames[1].error
-    assert [frame.source for frame in source.frames(start=2)] == ["c.png"]
+    assert [(frame.index, frame.source) for frame in source.frames(start=2)] == [(2, "c.png")]
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 80), (3, 64, 80, 3)])

@@ -54,9 +54,10 @@ def test_two_faces_keep_their_numbers_when_they_change_places_in_size() -> None:
     assert [face.face_id for face in first] == [0, 1]
     again = tracker.update(pair(large, small))
     assert [(face.face_id, face.box) for face in again] == [(face.face_id, face.box) for face in first]
-    swapped = {face.face_id: face.box for face in tracker.update(pair(small, large))}
-    assert swapped[0].left < 512 <= swapped[1].left
-    assert swapped[1].side > swapped[0].side
+    larger, smaller = tracker.update(pair(small, large))
+    assert (larger.face_id, smaller.face_id) == (1, 0)
+    assert smaller.box.left < 512 <= larger.box.left
+    assert larger.box.side > smaller.box.side
 
 
 def test_the_same_frames_give_the_same_faces() -> None:
