@@ -18,6 +18,7 @@ import qnn.cli_data
 import qnn.cli_evaluate
 import qnn.cli_train
 from board.pictures import load_faces
+from hls_build import weights
 from hls_build.config import CONFIGS
 
 app = typer.Typer(
@@ -40,9 +41,7 @@ def _forward(name: str, about: str) -> None:
 
     @app.command(name, help=about, context_settings=THROUGH, add_help_option=False)
     def forwarded(context: typer.Context) -> None:
-        from hls_build import deploy
-
-        status = board.cli.run([name, *context.args], deploy.software)
+        status = board.cli.run([name, *context.args], weights.software)
         if status:
             raise typer.Exit(status)
 

@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import cv2
 
 import board
-import qnn
 from board.contract import Contract, InputRule, StreamPacking, sha256
 from board.deployment import (
     BITFILE,
@@ -27,7 +24,6 @@ from board.deployment import (
     HANDOFF,
     INTEGER,
     LIBRARY,
-    MANIFEST,
     ONNX,
     Manifest,
     Simulated,
@@ -39,7 +35,6 @@ from hls_build.config import BuildConfig
 from hls_build.folder import BuildFolder
 from hls_build.stitch import Stitched
 from qnn import export
-from qnn.checkpoint import SHIPPED
 from qnn.examples import example_picture
 
 BOARD = Path(board.__file__).parent
@@ -102,23 +97,14 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     return _pack(out, folder.archive)
 
 
-def software(checkpoint: Path | None = None) -> Path:
-    """A deployment without an accelerator, made of a checkpoint and kept in the user's cache.
+def write_software(checkpoint: Path, out: Path) -> None:
+    """Make a deployment without an accelerator, for the backends `reference` and `onnx`.
 
     Args:
-        checkpoint: A quantised .safetensors file with its card; None takes the w4a4 of the repository.
-
-    Returns:
-        Its folder, for the backends `reference` and `onnx`.
+        checkpoint: A quantised .safetensors file with its card.
+        out: Its folder, complete or not there.
     """
-    checkpoint = checkpoint or SHIPPED / "w4a4.safetensors"
-    card = checkpoint.with_suffix(".json")
-    cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "deployments"
-    out = cache / f"{checkpoint.stem}-{_digest([checkpoint, card, *_makers()])}"
-    if (out / MANIFEST).is_file():
-        return out
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
+    with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
         made = Path(temporary) / "deploy"
         report = export.export(checkpoint, made)
         graph = lowering.lower_file(made / export.MODEL)
@@ -130,19 +116,6 @@ def software(checkpoint: Path | None = None) -> Path:
         _seal(made, checkpoint.stem, report.preset, Timing(), None)
         shutil.rmtree(out, ignore_errors=True)
         made.rename(out)
-    return out
-
-
-def _makers() -> list[Path]:
-    """All code that such a deployment depends on."""
-    folders = (BOARD, Path(qnn.__file__).parent, Path(lowering.__file__).parent)
-    return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-
-
-def _digest(files: Sequence[Path]) -> str:
-    """Sixteen digits that change with any of the files; one that is missing counts as empty."""
-    content = (path.read_bytes() if path.is_file() else b"" for path in files)
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in content)).hexdigest()[:16]
 
 
 def _software_contract(report: export.ExportReport, graph: IntegerGraph) -> Contract:

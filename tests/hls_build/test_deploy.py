@@ -18,7 +18,7 @@ import board
 from board import parity
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
 from board.pictures import load_faces, read_picture
-from hls_build import deploy, flow
+from hls_build import deploy, flow, weights
 from hls_build.config import CONFIGS
 from qnn.examples import example_faces, example_picture
 
@@ -95,10 +95,10 @@ def test_the_simulation_may_stay_out(built: Path) -> None:
 
 
 def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
-    made = deploy.software(flow.shipped_checkpoint("tiny"))
+    made = weights.software(flow.shipped_checkpoint("tiny"))
     assert cache in made.parents
     stamp = (made / MANIFEST).stat().st_mtime_ns
-    assert deploy.software(flow.shipped_checkpoint("tiny")) == made
+    assert weights.software(flow.shipped_checkpoint("tiny")) == made
     assert (made / MANIFEST).stat().st_mtime_ns == stamp
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
     found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "reference", "sim"))
@@ -106,7 +106,7 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
 
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
-    made = deploy.software(flow.shipped_checkpoint("tiny"))
+    made = weights.software(flow.shipped_checkpoint("tiny"))
     picture = read_picture(made / EXAMPLE)
     assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
     assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)
