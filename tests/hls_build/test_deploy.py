@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
+import cv2
 import numpy as np
 import pytest
 import tomllib
@@ -110,6 +111,18 @@ def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None
     picture = read_picture(made / EXAMPLE)
     assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
     assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)
+
+
+def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "astronaut.png"
+    cv2.imwrite(str(picture), cv2.cvtColor(example_picture(), cv2.COLOR_RGB2BGR))
+    for prepares in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-m", "hls_build.cli", "detect", str(picture)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "face 0: AU6 0.98, AU12 0.98; nearest emotion happiness" in done.stdout
+        assert ("preparing the weights w4a4, this once" in done.stderr) == prepares
 
 
 def test_the_wheel_lists_every_package_and_the_version_of_the_project() -> None:
