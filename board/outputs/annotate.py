@@ -72,8 +72,10 @@ def _face(picture: np.ndarray, seen: Observation, contract: Contract, factor: fl
     (wide, high), _ = cv2.getTextSize(caption, FONT, size, max(1, round(unit)))
     pad = round(4 * unit)
     bottom = top if top > high + 2 * pad else top + high + 2 * pad  # inside the box where there is no room above
-    cv2.rectangle(picture, (left, bottom - high - 2 * pad), (left + wide + 2 * pad, bottom), colour, -1)
-    _write(picture, caption, (left + pad, bottom - pad), size, BACKGROUND, unit)
+    bottom = min(max(bottom, high + 2 * pad), picture.shape[0])
+    start = max(0, min(left, picture.shape[1] - wide - 2 * pad))  # readable where the box leaves the picture
+    cv2.rectangle(picture, (start, bottom - high - 2 * pad), (start + wide + 2 * pad, bottom), colour, -1)
+    _write(picture, caption, (start + pad, bottom - pad), size, BACKGROUND, unit)
 
 
 def _heat(picture: np.ndarray, attention: np.ndarray, left: int, top: int, side: int) -> None:
@@ -86,9 +88,9 @@ def _heat(picture: np.ndarray, attention: np.ndarray, left: int, top: int, side:
     levels = cv2.resize((attention - attention.min()) / span, (side, side), interpolation=cv2.INTER_LINEAR)
     levels = levels[y0 - top : y1 - top, x0 - left : x1 - left]
     colours = cv2.applyColorMap(np.round(255 * levels).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-    share = (HEAT_SHARE * levels)[..., np.newaxis]
+    share = HEAT_SHARE * levels
     region = picture[y0:y1, x0:x1]
-    region[:] = np.round(region * (1 - share) + colours * share).astype(np.uint8)
+    region[:] = cv2.blendLinear(np.ascontiguousarray(region), np.ascontiguousarray(colours), 1 - share, share)
 
 
 def _panel(panel: np.ndarray, seen: Observation, contract: Contract, unit: float) -> None:
@@ -141,7 +143,9 @@ def _wrapped(text: str, columns: int) -> list[str]:
     """Lines of at most so many characters; OpenCV writes ASCII only."""
     lines = [""]
     for word in text.encode("ascii", "replace").decode().split():
-        if len(lines[-1]) + len(word) >= columns:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+        for start in range(0, len(word), columns - 1):  # such as a path
+            part = word[start : start + columns - 1]
+            if start or len(lines[-1]) + len(part) >= columns:
+                lines.append("")
+            lines[-1] = f"{lines[-1]} {part}".strip()
     return lines

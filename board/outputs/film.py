@@ -40,6 +40,7 @@ class VideoOutput:
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._written = 0
         self._last = UNDECODED
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
@@ -52,6 +53,7 @@ class VideoOutput:
         if (drawn.shape[1], drawn.shape[0]) != self._size:
             drawn = cv2.resize(drawn, self._size, interpolation=cv2.INTER_AREA)
         self._writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        self._written += 1
 
     def close(self) -> None:
         """Finish the video."""
@@ -59,11 +61,14 @@ class VideoOutput:
             return
         self._writer.release()
         check = cv2.VideoCapture(str(self._partial))
-        whole = check.isOpened() and check.grab()
+        # a full disk goes unsaid and leaves an .avi or .mkv that plays its first frames; only the count betrays it
+        whole = check.isOpened() and check.grab() and check.get(cv2.CAP_PROP_FRAME_COUNT) == self._written
         check.release()
         if not whole:
             self._partial.unlink(missing_ok=True)
-            raise RuntimeError(f"cannot write {self.path}: OpenCV wrote no video, is the disk full?")
+            raise RuntimeError(
+                f"cannot write {self.path}: OpenCV did not write all of its {self._written} frames, is the disk full?"
+            )
         try:
             os.replace(self._partial, self.path)
         except OSError as error:

@@ -36,6 +36,11 @@ class JsonlOutput(RowsOutput):
             raise ValueError("no object")
         return int(content["frame"])
 
+    def has_these_units(self, line: str) -> bool:
+        """Whether the action units are the contract's."""
+        units = json.loads(line).get("action_units")
+        return units is None or tuple(units) == self._names
+
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
         return "".join(json.dumps(as_json(seen, self._names)) + "\n" for seen in observations)

@@ -35,10 +35,28 @@ class RowsOutput(ABC):
     def __init__(self, path: Path, resume: bool = False) -> None:
         self.path, self._partial = path, path.with_name(path.name + ".partial")
         self.next_frame = 0
-        kept = ""
-        if resume and self._partial.is_file():
-            kept, self.next_frame = self._complete(self._partial.read_text(errors="replace"))
-        self._file = self._open(kept)
+        resumed = resume and self._partial.is_file()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # what is there is shortened in place: written anew, a crash or a full disk could take all of it
+            mode = "r+" if resumed else "w"
+            self._file = open(  # noqa: SIM115 # closed by close and abandon
+                self._partial, mode, newline="", encoding="utf-8", errors="backslashreplace"
+            )
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            if resumed:
+                self._file.truncate(self._go_on())
+            if not self._file.seek(0, io.SEEK_END):
+                self._file.write(self.header())
+                self._file.flush()
+        except OSError as error:
+            self.abandon()
+            raise self._unwritable(error) from None
+        except ValueError:
+            self.abandon()
+            raise
 
     @abstractmethod
     def header(self) -> str:
@@ -47,6 +65,10 @@ class RowsOutput(ABC):
     @abstractmethod
     def frame_of(self, line: str) -> int:
         """Index of the frame that a line belongs to; ValueError or KeyError where it is no row."""
+
+    @abstractmethod
+    def has_these_units(self, line: str) -> bool:
+        """Whether a row that has action units has the contract's."""
 
     @abstractmethod
     def rows(self, observations: list[Observation]) -> str:
@@ -73,35 +95,40 @@ class RowsOutput(ABC):
         with suppress(OSError):  # of the row that could not be written, which was told already
             self._file.close()
 
-    def _open(self, kept: str) -> io.TextIOBase:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(self._partial, "w", newline="")  # noqa: SIM115 # closed by close and abandon
-            file.write(kept or self.header())
-            file.flush()
-        except OSError as error:
-            raise self._unwritable(error) from None
-        return file
-
-    def _complete(self, text: str) -> tuple[str, int]:
-        """What is certainly whole of an interrupted file, and the frame that comes next."""
-        header = self.header()
-        if not text.startswith(header):
-            raise ValueError(
-                f"{self._partial} must be left by the same command to be resumed, got another kind of file: run without"
-                " --resume"
-            )
-        lines = text[len(header) :].splitlines(keepends=True)
-        if lines and not lines[-1].endswith("\n"):
-            lines.pop()  # torn
-        try:
-            frames = [self.frame_of(line) for line in lines]
-        except (ValueError, KeyError, IndexError):
-            raise ValueError(f"{self._partial} must hold rows only, got something else: run without --resume") from None
-        if not frames:
-            return header, 0
-        whole = [line for line, frame in zip(lines, frames, strict=True) if frame != frames[-1]]
-        return header + "".join(whole), frames[-1]
+    def _go_on(self) -> int:
+        """Set `next_frame`; the size in bytes of what is certainly whole of an interrupted file."""
+        header = self.header().encode()
+        with open(self._partial, "rb") as file:
+            start = file.read(len(header))
+            if header.startswith(start) and start != header:
+                return 0  # ended before its first row
+            if start != header:
+                raise ValueError(
+                    f"{self._partial} must be left by the same command to be resumed, got another kind of file: run"
+                    " without --resume"
+                )
+            end = size = len(header)
+            last = -1
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    break  # torn
+                line = raw.decode(errors="replace")
+                try:
+                    frame, known = self.frame_of(line), self.has_these_units(line)
+                except (ValueError, KeyError, IndexError, TypeError):
+                    raise ValueError(
+                        f"{self._partial} must hold rows only, got something else: run without --resume"
+                    ) from None
+                if not known:
+                    raise ValueError(
+                        f"{self._partial} must hold this network's action units to be resumed, got others at frame"
+                        f" {frame}: name the same deployment, or run without --resume"
+                    )
+                if frame != last:
+                    end, last = size, frame
+                size += len(raw)
+        self.next_frame = max(0, last)
+        return end
 
     def _unwritable(self, error: OSError) -> RuntimeError:
         return RuntimeError(f"cannot write {self.path}: {error.strerror or error}")

@@ -8,7 +8,8 @@ Columns, in this order:
 - `AU01_r` to `AU45_r`: the PROBABILITY of the action unit from 0 to 1. OpenFace puts an intensity from 0 to 5 there,
   which this network does not estimate: do not compare the two;
 - `AU01_c` to `AU45_c`: 1 where the probability reaches the unit's threshold, else 0, as in OpenFace;
-- `FaceRectX`, `FaceRectY`, `FaceRectWidth`, `FaceRectHeight` in pixels, as Py-Feat names them;
+- `FaceRectX`, `FaceRectY`, `FaceRectWidth`, `FaceRectHeight` in pixels and `FaceScore`, the confidence again, as
+  Py-Feat names them: its `read_feat` finds the `faceboxes` only with all five;
 - `emotion`, `status` (see board.results.STATUSES), `message`, `source`, `latency_ms`.
 
 Columns of AUs that the network does not have are empty: Py-Feat's `read_openface` asks for all of OpenFace's. There is
@@ -33,7 +34,7 @@ COLUMNS = (
     "frame", "face_id", "timestamp", "confidence", "success",
     *(f"AU{number:02d}_r" for number in INTENSITIES),
     *(f"AU{number:02d}_c" for number in PRESENCES),
-    "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight",
+    "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore",
     "emotion", "status", "message", "source", "latency_ms",
 )  # fmt: skip
 
@@ -67,6 +68,13 @@ class CsvOutput(RowsOutput):
         """Index of the frame of a row."""
         return int(line.partition(",")[0]) - 1
 
+    def has_these_units(self, line: str) -> bool:
+        """Whether exactly the contract's columns are filled."""
+        row = dict(zip(COLUMNS, next(csv.reader([line])), strict=False))
+        if row.get("status") != OK:
+            return True
+        return {number for number in INTENSITIES if row[f"AU{number:02d}_r"]} == set(self._numbers)
+
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
         lines = io.StringIO()
@@ -84,12 +92,13 @@ class CsvOutput(RowsOutput):
             "emotion": "" if seen.aus is None or seen.aus.emotion is None else seen.aus.emotion,
             "status": seen.status,
             "message": " ".join(seen.message.split()),  # a row is a line
-            "source": seen.source,
+            "source": " ".join(seen.source.split()),
             "latency_ms": f"{1000 * seen.latency_s:.2f}",
         }
         if seen.box is not None:
             row |= {"FaceRectX": seen.box.left, "FaceRectY": seen.box.top}
             row |= {"FaceRectWidth": seen.box.side, "FaceRectHeight": seen.box.side}
+            row["FaceScore"] = row["confidence"]
         if seen.aus is not None:
             for number, probability, present in zip(
                 self._numbers, seen.aus.probabilities, seen.aus.occurrence, strict=True
