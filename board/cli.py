@@ -30,6 +30,9 @@ def detect(options: argparse.Namespace, deployment: Deployment) -> int:
     from board.pipeline import Pipeline
     from board.sources import open_source
 
+    for written in (options.out, options.annotate):
+        if written is not None and written.resolve() == Path(options.input).resolve():
+            raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
     with AUDetector(deployment, options.backend) as detector:
         print(f"{detector.deployment.manifest.name} on {detector.backend.description}", file=sys.stderr)

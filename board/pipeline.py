@@ -128,14 +128,21 @@ class Pipeline:
                 thread.join()
             self.summary.seconds = time.perf_counter() - began
             complete = finished or (self.summary.interrupted and self._source.live)
-            for output in self._outputs:
+            self._end_outputs(complete)
+        if self._error is not None:
+            raise self._error
+        return self.summary
+
+    def _end_outputs(self, complete: bool) -> None:
+        """Close or abandon every output; the first error is told when all had their turn."""
+        for output in self._outputs:
+            try:
                 if complete:
                     output.close()
                 else:
                     output.abandon()
-        if self._error is not None:
-            raise self._error
-        return self.summary
+            except RuntimeError as error:
+                self._error = self._error or error
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:

@@ -63,6 +63,9 @@ class Source(Protocol):
     @property
     def moving(self) -> bool: ...
 
+    def name_of(self, index: int) -> str:
+        """`Frame.source` of a frame."""
+
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield frames from an index on."""
 
@@ -81,6 +84,10 @@ class PictureSource:
 
     def __init__(self, files: list[Path], name: str) -> None:
         self.files, self.name, self.count = files, name, len(files)
+
+    def name_of(self, index: int) -> str:
+        """The picture's file name, empty beyond the last."""
+        return self.files[index].name if index < len(self.files) else ""
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield every picture; one that cannot be read has none but says why."""
@@ -114,6 +121,10 @@ class ArraySource:
         self._array, self.name, self.moving, self.fps = array, name, moving, fps
         self.count = len(array)
 
+    def name_of(self, index: int) -> str:
+        """The same for all frames."""
+        return self.name
+
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield every picture."""
         for index in range(start, len(self._array)):
@@ -144,6 +155,10 @@ class VideoSource:
         announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.count = announced if announced > 0 else None
         capture.release()
+
+    def name_of(self, index: int) -> str:
+        """The same for all frames."""
+        return self.name
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield every frame, decoding from the beginning, since containers seek inexactly.
@@ -208,6 +223,10 @@ class CameraSource:
             raise RuntimeError(f"camera {self.name} must deliver pictures, got none: close what else uses it")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0 < rate < 1000 else 30.0
+
+    def name_of(self, index: int) -> str:
+        """The same for all frames."""
+        return self.name
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield frames until nobody asks for more."""

@@ -53,6 +53,12 @@ def open_outputs(
     else:
         written = rows = ROWS[out.suffix.lower()](out, contract, resume)
         start = rows.next_frame
+        if start and rows.last_source not in ("", source.name_of(start - 1)):
+            rows.abandon()
+            raise ValueError(
+                f"{out} must be resumed with the input that it was begun with, got {source.name} after"
+                f" {rows.last_source}: name that one, or run without --resume"
+            )
     return [written, *([] if drawn is None else [drawn])], start
 
 

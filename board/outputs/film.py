@@ -50,9 +50,7 @@ class VideoOutput:
         if self._writer is None:
             self._size = drawn.shape[1] // 2 * 2, drawn.shape[0] // 2 * 2  # codecs want even sizes
             self._writer = self._open()
-        if (drawn.shape[1], drawn.shape[0]) != self._size:
-            drawn = cv2.resize(drawn, self._size, interpolation=cv2.INTER_AREA)
-        self._writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        self._writer.write(cv2.cvtColor(_fitted(drawn, self._size), cv2.COLOR_RGB2BGR))
         self._written += 1
 
     def close(self) -> None:
@@ -132,3 +130,15 @@ class PicturesOutput:
 
     def abandon(self) -> None:
         """Every picture is complete already."""
+
+
+def _fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture scaled into (width, height), its proportions kept, what is left over dark."""
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    scale = min(size[0] / width, size[1] / height)
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[: size[1], : size[0]]
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[: small.shape[0], : small.shape[1]] = small
+    return canvas

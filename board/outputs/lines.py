@@ -36,6 +36,10 @@ class JsonlOutput(RowsOutput):
             raise ValueError("no object")
         return int(content["frame"])
 
+    def source_of(self, line: str) -> str:
+        """Name of the source of a line."""
+        return str(json.loads(line)["source"])
+
     def has_these_units(self, line: str) -> bool:
         """Whether the action units are the contract's."""
         units = json.loads(line).get("action_units")

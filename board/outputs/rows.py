@@ -26,16 +26,21 @@ class RowsOutput(ABC):
 
     Attributes:
         next_frame: Index of the frame to go on with.
+        last_source: Name of the source of the last frame that is kept; empty where none is.
 
     Raises:
-        ValueError: What an interrupted run left is not of this kind.
+        ValueError: What an interrupted run left is not of this kind, or is there and was not to be resumed.
         RuntimeError: The file cannot be written.
     """
 
     def __init__(self, path: Path, resume: bool = False) -> None:
         self.path, self._partial = path, path.with_name(path.name + ".partial")
-        self.next_frame = 0
+        self.next_frame, self.last_source = 0, ""
         resumed = resume and self._partial.is_file()
+        if not resume and self._partial.is_file() and self._partial.stat().st_size > len(self.header().encode()):
+            raise ValueError(
+                f"{self._partial} holds what an interrupted run found: go on with --resume, or delete it to begin anew"
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # what is there is shortened in place: written anew, a crash or a full disk could take all of it
@@ -65,6 +70,10 @@ class RowsOutput(ABC):
     @abstractmethod
     def frame_of(self, line: str) -> int:
         """Index of the frame that a line belongs to; ValueError or KeyError where it is no row."""
+
+    @abstractmethod
+    def source_of(self, line: str) -> str:
+        """Name of the source of a row."""
 
     @abstractmethod
     def has_these_units(self, line: str) -> bool:
@@ -108,7 +117,7 @@ class RowsOutput(ABC):
                     " without --resume"
                 )
             end = size = len(header)
-            last = -1
+            last, source = -1, ""  # of the newest frame, which is not kept
             for raw in file:
                 if not raw.endswith(b"\n"):
                     break  # torn
@@ -125,7 +134,8 @@ class RowsOutput(ABC):
                         f" {frame}: name the same deployment, or run without --resume"
                     )
                 if frame != last:
-                    end, last = size, frame
+                    end, last, self.last_source = size, frame, source
+                    source = self.source_of(line)
                 size += len(raw)
         self.next_frame = max(0, last)
         return end

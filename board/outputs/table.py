@@ -68,9 +68,13 @@ class CsvOutput(RowsOutput):
         """Index of the frame of a row."""
         return int(line.partition(",")[0]) - 1
 
+    def source_of(self, line: str) -> str:
+        """Name of the source of a row."""
+        return _read(line)["source"]
+
     def has_these_units(self, line: str) -> bool:
         """Whether exactly the contract's columns are filled."""
-        row = dict(zip(COLUMNS, next(csv.reader([line])), strict=False))
+        row = _read(line)
         if row.get("status") != OK:
             return True
         return {number for number in INTENSITIES if row[f"AU{number:02d}_r"]} == set(self._numbers)
@@ -105,3 +109,7 @@ class CsvOutput(RowsOutput):
             ):
                 row |= {f"AU{number:02d}_r": f"{probability:.4f}", f"AU{number:02d}_c": int(present)}
         return row
+
+
+def _read(line: str) -> dict[str, str]:
+    return dict(zip(COLUMNS, next(csv.reader([line])), strict=False))

@@ -147,6 +147,9 @@ def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path
     assert "got neither: name the folder deploy/" in refused("detect", clip, cwd=tmp_path)
     assert "which is missing" in refused("detect", tmp_path / "nothing.mp4", *deploy)
     assert "a camera must be there" in refused("detect", "/dev/video77", *deploy)
+    for option in ("--out", "--annotate"):
+        assert "an output must not be the input" in refused("detect", clip, *deploy, option, clip)
+    assert clip.stat().st_size > 40 * 48 * 48 * 3  # it is still there
     assert "rows go to a file that ends in" in refused("detect", clip, *deploy, "--out", tmp_path / "x.xlsx")
     assert "a deployment must hold manifest.json" in refused("parity", "--deploy", tmp_path)
     assert "was built without it" in refused("bench", "--deploy", folder)  # no example

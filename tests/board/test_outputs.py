@@ -133,6 +133,37 @@ def test_with_nothing_to_resume_it_begins_anew(
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_what_an_interrupted_run_left_is_not_thrown_away(
+    tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
+) -> None:
+    out = kind(tmp_path / name, CONTRACT)
+    for index in range(3):
+        out.write(frame(index), [face(index)])
+    out.abandon()
+    before = (tmp_path / f"{name}.partial").read_bytes()
+    with pytest.raises(ValueError, match=r"holds what an interrupted run found: go on with --resume, or delete it"):
+        kind(tmp_path / name, CONTRACT)
+    assert (tmp_path / f"{name}.partial").read_bytes() == before
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_another_input_is_not_appended(tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str) -> None:
+    film = ArraySource(np.zeros((9, 64, 64), np.uint8), "film", moving=True, fps=25)
+    other = ArraySource(np.zeros((9, 64, 64), np.uint8), "other", moving=True, fps=25)
+    out = kind(tmp_path / name, CONTRACT)
+    for index in range(3):
+        out.write(frame(index), [face(index)])
+    out.abandon()
+    before = (tmp_path / f"{name}.partial").read_bytes()
+    with pytest.raises(ValueError, match="must be resumed with the input that it was begun with, got other after film"):
+        open_outputs(tmp_path / name, None, CONTRACT, other, resume=True)
+    outputs, start = open_outputs(tmp_path / name, None, CONTRACT, film, resume=True)
+    assert start == 1  # each attempt gives up the last frame, which may lack rows
+    outputs[0].abandon()
+    assert before.startswith((tmp_path / f"{name}.partial").read_bytes())
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
 def test_what_another_command_left_is_not_resumed(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
@@ -191,6 +222,19 @@ def test_a_video_holds_every_frame(tmp_path: Path, name: str) -> None:
     while capture.grab():
         count += 1
     assert count == 9
+
+
+def test_a_video_of_pictures_of_other_sizes_keeps_their_proportions(tmp_path: Path) -> None:
+    out = VideoOutput(tmp_path / "x.avi", CONTRACT, 25)
+    out.write(frame(0, (480, 640)), [])
+    out.write(frame(1, (960, 480)), [])
+    out.close()
+    capture = cv2.VideoCapture(str(tmp_path / "x.avi"))
+    capture.grab()
+    done, second = capture.read()
+    assert done and second.shape[0] == 480
+    assert (np.abs(second[240, :230].astype(int) - 100) < 20).all()  # 480x960 stands 240 wide
+    assert (np.abs(second[240, 260:400].astype(int) - 100) > 20).any()
 
 
 def test_an_abandoned_video_leaves_nothing(tmp_path: Path) -> None:

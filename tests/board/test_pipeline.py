@@ -52,6 +52,9 @@ class Given:
         self.count = None if live else len(pictures)
         self.moving = False
 
+    def name_of(self, index: int) -> str:
+        return self.name
+
     def frames(self, start: int = 0) -> Iterator[Frame]:
         for index in range(start, len(self.pictures)):
             time.sleep(self.period_s)
@@ -155,6 +158,18 @@ def test_an_output_that_fails_ends_the_run_and_every_thread(detector: AUDetector
     assert out.ended == "abandoned"
     assert [row.frame for row in out.rows] == list(range(10))
     assert threading.active_count() == before
+
+
+def test_an_output_that_cannot_finish_does_not_keep_the_others_from_it(detector: AUDetector) -> None:
+    class Unfinished(Collected):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("cannot write seen.avi")
+
+    first, second = Unfinished(), Collected()
+    with pytest.raises(RuntimeError, match=r"cannot write seen\.avi"):
+        Pipeline(detector, Given(list(faces(3))), [first, second]).run()
+    assert first.ended == second.ended == "closed"
 
 
 def test_a_source_that_fails_ends_the_run(detector: AUDetector) -> None:

@@ -45,6 +45,9 @@ class Endless:
     def __init__(self, pool: np.ndarray, count: int) -> None:
         self.pool, self.count = pool, count
 
+    def name_of(self, index: int) -> str:
+        return self.name
+
     def frames(self, start: int = 0) -> Iterator[Frame]:
         for index in range(start, self.count):
             yield Frame(index, index / self.fps, self.name, self.pool[index % len(self.pool)], "", 0.0)
