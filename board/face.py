@@ -20,6 +20,8 @@ DEBIAN_CASCADES = Path("/usr/share/opencv4/haarcascades")
 SCALE_STEP = 1.2
 MIN_NEIGHBOURS = 5
 MIN_FACE_PX = 60  # in the full-size picture
+COVERED = 0.5
+"""Share of a found square, from which on a larger one that covers it makes it part of the same face."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Detection:
     Attributes:
         box: Where.
         confidence: From 0 to 1, more for more certain: w / (w + 2) of the weight w that the cascade's last stage gives,
-            which is about 4 for a small blurred face and 11 for a large sharp one.
+            which is about 4 for a small blurred face and 11 for a large sharp one; 0 for a weight below 0.
     """
 
     box: Box
@@ -53,7 +55,7 @@ def find_faces(picture: np.ndarray, scale: float = 0.5) -> list[Detection]:
         scale: The search runs on the picture shrunk by this factor: a half is much faster than the full size.
 
     Returns:
-        The faces, the largest first.
+        The faces, the largest first; of squares that cover each other only the largest.
     """
     if not 0 < scale <= 1:
         raise ValueError(f"need 0 < scale <= 1, got {scale}")
@@ -68,8 +70,21 @@ def find_faces(picture: np.ndarray, scale: float = 0.5) -> list[Detection]:
     detections = []
     for (left, top, side, _), weight in zip(found, np.ravel(weights), strict=True):
         box = Box(round(left / scale), round(top / scale), round(side / scale))
-        detections.append(Detection(box, max(0.0, float(weight / (weight + 2)))))
-    return sorted(detections, key=lambda detection: -detection.box.side)
+        weight = max(0.0, float(weight))  # the cascade accepts windows from about -3 on
+        detections.append(Detection(box, weight / (weight + 2)))
+    faces: list[Detection] = []
+    for detection in sorted(detections, key=lambda detection: -detection.box.side):
+        shares = (shared_px(detection.box, face.box) / detection.box.side**2 for face in faces)
+        if all(share < COVERED for share in shares):
+            faces.append(detection)
+    return faces
+
+
+def shared_px(one: Box, other: Box) -> int:
+    """Pixels that lie in both of two boxes."""
+    width = min(one.left + one.side, other.left + other.side) - max(one.left, other.left)
+    height = min(one.top + one.side, other.top + other.side) - max(one.top, other.top)
+    return max(0, width) * max(0, height)
 
 
 def find_face(picture: np.ndarray, scale: float = 0.5) -> Box | None:

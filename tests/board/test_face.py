@@ -9,7 +9,7 @@ import pytest
 from scenes import astronaut
 
 from board import face
-from board.face import Box, cut_face, find_face, to_input
+from board.face import Box, Detection, cut_face, find_face, find_faces, to_input
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])
@@ -31,6 +31,39 @@ def test_finds_the_larger_of_two() -> None:
     pair[:, small.shape[1] :] = picture
     box = find_face(pair)
     assert box is not None and box.left > small.shape[1]
+
+
+class Cascade:
+    """Finds what it is told."""
+
+    def __init__(self, found: list[tuple[int, int, int]], weights: list[float]) -> None:
+        self._found, self._weights = found, weights
+
+    def detectMultiScale3(self, *_: object, **__: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        squares = [(left, top, side, side) for left, top, side in self._found]
+        return np.array(squares), np.zeros(len(squares)), np.array(self._weights)
+
+
+def found_by(
+    monkeypatch: pytest.MonkeyPatch, found: list[tuple[int, int, int]], weights: list[float]
+) -> list[Detection]:
+    monkeypatch.setattr(face, "_cascade", lambda: Cascade(found, weights))
+    return find_faces(np.zeros((400, 400), np.uint8), scale=1.0)
+
+
+def test_squares_that_cover_each_other_are_one_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, large, neighbour, straddling = (60, 80, 70), (40, 40, 120), (220, 40, 100), (130, 100, 80)
+    seen = found_by(monkeypatch, [inside, neighbour, straddling, large], [9.0, 4.0, 4.0, 5.0])
+    assert [detection.box for detection in seen] == [Box(*large), Box(*neighbour), Box(*straddling)]
+    assert find_face(np.zeros((400, 400), np.uint8), scale=1.0) == Box(*large)  # as without the others
+
+
+def test_confidence_rises_with_the_weight_and_stays_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = [-2.99, -2.5, -2.0, -1.0, 0.0, 0.5, 4.0, 11.0, 1e6]  # the cascade accepts from about -3 on
+    squares = [(0, 40 * index, 30 - index) for index in range(len(weights))]
+    confidences = [detection.confidence for detection in found_by(monkeypatch, squares, weights)]
+    assert confidences == sorted(confidences)
+    assert confidences[:5] == [0.0] * 5 and confidences[-1] <= 1
 
 
 def test_finds_nothing_in_a_plain_picture() -> None:

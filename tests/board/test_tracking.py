@@ -9,7 +9,7 @@ import pytest
 from scenes import astronaut, swaying
 
 from board.face import Box, find_faces
-from board.tracking import FaceTracker, overlap
+from board.tracking import MEMORY_FRAMES, FaceTracker, overlap
 
 
 def test_a_moving_face_is_followed_between_searches() -> None:
@@ -36,8 +36,46 @@ def test_a_face_that_left_is_not_reported(empty: np.ndarray) -> None:
     tracker = FaceTracker()
     assert len(tracker.update(swaying()[0])) == 1
     assert tracker.update(empty) == []
-    (face,) = tracker.update(swaying()[0])
-    assert face.face_id == 1  # nobody can know that it is the same
+
+
+def hidden(frames: int) -> list[np.ndarray]:
+    """Frames that show no face."""
+    return [np.full((480, 640, 3), 90, np.uint8)] * frames
+
+
+def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
+    tracker, film = FaceTracker(), swaying()
+    tracker.update(film[0])
+    for frames in (1, 8, MEMORY_FRAMES):
+        assert [tracker.update(picture) for picture in hidden(frames)] == [[]] * frames  # nor is it reported meanwhile
+        (face,) = tracker.update(film[1])
+        assert face.face_id == 0, f"after {frames} frames"
+
+
+def test_a_face_that_was_away_for_long_has_a_new_number() -> None:
+    tracker, film = FaceTracker(), swaying()
+    tracker.update(film[0])
+    for picture in hidden(MEMORY_FRAMES + 1):
+        tracker.update(picture)
+    (face,) = tracker.update(film[0])
+    assert face.face_id == 1
+
+
+def test_another_face_or_place_does_not_take_the_number_of_a_hidden_one() -> None:
+    picture = swaying()[0]
+    (box,) = (found.box for found in find_faces(picture))
+    other = picture.copy()
+    place = np.s_[box.top : box.top + box.side, box.left : box.left + box.side]
+    other[place] = other[place][:, ::-1]  # mirrored, the light comes from the other side
+    away = np.ascontiguousarray(np.roll(picture, 250, axis=1))
+    for changed in (other, away):
+        tracker = FaceTracker()
+        tracker.update(picture)
+        tracker.update(hidden(1)[0])
+        (face,) = tracker.update(changed)
+        assert face.face_id == 1
+        (face,) = tracker.update(picture)
+        assert face.face_id == (0 if changed is away else 1)
 
 
 def test_two_faces_keep_their_numbers_when_they_change_places_in_size() -> None:
