@@ -136,10 +136,17 @@ def test_parity_names_the_first_difference_and_fails(build: Path, faces: Path, t
     assert difference["expected"] != difference["actual"]
 
 
+def listen_to_ctrl_c() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so do these tests' programs, unless told."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_build_leaves_nothing_half_done_and_resumes(tmp_path: Path) -> None:
     out = tmp_path / "tiny"
     command = [*COMMAND, "build", "--config", str(TINY), "--out", str(out), "--stop-after", "compile"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_ctrl_c
+    )
     deadline = time.monotonic() + 300
     while not (out / "integer.npz").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
