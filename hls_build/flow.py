@@ -319,6 +319,7 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
     _write_state(folder, key, checkpoint, {})
     for _, leaves in STEPS.values():
         _remove(folder, leaves)
+    folder.archive.unlink(missing_ok=True)
     return {}
 
 
