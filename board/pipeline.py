@@ -27,6 +27,8 @@ BATCH_FACES = 8
 """Most faces of one call of the backend, where so many wait."""
 QUEUE_FRAMES = 8
 """Frames that may wait between two stages."""
+LIVE_FRAMES = 1
+"""The same for a live source, where every frame that waits makes the answers later."""
 POLL_S = 0.1
 """Longest time for which a stage does not look whether it is to end."""
 
@@ -92,7 +94,8 @@ class Pipeline:
         self._tracker = FaceTracker(
             max_faces=max_faces, **({} if search_every is None else {"search_every": search_every})
         )
-        self._queues: list[queue.Queue[_Work | None]] = [queue.Queue(QUEUE_FRAMES) for _ in STAGES[1:]]
+        waiting = LIVE_FRAMES if source.live else QUEUE_FRAMES
+        self._queues: list[queue.Queue[_Work | None]] = [queue.Queue(waiting) for _ in STAGES[1:]]
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self.summary = Summary()

@@ -3,71 +3,25 @@
 
 from __future__ import annotations
 
+import queue
 import re
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
+from board.frames import Frame, Source
 from board.pictures import ARRAYS, PICTURES, read_picture
+from board.videos import VideoSource
 
 VIDEOS = (".avi", ".gif", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 PICTURE_FPS = 1.0
 """Rate at which a folder of pictures, or of an array, counts its time."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame on its way.
-
-    Attributes:
-        index: Place in the source, from 0; a live source counts what it captured.
-        timestamp_s: Time in the source.
-        source: Name of the file, or of the video or camera.
-        picture: RGB uint8 (H, W, 3), None where it could not be decoded.
-        error: Why there is no picture.
-        captured_s: time.perf_counter() when it was there.
-    """
-
-    index: int
-    timestamp_s: float
-    source: str
-    picture: np.ndarray | None
-    error: str
-    captured_s: float
-
-
-class Source(Protocol):
-    """Frames in order.
-
-    Attributes:
-        name: Of what is read.
-        fps: Frames per second.
-        count: How many frames there are; None where nobody knows.
-        live: Whether frames come by themselves, and those that nobody takes in time are lost.
-        moving: Whether successive frames show the same scene, so that faces can be followed.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def fps(self) -> float: ...
-    @property
-    def count(self) -> int | None: ...
-    @property
-    def live(self) -> bool: ...
-    @property
-    def moving(self) -> bool: ...
-
-    def name_of(self, index: int) -> str:
-        """`Frame.source` of a frame."""
-
-    def frames(self, start: int = 0) -> Iterator[Frame]:
-        """Yield frames from an index on."""
+CAMERA_TIMEOUT_S = 5.0
+"""Longest wait for a camera's next frame."""
 
 
 class PictureSource:
@@ -93,7 +47,7 @@ class PictureSource:
         """Yield every picture; one that cannot be read has none but says why."""
         for index, file in enumerate(self.files[start:], start):
             try:
-                picture, error = read_picture(file), ""
+                picture, error = _read_picture(file), ""
             except (ValueError, OSError) as problem:
                 picture, error = None, str(problem)
             yield Frame(index, index / self.fps, file.name, picture, error, time.perf_counter())
@@ -134,70 +88,6 @@ class ArraySource:
             yield Frame(index, index / self.fps, self.name, picture, "", time.perf_counter())
 
 
-class VideoSource:
-    """A video file.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ValueError: OpenCV cannot read it.
-    """
-
-    live = False
-    moving = True
-
-    def __init__(self, path: Path) -> None:
-        self._path, self.name = path, path.name
-        capture = self._open()
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        self.fps = rate if 0 < rate < 1000 else 25.0
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.count = announced if announced > 0 else None
-        capture.release()
-
-    def name_of(self, index: int) -> str:
-        """The same for all frames."""
-        return self.name
-
-    def frames(self, start: int = 0) -> Iterator[Frame]:
-        """Yield every frame, decoding from the beginning, since containers seek inexactly.
-
-        A frame that cannot be decoded has no picture. A file that ends early by more than its header may be wrong
-        yields one last frame that says so.
-        """
-        capture, index = self._open(), 0
-        try:
-            while capture.grab():
-                if index >= start:
-                    yield self._frame(capture, index)
-                index += 1
-        finally:
-            capture.release()
-        slack = max(2, (self.count or 0) // 50)  # many headers only estimate
-        if self.count is not None and index < self.count - slack:
-            error = f"the video ends at frame {index}, its header announces {self.count}: copy it again"
-            yield Frame(index, index / self.fps, self.name, None, error, time.perf_counter())
-
-    def _frame(self, capture: cv2.VideoCapture, index: int) -> Frame:
-        done, picture = capture.retrieve()
-        now = time.perf_counter()
-        if not done or picture is None:
-            return Frame(index, index / self.fps, self.name, None, f"frame {index} cannot be decoded", now)
-        return Frame(index, index / self.fps, self.name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), "", now)
-
-    def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path))
-        if not capture.isOpened() or not capture.grab():
-            capture.release()
-            raise ValueError(
-                f"a video must be a file that OpenCV decodes, got {self._path}: convert it, for example with"
-                " `ffmpeg -i IN OUT.mp4`"
-            )
-        capture.release()
-        return cv2.VideoCapture(str(self._path))  # from its first frame again
-
-
 class CameraSource:
     """A live camera.
 
@@ -229,18 +119,45 @@ class CameraSource:
         return self.name
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
-        """Yield frames until nobody asks for more."""
+        """Yield frames until nobody asks for more.
+
+        Raises:
+            RuntimeError: The camera stops, or delivers nothing for CAMERA_TIMEOUT_S.
+        """
+        arrived: queue.Queue[tuple[np.ndarray | None, float]] = queue.Queue(1)
+        ended = threading.Event()
+        # a thread of its own, since a driver may never return from a read
+        threading.Thread(target=self._read, args=(arrived, ended), name="camera", daemon=True).start()
         began, index = time.perf_counter(), start
         try:
             while True:
-                done, picture = self._capture.read()
-                now = time.perf_counter()
-                if not done or picture is None:
-                    raise RuntimeError(f"camera {self.name} must deliver pictures, got none after frame {index - 1}")
+                try:
+                    picture, now = arrived.get(timeout=CAMERA_TIMEOUT_S)
+                except queue.Empty:
+                    picture, now = None, 0.0
+                if picture is None:
+                    raise RuntimeError(
+                        f"camera {self.name} must deliver pictures, got none after frame {index - 1}: is it plugged in?"
+                    )
                 yield Frame(index, now - began, self.name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), "", now)
                 index += 1
         finally:
-            self._capture.release()
+            ended.set()
+
+    def _read(self, arrived: queue.Queue[tuple[np.ndarray | None, float]], ended: threading.Event) -> None:
+        """Hand on what the camera delivers, None where it stops."""
+        picture: np.ndarray | None = np.empty(0)
+        while picture is not None and not ended.is_set():
+            done, picture = self._capture.read()
+            picture = picture if done else None
+            now = time.perf_counter()
+            while not ended.is_set():
+                try:
+                    arrived.put((picture, now), timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+        self._capture.release()
 
 
 def open_source(spec: str) -> Source:
@@ -265,7 +182,7 @@ def open_source(spec: str) -> Source:
         raise ValueError(f"the input must hold data, got the empty file {path}: copy it again")
     suffix = path.suffix.lower()
     if suffix in PICTURES:
-        read_picture(path)  # the only one must be readable
+        _read_picture(path)  # the only one must be readable
         return PictureSource([path], path.name)
     if suffix in ARRAYS:
         return ArraySource(_read_array(path), path.name)
@@ -281,3 +198,10 @@ def _read_array(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError):
         raise ValueError(f"a numpy file must hold a plain array, got {path}, which cannot be read") from None
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    try:
+        return read_picture(path)
+    except cv2.error:  # more pixels than OpenCV takes
+        raise ValueError(f"a picture must be one that OpenCV takes, got {path}, which is too large") from None

@@ -119,6 +119,21 @@ def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) 
     assert out.ended == "closed"
 
 
+def test_a_slow_accelerator_answers_for_what_a_camera_sees_now(
+    detector: AUDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, period_s = detector.backend.accumulators, 0.05
+
+    def slow(x: np.ndarray) -> np.ndarray:
+        time.sleep(period_s * len(x))
+        return whole(x)
+
+    monkeypatch.setattr(detector.backend, "accumulators", slow)
+    summary = Pipeline(detector, Given(list(faces(200)), live=True, period_s=0.005), [Collected()]).run()
+    assert summary.dropped > 100
+    assert np.median(summary.latencies_s) < 6 * period_s  # not a queue of frames late
+
+
 def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
     detector: AUDetector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,8 +201,11 @@ def test_a_source_that_fails_ends_the_run(detector: AUDetector) -> None:
 
 @pytest.mark.parametrize(("live", "ended"), [(False, "abandoned"), (True, "closed")])
 def test_ctrl_c_ends_between_two_frames(detector: AUDetector, live: bool, ended: str) -> None:
+    last: list[int] = []
+
     def interrupt(frame: Frame) -> None:
-        if frame.index == 5:
+        if frame.index >= 5 and not last:  # a live source may lose the fifth itself
+            last.append(frame.index)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.02)  # the row that is being written is finished
 
@@ -195,7 +213,7 @@ def test_ctrl_c_ends_between_two_frames(detector: AUDetector, live: bool, ended:
     before = signal.getsignal(signal.SIGINT)
     summary = Pipeline(detector, Given(list(faces(300)), live=live, period_s=0.002), [out]).run()
     assert summary.interrupted
-    assert out.rows[-1].frame == 5 and out.ended == ended
+    assert [out.rows[-1].frame] == last and out.ended == ended
     assert signal.getsignal(signal.SIGINT) is before
 
 
