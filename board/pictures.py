@@ -53,7 +53,10 @@ def read_picture(path: Path) -> np.ndarray:
     content = path.read_bytes()
     if not content:
         raise ValueError(f"a picture must hold data, got the empty file {path}: copy it again")
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # more pixels than OpenCV takes
+        raise ValueError(f"a picture must be one that OpenCV takes, got {path}, which is too large") from None
     if picture is None:
         raise ValueError(f"a picture must be a file OpenCV reads, got {path}: save it as PNG or JPEG")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -47,7 +47,7 @@ class PictureSource:
         """Yield every picture; one that cannot be read has none but says why."""
         for index, file in enumerate(self.files[start:], start):
             try:
-                picture, error = _read_picture(file), ""
+                picture, error = read_picture(file), ""
             except (ValueError, OSError) as problem:
                 picture, error = None, str(problem)
             yield Frame(index, index / self.fps, file.name, picture, error, time.perf_counter())
@@ -182,7 +182,7 @@ def open_source(spec: str) -> Source:
         raise ValueError(f"the input must hold data, got the empty file {path}: copy it again")
     suffix = path.suffix.lower()
     if suffix in PICTURES:
-        _read_picture(path)  # the only one must be readable
+        read_picture(path)  # the only one must be readable
         return PictureSource([path], path.name)
     if suffix in ARRAYS:
         return ArraySource(_read_array(path), path.name)
@@ -198,10 +198,3 @@ def _read_array(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError):
         raise ValueError(f"a numpy file must hold a plain array, got {path}, which cannot be read") from None
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    try:
-        return read_picture(path)
-    except cv2.error:  # more pixels than OpenCV takes
-        raise ValueError(f"a picture must be one that OpenCV takes, got {path}, which is too large") from None
