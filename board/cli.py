@@ -16,6 +16,7 @@ import numpy as np
 
 from board.backends import AUTO, BACKENDS, CHOICES
 from board.deployment import MANIFEST, Deployment
+from board.tracking import SEARCH_EVERY
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -163,8 +164,9 @@ def _detect_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--resume", action="store_true", help="go on where an interrupted run of this command stopped")
     one.add_argument("--max-faces", type=_positive, default=8, metavar="N", help="most faces of a frame [default: 8]")
     one.add_argument(
-        "--search-every", type=_positive, default=None, metavar="N",
-        help="frames of a video from one search of the whole picture to the next; between them faces are followed",
+        "--search-every", type=_positive, default=SEARCH_EVERY, metavar="N",
+        help="frames of a video from one search of the whole picture to the next; between them faces are"
+        " followed [default: %(default)s]",
     )  # fmt: skip
 
 

@@ -226,7 +226,7 @@ def unpack(archive: Path) -> Path:
                 raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
             _check_names(packed, manifest, archive)
             _extract(packed, manifest, folder, archive)
-    except (BadZipFile, KeyError, EOFError, NotImplementedError):
+    except (BadZipFile, KeyError, EOFError, NotImplementedError):  # the last for a compression that zipfile lacks
         raise ValueError(
             f"a deployment must be a folder or a .zip archive with {MANIFEST}, got {archive}, which is none or is"
             " damaged: copy it again"

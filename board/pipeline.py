@@ -21,7 +21,7 @@ from board.face import SIDE_PX, Box, find_faces
 from board.results import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
 from board.sources import Frame, Source
 from board.summary import STAGES, Summary
-from board.tracking import FaceTracker, TrackedFace
+from board.tracking import SEARCH_EVERY, FaceTracker, TrackedFace
 
 BATCH_FACES = 8
 """Most faces of one call of the backend, where so many wait."""
@@ -84,16 +84,14 @@ class Pipeline:
         outputs: Sequence[Output] = (),
         *,
         attention: bool = False,
-        search_every: int | None = None,
+        search_every: int = SEARCH_EVERY,
         max_faces: int = 8,
         start: int = 0,
         log: logging.Logger = logging.getLogger("auflow.pipeline"),  # noqa: B008
     ) -> None:
         self._detector, self._source, self._outputs = detector, source, outputs
         self._attention, self._start, self._max_faces, self._log = attention, start, max_faces, log
-        self._tracker = FaceTracker(
-            max_faces=max_faces, **({} if search_every is None else {"search_every": search_every})
-        )
+        self._tracker = FaceTracker(search_every, max_faces=max_faces)
         waiting = LIVE_FRAMES if source.live else QUEUE_FRAMES
         self._queues: list[queue.Queue[_Work | None]] = [queue.Queue(waiting) for _ in STAGES[1:]]
         self._stop = threading.Event()

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -93,3 +96,14 @@ def pack(folder: Path) -> Path:
 def faces(count: int, seed: int = 0) -> np.ndarray:
     """Random faces, uint8 (count, 48, 48, 3)."""
     return np.random.default_rng(seed).integers(0, 256, (count, 48, 48, 3), dtype=np.uint8)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from packages import small_contract
+from packages import largest_file, small_contract
 
 from board.face import Box
 from board.outputs import CsvOutput, JsonlOutput, PicturesOutput, VideoOutput, open_outputs
@@ -173,23 +170,12 @@ def test_what_another_command_left_is_not_resumed(
     assert (tmp_path / f"{name}.partial").read_text() == "a,b\n1,2\n"
 
 
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    """No file may grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize(("kind", "name"), KINDS)
 def test_a_full_disk_is_named_and_what_fitted_can_be_resumed(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
     out = kind(tmp_path / name, CONTRACT)
-    with full_disk(4000), pytest.raises(RuntimeError, match=f"cannot write .*{name}: File too large"):
+    with largest_file(4000), pytest.raises(RuntimeError, match=f"cannot write .*{name}: File too large"):
         for index in range(100):
             out.write(frame(index), [face(index)])
     out.abandon()
@@ -246,7 +232,7 @@ def test_an_abandoned_video_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_video_on_a_full_disk_is_no_video(tmp_path: Path) -> None:
     out = VideoOutput(tmp_path / "x.avi", CONTRACT, 25)
-    with full_disk(100), pytest.raises(RuntimeError, match=r"cannot write .*x\.avi"):
+    with largest_file(100), pytest.raises(RuntimeError, match=r"cannot write .*x\.avi"):
         for index in range(5):
             out.write(frame(index), [face(index)])
         out.close()

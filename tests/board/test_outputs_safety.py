@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from packages import small_contract
+from packages import largest_file, small_contract
 from test_outputs import CONTRACT, KINDS, face, frame, rows_of
 
 from board.face import Box
@@ -20,17 +18,6 @@ from board.outputs.annotate import PRESENT, draw
 from board.results import FAILED, Observation
 
 Kind = Callable[..., CsvOutput | JsonlOutput]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond a size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", ["x.avi", "x.mkv", "x.mp4"])
