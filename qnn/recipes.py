@@ -19,9 +19,11 @@ class Recipe:
         epochs: Passes over the training faces.
         batch: Faces per step, over all processes.
         learning_rate: Peak of the schedule.
-        optimiser: `adam`, or `adamw`, which decays the weights.
-        weight_decay: AdamW's; with Adam, how the learning rate falls with the step: rate / (1 + decay * step).
-        warm_up: Share of the steps in which the rate rises; with AdamW it falls along a cosine afterwards.
+        optimiser: `adam`; `adamw`, which decays the weights; `muon`, which also orthogonalises the steps of hidden
+            weights (qnn.muon).
+        matrix_rate: Muon's peak for hidden weights.
+        weight_decay: Of the weights; with Adam, how the learning rate falls with the step: rate / (1 + decay * step).
+        warm_up: Share of the steps in which the rate rises; but for Adam it falls along a cosine afterwards.
         loss: A name of losses.LOSSES.
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
@@ -36,7 +38,8 @@ class Recipe:
     epochs: int
     batch: int
     learning_rate: float
-    optimiser: Literal["adam", "adamw"] = "adamw"
+    optimiser: Literal["adam", "adamw", "muon"] = "muon"
+    matrix_rate: float = 2e-2
     weight_decay: float = 1e-2
     warm_up: float = 0.1
     loss: str = "plain"
@@ -52,10 +55,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"a loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
-        for name, allowed in (("optimiser", ("adam", "adamw")), ("targets", ("labels", "votes"))):
+        for name, allowed in (("optimiser", ("adam", "adamw", "muon")), ("targets", ("labels", "votes"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("epochs", "batch", "learning_rate"):
+        for name in ("epochs", "batch", "learning_rate", "matrix_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"need {name} > 0, got {getattr(self, name)}")
         for name in ("warm_up", "dropout", "average", "held_out"):

@@ -26,6 +26,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from qnn import checkpoint, curves
+from qnn.allocator import keep_freed_memory
 from qnn.checkpoint import FLOAT, Card
 from qnn.distributed import is_first
 from qnn.evaluation import evaluate
@@ -135,6 +136,7 @@ def _module(
 
 def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
     """Train to the last epoch, from the folder's state where there is one; leaves the best weights in the module."""
+    keep_freed_memory()
     best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", save_weights_only=True, enable_version_counter=False)
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False

@@ -19,8 +19,12 @@ from board.facs import AUS, PROTOTYPES
 from qnn.data.faces import Faces
 from qnn.distributed import rank_and_world, share
 from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
+from qnn.muon import Muon, is_matrix
 from qnn.quantised import CALIBRATION_STEPS
 from qnn.recipes import Recipe
+
+OUTPUT = "fc3.weight"
+"""Of the layer that gives the logits; orthogonal steps are for hidden layers (qnn.muon)."""
 
 
 class ResidentFaces:
@@ -102,6 +106,21 @@ def cosine(step: int, rise: int, steps: int) -> float:
     if step < rise:
         return (step + 1) / rise
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser. Only matrices decay: no bias, batch norm or quantiser scale."""
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), recipe.learning_rate)
+    hidden = {name for name, p in model.named_parameters() if is_matrix(p)}
+    if recipe.optimiser == "muon":
+        hidden.remove(OUTPUT)
+    matrices = [p for name, p in model.named_parameters() if name in hidden]
+    others = [p for name, p in model.named_parameters() if name not in hidden]
+    if recipe.optimiser == "muon":
+        return Muon(matrices, others, recipe.matrix_rate, recipe.learning_rate, recipe.weight_decay)
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, recipe.learning_rate)
 
 
 class AuTraining(lightning.LightningModule):
@@ -194,18 +213,12 @@ class AuTraining(lightning.LightningModule):
         self.log("data_share", self.clock.data_share, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        rate, decay = self.recipe.learning_rate, self.recipe.weight_decay
+        optimiser = optimiser_of(self.model, self.recipe)
         steps = int(self.trainer.estimated_stepping_batches)
-        parameters = list(self.model.parameters())
         if self.recipe.optimiser == "adam":
-            optimiser = torch.optim.Adam(parameters, rate)
-            schedule: Any = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + decay * step))
+            decay = self.recipe.weight_decay
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + decay * step))
         else:
-            groups = [  # biases, batch norm and quantiser scales do not decay
-                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-            ]
-            optimiser = torch.optim.AdamW(groups, rate)
             rise = max(1, round(self.recipe.warm_up * steps))
             schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, rise, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
