@@ -30,6 +30,10 @@ class Board:
         bram36: Block RAMs of 36 kbit.
         uram: Ultra RAMs.
         dsp: DSP slices.
+        clock_mhz: Clock of an accelerator, where a build names none.
+        shell_lut: Of those, what the shell around the accelerator takes: DMA, interconnect, resets.
+        shell_ff: The same.
+        shell_bram36: The same.
     """
 
     name: str
@@ -39,6 +43,10 @@ class Board:
     bram36: int
     uram: int
     dsp: int
+    clock_mhz: float
+    shell_lut: int
+    shell_ff: int
+    shell_bram36: int
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,9 @@ class Folding:
         window_simd: Channels per cycle of a convolution's padding and sliding window.
         ram_style: Memory of weights or thresholds: block RAM, LUTs, or whichever wastes less.
         window_ram_style: Memory of a sliding window.
+        pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
+        window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.
     """
 
     pe: int | None = None
@@ -59,7 +69,9 @@ class Folding:
     window_simd: int | None = None
     ram_style: str = "auto"
     window_ram_style: str = "auto"
+    pumped: bool = False
     fifo_depths: tuple[int, ...] | None = None
+    window_fifo_depth: int | None = None
 
     def __post_init__(self) -> None:
         for key in ("pe", "simd", "window_simd"):
@@ -69,9 +81,10 @@ class Folding:
         for key in ("ram_style", "window_ram_style"):
             if getattr(self, key) not in RAM_STYLES:
                 raise ValueError(f"need {key} to be one of {', '.join(RAM_STYLES)}, got {getattr(self, key)!r}")
-        for depth in self.fifo_depths or ():
+        depths = [("fifo_depths", depth) for depth in self.fifo_depths or ()]
+        for key, depth in [*depths, ("window_fifo_depth", self.window_fifo_depth or 0)]:
             if depth < 0 or depth == 1:
-                raise ValueError(f"need fifo_depths of 0 or at least 2 beats, got {depth}")
+                raise ValueError(f"need {key} of 0 or at least 2 beats, got {depth}")
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class BuildConfig:
         name: Of the build and of its folder.
         preset: Widths of the network, one of qnn's presets or `tiny`.
         board: Where it shall run.
-        clock_mhz: Clock of the accelerator.
+        clock_mhz: Clock of the accelerator; a file that names none takes the board's.
         checkpoint: Weights, relative to the file's folder; None takes the one in the repository.
         folding: By layer; a layer without an entry gets defaults.
     """
@@ -148,6 +161,7 @@ def _parse(content: dict[str, Any]) -> BuildConfig:
     values["folding"] = {layer: _layer(layer, entry) for layer, entry in folding.items()}
     if "board" in values:
         values["board"] = board(_typed(str, values["board"], "board"))
+        values.setdefault("clock_mhz", values["board"].clock_mhz)
     return BuildConfig(**_checked(BuildConfig, values, "a build"))
 
 

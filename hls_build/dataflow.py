@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any
@@ -88,11 +89,11 @@ def build(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
     Raises:
         ValueError: A folding is illegal, or is given for no layer.
     """
-    return _Builder(graph, config).build()
+    return Builder(graph, config).build()
 
 
-class _Builder:
-    """Nodes, tensors and weights of the FINN graph while it grows."""
+class Builder:
+    """A FINN graph while it grows, layer by layer."""
 
     def __init__(self, graph: ir.IntegerGraph, config: BuildConfig) -> None:
         self.graph = graph
@@ -140,6 +141,28 @@ class _Builder:
         for node in model.graph.node:
             operator(node).set_nodeattr("exec_mode", "cppsim")
         return model
+
+    def layer(self, node: ir.Node, folding: Folding, lanes: Sequence[int]) -> tuple[list[NodeProto], int]:
+        """What one layer is made of if its inputs come with some lanes; the graph stays as it was built.
+
+        Args:
+            node: Layer.
+            folding: Its folding.
+            lanes: Elements per beat of every input.
+
+        Returns:
+            Its nodes and their helpers, and the lanes of its outputs.
+
+        Raises:
+            ValueError: The folding is illegal.
+        """
+        trial = copy.copy(self)
+        trial.nodes = []
+        trial.streams, trial.layer_cycles = dict(self.streams), dict(self.layer_cycles)
+        for name, count in zip(node.inputs, lanes, strict=True):
+            trial.streams[name] = replace(self.streams[name], lanes=count)
+        _TRANSLATORS[type(node)](trial, node, folding)
+        return trial.nodes, trial.streams[node.outputs[0]].lanes
 
     # Edges
 
@@ -229,17 +252,22 @@ class _Builder:
         simd = rules.check_divides(node.name, "simd", folding.simd or 1, inputs, "inputs per output")
         fold = inputs // simd * (outputs // pe)
         if kernel == 1:
-            if folding.window_simd is not None:
-                raise ValueError(f"window_simd is for convolutions, got one for {node.name}")
-            stream = self._connect(node, 0, simd, folding)
+            for key in ("window_simd", "window_fifo_depth"):
+                if getattr(folding, key) is not None:
+                    raise ValueError(f"{key} is for convolutions, got one for {node.name}")
+            vector = channels if (height, width) == (1, 1) else 0
+            stream = self._connect(node, 0, simd, folding, vector)
         else:
             lanes = folding.window_simd or rules.window_lanes(channels, kernel, simd, fold)
             rules.check_divides(node.name, "window_simd", lanes, channels, "channels")
             elements = rules.window_fifo_elements(height, width, channels, kernel)
             ahead = 0 if node.inputs[0] == self.graph.input else elements
             stream = self._window(node, self._connect(node, 0, lanes, folding, ahead), kernel, folding)
-            stream = self._convert(stream, f"{node.name}_window", simd)
-        self._multiply(node, stream, (height, width), (pe, simd), folding.ram_style)
+            depth = folding.window_fifo_depth
+            if depth is None:
+                depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
+            stream = self._fifo(self._convert(stream, f"{node.name}_window", simd), f"{node.name}_window", depth)
+        self._multiply(node, stream, (height, width), (pe, simd), folding)
 
     def _window(self, node: ir.Conv, stream: Stream, kernel: int, folding: Folding) -> Stream:
         height, width, channels = stream.shape
@@ -286,9 +314,11 @@ class _Builder:
         return replace(result, cycles=max(stream.cycles, cycles))
 
     def _multiply(
-        self, node: ir.Conv, stream: Stream, size: tuple[int, int], parallel: tuple[int, int], ram_style: str
+        self, node: ir.Conv, stream: Stream, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
     ) -> None:
         pe, simd = parallel
+        if folding.pumped and simd == 1:
+            raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
         outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
         matrix = node.weights.reshape(outputs, inputs).T.astype(np.int64)  # window order: row, column, channel
         low, high = accumulator_bounds(matrix, stream.low, stream.high)
@@ -319,8 +349,9 @@ class _Builder:
             noActivation=1,
             ActVal=0,
             mem_mode="internal_decoupled",
-            ram_style=rules.memory_style(ram_style, depth, ceil(weight_width / BYTE) * BYTE),
+            ram_style=rules.memory_style(folding.ram_style, depth, ceil(weight_width / BYTE) * BYTE),
             resType="dsp",
+            pumpedCompute=int(folding.pumped),
         )
         cycles = depth * prod(size)
         self.layer_cycles[node.name] = cycles
@@ -367,7 +398,7 @@ class _Builder:
     def _pe(self, node: ir.Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
         channels = self.graph.tensors[node.inputs[0]].shape[2]
-        for key in ("simd", "window_simd"):
+        for key in ("simd", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions and dense layers, got one for {node.name}")
         if folding.pe is None:
@@ -477,13 +508,13 @@ def complete_thresholds(node: ir.Threshold, target: ir.Tensor, low: int, high: i
 
 
 _TRANSLATORS: dict[type[ir.Node], Callable[..., None]] = {
-    ir.Conv: _Builder.conv,
-    ir.Threshold: _Builder.threshold,
-    ir.MaxPool: _Builder.max_pool,
-    ir.Fork: _Builder.fork,
-    ir.GlobalDescriptors: _Builder.global_descriptors,
-    ir.SumPixels: _Builder.sum_pixels,
-    ir.ChannelDescriptors: _Builder.channel_descriptors,
-    ir.Gate: _Builder.gate,
-    ir.Flatten: _Builder.flatten,
+    ir.Conv: Builder.conv,
+    ir.Threshold: Builder.threshold,
+    ir.MaxPool: Builder.max_pool,
+    ir.Fork: Builder.fork,
+    ir.GlobalDescriptors: Builder.global_descriptors,
+    ir.SumPixels: Builder.sum_pixels,
+    ir.ChannelDescriptors: Builder.channel_descriptors,
+    ir.Gate: Builder.gate,
+    ir.Flatten: Builder.flatten,
 }

@@ -119,7 +119,7 @@ class Estimate:
 def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
     """Estimate every node of what dataflow.build made."""
     part = config.board.part
-    nodes = {node.name: _node(node, operator(node), part) for node in model.graph.node}
+    nodes = {node.name: node_estimate(node, part) for node in model.graph.node}
     return Estimate(config.board, config.clock_mhz, nodes)
 
 
@@ -129,7 +129,9 @@ def dsp_lanes(part: str, weight_bits: int, activation_bits: int) -> int:
     return 1 + (port - weight_bits) // (weight_bits + activation_bits - 1)
 
 
-def _node(node: NodeProto, op: Any, part: str) -> NodeEstimate:
+def node_estimate(node: NodeProto, part: str) -> NodeEstimate:
+    """Estimate one node."""
+    op = operator(node)
     if isinstance(op, KernelOp):
         counts = op.spec.resources()
         resources = Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
@@ -137,6 +139,11 @@ def _node(node: NodeProto, op: Any, part: str) -> NodeEstimate:
     cycles, resources = _ESTIMATORS[node.op_type](op, part)
     exact = Resources(*map(int, astuple(resources)))  # FINN+ computes with numpy's integers, which JSON refuses
     return NodeEstimate(node.op_type, int(cycles), exact)
+
+
+def window_cycles(node: NodeProto) -> int:
+    """Cycles per frame of a sliding window, its fill at the start included, which the next frame cannot overlap."""
+    return int(operator(node).get_exp_cycles())
 
 
 def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
@@ -149,7 +156,7 @@ def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
         lut=LUT_PER_MAC * pe * simd + memory + width + MEMORY_LUT,
         ff=FF_PER_MAC * pe * simd + 3 * width + MEMORY_LUT,
         bram18=0 if in_lut else max(op.bram_estimation(part), rules.bram18(depth, width)),
-        dsp=ceil(pe / lanes) * simd,
+        dsp=ceil(pe / lanes) * ceil(simd / (1 + op.get_nodeattr("pumpedCompute"))),
     )
 
 

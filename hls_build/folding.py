@@ -75,6 +75,15 @@ def window_fifo_elements(height: int, width: int, channels: int, kernel: int) ->
     return min(kernel // 2 + 1, height) * width * channels
 
 
+def window_vector_beats(beats: int, repeats: int, lanes: int, simd: int) -> int:
+    """Beats to hold between a sliding window and its multiplier, 0 where none need be.
+
+    The multiplier takes a pixel's vector while it computes its first outputs and repeats it from its own memory for
+    the others. A window of fewer lanes must deliver the next vector meanwhile.
+    """
+    return max(2, beats) if repeats > 1 and lanes < simd else 0
+
+
 def channel_bypass_elements(frame: int, frame_cycles: int, think_cycles: int) -> int:
     """Elements to hold round a channel gate: a whole frame, and what arrives until the gate is known.
 
