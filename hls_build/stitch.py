@@ -181,10 +181,17 @@ def _wires(model: ModelWrapper) -> dict[str, _Wire]:
     return wires
 
 
-def _ports(wires: dict[str, _Wire]) -> str:
+def _is_pumped(node: NodeProto) -> bool:
+    """Whether a node works at twice the clock."""
+    return node.op_type == "MVAU_rtl" and bool(operator(node).get_nodeattr("pumpedCompute"))
+
+
+def _ports(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
     """The accelerator's ports."""
     into, out = (next(w for w in wires.values() if w.name == name) for name in ("in0_V", "out0_V"))
-    return f"""  input  logic ap_clk,
+    doubled = any(_is_pumped(node) for node in model.graph.node)
+    second = "\n  input  logic ap_clk2x,  // twice ap_clk, in phase: it rises with both of its edges" if doubled else ""
+    return f"""  input  logic ap_clk,{second}
   input  logic ap_rst_n,  // synchronous
 
   input  logic [{into.width - 1}:0] in0_V_TDATA,
@@ -203,7 +210,7 @@ def _top(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
         "",
         f"/// {model.graph.name}: pixels in, accumulators of the last layer out; generated.",
         f"module {TOP} (",
-        _ports(wires),
+        _ports(model, wires),
         ");",
     ]
     for wire in wires.values():
@@ -227,15 +234,16 @@ def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, _Wire]) ->
         return [_instance(node.name, node.name, [*clocks, *tied, *_bundles(streams)])]
     width = operator(node).get_instream_width_padded(1)
     weights = f"{node.name}_weights"
-    clocks.append(".ap_clk2x(ap_clk)")
+    slow = ".ap_clk2x(ap_clk)"
+    fast = ".ap_clk2x(ap_clk2x)" if _is_pumped(node) else slow
     tied = [f".s_axilite_{name}('0)" for name in _AXILITE[node.op_type]]
     tied += [".s_axis_0_tvalid(1'b0)", ".s_axis_0_tdata('0)"]
     memory = [f".m_axis_0_t{signal}({weights}_T{signal.upper()})" for signal in ("data", "valid", "ready")]
     return [
         f"  logic [{width - 1}:0] {weights}_TDATA;",
         f"  logic {weights}_TVALID, {weights}_TREADY;",
-        _instance(f"{node.name}_memstream_wrapper", f"{node.name}_memory", [*clocks, *tied, *memory]),
-        _instance(node.name, node.name, [*clocks, *_bundles([*streams, ("in1_V", weights)])]),
+        _instance(f"{node.name}_memstream_wrapper", f"{node.name}_memory", [*clocks, slow, *tied, *memory]),
+        _instance(node.name, node.name, [*clocks, fast, *_bundles([*streams, ("in1_V", weights)])]),
     ]
 
 
@@ -263,7 +271,7 @@ def _monitor(wires: dict[str, _Wire], model: ModelWrapper, streams: dict[str, _W
 
 /// Simulation only: {model.graph.name} with its internal handshakes and the highest fill of every FIFO; generated.
 module {MONITOR} (
-{_ports(wires)},
+{_ports(model, wires)},
 
   output logic [{len(names) - 1}:0] mon_valid,
   output logic [{len(names) - 1}:0] mon_ready,

@@ -113,6 +113,45 @@ def test_a_block_equals_the_integer_graph(
     assert run.streams["conv1->conv1_q"].beats == 12 * 64 * 2
 
 
+PUMPED = replace(
+    BLOCK,
+    name="pumped",
+    folding={
+        "conv1": Folding(pe=2, simd=9, window_simd=1, pumped=True),  # an odd simd, and a window slower than it
+        "attention1_spatial_conv": Folding(simd=14, window_simd=2, pumped=True),
+    },
+)
+
+
+@pytest.mark.verilator
+def test_pumped_multipliers_equal_the_integer_graph(
+    tmp_path: Path, seed: int, rng: np.random.Generator, tools: None
+) -> None:
+    graph, faces = random_block(1), random_faces(rng, 6, 8)
+    manifest = stitched(graph, PUMPED, tmp_path / "rtl")
+    assert {"conv1_window_fifo", "attention1_spatial_conv_window_fifo"} & set(manifest.fifos) == {"conv1_window_fifo"}
+    with open_rtl(tmp_path / "rtl") as live:
+        for stall in ("none", "both"):
+            run = live.run(faces, stall, seed)
+            np.testing.assert_array_equal(run.accumulators, graph.run(faces).reshape(6, -1))
+
+
+def test_only_pumped_multipliers_see_the_second_clock(tmp_path: Path) -> None:
+    stitched(random_block(1), PUMPED, tmp_path / "rtl")
+    top = (tmp_path / "rtl" / "accelerator.sv").read_text()
+    assert "input  logic ap_clk2x," in top
+    clocked = re.findall(r"^  (\w+) \w+_i \((?:(?!\);).)*?\.ap_clk2x\(ap_clk2x\)", top, re.MULTILINE | re.DOTALL)
+    assert clocked == ["conv1", "attention1_spatial_conv"]
+    stitched(random_block(1), BLOCK, tmp_path / "rtl")
+    assert "ap_clk2x," not in (tmp_path / "rtl" / "accelerator.sv").read_text()
+
+
+def test_one_product_a_cycle_cannot_be_pumped() -> None:
+    build = replace(BLOCK, folding={"fc1": Folding(pumped=True)})
+    with pytest.raises(ValueError, match="fc1 can run its DSPs at twice the clock with a simd of at least 2, got 1"):
+        dataflow.build(random_block(1), build)
+
+
 @pytest.mark.verilator
 def test_runs_follow_each_other(folder: Path, rng: np.random.Generator, tools: None) -> None:
     faces = random_faces(rng, 3, 8)
