@@ -138,12 +138,12 @@ def test_curves_of_a_resumed_run_are_whole(run: Path, tmp_path: Path) -> None:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    """Same draws, same batch statistics, same gradients: rounding is left, which a small learning rate keeps small."""
+    """Same draws, same batch statistics, same gradients: rounding is left, which small learning rates keep small."""
     script = tmp_path / "train.py"  # a file: Lightning starts it again for the other process
     script.write_text(TRAIN)
     figures = {}
     for processes in ("1", "2"):
-        settings = [processes, "96", "learning_rate=1e-4", "epochs=2"]
+        settings = [processes, "96", "learning_rate=1e-4", "matrix_rate=1e-4", "epochs=2"]
         command = [sys.executable, str(script), str(tmp_path / processes), "tiny", *settings]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
         assert done.returncode == 0, done.stderr[-3000:]
