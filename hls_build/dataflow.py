@@ -176,7 +176,9 @@ class Builder:
             helper.make_node(op_type, inputs, [output], name=name, domain=DOMAIN, backend="fpgadataflow", **attributes)
         )
 
-    def _connect(self, node: ir.Node, index: int, lanes: int, folding: Folding, elements: int = 0) -> Stream:
+    def _connect(
+        self, node: ir.Node, index: int, lanes: int, folding: Folding, elements: int = 0, in_bursts: bool = False
+    ) -> Stream:
         """The stream at a layer's input, given the layer's lanes: behind a FIFO and a width converter.
 
         Args:
@@ -185,12 +187,13 @@ class Builder:
             lanes: Elements per beat that the layer takes.
             folding: Its folding, which may set the FIFO's depth.
             elements: Elements that the FIFO shall hold if the folding says nothing; 0 leaves it out.
+            in_bursts: Whether the layer takes bursts as fast as it can: then the FIFO has its lanes, else the fewer.
         """
         stream = self.streams[node.inputs[index]]
-        narrow = min(stream.lanes, lanes)
-        depth = self._depth(node, index, folding, max(2, ceil(elements / narrow)) if elements else 0)
+        chosen = lanes if in_bursts else min(stream.lanes, lanes)
+        depth = self._depth(node, index, folding, max(2, ceil(elements / chosen)) if elements else 0)
         name = f"{node.name}_in{index}"
-        if stream.lanes == narrow:
+        if stream.lanes == chosen:
             return self._convert(self._fifo(stream, name, depth), name, lanes)
         return self._fifo(self._convert(stream, name, lanes), name, depth)
 
@@ -262,7 +265,7 @@ class Builder:
             rules.check_divides(node.name, "window_simd", lanes, channels, "channels")
             elements = rules.window_fifo_elements(height, width, channels, kernel)
             ahead = 0 if node.inputs[0] == self.graph.input else elements
-            stream = self._window(node, self._connect(node, 0, lanes, folding, ahead), kernel, folding)
+            stream = self._window(node, self._connect(node, 0, lanes, folding, ahead, in_bursts=True), kernel, folding)
             depth = folding.window_fifo_depth
             if depth is None:
                 depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)

@@ -141,11 +141,6 @@ def node_estimate(node: NodeProto, part: str) -> NodeEstimate:
     return NodeEstimate(node.op_type, int(cycles), exact)
 
 
-def window_cycles(node: NodeProto) -> int:
-    """Cycles per frame of a sliding window, its fill at the start included, which the next frame cannot overlap."""
-    return int(operator(node).get_exp_cycles())
-
-
 def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
     pe, simd, depth = op.get_nodeattr("PE"), op.get_nodeattr("SIMD"), op.calc_wmem()
     width = op.get_instream_width_padded(1)

@@ -75,6 +75,30 @@ def window_fifo_elements(height: int, width: int, channels: int, kernel: int) ->
     return min(kernel // 2 + 1, height) * width * channels
 
 
+def whole_memory_depth(depth: int) -> int:
+    """The depth up to which fifo.sv needs no more memory than for a given one.
+
+    Shift registers come by 32 words, distributed memories by powers of two up to 256, both with an output register;
+    block RAM as one power of two or the sum of two.
+    """
+    if depth <= FIFO_LUT_DEPTH + 1:
+        return next(words for words in (32, 64, 128, FIFO_LUT_DEPTH) if depth <= words + 1) + 1
+    rows = depth - 1
+    low = max(9, (rows - 1).bit_length())
+    high = (rows - (1 << (low - 1)) - 1).bit_length()
+    if low > 9 and high < low - 1:
+        return (1 << (low - 1)) + (1 << max(1, high)) + 1
+    return (1 << low) + 1
+
+
+def window_fill_beats(width: int, channels: int, kernel: int, lanes: int) -> int:
+    """Beats of a frame that a 'same' sliding window takes before its first output.
+
+    The multiplier behind it waits for them in every frame.
+    """
+    return ((kernel - 1) * (width + 2 * (kernel // 2)) + kernel) * channels // lanes
+
+
 def window_vector_beats(beats: int, repeats: int, lanes: int, simd: int) -> int:
     """Beats to hold between a sliding window and its multiplier, 0 where none need be.
 

@@ -22,6 +22,8 @@ from hls_build.estimate import NodeEstimate, Resources
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
 """A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""
+GAP = 1.0015
+"""Interval over its goal: what a window may add to its multiplier's cycles at the start of a frame."""
 SLACK = 0.8
 """Share of the interval that layers other than multipliers and windows may take: their beats come in bursts."""
 WINDOW_CHOICES = 3
@@ -159,18 +161,20 @@ class Prices:
                 if kernel == 1:
                     yield self._option(node, folding, (simd,))
                     continue
-                for lanes, window_style in product(self._window_lanes(node, simd), styles):
+                cycles = pixels * folds[pe, simd]
+                for lanes, window_style in product(self._window_lanes(node, simd, cycles), styles):
                     window = replace(folding, window_simd=lanes, window_ram_style=window_style)
                     yield self._option(node, window, (lanes,))
 
-    def _window_lanes(self, node: ir.Conv, simd: int) -> list[int]:
-        """Lanes of a sliding window that is faster than the interval, its fill at the start of a frame included."""
-        channels = self.graph.tensors[node.inputs[0]].shape[2]
-        fast = []
+    def _window_lanes(self, node: ir.Conv, simd: int, cycles: int) -> list[int]:
+        """Lanes of a sliding window that keeps up with its multiplier, its fill at the start of a frame included."""
+        height, width, channels = self.graph.tensors[node.inputs[0]].shape
+        kernel = node.weights.shape[1]
+        most, fast = self.goal.interval_cycles * GAP, []
         for lanes in rules.divisors(channels):
-            nodes, _ = self.builder.layer(node, Folding(simd=simd, window_simd=lanes, fifo_depths=(0,)), (lanes,))
-            window = next(part for part in nodes if part.op_type == "ConvolutionInputGenerator_rtl")
-            if estimate.window_cycles(window) <= self.goal.interval_cycles:
+            fill = rules.window_fill_beats(width, channels, kernel, lanes)
+            beats = height * width * kernel * kernel * channels // lanes
+            if max(cycles, beats) + fill <= most:
                 fast.append(lanes)
         return fast[:WINDOW_CHOICES] + [lanes for lanes in fast[WINDOW_CHOICES:] if lanes == simd]
 
