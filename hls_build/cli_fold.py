@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `auflow fold`."""
+"""The commands `auflow fold` and `auflow fifos`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 
 def register(app: typer.Typer) -> None:
-    """Add this command to the program."""
-    app.command()(fold)
+    """Add these commands to the program."""
+    for command in (fold, fifos):
+        app.command()(command)
 
 
 def fold(
     preset: Annotated[str, typer.Option(help="Widths of the network: w4a4, w3a3, w2a4, w2a2, tiny.")] = "w4a4",
     board: Annotated[str, typer.Option(help="PYNQ-Z1, Pynq-Z2, Ultra96, KV260 or ZCU104.")] = "Pynq-Z2",
-    fps: Annotated[float | None, typer.Option(help="Frames per second. [default: as many as fit]")] = None,
-    clock_mhz: Annotated[float | None, typer.Option(help="Accelerator's clock. [default: the board's]")] = None,
+    fps: Annotated[float | None, typer.Option(min=1e-3, help="Frames per second. [default: as many as fit]")] = None,
+    clock_mhz: Annotated[float | None, typer.Option(min=1, help="Accelerator's clock. [default: the board's]")] = None,
     single_clock: Annotated[bool, typer.Option("--single-clock", help="No DSPs at twice the clock.")] = False,
     latency: Annotated[float, typer.Option(help="Most intervals from a frame's first pixel to its result.")] = 3.0,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights. [default: the preset's in the repository]")] = None,
@@ -66,3 +67,38 @@ def fold(
         intervals = [round(solution.interval_cycles / share) for share in SWEEP]
         results.plot(solver.sweep(request, intervals, tell), request, plot)
         console.print(f"{plot}: what faster costs", soft_wrap=True)
+
+
+def fifos(
+    config: Annotated[Path, typer.Option(help="Build whose FIFOs are to be sized.")],
+    out: Annotated[Path, typer.Option(help="Write the build with its new depths here.")],
+    frames: Annotated[int, typer.Option(min=3, help="Faces to simulate at full rate.")] = 5,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Make FIFOs no deeper than the accelerator needs at full rate, found and confirmed by simulation.
+
+    Simulates the build twice, cycle by cycle: with the depths that rules give and pixels coming at its own rate, then
+    with what that showed, at full rate and with random stalls.
+    """
+    import tempfile
+    from dataclasses import replace
+
+    from board.integer_graph import IntegerGraph
+    from hls_build import config as configs
+    from hls_build import fifos as sizing
+    from hls_build.flow import shipped_checkpoint
+    from hls_build.solver import results
+    from hls_build.weights import software
+    from qnn.examples import example_faces
+
+    build = configs.load(config)
+    checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
+    graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        found = sizing.size(graph, build, example_faces(frames), Path(folder), console.print)
+    console.print(results.fifo_table(found))
+    comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
+    out.write_text(results.toml(replace(found.config, checkpoint=build.checkpoint), comment))
+    if json_out is not None:
+        json_out.write_text(json.dumps({**vars(found), "config": str(out)}, indent=2) + "\n")

@@ -47,11 +47,11 @@ class Accelerator:
 
     def __init__(self, simulation: Simulation, input_stream: StreamPacking, output_stream: StreamPacking) -> None:
         self.input_stream, self.output_stream = input_stream, output_stream
-        self._simulation = simulation
+        self.simulation = simulation
 
     def close(self) -> None:
         """End the simulation and flush its waves."""
-        self._simulation.close()
+        self.simulation.close()
 
     def __enter__(self) -> Accelerator:
         return self
@@ -65,6 +65,7 @@ class Accelerator:
         stall: str = "none",
         seed: int = 1,
         progress: Callable[[int], None] | None = None,
+        pace_cycles: int | None = None,
     ) -> Run:
         """Stream pictures through, back to back.
 
@@ -73,6 +74,7 @@ class Accelerator:
             stall: Which ends hold back at random.
             seed: Of the stalls.
             progress: Called with the cycle count a few times a second.
+            pace_cycles: Cycles over which the beats of a frame are offered evenly; None offers them at once.
 
         Raises:
             ValueError: A picture has another size.
@@ -82,12 +84,13 @@ class Accelerator:
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces[0].size != elements:
             raise ValueError(f"need uint8 pictures of {elements} elements, got {faces.dtype} {faces.shape}")
         beats = self.output_stream.beats_per_frame
-        result = self._simulation.run(
+        result = self.simulation.run(
             {"in0": self.input_stream.lane_rule.pack(faces)},
             {"out0": beats * len(faces)},
             stall=stall,
             seed=seed,
             progress=progress,
+            pace={"in0": pace_cycles / self.input_stream.beats_per_frame} if pace_cycles else {},
         )
         assert result.first_out_cycle is not None
         return Run(

@@ -182,6 +182,7 @@ class Simulation:
         max_cycles: int | None = None,
         strict: bool = True,
         progress: Callable[[int], None] | None = None,
+        pace: Mapping[str, float] | None = None,
     ) -> Result:
         """Push all input beats, collect so many beats per output.
 
@@ -194,6 +195,7 @@ class Simulation:
             max_cycles: Longest run.
             strict: Whether a broken AXI-Stream rule raises.
             progress: Called with the cycle count a few times a second.
+            pace: Least cycles per beat of an input stream, on average; one that is not named is not held back.
 
         Raises:
             DeadlockError: Nothing moved for idle_cycles; the text names the stuck stream.
@@ -201,6 +203,8 @@ class Simulation:
         """
         began, start = time.perf_counter(), self.cycle
         self.stall(stall, seed)
+        for name in inputs:
+            self._lib.auf_pace(self._handle, self._at(name), (pace or {}).get(name, 0.0))
         self._drain_violations()
         before, before_internal = self._stream_counters(), self._internal_counters()
         for name, beats in inputs.items():
@@ -226,6 +230,10 @@ class Simulation:
             raise RuntimeError(f"'{first.stream}' broke AXI-Stream in cycle {first.cycle - start}: {first.rule}")
         return result
 
+    def counters(self) -> dict[str, Counters]:
+        """What every stream did since the start: the design's own, then those inside it."""
+        return {**self._stream_counters(), **self._internal_counters()}
+
     def fifo_fill(self) -> dict[str, int]:
         """mon_fill per FIFO now."""
         if not self.fifos:
@@ -245,7 +253,7 @@ class Simulation:
             stuck = f"stream '{missing[0]}' is stuck: never valid"
         else:
             stuck = "no stream is stuck"
-        counters = {**self._stream_counters(), **self._internal_counters()}
+        counters = self.counters()
         lines = [f"  {n}: valid={v:d} ready={r:d} beats={counters[n].beats}" for n, v, r in states]
         lines += [f"  fifo {name}: fill={level}" for name, level in self.fifo_fill().items()]
         return "\n".join([stuck, *lines])

@@ -10,7 +10,11 @@ from pathlib import Path
 
 @cache
 def load(library: Path) -> ctypes.CDLL:
-    """The C interface of harness.cpp."""
+    """The C interface of harness.cpp.
+
+    Raises:
+        RuntimeError: The file is no library, or one of another version of harness.cpp.
+    """
     try:
         lib = ctypes.CDLL(str(library))
     except OSError as error:
@@ -34,6 +38,7 @@ def load(library: Path) -> ctypes.CDLL:
         "auf_stream": (None, [handle, i32, u32, u32, u32, u32, u32, u32, u32]),
         "auf_monitor": (None, [handle, u32, u32]),
         "auf_stall": (None, [handle, u32, i32, u64]),
+        "auf_pace": (None, [handle, u32, ctypes.c_double]),
         "auf_begin": (None, [handle, u32, pointer, u64, pointer]),
         "auf_reset": (i32, [handle, u64]),
         "auf_step": (i32, [handle, u64, u64]),
@@ -44,6 +49,10 @@ def load(library: Path) -> ctypes.CDLL:
         "auf_violations": (u32, [handle, pointer, u32]),
     }
     for name, (result, arguments) in signatures.items():
-        function = getattr(lib, name)
+        function = getattr(lib, name, None)
+        if function is None:
+            raise RuntimeError(
+                f"the simulation library {library} was built by another version of AUFlow, it lacks {name}: build again"
+            )
         function.restype, function.argtypes = result, arguments
     return lib

@@ -121,6 +121,8 @@ struct Stream {
     uint8_t* beats = nullptr;  // read for a source, written for a sink
     uint64_t* stamps = nullptr;
     uint64_t count = 0, next = 0;
+    double pace = 0;      // source: least cycles per beat since the beats were given
+    uint64_t began = 0;
     bool driving = false;  // our side: valid of a source, ready of a sink
     bool waited = false;   // sink: the last cycle had valid without ready
     bool fresh = false;    // beats were given since the last cycle
@@ -248,7 +250,7 @@ class Simulation {
         s.count = count;
         s.next = 0;
         s.fresh = true;
-        last_ = cycle_;
+        s.began = last_ = cycle_;
     }
     int32_t step(uint64_t cycles, uint64_t idle_limit) {
         prime();
@@ -258,9 +260,9 @@ class Simulation {
             if (cycles-- == 0) return RUNNING;
             if (sample()) last_ = cycle_ + 1;
             rise();
+            ++cycle_;
             for (Stream& s : streams_) choose(s);
             fall();
-            ++cycle_;
         }
     }
     /// Clocks the design with every stream held back.
@@ -290,13 +292,16 @@ class Simulation {
         s.driving = on;
         (s.source ? s.valid : s.ready).bit(on);
     }
+    bool due(const Stream& s) const {
+        return static_cast<double>(cycle_ - s.began) >= s.pace * static_cast<double>(s.next);
+    }
     /// Decides our side of one stream for the coming cycle; valid stays up until it is accepted.
-    static void choose(Stream& s) {
+    void choose(Stream& s) const {
         s.fresh = false;
         if (!s.source) {
             drive(s, !s.finished() && (s.waited || !s.stall.patient()) && s.stall.open());
         } else if (!s.driving) {
-            const bool on = !s.finished() && s.stall.open();
+            const bool on = !s.finished() && s.stall.open() && due(s);
             if (on) s.data.put(s.beats + s.next * s.data.bytes());
             drive(s, on);
         }
@@ -450,6 +455,9 @@ API void auf_monitor(Simulation* sim, uint32_t valid, uint32_t ready) { sim->wat
 API void auf_stall(Simulation* sim, uint32_t stream, int32_t enabled, uint64_t seed) {
     Stall& stall = sim->streams().at(stream).stall;
     enabled ? stall.enable(seed) : stall.disable();
+}
+API void auf_pace(Simulation* sim, uint32_t stream, double cycles_per_beat) {
+    sim->streams().at(stream).pace = cycles_per_beat;
 }
 API void auf_begin(Simulation* sim, uint32_t stream, uint8_t* beats, uint64_t count, uint64_t* stamps) {
     sim->begin(sim->streams().at(stream), beats, count, stamps);

@@ -65,8 +65,8 @@ class Request:
         return sorted(found)
 
     def cycles(self, frames_per_second: float) -> int:
-        """Cycles per frame of a rate."""
-        return int(self.clock_mhz * 1e6 / frames_per_second)
+        """Cycles per frame of a rate, at least one."""
+        return max(1, int(self.clock_mhz * 1e6 / frames_per_second))
 
     def rate(self, cycles: int) -> float:
         """Frames per second of an interval."""
@@ -84,20 +84,7 @@ def fastest(request: Request, report: Callable[[str], None] = print) -> Solution
     Raises:
         DoesNotFit: Not even the slowest one does.
     """
-    candidates = request.intervals
-    low, high, best = 0, len(candidates) - 1, None
-    while low <= high:
-        middle = (low + high) // 2
-        found = fold(request, candidates[middle])
-        rate = request.rate(candidates[middle])
-        report(f"{rate:,.0f} frames/s: {'fits' if found else 'does not fit'}")
-        if found:
-            best, high = found, middle - 1
-        else:
-            low = middle + 1
-    if best is None:
-        raise DoesNotFit(f"the network does not fit on {request.board.name} at any frame rate")
-    return best
+    return _fastest(request, report)[1]
 
 
 def at_rate(request: Request, frames_per_second: float, report: Callable[[str], None] = print) -> Solution:
@@ -107,12 +94,12 @@ def at_rate(request: Request, frames_per_second: float, report: Callable[[str], 
         DoesNotFit: There is none; the text names what binds, and the best rate that fits.
     """
     cycles = request.cycles(frames_per_second)
-    found = fold(request, cycles) if cycles else None
+    found = fold(request, cycles)
     if found:
         return found
     binding = binding_constraints(request, cycles)
     report(f"{frames_per_second:g} frames/s: does not fit; looking for what does")
-    best = request.rate(fastest(request, report).interval_cycles)
+    best = request.rate(_fastest(request, report)[0])
     raise DoesNotFit(
         f"{frames_per_second:g} frames/s at {request.clock_mhz:g} MHz do not fit on {request.board.name}:"
         f" {'; '.join(binding)}. The best that fits is {best:,.0f} frames/s: use --fps {int(best)} or leave --fps out"
@@ -144,6 +131,24 @@ def sweep(request: Request, intervals: list[int], report: Callable[[str], None] 
         if solution:
             found[cycles] = solution
     return found
+
+
+def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solution]:
+    """The shortest interval at which a folding fits, and that folding, which may be a little faster still."""
+    candidates = request.intervals
+    low, high, best = 0, len(candidates) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = fold(request, candidates[middle])
+        rate = request.rate(candidates[middle])
+        report(f"{rate:,.0f} frames/s: {'fits' if found else 'does not fit'}")
+        if found:
+            best, high = (candidates[middle], found), middle - 1
+        else:
+            low = middle + 1
+    if best is None:
+        raise DoesNotFit(f"the network does not fit on {request.board.name} at any frame rate")
+    return best
 
 
 def _programme(request: Request, interval_cycles: int) -> Programme:

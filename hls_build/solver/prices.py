@@ -52,7 +52,7 @@ class Option:
         folding: What the configuration says.
         lanes_in: Elements per beat of every input.
         lanes_out: Elements per beat of every output.
-        cycles: Per frame of the slowest node in it.
+        cycles: Per frame of the slowest node in it, and what a window takes at the start of a frame.
         resources: Of all nodes in it.
     """
 
@@ -114,12 +114,12 @@ class Prices:
         helpers = {f"{node.name}_in{edge.index}_{kind}" for kind in ("fifo", "dwc")}
         return total(self._price(helper).resources for helper in nodes if helper.name in helpers)
 
-    def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...]) -> Option:
-        """Price a folding whose inputs need neither converter nor FIFO."""
+    def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
+        """Price a folding whose inputs need neither converter nor FIFO; the fill is its window's."""
         bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
         nodes, lanes_out = self.builder.layer(node, bare, lanes)
         prices = [self._price(part) for part in nodes]
-        cycles = max(price.cycles for price in prices)
+        cycles = max(price.cycles for price in prices) + fill
         return Option(folding, lanes, lanes_out, cycles, total(price.resources for price in prices))
 
     def _price(self, node: NodeProto) -> NodeEstimate:
@@ -161,13 +161,13 @@ class Prices:
                 if kernel == 1:
                     yield self._option(node, folding, (simd,))
                     continue
-                cycles = pixels * folds[pe, simd]
-                for lanes, window_style in product(self._window_lanes(node, simd, cycles), styles):
+                windows = self._windows(node, simd, pixels * folds[pe, simd])
+                for (lanes, fill), window_style in product(windows, styles):
                     window = replace(folding, window_simd=lanes, window_ram_style=window_style)
-                    yield self._option(node, window, (lanes,))
+                    yield self._option(node, window, (lanes,), fill)
 
-    def _window_lanes(self, node: ir.Conv, simd: int, cycles: int) -> list[int]:
-        """Lanes of a sliding window that keeps up with its multiplier, its fill at the start of a frame included."""
+    def _windows(self, node: ir.Conv, simd: int, cycles: int) -> list[tuple[int, int]]:
+        """Lanes and fill of the sliding windows that keep up with a multiplier of some cycles per frame."""
         height, width, channels = self.graph.tensors[node.inputs[0]].shape
         kernel = node.weights.shape[1]
         most, fast = self.goal.interval_cycles * GAP, []
@@ -175,8 +175,8 @@ class Prices:
             fill = rules.window_fill_beats(width, channels, kernel, lanes)
             beats = height * width * kernel * kernel * channels // lanes
             if max(cycles, beats) + fill <= most:
-                fast.append(lanes)
-        return fast[:WINDOW_CHOICES] + [lanes for lanes in fast[WINDOW_CHOICES:] if lanes == simd]
+                fast.append((lanes, fill))
+        return fast[:WINDOW_CHOICES] + [window for window in fast[WINDOW_CHOICES:] if window[0] == simd]
 
 
 @cache

@@ -45,7 +45,7 @@ class Solution:
 
     @property
     def interval_cycles(self) -> int:
-        """Cycles from frame to frame: those of the slowest layer."""
+        """Cycles from frame to frame: those of the slowest layer, with the fill of its window."""
         return max(option.cycles for option in self.options.values())
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from hls_build.config import BuildConfig, Folding
+from hls_build.fifos import Sizing
 from hls_build.solver.fold import USABLE, Request
 from hls_build.solver.programme import Solution
 
@@ -92,6 +93,21 @@ def table(solution: Solution, request: Request) -> Table:
         result.add_row(LABELS[name], f"{used:,}", f"{int(usable):,}", f"{used / usable:.0%}")
     result.caption = ", ".join(f"{LABELS[name]} {share:.0%}" for name, share in USABLE.items())
     result.caption = f"usable: {result.caption} of the device, less the shell"
+    return result
+
+
+def fifo_table(found: Sizing) -> Table:
+    """Depths before and after, and what that saves."""
+    before, after = found.bits
+    title = (
+        f"{after / 1024:,.0f} Kibit of FIFOs instead of {before / 1024:,.0f};"
+        f" {found.interval_cycles:,} cycles per frame, the slowest layer takes {found.slowest_layer_cycles:,}"
+    )
+    result = Table("FIFO", title=title, title_justify="left")
+    result.add_column("by rule", justify="right")
+    result.add_column("sized", justify="right")
+    for name, (rule, sized) in found.depths.items():
+        result.add_row(name, f"{rule:,}", f"{sized:,}" if sized else "none")
     return result
 
 

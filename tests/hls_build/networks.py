@@ -61,6 +61,15 @@ def random_block(seed: int, size: int = 8, channels: int = 4) -> ir.IntegerGraph
     return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
 
 
+def random_chain(seed: int) -> ir.IntegerGraph:
+    """One convolution and one dense layer on a small picture: so few foldings that all can be tried."""
+    network = _Network(np.random.default_rng(seed), Sizes(size=8))
+    x = network.quantise(network.conv("conv1", "pixels", 4, 3, 8), 4, False)
+    x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
+    x = network.conv("fc1", x, 3, 1, 2)
+    return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
+
+
 class _Network:
     """Layers appended one by one, together with the values of a few random frames."""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,6 +129,15 @@ def test_stalls_hold_back_the_chosen_end(stall: str, design: Open, rng: np.rando
     assert (taken.stalls > 500) == (stall != "source")
     assert offered.beats == taken.beats == 5000
     assert result.cycles > 6000
+
+
+def test_a_pace_spreads_beats_evenly(design: Open, rng: np.random.Generator) -> None:
+    simulation = design(SKID, "skid")
+    beats = random_beats(8, 1000, rng)
+    result = simulation.run({"s_axis": beats}, {"m_axis": 1000}, pace={"s_axis": 3.5})
+    np.testing.assert_array_equal(result.stamps["s_axis"], np.ceil(np.arange(1000) * 3.5))
+    np.testing.assert_array_equal(result.outputs["m_axis"], beats)
+    assert simulation.run({"s_axis": beats}, {"m_axis": 1000}).cycles == 1001  # the next run has no pace
 
 
 def test_a_seed_repeats_its_stalls_whatever_the_chunks(design: Open, rng: np.random.Generator) -> None:
@@ -350,6 +360,16 @@ def test_a_library_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "model.so").write_text("no library")
     with pytest.raises(RuntimeError, match="cannot load the simulation library"):
         Simulation(tmp_path / "model.so")
+
+
+def test_a_library_of_another_version(tmp_path: Path) -> None:
+    library = tmp_path / "old.so"
+    (tmp_path / "old.c").write_text("const char *auf_error(void) { return 0; }")
+    subprocess.run([verilator.compiler(), "-shared", "-fPIC", "-o", library, tmp_path / "old.c"], check=True)
+    with pytest.raises(
+        RuntimeError, match=r"old\.so was built by another version of AUFlow, it lacks auf_\w+: build ag"
+    ):
+        Simulation(library)
 
 
 def test_a_top_without_streams(design: Open) -> None:
