@@ -138,7 +138,7 @@ STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
     "lower": (lower_step, ("integer.npz",)),
     "compile": (compile_step, ("dataflow.onnx", "rtl", "finn", "accelerator.json", "report/estimate.json")),
     "verilate": (verilate_step, ("sim",)),
-    "simulate": (simulate_step, ("report/parity.json", "report/simulation.json")),
+    "simulate": (simulate_step, ("report/parity.json", "report/simulation.json", "report/timeline.npz")),
     "bitstream": (bitstream_step, ("report/bitstream.json",)),
     "deploy": (deploy_step, ("deploy",)),
 }

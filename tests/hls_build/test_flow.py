@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `auflow` command as a user meets it: a tiny build from checkpoint to verdict, and what it refuses."""
 
+import csv
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import pytest
 from board.contract import Contract
 from hls_build.config import CONFIGS
 from hls_build.flow import shipped_checkpoint as shipped
+from hls_build.report.timeline import Timeline
 from qnn import checkpoint
 from qnn.examples import example_faces
 from qnn.export import export
@@ -257,3 +260,33 @@ def test_refuses_a_picture_without_a_face(tmp_path: Path) -> None:
 
 def test_refuses_a_folder_without_a_build(tmp_path: Path, faces: Path) -> None:
     assert "no build in" in refused("simulate", "--build", tmp_path, "--faces", faces, "--frames", 1)
+
+
+@pytest.mark.verilator
+def test_the_report_tells_what_was_simulated(build: Path) -> None:
+    done = auflow("report", "--build", build, "--without", build)
+    assert done.returncode == 0, done.stderr
+    report = build / "report"
+    page = (report / "index.html").read_text()
+    figures = json.loads((report / "simulation.json").read_text())
+    estimate = json.loads((report / "estimate.json").read_text())
+    assert f"<b>{1e8 / figures['interval_cycles']:,.0f}</b>frames per second" in page
+    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the price, against itself
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
+    with (report / "layers.csv").open() as file:
+        layers = list(csv.DictReader(file))
+    assert {row["layer"] for row in layers} > {"conv1", "attention2_spatial_gate", "fc3"}
+    for key in ("lut", "ff", "dsp"):
+        assert sum(int(row[key]) for row in layers) == estimate["total"][key]
+    for picture in ("waterfall", "stalls", "fifos", "resources", "roofline"):
+        height, width, _ = cv2.imread(str(report / f"{picture}.png")).shape
+        assert height > 300 and width > 900
+    timeline = Timeline.load(report / "timeline.npz")
+    ends = [timeline.end("out0", frame) for frame in range(timeline.frames)]
+    step = figures["interval_cycles"] // 400
+    np.testing.assert_allclose(np.diff(ends), figures["interval_cycles"], rtol=0, atol=step + 1)
+    assert timeline.begin("out0", 0) - figures["first_out_cycles"] in range(step + 2)
+
+
+def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
+    assert "a report needs a simulated build, got no" in refused("report", "--build", tmp_path)

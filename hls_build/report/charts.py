@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pictures of a build's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from board.simulation.streams import Counters
+from hls_build.config import Board
+from hls_build.estimate import Resources
+from hls_build.report.layers import Layer
+from hls_build.report.timeline import Timeline
+from hls_build.solver.fold import USABLE
+
+BLUE, ORANGE, GREY, PALE = "#3b6ea5", "#d9822b", "#8a8f98", "#dfe3e8"
+DRAM_BYTES_PER_CYCLE = 8
+"""What one 64-bit high-performance port of the processing system moves in a cycle of the accelerator."""
+PORT_BITS = 72
+"""Width of a block RAM of 36 kbit at its widest, read once per cycle."""
+BAR = 0.72
+
+
+def waterfall(timeline: Timeline, layers: Sequence[Layer], edges: Sequence[tuple[str, str, str]]) -> Figure:
+    """A bar per layer and frame, from when the layer has something of each input to the last beat out of it.
+
+    Args:
+        timeline: Of a run.
+        layers: In stream order.
+        edges: (stream, node that gives it, node that takes it); the accelerator's own ends are empty strings.
+    """
+    figure = Figure(figsize=(11, 0.9 + 0.22 * len(layers)), layout="constrained")
+    axes = figure.subplots()
+    colours = colormaps["viridis"](np.linspace(0.15, 0.85, timeline.frames))
+    for row, layer in enumerate(layers):
+        into, out = boundary(layer, edges)
+        for frame in range(timeline.frames):
+            begin = max(timeline.begin(stream, frame) for stream in into)
+            end = max(timeline.end(stream, frame) for stream in out)
+            axes.barh(row, end - begin, BAR / 2, begin, color=colours[frame], align="edge" if frame % 2 else "center")
+    axes.set_yticks(range(len(layers)), [layer.name for layer in layers], fontsize=8)
+    for label, layer in zip(axes.get_yticklabels(), layers, strict=True):
+        label.set_color(ORANGE if layer.is_attention else "black")
+    axes.set_ylim(len(layers) - 0.4, -0.6)
+    axes.set_xlim(0, timeline.cycles[-1])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:,.0f}k"))
+    axes.set_xlabel("clock cycles since the first pixel; one colour per frame, attention in orange letters")
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    return figure
+
+
+def boundary(layer: Layer, edges: Sequence[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+    """Streams into and out of a layer."""
+    into = [stream for stream, source, sink in edges if sink in layer.nodes and source not in layer.nodes]
+    out = [stream for stream, source, sink in edges if source in layer.nodes and sink not in layer.nodes]
+    return into, out
+
+
+def stalls(streams: Mapping[str, Counters], cycles: int) -> Figure:
+    """Share of a run that each stream moved, was held back by its sink, or waited for its source."""
+    names = list(streams)
+    figure = Figure(figsize=(11, 0.9 + 0.19 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(names))
+    parts = (("beats", BLUE, "moves"), ("stalls", ORANGE, "held back by its sink"), ("starves", PALE, "empty"))
+    for key, colour, label in parts:
+        share = np.array([getattr(streams[name], key) / cycles for name in names])
+        axes.barh(names, share, BAR, left, color=colour, label=label)
+        left += share
+    axes.tick_params(axis="y", labelsize=7)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+    axes.set_xlabel("share of all cycles; white: its sink is not ready either")
+    figure.legend(loc="outside upper right", ncols=3, fontsize=8, frameon=False)
+    return figure
+
+
+def fifos(fill: Mapping[str, int], depth: Mapping[str, int]) -> Figure:
+    """Highest fill of every FIFO over its depth."""
+    names = list(fill)
+    figure = Figure(figsize=(11, 0.9 + 0.25 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(names, [depth[name] for name in names], BAR, color=PALE, label="depth")
+    axes.barh(names, [fill[name] for name in names], BAR / 2, color=BLUE, label="highest fill")
+    axes.set_xscale("log")
+    axes.set_xlabel("beats")
+    axes.tick_params(axis="y", labelsize=8)
+    axes.invert_yaxis()
+    figure.legend(loc="outside upper right", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
+    """Share of the device that each part of the accelerator takes, with what is usable.
+
+    Args:
+        parts: By what is written in the legend.
+        board: Whose device counts.
+    """
+    device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
+    titles = {"lut": "LUT", "ff": "FF", "bram18": "BRAM", "dsp": "DSP"}
+    figure = Figure(figsize=(11, 3), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(device))
+    colours = colormaps["tab20c"](np.linspace(0, 1, len(parts)))
+    for (label, part), colour in zip(parts.items(), colours, strict=True):
+        share = np.array([getattr(part, key) / available for key, available in device.items()])
+        axes.barh(list(titles.values()), share, BAR, left, color=colour, label=label)
+        left += share
+    for row, key in enumerate(device):
+        axes.plot([USABLE[key]] * 2, [row - 0.45, row + 0.45], color="black", linewidth=2)
+        axes.text(max(left[row], USABLE[key]) + 0.01, row, f"{left[row]:.0%}", va="center", fontsize=9)
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(1.08, left.max() + 0.08))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+    axes.set_xlabel(f"share of {board.part}; black: as full as placing and routing allow")
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def roofline(
+    layers: Sequence[Layer], interval_cycles: float, frame_bytes: int, board: Board, clock_mhz: float
+) -> Figure:
+    """Products per second over products per byte of DRAM, under what DSPs, block RAMs and the DRAM port allow.
+
+    Args:
+        layers: All.
+        interval_cycles: Cycles per frame.
+        frame_bytes: Pixels in and accumulators out.
+        board: Whose device counts.
+        clock_mhz: Clock of the accelerator.
+    """
+    multipliers = [layer.multiplier for layer in layers if layer.multiplier]
+    macs = sum(one.macs for one in multipliers)
+    weight_bits = sum(one.weights * one.weight_bits for one in multipliers)
+    lanes = sum(one.macs * one.lanes for one in multipliers) / macs
+    mean_bits = sum(one.macs * one.weight_bits for one in multipliers) / macs
+    pump = 2 if any(one.pumped for one in multipliers) else 1
+    giga = clock_mhz * 1e6 / 1e9
+    roofs = {
+        f"{board.dsp} DSPs, {lanes:.1f} products each{', twice a cycle' if pump == 2 else ''}": board.dsp
+        * lanes
+        * pump,
+        f"{board.bram36} block RAMs of weights, {mean_bits:.1f} bits each": board.bram36 * PORT_BITS / mean_bits,
+    }
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    streamed, resident = macs / (frame_bytes + weight_bits / 8), macs / frame_bytes
+    intensity = np.geomspace(streamed / 100, resident * 4, 300)
+    for (label, roof), style in zip(roofs.items(), ("-", "--"), strict=True):
+        reach = np.minimum(roof, intensity * DRAM_BYTES_PER_CYCLE) * giga
+        axes.loglog(intensity, reach, style, color=GREY, label=f"{label}: {roof * giga:,.0f} GMAC/s")
+    speed = macs / interval_cycles * giga
+    axes.plot(resident, speed, "o", color=BLUE, markersize=9, label=f"this build: {speed:,.1f} GMAC/s")
+    axes.plot(streamed, speed, "o", color=BLUE, fillstyle="none", markersize=9, label="were weights read from DRAM")
+    axes.set_xlabel("products per byte of DRAM traffic")
+    axes.set_ylabel("GMAC/s")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8, loc="lower right")
+    return figure

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build's folder tells of it, gathered for the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board.contract import Contract
+from board.integer_graph import IntegerGraph
+from board.simulation.streams import Counters
+from hls_build import config
+from hls_build.estimate import Resources
+from hls_build.finn import operator
+from hls_build.folder import BuildFolder
+from hls_build.report.layers import Layer, gather, total
+from qnn import checkpoint as checkpoints
+from qnn.checkpoint import Card
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One build that has been simulated.
+
+    Attributes:
+        folder: Where it lies.
+        contract: Its accelerator.json.
+        board: Whose device counts.
+        card: Of its checkpoint.
+        simulation: Its report/simulation.json.
+        parity: Its report/parity.json.
+        nodes: Resources and cycles of every hardware node, of its report/estimate.json.
+        layers: In stream order.
+        edges: (stream, node that gives it, node that takes it); the accelerator's own ends are empty strings.
+        fifo_depths: In beats.
+        weight_bytes: Of all weights.
+    """
+
+    folder: BuildFolder
+    contract: Contract
+    board: config.Board
+    card: Card
+    simulation: Mapping[str, Any]
+    parity: Mapping[str, Any]
+    nodes: Mapping[str, Mapping[str, Any]]
+    layers: list[Layer]
+    edges: list[tuple[str, str, str]]
+    fifo_depths: Mapping[str, int]
+    weight_bytes: int
+
+    @property
+    def name(self) -> str:
+        """Of the build's folder."""
+        return self.folder.root.resolve().name
+
+    @property
+    def interval_cycles(self) -> int:
+        """Cycles per frame, simulated."""
+        return int(self.simulation["interval_cycles"])
+
+    @property
+    def frames_per_second(self) -> float:
+        """At the clock that it is built for."""
+        return self.contract.clock_mhz * 1e6 / self.interval_cycles
+
+    @property
+    def latency_ms(self) -> float:
+        """From the first pixel of a frame to its first accumulator, simulated."""
+        return float(self.simulation["first_out_cycles"] / self.contract.clock_mhz / 1000)
+
+    @property
+    def resources(self) -> Resources:
+        """Of the accelerator without the shell around it."""
+        return total(layer.resources for layer in self.layers)
+
+    @property
+    def mismatches(self) -> int:
+        """Faces on which any form of the network differed from Brevitas, over all forms."""
+        return sum(int(rung["mismatches"]) for rung in self.parity["rungs"])
+
+    @cached_property
+    def streams(self) -> dict[str, Counters]:
+        """Counters of every stream in the simulated run."""
+        return {name: Counters(**counters) for name, counters in self.simulation["streams"].items()}
+
+
+def read(root: Path) -> Facts:
+    """Gather all of a build.
+
+    Raises:
+        ValueError: There is no build, it was not simulated, or its checkpoint is gone.
+    """
+    folder = BuildFolder(root)
+    reports = {}
+    for name in ("estimate", "simulation", "parity"):
+        path = folder.report / f"{name}.json"
+        if not path.is_file():
+            raise ValueError(f"a report needs a simulated build, got no {path}: run `auflow build` to its end first")
+        reports[name] = json.loads(path.read_text())
+    if reports["simulation"]["interval_cycles"] is None:
+        raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
+    checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])
+    contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
+    model = ModelWrapper(str(folder.dataflow))
+    layers = gather(graph, model, reports["estimate"]["nodes"], contract.part)
+    multipliers = [layer.multiplier for layer in layers if layer.multiplier]
+    return Facts(
+        folder=folder,
+        contract=contract,
+        board=config.board(contract.board),
+        card=checkpoints.read_card(checkpoint),
+        simulation=reports["simulation"],
+        parity=reports["parity"],
+        nodes=reports["estimate"]["nodes"],
+        layers=layers,
+        edges=_edges(model),
+        fifo_depths={
+            node.name: operator(node).get_nodeattr("depth") for node in model.graph.node if "FIFO" in node.op_type
+        },
+        weight_bytes=sum(one.weights * one.weight_bits for one in multipliers) // 8,
+    )
+
+
+def _edges(model: ModelWrapper) -> list[tuple[str, str, str]]:
+    """Every stream between two nodes, with the accelerator's own two."""
+    first, last = model.graph.node[0].name, model.graph.node[-1].name
+    weights = {initializer.name for initializer in model.graph.initializer}
+    source = {name: node.name for node in model.graph.node for name in node.output}
+    inner = [
+        (f"{source[name]}->{node.name}", source[name], node.name)
+        for node in model.graph.node
+        for name in node.input
+        if name in source and name not in weights
+    ]
+    return [("in0", "", first), *inner, ("out0", last, "")]

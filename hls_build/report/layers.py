@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hardware nodes of a build, gathered by the layer of the network that they serve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board import integer_graph as ir
+from hls_build.estimate import Resources, dsp_lanes
+from hls_build.finn import operator
+
+ATTENTION = "attention"
+"""What the names of all layers of CBAM begin with."""
+KEYS = ("lut", "ff", "bram18", "dsp")
+_ENTRANCE = re.compile(r"_in\d+_(fifo|dwc)$")
+"""FIFO and width converter on the way to a layer: they hold what the layer has not begun with."""
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """What a convolution or dense layer works with.
+
+    Attributes:
+        pe: Outputs per cycle.
+        simd: Inputs per cycle.
+        macs: Products of a frame.
+        lanes: Products that one DSP slice gives per DSP cycle.
+        weight_bits: Per weight.
+        weights: How many it has.
+        pumped: Whether its DSPs run at twice the clock.
+    """
+
+    pe: int
+    simd: int
+    macs: int
+    lanes: int
+    weight_bits: int
+    weights: int
+    pumped: bool
+
+    @property
+    def units(self) -> int:
+        """Products per cycle."""
+        return self.pe * self.simd
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the network in hardware.
+
+    Attributes:
+        name: As in the integer graph.
+        kind: Of the integer graph's node.
+        nodes: Hardware that computes it, in stream order.
+        entrance: FIFOs and width converters before it.
+        cycles: Per frame of its slowest node.
+        resources: Of all of them.
+        multiplier: None where it has no weights.
+    """
+
+    name: str
+    kind: str
+    nodes: tuple[str, ...]
+    entrance: tuple[str, ...]
+    cycles: int
+    resources: Resources
+    multiplier: Multiplier | None
+
+    @property
+    def is_attention(self) -> bool:
+        """Whether it is a part of CBAM."""
+        return self.name.startswith(ATTENTION)
+
+
+def total(parts: Iterable[Resources]) -> Resources:
+    """The sum of several."""
+    each = list(parts)
+    return Resources(*(sum(getattr(one, key) for one in each) for key in KEYS))
+
+
+def resources_of(node: Mapping[str, Any]) -> Resources:
+    """What a hardware node takes, out of report/estimate.json."""
+    return Resources(*(int(node[key]) for key in KEYS))
+
+
+def gather(
+    graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, Mapping[str, Any]], part: str
+) -> list[Layer]:
+    """The layers of a build.
+
+    Args:
+        graph: Its network.
+        model: Its dataflow graph.
+        nodes: Resources and cycles of each hardware node, as report/estimate.json has them.
+        part: FPGA part.
+    """
+    owned: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
+    names = sorted(owned, key=len, reverse=True)
+    for node in model.graph.node:
+        owner = next(name for name in names if node.name == name or node.name.startswith(f"{name}_"))
+        owned[owner].append(node.name)
+    return [_layer(graph, model, nodes, node, owned[node.name], part) for node in graph.nodes if owned[node.name]]
+
+
+def _layer(
+    graph: ir.IntegerGraph,
+    model: ModelWrapper,
+    nodes: Mapping[str, Mapping[str, Any]],
+    node: ir.Node,
+    owned: list[str],
+    part: str,
+) -> Layer:
+    return Layer(
+        name=node.name,
+        kind=type(node).__name__,
+        nodes=tuple(name for name in owned if not _ENTRANCE.search(name)),
+        entrance=tuple(name for name in owned if _ENTRANCE.search(name)),
+        cycles=max(int(nodes[name]["cycles"]) for name in owned),
+        resources=total(resources_of(nodes[name]) for name in owned),
+        multiplier=_multiplier(graph, model, node, part) if isinstance(node, ir.Conv) else None,
+    )
+
+
+def _multiplier(graph: ir.IntegerGraph, model: ModelWrapper, node: ir.Conv, part: str) -> Multiplier:
+    op = operator(next(hardware for hardware in model.graph.node if hardware.name == node.name))
+    height, width, _ = graph.tensors[node.inputs[0]].shape
+    return Multiplier(
+        pe=op.get_nodeattr("PE"),
+        simd=op.get_nodeattr("SIMD"),
+        macs=height * width * int(np.prod(node.weights.shape)),
+        lanes=dsp_lanes(part, op.get_input_datatype(1).bitwidth(), op.get_input_datatype(0).bitwidth()),
+        weight_bits=node.weight_bits,
+        weights=node.weights.size,
+        pumped=bool(op.get_nodeattr("pumpedCompute")),
+    )
