@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from networks import SMALL, random_chain, random_network
@@ -26,7 +27,7 @@ INTERVAL = 18432
 """Cycles per frame that the small network is folded for."""
 
 
-def request(graph: IntegerGraph, **changes: object) -> solver.Request:
+def request(graph: IntegerGraph, **changes: Any) -> solver.Request:
     return replace(solver.Request(graph, BOARD, 100.0), **changes)
 
 
