@@ -14,6 +14,7 @@ from hls_build.ops.channel_pool import ChannelPool_rtl
 from hls_build.ops.gate import Gate_rtl
 from hls_build.ops.global_pool import GlobalPool_rtl
 from hls_build.ops.kernel_op import DOMAIN, KernelOp
+from hls_build.ops.lane_converter import LaneConverter_rtl
 from hls_build.ops.max_pool_2x2 import MaxPool2x2_rtl
 from hls_build.ops.stream_fork import StreamFork_rtl
 
@@ -21,6 +22,7 @@ KERNEL_OPS: tuple[type[KernelOp], ...] = (
     ChannelPool_rtl,
     Gate_rtl,
     GlobalPool_rtl,
+    LaneConverter_rtl,
     MaxPool2x2_rtl,
     StreamFork_rtl,
 )

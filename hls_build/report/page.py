@@ -35,6 +35,7 @@ KINDS = {
     "Thresholding_rtl": "thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
+    "LaneConverter_rtl": "width converters",
 }
 OURS = "pools, forks and gates"
 LABELS = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "dsp": "DSP"}

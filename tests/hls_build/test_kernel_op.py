@@ -32,6 +32,7 @@ from hls_build.ops.gate import Gate_rtl, GateSpec
 from hls_build.ops.global_pool import GlobalPool_rtl, GlobalPoolSpec
 from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec
+from hls_build.ops.lane_converter import LaneConverter_rtl, LaneConverterSpec
 from hls_build.ops.max_pool_2x2 import MaxPool2x2_rtl, MaxPool2x2Spec
 from hls_build.ops.stream_fork import StreamFork_rtl, StreamForkSpec
 from hls_build.sim import engine, verilator
@@ -65,6 +66,12 @@ CASES: list[Case] = [
         ChannelPoolSpec(pixels=6, channels=4, pe=2, bits=4, signed=False, shift=1),
         [[1, 2, 3, 4]],
         [[1, 2, 3, 2]],
+    ),
+    (
+        LaneConverter_rtl,
+        LaneConverterSpec(pixels=6, channels=4, lanes_in=4, lanes_out=1, bits=3, signed=True),
+        [[1, 2, 3, 4]],
+        [[1, 2, 3, 4]],
     ),
     (
         MaxPool2x2_rtl,
