@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
 from board.contract import Contract, InputRule, sha256
+from board.deployment import BITFILE, HANDOFF
 from board.integer_graph import IntegerGraph
 from hls_build import accelerator, config, dataflow, deploy, estimate, stitch, tables
 from hls_build.config import BuildConfig
@@ -28,6 +29,8 @@ from hls_build.lowering import lower_file
 from hls_build.parity import Parity, compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
 from hls_build.sim import verilator
+from hls_build.vivado import bitstream, tools
+from hls_build.vivado.tools import Tools
 from qnn import checkpoint as checkpoints
 from qnn import export
 from qnn.examples import example_faces
@@ -46,6 +49,7 @@ class Job:
     frames: int
     pack_simulation: bool
     console: Console
+    vivado: Tools | None
 
 
 def export_step(job: Job) -> None:
@@ -120,11 +124,11 @@ def simulate_step(job: Job) -> None:
 
 
 def bitstream_step(job: Job) -> None:
-    """Say what a bitstream still needs."""
-    vivado = shutil.which("vivado")
-    reason = "Vivado is not on PATH" if vivado is None else "this version does not drive Vivado yet"
-    job.folder.write_report("bitstream", {"made": False, "reason": reason})
-    job.console.print(f"bitstream: not made, {reason}; {job.folder.rtl} holds the accelerator's complete RTL")
+    """The Vivado project of the RTL, and its bitstream where Vivado is."""
+    figures = bitstream.make(job.folder, job.config, job.vivado, lambda line: job.console.print(f"  {line}"))
+    job.folder.write_report("bitstream", figures)
+    for line in bitstream.sentences(figures, job.folder, job.config.board, job.config.clock_mhz):
+        job.console.print(line)
 
 
 def deploy_step(job: Job) -> None:
@@ -139,10 +143,10 @@ STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
     "compile": (compile_step, ("dataflow.onnx", "rtl", "finn", "accelerator.json", "report/estimate.json")),
     "verilate": (verilate_step, ("sim",)),
     "simulate": (simulate_step, ("report/parity.json", "report/simulation.json", "report/timeline.npz")),
-    "bitstream": (bitstream_step, ("report/bitstream.json",)),
+    "bitstream": (bitstream_step, ("report/bitstream.json", "report/vivado", BITFILE, HANDOFF)),
     "deploy": (deploy_step, ("deploy",)),
 }
-"""What a build does, in order: function, and the files that it leaves."""
+"""What a build does, in order: function, and the files that a failed one does not keep."""
 
 
 def run(
@@ -178,9 +182,12 @@ def run(
         build = replace(build, board=config.board(board))
     checkpoint = path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     folder = BuildFolder(out or Path("build") / build.name)
-    job = Job(folder, build, checkpoint, frames, pack_simulation, console)
+    vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
+    job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado)
     key = _fingerprint(path, build, checkpoint)
     done = _open(folder, key, checkpoint, resume)
+    if vivado and "bitstream" in done and not bitstream.is_made(folder):
+        done = {name: entry for name, entry in done.items() if name not in ("bitstream", "deploy")}
     with _logged(folder.log):
         for name, (step, leaves) in STEPS.items():
             if name in done:
@@ -319,6 +326,7 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
     _write_state(folder, key, checkpoint, {})
     for _, leaves in STEPS.values():
         _remove(folder, leaves)
+    _remove(folder, (bitstream.FOLDER,))
     folder.archive.unlink(missing_ok=True)
     return {}
 

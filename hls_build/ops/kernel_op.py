@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
@@ -173,6 +174,7 @@ class KernelOp(RTLBackend):
         return answer if isinstance(answer, tuple) else (answer,)
 
 
+@cache
 def _fields(spec_type: type[KernelSpec]) -> dict[str, Any]:
     """Return name and type of each field of a spec."""
     hints = get_type_hints(spec_type)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bitstream of a build: its Vivado project, the project's run where Vivado is, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board.contract import Contract, sha256
+from board.deployment import BITFILE, HANDOFF
+from board.driver.overlay import check_overlay
+from hls_build.config import Board, BuildConfig
+from hls_build.folder import BuildFolder
+from hls_build.vivado import reports
+from hls_build.vivado.reports import Implemented
+from hls_build.vivado.run import run
+from hls_build.vivado.tools import Tools
+
+FOLDER = "vivado"
+"""Of a build: the project as an archive, and unpacked where it was run."""
+MISSING = "Vivado is not on PATH"
+
+
+def archive_of(folder: BuildFolder, build: BuildConfig) -> Path:
+    """The archive of a build's project."""
+    return folder.root / FOLDER / f"{build.name}-vivado.zip"
+
+
+def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Write the project of a build, and make its bitstream where Vivado is.
+
+    The bitfile and its handoff are put beside accelerator.json, which then names the bitfile's digest, once everything
+    has succeeded.
+
+    Args:
+        folder: Of a build that was compiled.
+        build: Its configuration.
+        tools: Vivado; None only writes the project.
+        tell: Gets a line for every step.
+
+    Returns:
+        The figures of report/bitstream.json.
+
+    Raises:
+        RuntimeError: A tool failed, or its bitstream is not of this build.
+    """
+    from hls_build.vivado import project  # FINN+'s builder takes seconds to import
+
+    archive = archive_of(folder, build)
+    project.write(ModelWrapper(str(folder.dataflow)), build, folder.rtl, archive)
+    figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": f"{FOLDER}/{archive.name}"}
+    if tools is None:
+        return figures
+    result = run(project.unpack(archive, archive.parent), tools, tell)
+    implemented = _keep_reports(result, folder.report / FOLDER)
+    _bind(result, folder)
+    figures |= {"made": True, "reason": None, "vivado": tools.version, "timing_met": implemented.timing_met}
+    return figures | asdict(implemented)
+
+
+def _keep_reports(result: Path, kept: Path) -> Implemented:
+    """Copy the reports to the build's others, and read them."""
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for name in reports.NAMES:
+        shutil.copyfile(result / name, kept / name)
+    return reports.read(kept)
+
+
+def _bind(result: Path, folder: BuildFolder) -> None:
+    """Put bitfile and handoff into the build, and the bitfile's digest into its contract."""
+    contract = replace(Contract.read(folder.contract), bitfile_sha256=sha256(result / BITFILE))
+    try:
+        check_overlay(result / BITFILE, contract)
+    except ValueError as error:
+        raise RuntimeError(f"Vivado's bitstream is not of this build: {error}") from None
+    for name in (BITFILE, HANDOFF):
+        shutil.copyfile(result / name, folder.root / name)
+    contract.write(folder.contract)
+
+
+def is_made(folder: BuildFolder) -> bool:
+    """Whether a build has a bitstream."""
+    return bool(json.loads((folder.report / "bitstream.json").read_text())["made"])
+
+
+def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_mhz: float) -> list[str]:
+    """What a person is told of the outcome."""
+    if not figures["made"]:
+        return [
+            f"bitstream: not made, {figures['reason']}; {folder.root / figures['project']} makes it where Vivado is"
+        ]
+    used = figures["used"]
+    shares = [f"{name.upper()} {used[name]:g} ({used[name] / total:.0%})" for name, total in _budget(board).items()]
+    slack = figures["worst_setup_slack_ns"]
+    lines = [
+        f"bitstream: made with Vivado {figures['vivado']}, worst slack {slack:g} ns at {clock_mhz:g} MHz,"
+        f" {figures['power_w']:g} W; {', '.join(shares)}"
+    ]
+    if not figures["timing_met"]:
+        lines.append(
+            f"[bold red]TIMING IS NOT MET[/]: worst slack {slack:g} ns (set-up), {figures['worst_hold_slack_ns']:g} ns"
+            f" (hold), {figures['failing_endpoints']} failing endpoints: the FPGA may compute wrong results;"
+            " build with a lower clock_mhz"
+        )
+    return lines
+
+
+def _budget(board: Board) -> dict[str, int]:
+    """What the device holds, of what is reported."""
+    budget = {"lut": board.lut, "ff": board.ff, "bram36": board.bram36, "uram": board.uram, "dsp": board.dsp}
+    return {name: total for name, total in budget.items() if total}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run FINN+'s Zynq build on a dataflow graph, its calls of Vivado and Vitis HLS put off."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn.transformation.fpgadataflow import create_stitched_ip
+from finn.transformation.fpgadataflow.make_zynq_proj import ZynqBuild
+from finn.util.settings import get_settings
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+
+from hls_build.config import Board
+from hls_build.finn import operator
+from hls_build.vivado import deferring_tool
+
+FINN_BOARDS = {"PYNQ-Z1": "Pynq-Z1", "KV260": "KV260_SOM"}
+"""Boards that FINN+'s shell calls otherwise."""
+TOOLS = ("vivado", "vitis_hls")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a vendor's tool that FINN+ would have made.
+
+    Attributes:
+        tool: "vivado" or "vitis_hls".
+        folder: Where it would have run.
+        arguments: The last one is its Tcl script.
+    """
+
+    tool: str
+    folder: Path
+    arguments: tuple[str, ...]
+
+    @property
+    def script(self) -> Path:
+        """The Tcl script."""
+        return self.folder / self.arguments[-1]
+
+
+def shell_board(board: Board) -> str:
+    """FINN+'s name of a board."""
+    return FINN_BOARDS.get(board.name, board.name)
+
+
+def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Path, workspace: Path) -> list[Call]:
+    """Let FINN+ write everything that its Zynq build gives to Vivado and Vitis HLS.
+
+    The nodes keep the RTL of the simulation: what is generated here is compared with it, file by file.
+
+    Args:
+        model: What dataflow.build made; it stays as it is.
+        board: Where it shall run.
+        clk_period_ns: Clock period.
+        rtl: RTL folder of the build, which was simulated.
+        workspace: New folder for all that is written.
+
+    Returns:
+        The calls in their order, with absolute paths into the workspace and FINN+'s library.
+
+    Raises:
+        RuntimeError: FINN+ made something else of the graph or of its RTL than what was simulated.
+    """
+    model = ModelWrapper(model.model, make_deepcopy=True)
+    for node in model.graph.node:
+        _generate(model, node, board.part, clk_period_ns, rtl, workspace / "nodes" / node.name)
+    notes = workspace / "calls"
+    with _deferred(workspace, notes):
+        build = ZynqBuild(shell_board(board), clk_period_ns, partition_model_dir=workspace / "partitions")
+        linked = model.transform(build)
+    _check_graph(model, linked)
+    calls = [json.loads(line) for line in notes.read_text().splitlines()]
+    return [Call(call["tool"], Path(call["folder"]), tuple(call["arguments"])) for call in calls]
+
+
+def _generate(model: ModelWrapper, node: NodeProto, part: str, clk_period_ns: float, rtl: Path, folder: Path) -> None:
+    """Generate one node, whose folder FINN+ will then find filled, and compare it with what was simulated."""
+    folder.mkdir(parents=True)
+    op = operator(node)
+    op.set_nodeattr("code_gen_dir_ipgen", str(folder))
+    op.generate_hdl(model, part, clk_period_ns)
+    op.set_nodeattr("ipgen_path", str(folder))
+    op.set_nodeattr("ip_path", str(folder))
+    (folder / "input_1.npy").unlink(missing_ok=True)
+    weights = f"{node.name}_weights.dat"
+    for path in sorted(folder.iterdir()):
+        content = path.read_text().replace(f"{folder}/memblock.dat", f"./{weights}")
+        simulated = rtl / (weights if path.name == "memblock.dat" else path.name)
+        if not simulated.is_file() or simulated.read_text() != content:
+            raise RuntimeError(
+                f"Vivado must get the RTL that was simulated, got another {simulated.name} of {node.name}"
+                f" than in {rtl}: build without --resume"
+            )
+
+
+def _check_graph(model: ModelWrapper, linked: ModelWrapper) -> None:
+    """FINN+ may put DMAs around the graph, nothing into it."""
+    kinds: list[str] = []
+    for partition in linked.get_nodes_by_op_type("StreamingDataflowPartition"):
+        inner = ModelWrapper(operator(partition).get_nodeattr("model"))
+        kinds += [node.op_type for node in inner.graph.node]
+    expected = [node.op_type for node in model.graph.node]
+    if sorted(kinds) != sorted([*expected, "IODMA_hls", "IODMA_hls"]):
+        raise RuntimeError(
+            f"FINN+'s Zynq build must leave the {len(expected)} nodes of the graph and add two DMAs,"
+            f" got {len(kinds)} nodes: use the pinned finn-plus"
+        )
+
+
+@contextmanager
+def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
+    """FINN+'s settings and tools meanwhile: all it writes lies in the workspace, no tool of the vendor runs."""
+    shims = workspace / "shims"
+    shims.mkdir()
+    for tool in TOOLS:
+        shim = shims / tool
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{deferring_tool.__file__}" "{notes}" {tool} "$@"\n')
+        shim.chmod(0o755)
+    settings, environment = get_settings(), dict(os.environ)
+    before = settings.finn_build_dir, settings.finn_deps, settings.num_default_workers
+    settings.finn_build_dir, settings.finn_deps = workspace / "finn", workspace / "deps"
+    settings.num_default_workers = 1  # in this process, which knows our nodes
+    settings.finn_build_dir.mkdir()
+    os.environ |= {"FINN_TOOL_DIR_OVERRIDE": str(shims), "XILINX_VIVADO": "2022.2"}
+    os.environ["NUM_DEFAULT_WORKERS"] = "1"
+    waits, create_stitched_ip.wait_for_file = create_stitched_ip.wait_for_file, _is_there
+    logging.disable(logging.WARNING)  # FINN+ advises FIFOs that dataflow.build has put where they are needed
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # qonnx guesses layouts, which nothing here reads
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        create_stitched_ip.wait_for_file = waits
+        settings.finn_build_dir, settings.finn_deps, settings.num_default_workers = before
+        os.environ.clear()
+        os.environ.update(environment)
+        shutil.rmtree(shims)
+
+
+def _is_there(path: Path, timeout: float) -> bool:
+    """In place of FINN+'s, which sleeps before it looks, for slow network disks: 18 s for a tiny graph."""
+    del timeout
+    return path.is_file()

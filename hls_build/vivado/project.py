@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build as a Vivado project that lies anywhere: one folder, one archive, one command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from finn.util.settings import get_settings
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board.contract import sha256
+from board.deployment import BITFILE, HANDOFF
+from hls_build.config import BuildConfig
+from hls_build.finn import operator
+from hls_build.ops.kernel_spec import RTL_FOLDER
+from hls_build.vivado import reports, shell
+from hls_build.vivado.finn_steps import Call, zynq_build
+
+HERE = Path(__file__).resolve().parent
+FILES = "files.sha256"
+"""List of all files, as `sha256sum --check` reads it."""
+LIBRARIES = ("nodes", "rtllib", "kernels", "hls")
+
+README = """\
+AUFlow accelerator {name} for {board} ({part}), {clock:g} MHz, as a Vivado project.
+
+Needs Vivado with Vitis HLS 2022.2 or 2024.2 on Linux (source both settings64.sh) and the board files of
+{board_part}: from Vivado's board store, or unpacked into board_files/ here. Then, in this folder:
+
+    vivado -mode batch -source build.tcl
+
+result/ gets accelerator.bit, accelerator.hwh and the reports. What was done is kept in work/, with every tool's log,
+and not done again. AUFLOW_JOBS=N sets the parallel runs (4).
+
+{files} lists all files; src/nodes and src/kernels hold the RTL that was simulated, src/rtllib the part of FINN+'s
+library that it uses, src/hls what the DMAs need of finn-hlslib, src/1_* to src/6_* the scripts of FINN+'s Zynq build.
+"""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A call of a tool in the project.
+
+    Attributes:
+        folder: Below src/ and work/.
+        call: What FINN+ would have called, with its own paths.
+        inputs: Files and folders of the call's folder that it reads.
+    """
+
+    folder: str
+    call: Call
+    inputs: tuple[Path, ...]
+
+
+def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> None:
+    """Write a build's Vivado project as one archive, complete or not there.
+
+    Args:
+        model: Dataflow graph.
+        build: Its configuration.
+        rtl: Its RTL folder, which was simulated.
+        archive: A .zip file; its folder is called like it.
+
+    Raises:
+        RuntimeError: FINN+ did not make what is expected, or the disk does not take it.
+    """
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        workspace, folder = Path(temporary).resolve() / "finn", Path(temporary) / archive.stem
+        workspace.mkdir()
+        calls = zynq_build(model, build.board, build.clk_period_ns, rtl, workspace)
+        _fill(folder, calls, workspace, build, _is_double_pumped(model))
+        _pack(folder, archive)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack a project into a folder, or leave it alone where it is unpacked already; return its own folder."""
+    project = folder / archive.stem
+    with ZipFile(archive) as packed:
+        listed = packed.read(f"{archive.stem}/{FILES}")
+        if (project / FILES).is_file() and (project / FILES).read_bytes() == listed:
+            return project
+        shutil.rmtree(project, ignore_errors=True)
+        packed.extractall(folder)
+    return project
+
+
+def _is_double_pumped(model: ModelWrapper) -> bool:
+    """Whether a multiplier or a weight memory runs at twice the clock."""
+    multipliers = [operator(node) for node in model.graph.node if node.op_type == "MVAU_rtl"]
+    return any(op.get_nodeattr(key) for op in multipliers for key in ("pumpedCompute", "pumpedMemory"))
+
+
+def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, double_pumped: bool) -> None:
+    """Write the project's folder."""
+    steps = [_step(index, call) for index, call in enumerate(calls, 1)]
+    places = _places(steps, workspace)
+    source = folder / "src"
+    shutil.copytree(workspace / "nodes", source / "nodes")
+    shutil.copytree(HERE / "hls", source / "hls")
+    for step in steps:
+        _copy(step.inputs, source / step.folder)
+    linking = source / steps[-1].folder
+    shutil.copyfile(HERE / "scripts/reports.tcl", linking / "reports.tcl")
+    script = linking / steps[-1].call.script.name
+    text = script.read_text()
+    for rewrite in shell.rewrites(build.clock_mhz, double_pumped):
+        text = rewrite.apply(text)
+    script.write_text(text)
+    _copy_library(source, list(source.rglob("*.tcl")))
+    for path in _files(source):
+        path.write_text(_placed(path.read_text(), places))
+    shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
+    part = shell.board_part(text)
+    (folder / "steps.tcl").write_text(_steps_script(steps, build.board.part, part))
+    (folder / "README.md").write_text(
+        README.format(
+            name=build.name,
+            board=build.board.name,
+            part=build.board.part,
+            clock=build.clock_mhz,
+            board_part=part,
+            files=FILES,
+        )
+    )
+    listed = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
+    (folder / FILES).write_text("".join(listed))
+
+
+def _step(index: int, call: Call) -> _Step:
+    """Name a call's folder and list what it reads there."""
+    script = call.script
+    content = script.read_text()
+    if call.tool == "vitis_hls":
+        top = re.search(r'^set config_toplevelfxn "(\S+)"$', content, re.MULTILINE)
+        assert top, "FINN+'s HLS script names its function"
+        return _Step(f"{index}_{top[1]}", call, (script, call.folder / f"top_{top[1]}.cpp"))
+    design = re.search(r'^create_bd_design "(\S+)"$', content, re.MULTILINE)
+    if design and design[1] != "top":
+        return _Step(f"{index}_{design[1]}", call, (script, call.folder / "data"))
+    return _Step(f"{index}_shell", call, (script,))
+
+
+def _places(steps: list[_Step], workspace: Path) -> dict[str, str]:
+    """New places of old paths."""
+    settings = get_settings()
+    places = {str(step.call.folder): f"@ROOT@/{step.folder}" for step in steps}
+    places |= {str(workspace / "deps" / name): "@ROOT@/hls" for name in ("finn-hlslib", "attention-hlslib")}
+    places |= {str(workspace / "nodes"): "@ROOT@/nodes"}
+    return places | {str(settings.finn_rtllib): "@ROOT@/rtllib", str(RTL_FOLDER): "@ROOT@/kernels"}
+
+
+def _placed(text: str, places: dict[str, str]) -> str:
+    """A text with old paths replaced."""
+    for old, new in places.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _copy(inputs: Iterable[Path], target: Path) -> None:
+    target.mkdir(parents=True)
+    for path in inputs:
+        if path.is_dir():
+            shutil.copytree(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
+
+
+def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
+    """Copy the RTL that scripts add from FINN+'s library and from ours."""
+    library = Path(get_settings().finn_rtllib)
+    (source / "kernels").mkdir()
+    (source / "rtllib/memstream").mkdir(parents=True)  # which FINN+ names as a repository of IP, though it holds none
+    for script in scripts:
+        for name in re.findall(r"^add_files -norecurse (\S+)$", script.read_text(), re.MULTILINE):
+            path = Path(name.replace("$::env(FINN_RTLLIB)", str(library)))
+            if path.is_relative_to(library):
+                target = source / "rtllib" / path.relative_to(library)
+            elif path.is_relative_to(RTL_FOLDER):
+                target = source / "kernels" / path.name
+            else:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
+    """steps.tcl: what build.tcl does."""
+    calls = []
+    for step in steps:
+        *options, script = step.call.arguments
+        calls.append(f"  {{{step.folder} {step.call.tool} {{{' '.join([*options, Path(script).name])}}}}}")
+    last = steps[-1].folder
+    handoff = "sources_1/bd/top/hw_handoff/top.hwh"
+    results = {
+        BITFILE: [f"{last}/finn_zynq_link.runs/impl_1/top_wrapper.bit"],
+        HANDOFF: [f"{last}/finn_zynq_link.{kind}/{handoff}" for kind in ("srcs", "gen")],
+        **{name: [f"{last}/{name}"] for name in reports.NAMES},
+    }
+    lines = [f"  {name} {{{' '.join(candidates)}}}" for name, candidates in results.items()]
+    return "\n".join(
+        [
+            "# SPDX-License-Identifier: Apache-2.0",
+            f"set part {part}",
+            f"set board_part {board_part}",
+            f"set libraries {{{' '.join(LIBRARIES)}}}",
+            "set steps {",
+            *calls,
+            "}",
+            "set results {",
+            *lines,
+            "}",
+            "",
+        ]
+    )
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """Pack a folder, every file dated alike: the same build gives the same archive."""
+    partial = archive.with_suffix(".partial")
+    try:
+        with ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+            for path in _files(folder):
+                info = ZipInfo(path.relative_to(folder.parent).as_posix())
+                info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+                packed.writestr(info, path.read_bytes())
+        partial.replace(archive)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RuntimeError(f"cannot write {archive}: {error.strerror}") from None
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

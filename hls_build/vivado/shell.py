@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FINN+'s Zynq shell as a Tcl script, with what it lacks for this accelerator put in by named rewrites.
+
+A rewrite whose place FINN+ has changed raises, so that none is ever lost in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PIECE = "StreamingDataflowPartition_1"
+"""What FINN+'s shell calls the accelerator between the DMAs."""
+CLOCK_2X = "ap_clk2x"
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """One change of a script.
+
+    Attributes:
+        why: The reason.
+        old: Pattern, which must match once.
+        new: What takes its place.
+        where: Expected number of matches.
+    """
+
+    why: str
+    old: str
+    new: str
+    where: int = 1
+
+    def apply(self, script: str) -> str:
+        """Change a script.
+
+        Raises:
+            RuntimeError: The place is not there.
+        """
+        changed, count = re.subn(self.old, lambda _: self.new, script, flags=re.MULTILINE)
+        if count != self.where:
+            raise RuntimeError(
+                f"FINN+'s Zynq shell must hold {self.old!r} {self.where} times ({self.why}), got {count}:"
+                " use the pinned finn-plus"
+            )
+        return changed
+
+
+def rewrites(clock_mhz: float, double_pumped: bool) -> tuple[Rewrite, ...]:
+    """Every change of the shell for a clock, with or without a second clock of twice the rate."""
+    changes = [
+        Rewrite("FINN+ cuts the clock off to whole MHz", r"^set FREQ_MHZ .*$", f"set FREQ_MHZ {clock_mhz:g}"),
+        Rewrite(
+            "the driver sets the processor's clock to the accelerator's, so the wizard must keep the frequency",
+            r"(?<=PCW_FPGA0_PERIPHERAL_FREQMHZ )\{100\}|(?<=PL0_REF_CTRL__FREQMHZ )\{100\}",
+            "$FREQ_MHZ",
+            where=2,
+        ),
+        Rewrite("board files lie beside the project", r'"[^"]*/board_files"$', '"@BOARD_FILES@"', where=2),
+        Rewrite(
+            "an unknown board must stop the build",
+            r'^    puts "Unrecognized board"$',
+            '    error "unknown board $BOARD"',
+        ),
+        Rewrite("the builder's machine decides how many runs it can take", r"-jobs \d+", "-jobs @JOBS@"),
+        Rewrite(
+            "the reports that are shown",
+            r"^close_project$",
+            "source [file join [file dirname [info script]] reports.tcl]\nclose_project",
+        ),
+    ]
+    if double_pumped:
+        changes += _second_clock()
+    return tuple(changes)
+
+
+def _second_clock() -> list[Rewrite]:
+    """Feed ap_clk2x from the same PLL as ap_clk: rising edges of ap_clk are rising edges of both.
+
+    FINN+'s shell leaves the port open. A second clock of the processor would have no fixed phase.
+    """
+    first = "CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $FREQ_MHZ"
+    second = "CONFIG.CLKOUT2_USED {true} CONFIG.CLKOUT2_REQUESTED_OUT_FREQ [expr {2 * $FREQ_MHZ}]"
+    cell = f"create_bd_cell -type ip -vlnv xilinx_finn:finn:{PIECE}:1.0 {PIECE}"
+    wire = f"connect_bd_net [get_bd_pins clk_wiz_0/clk_out2] [get_bd_pins {PIECE}/{CLOCK_2X}]"
+    why = "multipliers at twice the clock need it in phase"
+    return [
+        Rewrite(why, re.escape(first), f"{first} {second} CONFIG.CLKOUT2_REQUESTED_PHASE 0"),
+        Rewrite(why, f"^{re.escape(cell)}$", f"{cell}\n{wire}"),
+    ]
+
+
+def board_part(script: str) -> str:
+    """The board files that a shell script names for its board.
+
+    Raises:
+        RuntimeError: It names none.
+    """
+    board = re.search(r"^set BOARD (\S+)$", script, re.MULTILINE)
+    name = re.escape(board[1]) if board else ""
+    branch = re.search(rf'\{{\$BOARD == "{name}"\}} \{{([^}}]*)', script)
+    found = branch and re.search(r"set_property board_part (\S+) ", branch[1])
+    if not found:
+        raise RuntimeError(f"FINN+'s Zynq shell must name board files for board {name}, got none")
+    return found[1]
