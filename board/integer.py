@@ -125,3 +125,8 @@ def gate(x: np.ndarray, g: np.ndarray, table: np.ndarray) -> np.ndarray:
     """
     rows, columns = table.shape
     return table.ravel().take((x & (rows - 1)) * columns + (g & (columns - 1)))
+
+
+def needed_bits(low: int, high: int, signed: bool) -> int:
+    """Bits of the smallest type that holds low to high."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + signed

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto
 
+from board.integer import needed_bits
 from board.integer_graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
 from hls_build.lowering.thresholds import Quantiser, gate_table
 from hls_build.lowering.values import Product, Reduced, Stream, Value
-from hls_build.lowering.walk import LoweringError, Walk, needed_bits
+from hls_build.lowering.walk import LoweringError, Walk
 
 
 class Attention(Walk):
@@ -44,7 +45,7 @@ class Attention(Walk):
         pixels = stream.shape[0] * stream.shape[1]
         low, high = stream.low * pixels, stream.high * pixels
         name, shape = f"{stream.block}_sum", (1, 1, stream.shape[2])
-        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max())), True)
+        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max()), True), True)
         self.nodes.append(SumPixels(name, (stream.tensor,), (name,)))
         return replace(stream, tensor=name, shape=shape, low=low, high=high, layout="vector")
 
@@ -72,7 +73,7 @@ class Attention(Walk):
             )
         low, high = (min(bound * count, bound << shift) if bound < 0 else max(bound * count, bound << shift)
                      for bound in (source.low, source.high))  # fmt: skip
-        bits = needed_bits(low, high) if source.signed else high.bit_length()
+        bits = needed_bits(low, high, True) if source.signed else high.bit_length()
         name = f"{block}_descriptors"
         self.new_tensor(name, shape, bits, source.signed)
         kind = GlobalDescriptors if total.over == "pixels" else ChannelDescriptors

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
+from board.integer import needed_bits
 from board.integer_graph import (
     Conv,
     Flatten,
@@ -27,7 +28,7 @@ from hls_build.lowering.thresholds import (
     thresholds_from_codes,
 )
 from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
-from hls_build.lowering.walk import LoweringError, needed_bits
+from hls_build.lowering.walk import LoweringError
 
 SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
 PIXEL_BITS = 8
@@ -177,7 +178,7 @@ class _Lowering(Attention):
         sign = np.where(falling, -1, 1)
         self.nodes[index] = replace(layer, weights=layer.weights * sign[:, None, None, None])
         low, high = np.where(falling, -stream.high, stream.low), np.where(falling, -stream.low, stream.high)
-        self.new_tensor(stream.tensor, stream.shape, needed_bits(int(low.min()), int(high.max())), True)
+        self.new_tensor(stream.tensor, stream.shape, needed_bits(int(low.min()), int(high.max()), True), True)
         return replace(stream, low=low, high=high)
 
     # Layers with weights
@@ -228,7 +229,7 @@ class _Lowering(Attention):
         low = positive * tensor.low + negative * tensor.high
         high = positive * tensor.high + negative * tensor.low
         shape = (*tensor.shape[:2], len(integers))
-        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max())), True)
+        self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max()), True), True)
         self.nodes.append(Conv(name, (stream.tensor,), (name,), integers, weights.bits))
         sums = Stream(name, shape, weights.scale * stream.scale, low, high, stream.layout, stream.block)
         if len(node.input) < 3:

@@ -20,11 +20,6 @@ class LoweringError(ValueError):
     """The model is outside the family that the compiler knows; one sentence says where."""
 
 
-def needed_bits(low: int, high: int) -> int:
-    """Bits of the signed type that holds low..high."""
-    return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
-
-
 class Walk:
     """State of one walk through a model: its tensors' values, and the integer graph's parts."""
 

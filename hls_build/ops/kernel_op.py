@@ -134,7 +134,10 @@ class KernelOp(RTLBackend):
         if self.get_nodeattr("exec_mode") != "cppsim":
             super().execute_node(context, graph)
             return
-        arrays = [context[tensor].astype(np.int64) for tensor in self.onnx_node.input]
+        arrays = [
+            context[tensor].astype(np.int64).reshape(self.get_normal_input_shape(ind))  # which flattening may change
+            for ind, tensor in enumerate(self.onnx_node.input)
+        ]
         for tensor, answer in zip(self.onnx_node.output, self._answer(*arrays), strict=True):
             context[tensor] = answer.astype(np.float32)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from board import integer_graph as ir
-from hls_build.dataflow import accumulator_bounds, needed_bits
+from board.integer import needed_bits
+from hls_build.dataflow.multipliers import accumulator_bounds
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board import integer_graph as ir
+from board.integer import needed_bits
 from hls_build import config, dataflow, finn
 from hls_build.config import BuildConfig, Folding
+from hls_build.dataflow import multipliers, thresholds
 
 SIZES = {
     "tiny": TINY,
@@ -128,7 +130,7 @@ def test_an_illegal_folding_is_one_sentence(layer: str, folding: Folding, compla
 
 def test_thresholds_cover_the_output_type() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.array([[-900, 3, 1 << 40]]), -1)
-    table = dataflow.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 3, True), -100, 90)
+    table = thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 3, True), -100, 90)
     np.testing.assert_array_equal(table, [[-100, -100, -100, -100, 3, 91, 91]])
     x = np.arange(-100, 91)
     counted = -4 + (x[:, None] >= table).sum(axis=1)
@@ -138,17 +140,17 @@ def test_thresholds_cover_the_output_type() -> None:
 def test_thresholds_beyond_the_output_type_are_refused() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.zeros((1, 16), np.int64), 0)
     with pytest.raises(ValueError, match="q gives 0 to 16, its output holds 0 to 15"):
-        dataflow.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
+        thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
 
 
 def test_bounds_of_accumulators_include_padding() -> None:
-    assert dataflow.accumulator_bounds(np.array([[2], [-3]]), 1, 5) == (-15, 10)
-    assert dataflow.accumulator_bounds(np.array([[2], [-3]]), -4, 3) == (-17, 18)
+    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), 1, 5) == (-15, 10)
+    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), -4, 3) == (-17, 18)
 
 
 @pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])
 def test_needed_bits(low: int, high: int, bits: int) -> None:
-    assert dataflow.needed_bits(low, high, True) == bits
+    assert needed_bits(low, high, True) == bits
 
 
 def test_a_picture_of_one_pixel_is_refused() -> None:
