@@ -108,7 +108,7 @@ def study(
     ),
     which: Annotated[
         list[str] | None,
-        typer.Option("--only", help="attention, losses or bits; may be given several times. [default: all]"),
+        typer.Option("--only", help="attention, losses, head or bits; may be given several times. [default: all]"),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant.")] = 3,
     divisor: Annotated[int, typer.Option(help="Divide every width by 1, 2, 4 or 8.")] = 4,

@@ -103,13 +103,17 @@ def macs_by_layer(model: CbamCnn) -> dict[str, int]:
     return found
 
 
-def weight_bytes(architecture: Architecture, preset: Preset | None) -> int:
-    """Bytes that the parameters fill, each layer's weights at its own width; float for None."""
+def weight_bytes(architecture: Architecture, preset: Preset | None, pruned: float = 0.0) -> int:
+    """Bytes that the parameters fill, each layer's weights at its own width; float for None.
+
+    Of pruned weights of fc1 and fc2 nothing is counted, nor what tells where they were.
+    """
     model = CbamCnn(architecture)
     bits = parameter_counts(model)[0] * FLOAT_BITS
     for name, module in model.named_modules():
         if preset is not None and isinstance(module, nn.Conv2d | nn.Linear):
-            bits -= module.weight.numel() * (FLOAT_BITS - weight_bits(name, preset))
+            width = weight_bits(name, preset) * (1 - pruned if name in ("fc1", "fc2") else 1)
+            bits -= round(module.weight.numel() * (FLOAT_BITS - width))
     return -(-bits // 8)
 
 

@@ -22,17 +22,21 @@ class Architecture:
         aus: Outputs: 13 for CK+, RAF-DB and FERPlus, 12 for DISFA, 5 for BP4D.
         attention: Include the two CBAM blocks.
         divisor: Divides every width; 1 is the paper's network, 8 the tiny one for tests.
+        head_divisor: Divides the units of fc1 and fc2 once more, which hold three quarters of the paper's weights.
     """
 
     aus: int = 13
     attention: bool = True
     divisor: int = 1
+    head_divisor: int = 1
 
     def __post_init__(self) -> None:
         if self.aus < 1:
             raise ValueError(f"need at least one AU, got aus={self.aus}")
         if self.divisor not in (1, 2, 4, 8):
             raise ValueError(f"need divisor 1, 2, 4 or 8, got {self.divisor}")
+        if self.head_divisor not in (1, 2, 4, 8, 16):
+            raise ValueError(f"need head_divisor 1, 2, 4, 8 or 16, got {self.head_divisor}")
 
     @property
     def conv_channels(self) -> tuple[int, int, int, int, int]:
@@ -48,7 +52,8 @@ class Architecture:
     @property
     def dense(self) -> tuple[int, int]:
         """Units of fc1 and fc2."""
-        return 1024 // self.divisor, 512 // self.divisor
+        divisor = self.divisor * self.head_divisor
+        return 1024 // divisor, 512 // divisor
 
     @property
     def flat(self) -> int:

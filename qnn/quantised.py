@@ -52,6 +52,7 @@ PRESETS: Mapping[str, Preset] = {
     "w3a3": Preset(3, 3),
     "w2a4": Preset(2, 4),
     "w2a2": Preset(2, 2),
+    "w4a4h4": Preset(4, 4, head_bits=4),
     "tiny": Preset(4, 4, divisor=8),
 }
 

@@ -29,6 +29,7 @@ class Recipe:
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
         distillation_weight: Of losses.distillation_loss, for a twin that starts from a float network.
         dropout: Share of the elements dropped; the paper's is 0.2. Quantisation is regularisation enough for a twin.
+        pruned: Share of the weights of fc1 and fc2, those least in magnitude at the start, that a twin does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
         augmentation: How faces are changed.
         held_out: Share of the training faces that only choose the best epoch and tune decision thresholds.
@@ -47,6 +48,7 @@ class Recipe:
     emotion_weight: float = 0.5
     distillation_weight: float = 0.0
     dropout: float = 0.2
+    pruned: float = 0.0
     average: float = 0.99
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_out: float = 0.1
@@ -61,7 +63,7 @@ class Recipe:
         for name in ("epochs", "batch", "learning_rate", "matrix_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"need {name} > 0, got {getattr(self, name)}")
-        for name in ("warm_up", "dropout", "average", "held_out"):
+        for name in ("warm_up", "dropout", "pruned", "average", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"need 0 <= {name} < 1, got {getattr(self, name)}")
         for name in ("weight_decay", "emotion_weight", "distillation_weight"):

@@ -14,7 +14,7 @@ import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,8 @@ def _module(
     module = AuTraining(
         model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
     )
+    if isinstance(model, QuantCbamCnn) and recipe.pruned:
+        module.prune()
     if isinstance(model, QuantCbamCnn) and not resumed:
         module.calibrate()
     return module, origin
@@ -235,10 +237,22 @@ def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
         found = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
-    for name, before, now in _differences(found, json.loads(json.dumps(settings))):
+    for name, before, now in _differences(_with_defaults(found), json.loads(json.dumps(settings))):
         raise ValueError(
             f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"
         )
+
+
+def _with_defaults(found: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an older version with what it did not know: new ones, which changed nothing then."""
+    recipe, architecture = ({f.name: f.default for f in fields(cls)} for cls in (Recipe, Architecture))
+    known = {"recipe": recipe, "architecture": architecture}
+    return {
+        name: {**{key: value for key, value in known[name].items() if value is not MISSING}, **value}
+        if name in known and isinstance(value, dict)
+        else value
+        for name, value in found.items()
+    }
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

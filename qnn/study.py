@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ablation studies: attention, losses and bits, each variant trained with several seeds, as table and plot.
+"""Ablation studies: attention, losses, the dense head, bits; each variant trained with several seeds; table and plot.
 
 Every variant is a run of its own under the study's folder, so a study that was cut short goes on where it was, and
 studies share what they have in common.
@@ -46,17 +46,28 @@ class Variant:
         preset: `float` or a quantised preset.
         attention: With the CBAM blocks.
         settings: Changes to the recipe, see recipes.change.
+        head_divisor: Of the units of fc1 and fc2, see Architecture.
     """
 
     name: str
     preset: str = FLOAT
     attention: bool = True
     settings: tuple[str, ...] = ()
+    head_divisor: int = 1
 
     @property
     def folder(self) -> str:
         """Folder of its run, shared by variants that differ in their preset only."""
-        return "_".join(["attention" if self.attention else "plain", *self.settings]).replace("=", "-")
+        return self._folder(self.settings)
+
+    @property
+    def float_folder(self) -> str:
+        """Folder of the float network's run, shared by variants that differ in their twins only."""
+        return self._folder(tuple(setting for setting in self.settings if not setting.startswith("quantised.")))
+
+    def _folder(self, settings: tuple[str, ...]) -> str:
+        head = [f"head{self.head_divisor}"] * (self.head_divisor > 1)
+        return "_".join(["attention" if self.attention else "plain", *head, *settings]).replace("=", "-")
 
 
 STUDIES: Mapping[str, tuple[Variant, ...]] = {
@@ -70,6 +81,14 @@ STUDIES: Mapping[str, tuple[Variant, ...]] = {
             ("no emotion term", ("emotion_weight=0",)),
             ("majority labels", ("targets=labels",)),
         )
+    ),
+    "head": (
+        Variant("2 bits", "w4a4"),
+        Variant("4 bits", "w4a4h4"),
+        Variant("4 bits, a quarter of the units", "w4a4h4", head_divisor=4),
+        Variant("4 bits, a sixteenth of the units", "w4a4h4", head_divisor=16),
+        Variant("4 bits, half pruned", "w4a4h4", settings=("quantised.pruned=0.5",)),
+        Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantised.pruned=0.9",)),
     ),
     "bits": tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2")),
 }
@@ -149,9 +168,11 @@ def _train(
     machine: runs.Machine | None,
 ) -> Row:
     """One variant with one seed."""
-    architecture = Architecture(len(parts.learn.aus), variant.attention, divisor)
+    architecture = Architecture(len(parts.learn.aus), variant.attention, divisor, variant.head_divisor)
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
-    path = runs.train([variant.preset], architecture, parts, out / variant.folder, recipe, machine)[-1]
+    (path,) = start = runs.train([FLOAT], architecture, parts, out / variant.float_folder, recipe, machine)
+    if variant.preset != FLOAT:
+        (path,) = runs.train([variant.preset], architecture, parts, out / variant.folder, recipe, machine, *start)
     metrics = checkpoint.read_card(path).metrics
     preset = PRESETS.get(variant.preset)
     return Row(
@@ -160,7 +181,7 @@ def _train(
         seed,
         preset.weight_bits if preset else FLOAT_BITS,
         preset.activation_bits if preset else FLOAT_BITS,
-        weight_bytes(architecture, preset),
+        weight_bytes(architecture, preset, recipe.quantised.pruned if preset else 0.0),
         {name: metrics[name] for name in FIGURES},
         metrics["per_au_f1"],
     )

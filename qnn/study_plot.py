@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the studies: figures by variant with intervals, and each AU against weight bits and bytes."""
+"""Pictures of the studies: figures by variant with intervals, against weight bytes, and each AU against bits."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SHOWN = {
 
 
 def plot(rows: Sequence[Row], out: Path) -> list[Path]:
-    """Write OUT/<study>.png for each study of the rows; the study `bits` also shows every AU."""
+    """Write OUT/<study>.png for each study of the rows; `bits` also shows every AU, `bits` and `head` the bytes."""
     paths = []
     for study in dict.fromkeys(row.study for row in rows):
         own = [row for row in rows if row.study == study]
-        figure, axes = plt.subplots(1, 3 if study == "bits" else 1, layout="constrained", squeeze=False)
-        figure.set_size_inches(15 if study == "bits" else 8, 4.6)
+        more = {"bits": (_per_au, _against_bytes), "head": (_against_bytes,)}.get(study, ())
+        figure, axes = plt.subplots(1, 1 + len(more), layout="constrained", squeeze=False)
+        figure.set_size_inches({1: 8, 2: 13, 3: 15}[1 + len(more)], 4.6)
         _bars(axes[0, 0], own, study)
-        if study == "bits":
-            _per_au(axes[0, 1], own)
-            _against_bytes(axes[0, 2], own)
+        for axis, draw in zip(axes[0, 1:], more, strict=True):
+            draw(axis, own)
         paths.append(out / f"{study}.png")
         figure.savefig(paths[-1], dpi=120)
         plt.close(figure)

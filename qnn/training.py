@@ -123,6 +123,10 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, recipe.learning_rate)
 
 
+HEAD = ("fc1.weight", "fc2.weight")
+"""What `Recipe.pruned` speaks of."""
+
+
 class AuTraining(lightning.LightningModule):
     """A network with its faces and losses. Batches are row numbers (B,)."""
 
@@ -141,6 +145,26 @@ class AuTraining(lightning.LightningModule):
         self.micro_f1 = MultilabelF1Score(aus, average="micro", ignore_index=-1)
         self.macro_f1 = MultilabelF1Score(aus, average="macro", ignore_index=-1)
         self.clock = Stopwatch()
+        self.kept: dict[str, Tensor] = {}
+
+    def prune(self) -> None:
+        """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
+        for name in HEAD:
+            weights = self.model.get_parameter(name).detach().abs()
+            least = weights.flatten().kthvalue(max(1, round(self.recipe.pruned * weights.numel()))).values
+            self.kept[name] = weights > least
+        self.mask()
+
+    @torch.no_grad()
+    def mask(self) -> None:
+        """Hold pruned weights at zero."""
+        for name, kept in self.kept.items():
+            weights = self.model.get_parameter(name)
+            weights.mul_(kept.to(weights.device))
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        super().optimizer_step(*arguments, **options)
+        self.mask()
 
     def setup(self, stage: str) -> None:
         share(self.model)

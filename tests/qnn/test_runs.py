@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,11 +19,12 @@ import numpy as np
 import pytest
 import torch
 from bands import band_parts
+from safetensors.torch import load_file
 
 from qnn import checkpoint, curves, runs
 from qnn.checkpoint import FLOAT, Card
 from qnn.model import Architecture
-from qnn.recipes import Plan, Recipe
+from qnn.recipes import Plan, Recipe, change
 
 ROOT = Path(__file__).parents[2]
 TINY = Architecture(divisor=8)
@@ -154,6 +156,29 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
             for name in ("loss_epoch", "euclidean", "valid_loss", "valid_euclidean")
         ]
     np.testing.assert_allclose(figures["2"], figures["1"], rtol=1e-3)
+
+
+def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
+    start = run / "float.safetensors"
+    plan = change(PLAN, ["quantised.pruned=0.75"])
+    (path,) = runs.train(["tiny"], TINY, band_parts(), tmp_path, plan, runs.Machine("cpu"), start)
+    before, after = load_file(start), load_file(path)
+    for name in ("fc1.weight", "fc2.weight"):
+        least = before[name].abs().flatten().kthvalue(round(0.75 * before[name].numel())).values
+        assert (after[name][before[name].abs() <= least] == 0).all()
+        assert (after[name][before[name].abs() > least] != 0).float().mean() > 0.8
+    assert (after["fc3.weight"] == 0).float().mean() < 0.1
+
+
+def test_settings_of_an_older_version_are_completed(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / FLOAT / "settings.json"
+    settings = json.loads(path.read_text())
+    del settings["recipe"]["pruned"], settings["architecture"]["head_divisor"]
+    path.write_text(json.dumps(settings))
+    runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path / "run", FLOAT_RECIPE)
+    with pytest.raises(ValueError, match=r"begun with recipe\.dropout 0\.2, got 0\.3"):
+        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path / "run", replace(FLOAT_RECIPE, dropout=0.3))
 
 
 def test_a_folder_of_another_run_is_refused(run: Path) -> None:

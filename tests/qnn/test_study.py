@@ -56,10 +56,25 @@ def test_variants_of_one_float_network_share_its_run() -> None:
     assert {variant.folder for variant in STUDIES["bits"]} == {STUDIES["attention"][0].folder}
     folders = [variant.folder for study in ("attention", "losses") for variant in STUDIES[study]]
     assert len(set(folders)) == len(folders) - 1  # plain cross-entropy is the network with attention
+    assert [variant.float_folder for variant in STUDIES["head"]] == [
+        "attention", "attention", "attention_head4", "attention_head16", "attention", "attention",
+    ]  # fmt: skip
+    twins = [(variant.preset, variant.folder) for variant in STUDIES["head"]]
+    assert len(set(twins)) == len(twins)
+
+
+def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    rows = run_study(["head"], lambda seed: band_parts(learn=64), tmp_path, 8, 1, Plan(QUICK, QUICK), report=str)
+    size = {row.variant: row.weight_bytes for row in rows}
+    head = 72 * 128 + 128 * 64  # weights of fc1 and fc2 at an eighth of the widths
+    assert size["4 bits"] - size["2 bits"] == head * 2 // 8
+    assert size["4 bits"] - size["4 bits, half pruned"] == head * 4 // 8 // 2
+    assert size["4 bits, a sixteenth of the units"] < size["4 bits, a quarter of the units"] < size["2 bits"]
 
 
 def test_an_unknown_study_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a study must be one of attention, losses, bits, got 'colours'"):
+    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, got 'colours'"):
         run_study(["colours"], lambda seed: band_parts(), tmp_path, 8, 1, Plan(QUICK, QUICK))
 
 
