@@ -46,6 +46,9 @@ def evaluate(
     json_out: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
     csv_out: Annotated[Path | None, typer.Option("--csv", help="Write the figures of each AU here.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for per_au.png and confusion.png.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Write a model card here: training, figures, failures, uses; Markdown.")
+    ] = None,
 ) -> None:
     """Measure a checkpoint: F1-frame per AU and averaged, emotions by Table 2, each with its 95 % interval."""
     from qnn.checkpoint import read_card
@@ -57,21 +60,26 @@ def evaluate(
     read_card(checkpoint)  # before faces take their time
     selection = select(data, root, part, protocol, fold, labels, seed, keep_duplicates)
     measured = measure(checkpoint, selection, thresholds, seed)
-    found, card, description = measured.evaluation, measured.card, selection.description
-    title = f"{card.preset} on {data} {description['split']}, {found.n:,} faces"
+    found, description = measured.evaluation, selection.description
+    preset, architecture = measured.card.preset, measured.card.architecture
+    title = f"{preset} on {data} {description['split']}, {found.n:,} faces"
     for line in (selection.note, _duplicates(selection.duplicates_left_out, keep_duplicates)):
         if line is not None:
             console.print(line)
     for grid in tables.overview(found, title):
         console.print(grid.rich(), "")
     if table or markdown is not None:
-        parameters = parameter_counts(CbamCnn(card.architecture))[0]
-        grids = tables.beside_published(found, data, f"AUFlow {card.preset}", parameters)
+        parameters = parameter_counts(CbamCnn(architecture))[0]
+        grids = tables.beside_published(found, data, f"AUFlow {preset}", parameters)
         _show(console, grids, table, markdown)
     if json_out is not None:
         json_out.write_text(json.dumps(measured.to_json(), indent=2) + "\n")
     if csv_out is not None:
         _write_csv(csv_out, tables.csv_rows(found))
+    if card is not None:
+        from qnn import model_card
+
+        model_card.write(measured, card)
     if plots is not None:
         from qnn.evaluation.figures import plot
 

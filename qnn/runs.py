@@ -125,7 +125,7 @@ def _module(
         if float_card.architecture != card.architecture:
             raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
         model.load_float(teacher.state_dict())
-        origin = {"recipe": float_card.training.get("recipe"), "metrics": float_card.metrics}
+        origin = {name: float_card.training.get(name) for name in ("recipe", "hours")} | {"metrics": float_card.metrics}
     module = AuTraining(
         model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
     )
@@ -196,7 +196,12 @@ def _finish(
         card,
         aus=parts.learn.aus,
         thresholds=tuple(thresholds.tolist()),
-        training={**parts.origin, "recipe": asdict(recipe), "start": origin},
+        training={
+            **parts.origin,
+            "recipe": asdict(recipe),
+            "hours": round(curves.hours(folder, len(parts.learn)), 2),
+            "start": origin,
+        },
         metrics={
             **figures.headline(),
             "per_au_f1": {f"AU{au}": found.f1 for au, found in figures.per_au.items()},

@@ -123,7 +123,11 @@ def test_a_killed_run_ends_with_the_same_bits(run: Path, tmp_path: Path, preset:
     assert not result.exists(), "the run ended before it was killed"
     runs.train([preset], TINY, band_parts(), tmp_path, PLAN, runs.Machine("cpu"))
     assert result.read_bytes() == (run / f"{preset}.safetensors").read_bytes()
-    assert checkpoint.read_card(result) == checkpoint.read_card(run / f"{preset}.safetensors")
+    found, whole = checkpoint.read_card(result), checkpoint.read_card(run / f"{preset}.safetensors")
+    assert found.training.pop("hours") >= 0 and whole.training.pop("hours") >= 0  # which no two runs share
+    if preset != FLOAT:
+        assert found.training["start"].pop("hours") >= 0 and whole.training["start"].pop("hours") >= 0
+    assert found == whole
 
 
 def test_curves_of_a_resumed_run_are_whole(run: Path, tmp_path: Path) -> None:
@@ -137,6 +141,13 @@ def test_curves_of_a_resumed_run_are_whole(run: Path, tmp_path: Path) -> None:
             writer.writerows({"epoch": e, "step": 9, "loss_epoch": v} for e, v in epochs.items())
             writer.writerow({"step": 3, "lr": 0.1})
     assert curves.history(tmp_path) == {"loss_epoch": [(0, 5.0), (1, 4.5), (2, 3.0)]}
+
+
+def test_hours_are_of_all_epochs(tmp_path: Path) -> None:
+    folder = tmp_path / "logs" / "version_0"
+    folder.mkdir(parents=True)
+    (folder / "metrics.csv").write_text("epoch,step,images_per_s\n0,9,50\n1,19,25\n")
+    assert curves.hours(tmp_path, 1800) == pytest.approx((36 + 72) / 3600)
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:

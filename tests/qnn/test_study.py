@@ -65,7 +65,9 @@ def test_variants_of_one_float_network_share_its_run() -> None:
 
 def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    rows = run_study(["head"], lambda seed: band_parts(learn=64), tmp_path, 8, 1, Plan(QUICK, QUICK), report=lambda _: None)
+    rows = run_study(
+        ["head"], lambda seed: band_parts(learn=64), tmp_path, 8, 1, Plan(QUICK, QUICK), report=lambda _: None
+    )
     size = {row.variant: row.weight_bytes for row in rows}
     head = 72 * 128 + 128 * 64  # weights of fc1 and fc2 at an eighth of the widths
     assert size["4 bits"] - size["2 bits"] == head * 2 // 8

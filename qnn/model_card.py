@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model cards: what a checkpoint was made of, how good it is, where it fails and what it is not for, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from board.facs import AU_TITLES, EMOTIONS
+from qnn.checkpoint import FLOAT
+from qnn.complexity import weight_bytes
+from qnn.evaluation import tables
+from qnn.evaluation.measuring import Measured
+from qnn.evaluation.metrics import Evaluation
+from qnn.model import CbamCnn, parameter_counts
+from qnn.quantised import PRESETS
+
+WEAK_F1 = 0.5
+"""An AU below this is told among the failures."""
+CONFUSIONS = 3
+"""How many of the most frequent confusions of emotions are told."""
+
+USES = """\
+It is meant for research on affect sensing and on quantised networks, and as the example of this repository.
+
+It must not be used to judge a person: not for hiring, policing, schooling, insurance, medicine or lie detection. What
+it names is the look of a face, not what somebody feels. It has been measured on photographs of one dataset, whose
+age, gender and skin colour are not known: nothing is known of how well it does on groups of people. The labels are
+AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these faces, so its figures
+tell agreement with that table.
+"""
+
+
+def write(measured: Measured, path: Path) -> None:
+    """Write the card of a measured checkpoint."""
+    card, found = measured.card, measured.evaluation
+    description = measured.selection.description
+    title = f"{found.n:,} faces of {description['dataset']} {description['split']}"
+    parts = [
+        f"# {_name(measured)}",
+        _what(measured),
+        "## Training",
+        _training(card.training),
+        "## Figures",
+        *(grid.markdown().strip() for grid in tables.overview(found, title)),
+        "## Known failures",
+        _failures(found),
+        "## Uses",
+        USES.strip(),
+    ]
+    path.write_text("\n\n".join(parts) + "\n")
+
+
+def _name(measured: Measured) -> str:
+    card = measured.card
+    return f"{card.preset}, {'with' if card.architecture.attention else 'without'} attention"
+
+
+def _what(measured: Measured) -> str:
+    """Geometry, size and what goes in and out."""
+    card = measured.card
+    preset = PRESETS.get(card.preset)
+    parameters = parameter_counts(CbamCnn(card.architecture))[0]
+    bits = "float" if preset is None else f"{preset.weight_bits}-bit weights, {preset.activation_bits}-bit activations"
+    return (
+        f"CBAM-CNN of Deramgozin et al. 2023, {parameters:,} parameters in {weight_bytes(card.architecture, preset):,}"
+        f" bytes ({bits}). In goes a {card.colour} face of 48x48 pixels, out come the probabilities of"
+        f" {len(card.aus)} action units. SHA-256 of its weights: `{measured.checkpoint_sha256}`."
+    )
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    """Data, terms, recipe, seed and hours of the stages."""
+    lines = [f"Data: {training.get('data', 'not recorded')}.", ""]
+    stages = {"quantised": training, FLOAT: training["start"]} if training.get("start") else {"all": training}
+    for name, stage in reversed(stages.items()):
+        hours = stage.get("hours")
+        took = "" if hours is None else f", {hours:g} hours"
+        lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
+    return "\n".join(lines)
+
+
+def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:
+    """A recipe in one line, as `--set` takes it."""
+    texts = []
+    for name, value in recipe.items():
+        texts.append(_settings(value, f"{name}.") if isinstance(value, Mapping) else f"`{prefix}{name}={value}`")
+    return ", ".join(texts)
+
+
+def _failures(found: Evaluation) -> str:
+    """Weak AUs and frequent confusions, out of the figures."""
+    lines = []
+    for number, au in found.per_au.items():
+        if au.f1 is not None and au.f1 < WEAK_F1:
+            lines.append(
+                f"- AU{number} ({AU_TITLES[number].lower()}) is weak: F1 {au.f1:.2f} on {au.support:,} faces that show"
+                f" it, precision {au.precision or 0:.2f}, recall {au.recall or 0:.2f}."
+            )
+    lines += [f"- {line}" for line in _confusions(found)]
+    lines.append("- Faces turned away, covered, cut off or smaller than 48 pixels were not measured.")
+    return "\n".join(lines)
+
+
+def _confusions(found: Evaluation) -> list[str]:
+    """The emotions that are most often taken for another one, by the best prototype."""
+    matrix = found.confusion_prototype
+    if matrix is None:
+        return []
+    wrong = [
+        (matrix[true, seen] / max(int(matrix[true].sum()), 1), true, seen)
+        for true in range(len(EMOTIONS))
+        for seen in range(len(EMOTIONS))
+        if true != seen
+    ]
+    return [
+        f"{EMOTIONS[true]} is taken for {EMOTIONS[seen]} (best prototype) in {share * 100:.0f} % of"
+        f" {int(matrix[true].sum()):,} faces."
+        for share, true, seen in sorted(wrong, reverse=True)[:CONFUSIONS]
+        if share
+    ]
