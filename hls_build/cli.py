@@ -18,7 +18,7 @@ import qnn.cli_data
 import qnn.cli_evaluate
 import qnn.cli_train
 from board.pictures import load_faces
-from hls_build import cli_fold, cli_report, weights
+from hls_build import cli_fold, cli_report, cli_synth, weights
 from hls_build.config import CONFIGS
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ qnn.cli_evaluate.register(app)
 qnn.cli_train.register(app)
 cli_fold.register(app)
 cli_report.register(app)
+cli_synth.register(app)
 
 THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Settings of a command whose options another parser reads."""

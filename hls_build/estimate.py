@@ -1,41 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Estimate an accelerator's resources and cycles from its dataflow graph, before any synthesis.
 
-FINN+'s own figures serve where it has any that hold for this device; our kernels' come from their specs. The rest is
-read off the RTL or fitted to Yosys runs for 7-series: multipliers (FINN+ counts no LUT and assumes four lanes per
-DSP), weight memories, thresholds (FINN+ counts Versal's memories), padding, and flip-flops (FINN+ counts none).
+What FINN+'s blocks take is in hls_build.resources, what our kernels take in their specs. FINN+'s own figures do not
+serve: they count no LUTs of a multiplier and four lanes per DSP, Versal's memories for thresholds, and no flip-flops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build import folding as rules
 from hls_build.config import Board, BuildConfig
 from hls_build.finn import operator
 from hls_build.ops.kernel_op import KernelOp
-
-LUT_PER_MAC, FF_PER_MAC = 21, 20
-"""Of FINN+'s multiplier, Yosys for xc7 at 4-bit weights and activations; the products themselves are in DSPs."""
-LUT_ROWS = 64
-"""Words of one bit that a LUT holds."""
-PADDING_LUT, MEMORY_LUT = 44, 64
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one node takes; block RAMs are counted in halves of 18 kbit."""
-
-    lut: int = 0
-    ff: int = 0
-    bram18: int = 0
-    dsp: int = 0
+from hls_build.resources.converter import converter
+from hls_build.resources.counts import Resources
+from hls_build.resources.fifo import Fifo
+from hls_build.resources.memory import weight_memory
+from hls_build.resources.multiplier import Multiplier
+from hls_build.resources.padding import padding
+from hls_build.resources.threshold import threshold
+from hls_build.resources.window import window
 
 
 @dataclass(frozen=True)
@@ -123,10 +113,14 @@ def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
     return Estimate(config.board, config.clock_mhz, nodes)
 
 
+def dsp_port(part: str) -> int:
+    """Bits of the DSP port in which mvu.sv packs activations."""
+    return 25 if part.startswith("xc7") else 27
+
+
 def dsp_lanes(part: str, weight_bits: int, activation_bits: int) -> int:
     """Products per DSP slice, as mvu.sv packs them for weights in a symmetric range."""
-    port = 25 if part.startswith("xc7") else 27
-    return 1 + (port - weight_bits) // (weight_bits + activation_bits - 1)
+    return 1 + (dsp_port(part) - weight_bits) // (weight_bits + activation_bits - 1)
 
 
 def node_estimate(node: NodeProto, part: str) -> NodeEstimate:
@@ -141,59 +135,60 @@ def node_estimate(node: NodeProto, part: str) -> NodeEstimate:
     return NodeEstimate(node.op_type, int(cycles), exact)
 
 
-def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
-    pe, simd, depth = op.get_nodeattr("PE"), op.get_nodeattr("SIMD"), op.calc_wmem()
-    width = op.get_instream_width_padded(1)
-    lanes = dsp_lanes(part, op.get_input_datatype(1).bitwidth(), op.get_input_datatype(0).bitwidth())
-    in_lut = op.get_nodeattr("ram_style") == "distributed"
-    memory = ceil(depth / LUT_ROWS) * width if in_lut else 0
-    return op.get_exp_cycles(), Resources(
-        lut=LUT_PER_MAC * pe * simd + memory + width + MEMORY_LUT,
-        ff=FF_PER_MAC * pe * simd + 3 * width + MEMORY_LUT,
-        bram18=0 if in_lut else max(op.bram_estimation(part), rules.bram18(depth, width)),
-        dsp=ceil(pe / lanes) * ceil(simd / (1 + op.get_nodeattr("pumpedCompute"))),
+def multiplier_of(op: Any, part: str) -> Multiplier:
+    """The multiplier of a node, without the memory of its weights."""
+    pe, simd = op.get_nodeattr("PE"), op.get_nodeattr("SIMD")
+    return Multiplier(
+        pe,
+        simd,
+        weight_bits=op.get_input_datatype(1).bitwidth(),
+        activation_bits=op.get_input_datatype(0).bitwidth(),
+        accumulator_bits=op.get_output_datatype().bitwidth(),
+        input_fold=op.get_nodeattr("MW") // simd,
+        output_fold=op.get_nodeattr("MH") // pe,
+        pumped=bool(op.get_nodeattr("pumpedCompute")),
+        a_width=dsp_port(part),
     )
 
 
+def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
+    memory = weight_memory(op.calc_wmem(), op.get_instream_width_padded(1), op.get_nodeattr("ram_style"))
+    return op.get_exp_cycles(), multiplier_of(op, part).resources() + memory
+
+
 def _window(op: Any, part: str) -> tuple[int, Resources]:
-    height, width = op.get_nodeattr("OFMDim")
+    del part
+    (height, width), (rows, columns) = op.get_nodeattr("OFMDim"), op.get_nodeattr("IFMDim")
     kernel, channels, simd = op.get_nodeattr("ConvKernelDim"), op.get_nodeattr("IFMChannels"), op.get_nodeattr("SIMD")
-    cycles = height * width * prod(kernel) * channels // simd
-    counters = 10 * op.get_buffer_depth().bit_length()
-    ff = 2 * op.get_instream_width() + counters
-    return cycles, Resources(op.lut_estimation(part), ff, op.bram_estimation(part))
+    fold = channels // simd
+    resources = window(
+        op.get_buffer_depth(), rows * columns * fold, op.get_instream_width(), op.get_nodeattr("ram_style")
+    )
+    return height * width * prod(kernel) * fold, resources
 
 
 def _padding(op: Any, part: str) -> tuple[int, Resources]:
     del part
-    return op.get_exp_cycles(), Resources(PADDING_LUT, 2 * op.get_instream_width_padded() + 20)
+    _, columns = op.get_padded_odim()
+    fold = op.get_nodeattr("NumChannels") // op.get_nodeattr("SIMD")
+    return op.get_exp_cycles(), padding(columns, fold, op.get_instream_width())
 
 
 def _threshold(op: Any, part: str) -> tuple[int, Resources]:
-    """A binary search of one stage per output bit and lane, each stage with its own memory."""
     del part
     pe, bits, width = op.get_nodeattr("PE"), op.get_output_datatype().bitwidth(), op.get_input_datatype(1).bitwidth()
-    shared = op.get_nodeattr("uniform_thres")
-    fold = 1 if shared else op.get_nodeattr("NumChannels") // pe
-    depths = [fold << stage for stage in range(bits)]
-    blocks = [depth for depth in depths if depth >= op.get_nodeattr("depth_trigger_bram")]
-    luts = sum(ceil(depth / LUT_ROWS) * width for depth in depths if depth not in blocks)
-    return op.get_exp_cycles(), Resources(
-        lut=pe * (luts + bits * ceil(width / 2)),
-        ff=pe * bits * (2 * (width + bits + fold.bit_length()) + 4),
-        bram18=pe * sum(rules.bram18(depth, width) for depth in blocks),
-    )
+    fold = 1 if op.get_nodeattr("uniform_thres") else op.get_nodeattr("NumChannels") // pe
+    return op.get_exp_cycles(), threshold(fold, pe, bits, width, op.get_nodeattr("depth_trigger_bram"))
 
 
 def _fifo(op: Any, part: str) -> tuple[int, Resources]:
-    counters = 4 * (op.get_nodeattr("depth").bit_length() + 1)
-    ff = op.get_instream_width_padded() + counters
-    return 0, Resources(op.lut_estimation(part), ff, op.bram_estimation(part))
+    del part
+    return 0, Fifo(op.get_nodeattr("depth"), op.get_instream_width_padded(), op.get_nodeattr("ram_style")).resources()
 
 
 def _converter(op: Any, part: str) -> tuple[int, Resources]:
-    ff = 2 * max(op.get_instream_width(), op.get_outstream_width())
-    return 0, Resources(op.lut_estimation(part), ff)
+    del part
+    return 0, converter(op.get_instream_width(), op.get_outstream_width())
 
 
 _LAYERS = ("MVAU_rtl", "ConvolutionInputGenerator_rtl")

@@ -29,6 +29,7 @@ from hls_build.lowering import lower_file
 from hls_build.parity import Parity, compare
 from hls_build.rungs import DataflowRung, IntegerRung, RtlRung
 from hls_build.sim import verilator
+from hls_build.synth import report as synthesis
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn import checkpoint as checkpoints
@@ -77,6 +78,7 @@ def compile_step(job: Job) -> None:
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)
     folder.write_report("estimate", estimated.as_json())
+    (folder.report / f"{synthesis.NAME}.json").unlink(missing_ok=True)  # which was of other RTL
     report = export.read_report(folder.root)
     height, width, channels = graph.tensors[graph.input].shape
     Contract(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from math import ceil
 
+from hls_build.resources.counts import block_rams
+
 BRAM18_BITS = 18 * 1024
 FIFO_LUT_DEPTH = 256
 """Deepest FIFO that is made of LUTs when nothing is said."""
@@ -46,17 +48,11 @@ def window_lanes(channels: int, kernel: int, simd: int, cycles_per_pixel: int) -
     return min(fast, default=channels)
 
 
-def bram18(depth: int, width: int) -> int:
-    """Block RAMs of 18 kbit for one simple dual-port memory, in the one aspect ratio that needs fewest."""
-    aspects = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-    return min(ceil(depth / rows) * ceil(width / columns) for rows, columns in aspects)
-
-
 def memory_style(style: str, depth: int, width: int) -> str:
     """Resolve "auto": block RAM where the memory fills half of the blocks it takes, else LUTs."""
     if style != "auto":
         return style
-    return "block" if 2 * depth * width >= bram18(depth, width) * BRAM18_BITS else "distributed"
+    return "block" if 2 * depth * width >= block_rams(depth, width) * BRAM18_BITS else "distributed"
 
 
 def fifo_style(depth: int) -> str:

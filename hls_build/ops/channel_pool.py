@@ -84,12 +84,10 @@ class ChannelPoolSpec(KernelSpec):
 
     def resources(self) -> dict[str, int]:
         """Estimate: an adder and a comparison per lane and for the pixel so far; the output registers."""
-        sum_bits = self.bits + (self.channels - 1).bit_length()
-        stored = sum_bits + self.bits
-        counter = (self.channels // self.pe).bit_length()
+        stored = 2 * self.bits + (self.channels - 1).bit_length()
         return {
-            "LUT": self.pe * (self.bits + stored) + stored + 2 * counter + 6,
-            "FF": 4 * stored + counter + 3,
+            "LUT": round(3.4 * stored + 3.5 * (self.pe - 1) * self.bits),
+            "FF": round(3.6 * stored) + 7,
             "BRAM_18K": 0,
             "DSP": 0,
         }

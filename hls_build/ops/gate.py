@@ -11,6 +11,7 @@ import numpy as np
 from board import integer
 from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.resources.counts import dual_port_luts
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12
@@ -109,13 +110,14 @@ class GateSpec(KernelSpec):
 
     def resources(self) -> dict[str, int]:
         """Estimate: a ROM per lane, the feature map's register and spill, two sets of gates, counters."""
-        x, gates, (out,) = *self.inputs, self.outputs
+        x, gates = self.inputs
+        channel = self.kind == "channel"
         rom = self.pe * self.out_bits * -(-len(self.table) // 64)
-        memory = gates.width * -(-2 * gates.beats // 32) if self.kind == "channel" else gates.width
+        memory = dual_port_luts(2 * gates.beats if channel else 1, gates.width)
         counters = sum(n.bit_length() for n in (self.pixels, 2 * self.channels // self.pe))
         return {
-            "LUT": rom + memory + x.width + 2 * counters + 10,
-            "FF": 2 * x.width + out.width + counters + 10,
+            "LUT": memory + round(1.1 * rom) + (40 if channel else 18),
+            "FF": round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
             "BRAM_18K": 0,
             "DSP": 0,
         }

@@ -11,6 +11,7 @@ import numpy as np
 from board import integer
 from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.resources.counts import dual_port_luts
 
 MODES = ("descriptors", "sum")
 
@@ -97,18 +98,14 @@ class GlobalPoolSpec(KernelSpec):
 
     def resources(self) -> dict[str, int]:
         """Estimate: per kind of descriptor two distributed memories and an operator per lane."""
-        fold = self.channels // self.pe
-        sum_bits = self.bits + (self.pixels - 1).bit_length()
-        out = self.outputs[0].width
-        if self.mode == "descriptors":
-            kinds, word, operators, choice = 2, sum_bits + self.bits, sum_bits + 2 * self.bits, out
-        else:
-            kinds, word, operators, choice = 1, sum_bits, sum_bits, 0
-        memories = 2 * self.pe * word * -(-fold // 32) * 2 // 3
-        counters = self.pixels.bit_length() + (2 + 3 * kinds) * fold.bit_length()
+        fold, counter = self.channels // self.pe, self.pixels.bit_length()
+        sums = self.pe * (self.bits + (self.pixels - 1).bit_length())
+        maxima = self.pe * self.bits if self.mode == "descriptors" else 0
+        memories = 2 * (dual_port_luts(fold, sums) + (dual_port_luts(fold, maxima) if maxima else 0))
+        kinds = 2 if maxima else 1
         return {
-            "LUT": memories + self.pe * operators + choice + counters + 6,
-            "FF": self.inputs[0].width + out + counters + 4,
+            "LUT": memories + round(1.2 * sums + 1.8 * maxima) + 43 * kinds - 23,
+            "FF": round(sums + 1.6 * counter) + 5 * kinds * fold.bit_length() + 3,
             "BRAM_18K": 0,
             "DSP": 0,
         }

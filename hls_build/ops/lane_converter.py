@@ -10,6 +10,7 @@ import numpy as np
 
 from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.resources.counts import mux_luts
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,8 @@ class LaneConverterSpec(KernelSpec):
         """Estimate: a multiplexer per bit of a part to cut, an enable per part to join, a register, a counter."""
         width, counter = self.narrow * self.bits, (self.parts - 1).bit_length()
         joins = self.lanes_out > self.lanes_in
-        # one LUT chooses between four parts
         return {
-            "LUT": (self.parts if joins else width * -(-self.parts // 4)) + counter + 3,
+            "LUT": (self.parts if joins else width * mux_luts(self.parts)) + counter + 3,
             "FF": (self.parts if joins else 1) * width + counter + 1,
             "BRAM_18K": 0,
             "DSP": 0,

@@ -11,6 +11,7 @@ import numpy as np
 from board import integer
 from hls_build.ops.kernel_op import KernelOp
 from hls_build.ops.kernel_spec import KernelSpec, Stream, check_bits, check_lanes
+from hls_build.resources.counts import dual_port_luts
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class MaxPool2x2Spec(KernelSpec):
         words = self.width // 2 * self.channels // self.pe
         counters = words.bit_length() + (self.channels // self.pe).bit_length()
         return {
-            "LUT": beat * -(-words // 32) + 3 * beat + 3 * counters + 6,
-            "FF": 3 * beat + counters + 5,
+            "LUT": dual_port_luts(words, beat) + round(4.4 * beat) + 32,
+            "FF": round(3.1 * beat + 1.8 * counters),
             "BRAM_18K": 0,
             "DSP": 0,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hls_build.estimate import Resources
 from hls_build.finn import operator
 from hls_build.folder import BuildFolder
 from hls_build.report.layers import Layer, gather, total
+from hls_build.synth import report as synthesis
 from qnn import checkpoint as checkpoints
 from qnn.checkpoint import Card
 
@@ -35,7 +36,9 @@ class Facts:
         card: Of its checkpoint.
         simulation: Its report/simulation.json.
         parity: Its report/parity.json.
-        nodes: Resources and cycles of every hardware node, of its report/estimate.json.
+        nodes: Resources and cycles of every hardware node, of its report/estimate.json; where the build was
+            synthesised, resources are those of report/synthesis.json.
+        synthesised: Whether they are.
         layers: In stream order.
         edges: (stream, node that gives it, node that takes it); the accelerator's own ends are empty strings.
         fifo_depths: In beats.
@@ -49,6 +52,7 @@ class Facts:
     simulation: Mapping[str, Any]
     parity: Mapping[str, Any]
     nodes: Mapping[str, Mapping[str, Any]]
+    synthesised: bool
     layers: list[Layer]
     edges: list[tuple[str, str, str]]
     fifo_depths: Mapping[str, int]
@@ -108,7 +112,10 @@ def read(root: Path) -> Facts:
     checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])
     contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
     model = ModelWrapper(str(folder.dataflow))
-    layers = gather(graph, model, reports["estimate"]["nodes"], contract.part)
+    nodes, counts = reports["estimate"]["nodes"], synthesis.read(folder)
+    if counts is not None:
+        nodes = {name: {**node, **asdict(counts[name])} for name, node in nodes.items()}
+    layers = gather(graph, model, nodes, contract.part)
     multipliers = [layer.multiplier for layer in layers if layer.multiplier]
     return Facts(
         folder=folder,
@@ -117,7 +124,8 @@ def read(root: Path) -> Facts:
         card=checkpoints.read_card(checkpoint),
         simulation=reports["simulation"],
         parity=reports["parity"],
-        nodes=reports["estimate"]["nodes"],
+        nodes=nodes,
+        synthesised=counts is not None,
         layers=layers,
         edges=_edges(model),
         fifo_depths={

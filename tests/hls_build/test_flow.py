@@ -20,7 +20,9 @@ import pytest
 from board.contract import Contract
 from hls_build.config import CONFIGS
 from hls_build.flow import shipped_checkpoint as shipped
+from hls_build.report import facts
 from hls_build.report.timeline import Timeline
+from hls_build.resources.counts import Resources
 from qnn import checkpoint
 from qnn.examples import example_faces
 from qnn.export import export
@@ -260,6 +262,22 @@ def test_refuses_a_picture_without_a_face(tmp_path: Path) -> None:
 
 def test_refuses_a_folder_without_a_build(tmp_path: Path, faces: Path) -> None:
     assert "no build in" in refused("simulate", "--build", tmp_path, "--faces", faces, "--frames", 1)
+
+
+@pytest.mark.verilator
+def test_the_report_shows_synthesis_where_it_was_done(build: Path) -> None:
+    nodes = json.loads((build / "report" / "estimate.json").read_text())["nodes"]
+    counts = {name: {"lut": 7, "memory_lut": 0, "ff": 5, "bram18": 0, "dsp": 0} for name in nodes}
+    counts["conv2_memory"] = {"lut": 100, "memory_lut": 90, "ff": 10, "bram18": 3, "dsp": 0}
+    path = build / "report" / "synthesis.json"
+    path.write_text(json.dumps({"nodes": counts}))
+    try:
+        found = facts.read(build)
+    finally:
+        path.unlink()
+    assert found.synthesised
+    assert found.resources == Resources(7 * len(nodes) + 100, 5 * len(nodes) + 10, 3, 0)
+    assert not facts.read(build).synthesised
 
 
 @pytest.mark.verilator

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model of resources against synthesis: what was synthesised before, and a few blocks afresh."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from hls_build.finn import use_build_folder
+from hls_build.resources.counts import auto_memory, block_rams, dual_port_luts, single_port_luts
+from hls_build.resources.fifo import Fifo
+from hls_build.synth import calibrate, yosys
+from hls_build.synth.accelerator import Counts, Design
+from hls_build.synth.calibrate import Specimen
+
+LUT_SHARE, LUT_FEW = 0.10, 12
+"""LUTs may be off by a tenth, or by a dozen in a small block."""
+NOT_A_TENTH = {"converter": 0.45, "threshold": 0.25}
+"""Kinds whose logic depends on numbers that no formula sees: shifts by odd widths, constants."""
+MEMORY_OF_ROWS = "memory_4608_32_block"
+"""Selecting among nine block RAMs takes a quarter more than the formula has."""
+LIVE = ("fifo_40_8_auto", "padding_48_3_32_2_4", "stream_fork_4_64_2_4_1_2", "lane_converter_4_16_4_1_4_0")
+
+SPECIMENS = calibrate.load()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    use_build_folder(tmp_path_factory.mktemp("finn"))
+
+
+@pytest.mark.parametrize(("specimen", "counts"), SPECIMENS, ids=lambda value: getattr(value, "name", ""))
+def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts) -> None:
+    found = specimen.modelled()
+    assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
+    share = 0.25 if specimen.name == MEMORY_OF_ROWS else NOT_A_TENTH.get(specimen.kind, LUT_SHARE)
+    assert abs(found.lut - counts.lut) <= max(share * counts.lut, LUT_FEW)
+    assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW)
+
+
+def test_no_kind_is_off_as_a_whole() -> None:
+    lut: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for specimen, counts in SPECIMENS:
+        lut[specimen.kind][0] += specimen.modelled().lut
+        lut[specimen.kind][1] += counts.lut
+    for kind, (model, synthesis) in lut.items():
+        assert abs(model - synthesis) <= 0.06 * synthesis, kind
+
+
+def test_all_that_is_wanted_was_synthesised() -> None:
+    assert [specimen.name for specimen in calibrate.wanted()] == [specimen.name for specimen, _ in SPECIMENS]
+    assert {specimen.kind for specimen, _ in SPECIMENS} == set(calibrate.GRIDS)
+
+
+@pytest.mark.yosys
+def test_yosys_still_counts_what_it_counted() -> None:
+    known = {specimen.name: (specimen.design(), counts) for specimen, counts in SPECIMENS if specimen.name in LIVE}
+    designs: list[Design] = [design for design, _ in known.values()]
+    sources = {name: text for design in designs for name, text in design.sources.items()}
+    found = yosys.cells(sources, [design.top for design in designs])
+    for design, counts in known.values():
+        assert Counts.of(found[design.top]) == counts
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "rams"),
+    [(512, 36, 1), (513, 36, 2), (1024, 18, 1), (16384, 1, 1), (16384, 2, 2), (64, 1152, 32), (100, 72, 2)],
+)
+def test_block_rams_have_one_aspect_ratio(depth: int, width: int, rams: int) -> None:
+    assert block_rams(depth, width) == rams
+
+
+def test_memories_of_luts() -> None:
+    assert single_port_luts(64, 10) == 4 * 3  # RAM64X1S come by the four
+    assert single_port_luts(256, 16) == 64
+    assert single_port_luts(144, 64) == 3 * 64 + 64
+    assert dual_port_luts(32, 12) == 8
+    assert dual_port_luts(128, 3) == 8 + 3 + 2
+
+
+def test_a_memory_of_open_style_goes_where_it_is_cheaper() -> None:
+    assert auto_memory(64, 200).bram18 == 0
+    assert auto_memory(128, 20).bram18 == 0
+    assert auto_memory(128, 24).bram18 == 1
+    assert auto_memory(512, 4).bram18 == 0
+
+
+def test_ultra_ram_is_not_modelled() -> None:
+    with pytest.raises(ValueError, match="need a FIFO of shift registers, LUTs or block RAM, got style ultra"):
+        Fifo(4000, 8, "ultra").resources()
