@@ -84,7 +84,10 @@ def test_the_build_costs_what_the_solver_said(network: IntegerGraph) -> None:
     assert solution is not None
     built = estimated(network, solution.folding)
     totals = {**built.total, "bram18": 2 * built.total["bram36"]}
-    assert {name: totals[name] for name in RESOURCES} == vars(solution.resources)
+    said = vars(solution.resources)
+    assert [totals[name] for name in ("bram18", "dsp")] == [said[name] for name in ("bram18", "dsp")]
+    for name in ("lut", "ff"):  # FIFOs wait for the interval that is reached, the solver's for the one that is wanted
+        assert abs(totals[name] - said[name]) <= 0.002 * said[name]
     assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.0015 * INTERVAL
 
 
