@@ -52,14 +52,14 @@ def fold(
     tell = console.print
     solution = solver.fastest(request, tell) if fps is None else solver.at_rate(request, fps, tell)
     console.print(results.table(solution, request))
-    rate = round(request.rate(solution.interval_cycles))
+    rate = round(request.rate(solution.interval_cycles)) if fps is None else fps
     if out is not None:
-        name = f"{board.lower()}_{preset}_{rate}"
+        name = f"{board.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else str(checkpoint.resolve())
         build = config.BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
-        command = f"auflow fold --preset {preset} --board {board} --clock-mhz {request.clock_mhz:g} --fps {rate}"
+        command = f"auflow fold --preset {preset} --board {board} --clock-mhz {request.clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * single_clock
-        out.write_text(results.toml(build, f"{rate} frames per second, {command}"))
+        out.write_text(results.toml(build, f"{rate:g} frames per second, {command}"))
         console.print(f"{out}: build it with `auflow build --config {out}`", soft_wrap=True)
     if json_out is not None:
         json_out.write_text(json.dumps(results.summary(solution, request), indent=2) + "\n")
