@@ -9,11 +9,11 @@ from hls_build.resources.counts import Resources, block_rams, log2
 
 CONTROL_LUT, STAGE_LUT, LANE_LUT = 17.5, 0.7, 4
 """LUTs of control, per stage, and per stage of a lane besides its comparison, which takes one for two bits."""
-FEW, SHALLOW, DEEP = 4, 64, 256
-SHALLOW_LUT, LUT, DEEP_LUT = 0.6, 1.4, 1.6
-"""LUTs per bit of a stage of 4 to 64 constants; per 64 of deeper ones, and of those of more than 256. The selection of
-constants is logic, whose size depends on their values: these are means."""
-CONTROL_FF, COUNT_FF, BIT_FF, CONSTANT_FF, RESULT_FF = 9, 1.5, 1.7, 0.9, 2.2
+FEW, SHALLOW = 4, 64
+SHALLOW_LUT, CONSTANT_LUT = 0.35, 1.28
+"""LUTs per bit of a stage of 4 to 64 constants, and per 64 of deeper ones. The selection of constants is logic, whose
+size depends on their values: these are means over thresholds such as trained networks have."""
+CONTROL_FF, COUNT_FF, BIT_FF, CONSTANT_FF, RESULT_FF = 2.5, 1.8, 1.75, 0.73, 2
 """Flip-flops of control, per stage and bit of the count of channels, per bit of a stage's input, per bit of a constant
 that is not in block RAM, per stage and bit of the output."""
 
@@ -42,4 +42,4 @@ def _constants(depth: int, width: int) -> float:
     """LUTs of so many constants, of which one is selected."""
     if depth <= SHALLOW:
         return SHALLOW_LUT * width if depth >= FEW else 0.0
-    return width * depth / SHALLOW * (DEEP_LUT if depth > DEEP else LUT)
+    return CONSTANT_LUT * width * depth / SHALLOW

@@ -143,10 +143,15 @@ def threshold(
     shared: bool = False,
     signed: bool = True,
 ) -> ModelWrapper:
-    """A quantiser with as many thresholds as its output has steps, spread over most of the inputs' range."""
+    """A quantiser with thresholds as trained networks have them: evenly spaced, by other steps in every channel.
+
+    They fill an eighth of the inputs' range, since accumulators never come near their bounds.
+    """
     rng, steps = np.random.default_rng(SEED), (1 << bits) - 1
-    low, high = (-(1 << (input_bits - 1)), (1 << (input_bits - 1)) - 1) if signed else (0, (1 << input_bits) - 1)
-    table = np.sort(rng.integers(low, high + 1, (1 if shared else channels, steps)), axis=1)
+    most = 1 << (input_bits - 4)
+    step = rng.uniform(0.5, 1, (1 if shared else channels, 1)) * 2 * most / (steps + 1)
+    middle = rng.normal(0, most / 8, step.shape)
+    table = np.clip(np.rint(middle + step * (np.arange(steps) - steps // 2)), -most * signed, 2 * most).astype(int)
     node = _finn(
         "Thresholding_rtl",
         name,
