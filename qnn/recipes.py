@@ -95,9 +95,16 @@ _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
 
 PLANS: Mapping[str, Plan] = {
     "modern": Plan(
-        floating=Recipe(epochs=12, batch=128, learning_rate=3e-3, augmentation=_GENTLE),
+        floating=Recipe(epochs=24, batch=64, learning_rate=3e-3, warm_up=0.02, augmentation=_GENTLE),
         quantised=Recipe(
-            epochs=6, batch=64, learning_rate=1e-3, distillation_weight=1.0, dropout=0.0, augmentation=_GENTLE
+            epochs=6,
+            batch=64,
+            learning_rate=1e-3,
+            matrix_rate=5e-3,
+            warm_up=0.05,
+            distillation_weight=1.0,
+            dropout=0.0,
+            augmentation=_GENTLE,
         ),
     ),
     "paper": Plan(floating=_PAPER, quantised=_PAPER),
