@@ -72,7 +72,7 @@ def _what(measured: Measured) -> str:
 
 def _training(training: Mapping[str, Any]) -> str:
     """Data, terms, recipe, seed and hours of the stages."""
-    lines = [f"Data: {training.get('data', 'not recorded')}.", ""]
+    lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")]), ""]
     stages = {"quantised": training, FLOAT: training["start"]} if training.get("start") else {"all": training}
     for name, stage in reversed(stages.items()):
         hours = stage.get("hours")

@@ -100,7 +100,8 @@ def onnx_sigmoid(x: np.ndarray) -> np.ndarray:
 
 def exact_sigmoid(x: np.ndarray) -> np.ndarray:
     """The sigmoid in float64."""
-    return 1 / (1 + np.exp(-x.astype(np.float64)))
+    with np.errstate(over="ignore"):  # far below zero the power is infinite and the sigmoid 0
+        return 1 / (1 + np.exp(-x.astype(np.float64)))
 
 
 def gate_codes(sigmoid: np.ndarray) -> np.ndarray:
