@@ -84,7 +84,7 @@ def test_the_recipe_can_be_read_before_it_is_used(app: typer.Typer) -> None:
         (["--preset", "tiny", "--preset", "w4a4"], "presets of one run must share their widths, got tiny, w4a4"),
         (["--preset", "w5a5"], "unknown preset 'w5a5'"),
         (["--protocol", "subjects"], "subjects"),
-        ([], "need at least one batch of 64 training faces, got 54: use --set batch=N"),
+        (["--set", "batch=128"], "need at least one batch of 128 training faces, got 72: use --set batch=N"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(

