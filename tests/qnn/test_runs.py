@@ -178,7 +178,7 @@ def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> 
         least = before[name].abs().flatten().kthvalue(round(0.75 * before[name].numel())).values
         assert (after[name][before[name].abs() <= least] == 0).all()
         assert (after[name][before[name].abs() > least] != 0).float().mean() > 0.5  # the grid rounds small ones to 0
-    assert (after["fc3.weight"] == 0).float().mean() < 0.1
+    assert (after["fc3.weight"] == 0).float().mean() < 0.4
 
 
 def test_settings_of_an_older_version_are_completed(run: Path, tmp_path: Path) -> None:
