@@ -110,7 +110,9 @@ def study(
         list[str] | None,
         typer.Option("--only", help="attention, losses, head or bits; may be given several times. [default: all]"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant.")] = 3,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trainings of each variant. [default: 3 for attention, else 1]")
+    ] = None,
     divisor: Annotated[int, typer.Option(help="Divide every width by 1, 2, 4 or 8.")] = 4,
     recipe: RecipeName = "modern",
     changes: Settings = None,
@@ -121,7 +123,7 @@ def study(
     accelerator: Accelerator = "auto",
     precision: Precision = "32-true",
 ) -> None:
-    """Train with and without attention, with each loss and at each bit width, and write what that makes.
+    """Train with and without attention, with each loss, head and bit width, and write what that makes.
 
     Leaves OUT/study.csv, study.json, study.md and one picture for each study. Variants that share a float network
     train it once.

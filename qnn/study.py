@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,27 +70,39 @@ class Variant:
         return "_".join(["attention" if self.attention else "plain", *head, *settings]).replace("=", "-")
 
 
-STUDIES: Mapping[str, tuple[Variant, ...]] = {
-    "attention": (Variant("with attention"), Variant("without attention", attention=False)),
-    "losses": tuple(
-        Variant(name, settings=settings)
-        for name, settings in (
-            ("plain cross-entropy", ()),
-            ("weighted cross-entropy", ("loss=weighted",)),
-            ("focal", ("loss=focal",)),
-            ("no emotion term", ("emotion_weight=0",)),
-            ("majority labels", ("targets=labels",)),
+@dataclass(frozen=True)
+class Study:
+    """Variants that are held against the first of them, and how many seeds that takes where nothing else is said.
+
+    Effects of a point and less need several seeds.
+    """
+
+    variants: tuple[Variant, ...]
+    seeds: int = 1
+
+
+STUDIES: Mapping[str, Study] = {
+    "attention": Study((Variant("with attention"), Variant("without attention", attention=False)), seeds=3),
+    "losses": Study(
+        (
+            Variant("plain cross-entropy"),
+            Variant("weighted cross-entropy", settings=("loss=weighted",)),
+            Variant("focal", settings=("loss=focal",)),
+            Variant("no emotion term", settings=("emotion_weight=0",)),
+            Variant("majority labels", settings=("targets=labels",)),
         )
     ),
-    "head": (
-        Variant("2 bits", "w4a4"),
-        Variant("4 bits", "w4a4h4"),
-        Variant("4 bits, a quarter of the units", "w4a4h4", head_divisor=4),
-        Variant("4 bits, a sixteenth of the units", "w4a4h4", head_divisor=16),
-        Variant("4 bits, half pruned", "w4a4h4", settings=("quantised.pruned=0.5",)),
-        Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantised.pruned=0.9",)),
+    "head": Study(
+        (
+            Variant("2 bits", "w4a4"),
+            Variant("4 bits", "w4a4h4"),
+            Variant("4 bits, a quarter of the units", "w4a4h4", head_divisor=4),
+            Variant("4 bits, a sixteenth of the units", "w4a4h4", head_divisor=16),
+            Variant("4 bits, half pruned", "w4a4h4", settings=("quantised.pruned=0.5",)),
+            Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantised.pruned=0.9",)),
+        )
     ),
-    "bits": tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2")),
+    "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
 }
 
 
@@ -124,7 +136,7 @@ def run_study(
     parts_of: Callable[[int], Parts],
     out: Path,
     divisor: int,
-    seeds: int,
+    seeds: int | None,
     plan: Plan,
     machine: runs.Machine | None = None,
     report: Callable[[str], None] = print,
@@ -136,7 +148,7 @@ def run_study(
         parts_of: The faces for a seed.
         out: Folder of the study.
         divisor: Of every width.
-        seeds: How many.
+        seeds: How many; None for each study's own number.
         plan: Recipes that the variants change.
         machine: What to compute on.
         report: Told what begins.
@@ -147,10 +159,11 @@ def run_study(
     if unknown := sorted(set(names) - set(STUDIES)):
         raise ValueError(f"a study must be one of {', '.join(STUDIES)}, got {unknown[0]!r}")
     rows = []
-    for seed in range(seeds):
+    count = {name: seeds or STUDIES[name].seeds for name in names}
+    for seed in range(max(count.values())):
         parts = parts_of(seed)
         for name in names:
-            for variant in STUDIES[name]:
+            for variant in STUDIES[name].variants if seed < count[name] else ():
                 report(f"{name}: {variant.name}, seed {seed}")
                 rows.append(_train(name, variant, parts, out / f"seed{seed}", divisor, seed, plan, machine))
     _write(rows, out)
@@ -198,8 +211,9 @@ class Summary:
         return f"{self.mean:.4f}" + ("" if self.half_width is None else f" ± {self.half_width:.4f}")
 
 
-def summarise(values: Sequence[float]) -> Summary:
+def summarise(figures: Iterable[float]) -> Summary:
     """Mean of a figure over seeds, with Student's interval."""
+    values = list(figures)
     count = len(values)
     if count < 2:
         return Summary(float(np.mean(values)), None)
@@ -207,23 +221,25 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(float(np.mean(values)), float(quantile * np.std(values, ddof=1) / np.sqrt(count)))
 
 
-def by_variant(rows: Sequence[Row], study: str, figure: str) -> dict[str, list[float]]:
-    """A figure's values over seeds, in the order of the seeds, by variant; variants without it are left out."""
-    found: dict[str, list[float]] = {}
+def by_variant(rows: Sequence[Row], study: str, figure: str) -> dict[str, dict[int, float]]:
+    """A figure's values by variant and seed; variants and seeds without it are left out."""
+    found: dict[str, dict[int, float]] = {}
     for row in rows:
         value = row.figures[figure]
         if row.study == study and value is not None:
-            found.setdefault(row.variant, []).append(value)
+            found.setdefault(row.variant, {})[row.seed] = value
     return found
 
 
 def differences(rows: Sequence[Row], study: str, figure: str) -> dict[str, Summary]:
-    """How much each variant but the first has above the first, seed by seed."""
+    """How much each variant but the first has above the first, over the seeds that give both the figure."""
     found = by_variant(rows, study, figure)
-    if not found:
-        return {}
-    (_, first), *others = found.items()
-    return {name: summarise([a - b for a, b in zip(values, first, strict=True)]) for name, values in others}
+    first, *others = dict.fromkeys(row.variant for row in rows if row.study == study)
+    base = found.get(first, {})
+    pairs = {name: [seed for seed in found.get(name, {}) if seed in base] for name in others}
+    return {
+        name: summarise([found[name][seed] - base[seed] for seed in seeds]) for name, seeds in pairs.items() if seeds
+    }
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -236,15 +252,27 @@ def table(rows: Sequence[Row]) -> str:
         size = {row.variant: row.weight_bytes / 1024 for row in rows if row.study == study}
         means = {name: by_variant(rows, study, name) for name in FIGURES}
         for variant in size:
-            cells = [str(summarise(means[name][variant])) if variant in means[name] else "-" for name in FIGURES]
+            cells = [
+                str(summarise(means[name][variant].values())) if variant in means[name] else "-" for name in FIGURES
+            ]
             lines.append(f"| {variant} | {size[variant]:,.1f} | " + " | ".join(cells) + " |")
         gaps = {name: differences(rows, study, name) for name in FIGURES}
         first, *others = size
         for variant in others:
             cells = [_signed(gaps[name].get(variant)) for name in FIGURES]
             lines.append(f"| {variant} minus {first} | {size[variant] - size[first]:+,.1f} | {' | '.join(cells)} |")
-        lines.append("")
+        lines += ["", *_per_au([row for row in rows if row.study == study]), ""]
     return "\n".join(lines)
+
+
+def _per_au(rows: Sequence[Row]) -> list[str]:
+    """F1-frame of each AU of one study's variants, mean over seeds, as a Markdown table."""
+    variants = list(dict.fromkeys(row.variant for row in rows))
+    lines = ["| F1-frame of | " + " | ".join(variants) + " |", "|---|" + "---:|" * len(variants)]
+    for au in rows[0].per_au:
+        found = [[v for row in rows if row.variant == name and (v := row.per_au[au]) is not None] for name in variants]
+        lines.append(f"| {au} | " + " | ".join(f"{np.mean(v):.3f}" if v else "-" for v in found) + " |")
+    return lines
 
 
 def _signed(gap: Summary | None) -> str:

@@ -47,7 +47,7 @@ def _bars(axis: Axes, rows: Sequence[Row], study: str) -> None:
     width = 0.8 / len(variants)
     for number, variant in enumerate(variants):
         found = [by_variant(rows, study, name).get(variant) for name in SHOWN]
-        summaries = [summarise(values) if values else None for values in found]
+        summaries = [summarise(values.values()) if values else None for values in found]
         heights = [np.nan if summary is None else summary.mean for summary in summaries]
         errors = [0.0 if summary is None else summary.half_width or 0.0 for summary in summaries]
         places = np.arange(len(SHOWN)) + (number - (len(variants) - 1) / 2) * width

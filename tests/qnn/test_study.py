@@ -53,14 +53,29 @@ def test_a_study_trains_each_variant_with_each_seed_once(tmp_path: Path) -> None
 
 
 def test_variants_of_one_float_network_share_its_run() -> None:
-    assert {variant.folder for variant in STUDIES["bits"]} == {STUDIES["attention"][0].folder}
-    folders = [variant.folder for study in ("attention", "losses") for variant in STUDIES[study]]
+    assert {variant.folder for variant in STUDIES["bits"].variants} == {STUDIES["attention"].variants[0].folder}
+    folders = [variant.folder for study in ("attention", "losses") for variant in STUDIES[study].variants]
     assert len(set(folders)) == len(folders) - 1  # plain cross-entropy is the network with attention
-    assert [variant.float_folder for variant in STUDIES["head"]] == [
+    assert [variant.float_folder for variant in STUDIES["head"].variants] == [
         "attention", "attention", "attention_head4", "attention_head16", "attention", "attention",
     ]  # fmt: skip
-    twins = [(variant.preset, variant.folder) for variant in STUDIES["head"]]
+    twins = [(variant.preset, variant.folder) for variant in STUDIES["head"].variants]
     assert len(set(twins)) == len(twins)
+
+
+def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    rows = run_study(
+        ["attention", "losses"],
+        lambda seed: band_parts(learn=64),
+        tmp_path,
+        8,
+        None,
+        Plan(QUICK, QUICK),
+        report=lambda _: None,
+    )
+    seeds = {study: {row.seed for row in rows if row.study == study} for study in ("attention", "losses")}
+    assert seeds == {"attention": {0, 1, 2}, "losses": {0}}
 
 
 def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
@@ -93,11 +108,22 @@ def test_differences_pair_the_seeds() -> None:
     assert (gap.mean, gap.half_width) == (pytest.approx(0.1), pytest.approx(0, abs=1e-9))
 
 
+def test_differences_leave_out_seeds_without_the_figure() -> None:
+    """A network that answers no face has no accuracy over those it answers."""
+    rows = [row("a", 0, 0.5), row("b", 0, 0.6), row("a", 1, 0.7), row("b", 1, 0.9), row("c", 0, 0.1)]
+    rows[2] = replace(rows[2], figures=dict.fromkeys(FIGURES))
+    gaps = differences(rows, "bits", "micro_f1")
+    assert {name: gap.mean for name, gap in gaps.items()} == {"b": pytest.approx(0.1), "c": pytest.approx(-0.4)}
+    rows[0] = replace(rows[0], figures=dict.fromkeys(FIGURES))
+    assert differences(rows, "bits", "micro_f1") == {}
+
+
 def test_the_table_shows_means_and_differences() -> None:
     text = table([row("float", 0, 0.5), row("w4a4", 0, 0.4, weight_bytes=1024)])
     assert "## bits, 1 seed\n" in text
     assert "| w4a4 | 1.0 | 0.4000 |" in text
     assert "| w4a4 minus float | -1.0 | -0.1000 |" in text
+    assert "| F1-frame of | float | w4a4 |\n|---|---:|---:|\n| AU1 | 0.500 | 0.400 |\n| AU12 | - | - |\n" in text
 
 
 def test_a_figure_that_does_not_exist_is_a_dash() -> None:
