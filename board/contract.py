@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from board.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
 from board.face import COLOURS, PREPROCESSING
+from board.facs import AU_NAMES
 from board.packing import Lanes
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Contract:
         board: Board, such as "Pynq-Z2".
         folding: Parameters of each hardware layer by its name.
         layers: Names of the hardware layers, in stream order.
+        decoding: How probabilities come from logits, see board.decoding.
         format: Version of this file's format.
     """
 
@@ -174,6 +177,7 @@ class Contract:
     board: str
     folding: Mapping[str, Mapping[str, int | str]]
     layers: tuple[str, ...]
+    decoding: str = INDEPENDENT
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -187,6 +191,10 @@ class Contract:
         names = [unit.name for unit in self.action_units]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"action_units must have at least one and distinct names, got {names}")
+        if self.decoding not in DECODINGS:
+            raise ValueError(f"decoding must be one of {', '.join(DECODINGS)}, got {self.decoding!r}")
+        if self.decoding == BY_EMOTION and self.au_names != AU_NAMES:
+            raise ValueError(f"decoding {self.decoding!r} needs the AUs of Table 2 in their order, got {names}")
         stream = self.output_stream
         if self.accumulator != f"{'INT' if stream.signed else 'UINT'}{stream.bits}":
             raise ValueError(
@@ -218,8 +226,8 @@ class Contract:
             [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
         ).T
         logits = accumulators * scale + offset
-        probabilities = sigmoid(logits)
-        return Outputs(logits, probabilities, probabilities >= threshold)
+        found = probabilities(logits, self.decoding)
+        return Outputs(logits, found, found >= threshold)
 
     def check_model(self, path: Path) -> None:
         """Refuse a model.onnx other than the one this accelerator was built from."""
@@ -267,11 +275,6 @@ class Contract:
         for key in ("accumulator", "part", "board"):
             _typed(str, top[key], key)
         return cls(**top)
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of float64 logits, without the overflow of the usual form; everything that decides uses this."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def sha256(path: Path) -> str:

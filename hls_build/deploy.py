@@ -135,6 +135,7 @@ def _software_contract(report: export.ExportReport, graph: IntegerGraph) -> Cont
         board="none",
         folding={},
         layers=(),
+        decoding=report.decoding,
     )
 
 

@@ -94,6 +94,7 @@ def compile_step(job: Job) -> None:
         board=build.board.name,
         folding={name: _given(asdict(entry)) for name, entry in build.folding.items()},
         layers=tuple(node.name for node in model.graph.node),
+        decoding=report.decoding,
     ).write(folder.contract)
     job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
 

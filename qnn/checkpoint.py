@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from board.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.face import COLOURS
 from board.facs import AUS
 from qnn.model import Architecture, CbamCnn
@@ -41,6 +42,7 @@ class Card:
         colour: The colour rule of its faces, "grey" or "rgb", see board.face.to_input.
         crop_margin: Share of the face's side that its crops add on each side, see board.face.cut_face.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
+        decoding: How probabilities come from logits, see board.decoding.
     """
 
     preset: str
@@ -51,10 +53,15 @@ class Card:
     colour: str = "grey"
     crop_margin: float = 0.0
     thresholds: tuple[float, ...] = ()
+    decoding: str = INDEPENDENT
 
     def __post_init__(self) -> None:
         if self.colour not in COLOURS:
             raise ValueError(f"colour must be one of {', '.join(COLOURS)}, got {self.colour!r}")
+        if self.decoding not in DECODINGS:
+            raise ValueError(f"decoding must be one of {', '.join(DECODINGS)}, got {self.decoding!r}")
+        if self.decoding == BY_EMOTION and self.aus != AUS:
+            raise ValueError(f"decoding {self.decoding!r} needs the AUs of Table 2 in their order, got {self.aus}")
         if self.thresholds and len(self.thresholds) != len(self.aus):
             raise ValueError(f"need one threshold for each of {len(self.aus)} AUs, got {len(self.thresholds)}")
         for threshold in self.thresholds:

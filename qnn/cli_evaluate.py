@@ -96,12 +96,19 @@ def tune(
     fold: Fold = 0,
     labels: Labels = "paper",
     seed: Annotated[int, typer.Option(help="Draws the faces, as training with this seed holds them out.")] = 0,
+    decoding: Annotated[
+        str | None,
+        typer.Option(
+            help="Change how probabilities come from logits: independent, or emotions for a network that learned AUs"
+            " from emotions. [default: as the card says]"
+        ),
+    ] = None,
 ) -> None:
     """Tune each AU's decision threshold on training faces and write them into the checkpoint's card."""
     from qnn.evaluation.measuring import tune_checkpoint
     from qnn.evaluation.tables import tuning
 
-    tuned = tune_checkpoint(checkpoint, data, root, protocol, fold, labels, share, seed)
+    tuned = tune_checkpoint(checkpoint, data, root, protocol, fold, labels, share, seed, decoding)
     console = Console(markup=False, highlight=False)
     console.print(tuning(tuned.before, tuned.after).rich())
     console.print(f"thresholds are in the card of {checkpoint}; export and build again to use them", soft_wrap=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from board.contract import sigmoid
+from board.decoding import emotion_probabilities
+from board.decoding import probabilities as decoded
 from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.checkpoint import Card
 from qnn.inference import batch_logits
@@ -99,14 +100,14 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8]) -> Expl
         gradients = [torch.autograd.grad(logit, taps.activation, retain_graph=True)[0][0] for logit in logits]
     weights = torch.stack(gradients).mean((2, 3))  # (AUs, C)
     activation = taps.activation[0].detach()  # (C, 6, 6)
-    exact = batch_logits(network, pixels)[0]
-    probabilities = sigmoid(exact)
+    exact = batch_logits(network, pixels)
+    probabilities = decoded(exact, card.decoding)[0]
     of_table = card.aus == AUS
     return Explanation(
         aus=card.aus,
         probabilities=probabilities,
         present=probabilities >= np.array(card.decision_thresholds),
-        emotions=_softmax(PROTOTYPES @ exact) if of_table else None,
+        emotions=emotion_probabilities(exact)[0] if of_table else None,
         au_maps=_cam(weights, activation),
         emotion_maps=_cam(emotion_rows() @ weights, activation) if of_table else None,
         gates=tuple(gate[0, 0].detach().numpy() for gate in taps.gates),
@@ -123,11 +124,6 @@ def emotion_rows() -> Tensor:
 def _cam(weights: Tensor, activation: Tensor) -> npt.NDArray[np.float32]:
     """Maps (scores, 6, 6) of weights (scores, C) and activation (C, 6, 6)."""
     return torch.relu(torch.einsum("sc,chw->shw", weights, activation)).numpy()
-
-
-def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    likelihoods = np.exp(scores - scores.max())
-    return likelihoods / likelihoods.sum()
 
 
 @dataclass

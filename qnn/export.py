@@ -22,7 +22,7 @@ from qnn.qonnx_graph import accumulator_bounds, to_qonnx
 from qnn.quantised import QuantCbamCnn
 from qnn.reference import to_standard
 
-FORMAT = "auflow-export-3"
+FORMAT = "auflow-export-4"
 MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
 
 
@@ -36,6 +36,7 @@ class ExportReport:
         scale: Logits per unit of the accumulator, one power of two per AU.
         offset: Logit at accumulator 0, per AU.
         thresholds: Decision threshold of each AU, a probability.
+        decoding: How probabilities come from logits, see board.decoding.
         colour: How faces become input, see board.face.to_input.
         crop_margin: Share of the face's side that its crop adds on each side.
         nudges: What was found on each sigmoid.
@@ -50,6 +51,7 @@ class ExportReport:
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     thresholds: tuple[float, ...]
+    decoding: str
     colour: str
     crop_margin: float
     nudges: tuple[SigmoidCheck, ...]
@@ -113,6 +115,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         scale=tuple(twin.output_scale().tolist()),
         offset=tuple(twin.fc3_bias.tolist()),
         thresholds=card.decision_thresholds,
+        decoding=card.decoding,
         colour=card.colour,
         crop_margin=card.crop_margin,
         nudges=nudges,

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from board.contract import sigmoid
+from board.decoding import INDEPENDENT, probabilities
+from board.facs import AUS, nearest_emotions
 from qnn.data.faces import Faces
 from qnn.quantised import QuantCbamCnn
 from qnn.training import network_input, planes
@@ -55,8 +57,28 @@ def batch_logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.flo
         return network(pixels).double().cpu().numpy()
 
 
-def predict(
-    model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None
-) -> npt.NDArray[np.float64]:
-    """Probabilities (N, AUs) of N faces, to the last bit those that the host computes; see `logits`."""
-    return sigmoid(logits(model, faces, done))
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of N faces.
+
+    Attributes:
+        logits: Of each AU, (N, AUs); see `logits`.
+        aus: FACS numbers of the columns.
+    """
+
+    logits: npt.NDArray[np.float64]
+    aus: tuple[int, ...]
+
+    def probabilities(self, decoding: str = INDEPENDENT) -> npt.NDArray[np.float64]:
+        """Of each AU, (N, AUs), to the last bit those that the host computes by this board.decoding."""
+        return probabilities(self.logits, decoding)
+
+    @property
+    def nearest(self) -> npt.NDArray[np.int64] | None:
+        """Index into facs.EMOTIONS of the best-matching prototype, (N,); None where AUs are not Table 2's thirteen."""
+        return nearest_emotions(self.logits) if self.aus == AUS else None
+
+
+def predict(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> Prediction:
+    """Run a network over faces; see `logits`."""
+    return Prediction(logits(model, faces, done), faces.aus)

@@ -61,6 +61,12 @@ def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
     return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()
 
 
+def decoded(logits: Tensor) -> Tensor:
+    """Probabilities (B, 13) of AUs that follow from emotions: board.decoding's BY_EMOTION, in torch."""
+    prototypes = torch.from_numpy(PROTOTYPES).to(logits)
+    return torch.softmax(logits @ prototypes.T, 1) @ prototypes
+
+
 def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     """Cross-entropy with the teacher's probabilities, both (B, AUs)."""
     return nn.functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(teacher))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from board.decoding import BY_EMOTION, INDEPENDENT
 from board.facs import AU_TITLES, EMOTIONS
 from qnn.checkpoint import FLOAT
 from qnn.complexity import weight_bytes
@@ -20,6 +21,11 @@ WEAK_F1 = 0.5
 """An AU below this is told among the failures."""
 CONFUSIONS = 3
 """How many of the most frequent confusions of emotions are told."""
+
+HOW_DECODED = {
+    INDEPENDENT: "each by itself",
+    BY_EMOTION: "together: those of an emotion rise and fall with it, as in the labels that it learned",
+}
 
 USES = """\
 It is meant for research on affect sensing and on quantised networks, and as the example of this repository.
@@ -66,7 +72,8 @@ def _what(measured: Measured) -> str:
     return (
         f"CBAM-CNN of Deramgozin et al. 2023, {parameters:,} parameters in {weight_bytes(card.architecture, preset):,}"
         f" bytes ({bits}). In goes a {card.colour} face of 48x48 pixels, out come the probabilities of"
-        f" {len(card.aus)} action units. SHA-256 of its weights: `{measured.checkpoint_sha256}`."
+        f" {len(card.aus)} action units, {HOW_DECODED[card.decoding]}."
+        f" SHA-256 of its weights: `{measured.checkpoint_sha256}`."
     )
 
 

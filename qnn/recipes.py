@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
+from board.decoding import DECODINGS
 from qnn.data.augment import Augmentation
 from qnn.losses import LOSSES
 
@@ -27,6 +28,7 @@ class Recipe:
         loss: A name of losses.LOSSES.
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
+        decoding: How probabilities come from logits there, see board.decoding; elsewhere each AU's by itself.
         distillation_weight: Of losses.distillation_loss, for a twin that starts from a float network.
         dropout: Share of the elements dropped; the paper's is 0.2. Quantisation is regularisation enough for a twin.
         pruned: Share of the weights of fc1 and fc2, those least in magnitude at the start, that a twin does without.
@@ -46,6 +48,7 @@ class Recipe:
     loss: str = "plain"
     targets: Literal["labels", "votes"] = "votes"
     emotion_weight: float = 0.5
+    decoding: Literal["independent", "emotions"] = "emotions"
     distillation_weight: float = 0.0
     dropout: float = 0.2
     pruned: float = 0.0
@@ -57,7 +60,12 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"a loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
-        for name, allowed in (("optimiser", ("adam", "adamw", "muon")), ("targets", ("labels", "votes"))):
+        choices = (
+            ("optimiser", ("adam", "adamw", "muon")),
+            ("targets", ("labels", "votes")),
+            ("decoding", DECODINGS),
+        )
+        for name, allowed in choices:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         for name in ("epochs", "batch", "learning_rate", "matrix_rate"):
@@ -89,6 +97,7 @@ _PAPER = Recipe(
     loss="weighted",
     targets="labels",
     emotion_weight=0.0,
+    decoding="independent",
     average=0.0,
 )
 _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)

@@ -105,7 +105,7 @@ def train_stage(
         _settings_file(folder).write_text(json.dumps(settings, indent=2) + "\n")
     trainer = _fit(module, rows, folder, machine or Machine())
     if is_first():
-        _finish(module.model, card, parts, recipe, origin, folder, result)
+        _finish(module.model, replace(card, decoding=module.learn.decoding), parts, recipe, origin, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
@@ -187,11 +187,13 @@ def _finish(
     """Measure the trained network, tune its thresholds on held-out faces, save it with its card and curves."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    thresholds = tune(predict(model, parts.held_out), parts.held_out.labels)
+    thresholds = tune(predict(model, parts.held_out).probabilities(card.decoding), parts.held_out.labels)
     test = parts.test
+    found = predict(model, test)
     figures = evaluate(
-        predict(model, test), test.labels, test.emotions, thresholds, test.aus, recipe.seed, subjects=test.subjects
-    )
+        found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
+        subjects=test.subjects, nearest=found.nearest,
+    )  # fmt: skip
     done = replace(
         card,
         aus=parts.learn.aus,

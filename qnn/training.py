@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from torchmetrics.classification import MultilabelF1Score
 
+from board.decoding import BY_EMOTION, INDEPENDENT
 from board.facs import AUS, PROTOTYPES
 from qnn.data.faces import Faces
 from qnn.distributed import rank_and_world, share
-from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
+from qnn.losses import LOSSES, au_loss, decoded, distillation_loss, emotion_loss, euclidean, positive_weights
 from qnn.muon import Muon, is_matrix
 from qnn.quantised import CALIBRATION_STEPS
 from qnn.recipes import Recipe
@@ -41,6 +42,7 @@ class ResidentFaces:
             self.targets = self.votes @ torch.from_numpy(PROTOTYPES)
         elif self.by_emotion:
             self.votes = nn.functional.one_hot(torch.from_numpy(faces.emotions), len(PROTOTYPES)).float()
+        self.decoding = recipe.decoding if self.by_emotion else INDEPENDENT
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -227,9 +229,10 @@ class AuTraining(lightning.LightningModule):
         whole: dict[str, Any] = {"on_epoch": True, "batch_size": len(rows), "sync_dist": True}
         self.log("valid_loss", self.loss(logits, known.targets[rows], known.votes[rows], faces), **whole)
         self.log("valid_euclidean", euclidean(logits, labels).mean(), **whole)
+        probabilities = decoded(logits) if known.decoding == BY_EMOTION else torch.sigmoid(logits)
         occurrence = labels.nan_to_num(-1).int()
         for name, score in (("micro_f1", self.micro_f1), ("macro_f1", self.macro_f1)):
-            score(logits, occurrence)
+            score(probabilities, occurrence)
             self.log(name, score, prog_bar=True, **whole)
 
     def on_train_epoch_end(self) -> None:

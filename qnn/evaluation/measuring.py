@@ -24,7 +24,7 @@ from qnn.data.loading import load
 from qnn.data.protocols import held_out, split
 from qnn.evaluation.metrics import Evaluation, evaluate
 from qnn.export import frozen_twin
-from qnn.inference import predict
+from qnn.inference import Prediction, predict
 from qnn.thresholds import tune
 
 PARTS = ("train", "valid", "test")
@@ -147,14 +147,16 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
     faces = selection.faces
     network, card = load_network(checkpoint, faces.aus)
     chosen = _thresholds(thresholds, card)
+    answer = predicted(network, card, faces, "evaluating")
     found = evaluate(
-        probabilities(network, card, faces, "evaluating"),
+        answer.probabilities(card.decoding),
         faces.labels,
         faces.emotions,
         chosen,
         faces.aus,
         seed,
         subjects=faces.subjects if (faces.subjects != "").any() else None,
+        nearest=answer.nearest,
     )
     return Measured(card, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), selection, found)
 
@@ -183,6 +185,7 @@ def tune_checkpoint(
     labels: str = "paper",
     share: float = 0.1,
     seed: int = 0,
+    decoding: str | None = None,
 ) -> Tuned:
     """Tune a checkpoint's thresholds on a share of the training faces and write them into its card.
 
@@ -197,6 +200,7 @@ def tune_checkpoint(
         labels: Label rule.
         share: Of the training faces.
         seed: Draws them.
+        decoding: A board.decoding for the card; None keeps its own.
 
     Raises:
         ValueError: As `select` and `measure` do.
@@ -209,17 +213,22 @@ def tune_checkpoint(
     train = np.arange(len(faces)) if official else split(faces, protocol, fold=fold, seed=seed).train
     faces = faces.take(held_out(faces, train, share, seed)[1])
     network, card = load_network(checkpoint, faces.aus)
-    found = probabilities(network, card, faces, "tuning")
-    thresholds = tune(found, faces.labels)
+    found = predicted(network, card, faces, "tuning")
+    new = replace(card, decoding=decoding or card.decoding)
+    new = replace(new, thresholds=tuple(tune(found.probabilities(new.decoding), faces.labels).tolist()))
     before, after = (
-        evaluate(found, faces.labels, faces.emotions, chosen, faces.aus, seed, resamples=0)
-        for chosen in (card.decision_thresholds, thresholds)
-    )
+        evaluate(
+            found.probabilities(each.decoding), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
+            seed, resamples=0, nearest=found.nearest,
+        )
+        for each in (card, new)
+    )  # fmt: skip
     origin = {"data": dataset.title, "labels": labels, "protocol": protocol, "fold": fold, "share": share, "seed": seed}
-    metrics = card.metrics and {"thresholds": list(card.decision_thresholds), **card.metrics}  # what they are of
+    metrics = card.metrics and {
+        "decoding": card.decoding, "thresholds": list(card.decision_thresholds), **card.metrics
+    }  # fmt: skip # what they are of
     card = replace(
-        card,
-        thresholds=tuple(thresholds.tolist()),
+        new,
         training={**card.training, "thresholds": {**origin, "faces": len(faces)}},
         metrics=metrics,
     )
@@ -242,8 +251,8 @@ def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[
     return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_twin(checkpoint)[:2]
 
 
-def probabilities(network: nn.Module, card: Card, faces: Faces, title: str) -> np.ndarray:
-    """Probabilities (N, AUs) under a progress bar, of faces in the card's colour."""
+def predicted(network: nn.Module, card: Card, faces: Faces, title: str) -> Prediction:
+    """What a network says of faces in the card's colour, under a progress bar."""
     if card.colour == "grey" and faces.pixels.ndim == 4:
         faces = replace(faces, pixels=np.stack([to_input(face, card.colour) for face in faces.pixels]))
     with _progress(title, len(faces)) as done:

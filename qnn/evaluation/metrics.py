@@ -120,6 +120,7 @@ def evaluate(
     seed: int = 0,
     resamples: int = 1000,
     subjects: npt.NDArray[np.str_] | None = None,
+    nearest: npt.NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Compare probabilities with labels.
 
@@ -132,6 +133,8 @@ def evaluate(
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         subjects: Who is shown, shape (N,): faces of one subject are drawn together, since they are alike.
+        nearest: Index into EMOTIONS of the best-matching prototype, shape (N,). By default that of the probabilities,
+            which is right where each AU is decoded by itself (board.decoding).
 
     Raises:
         ValueError: Arrays that do not fit each other, or hold what they must not.
@@ -146,7 +149,11 @@ def evaluate(
     errors = np.where(known, probabilities - np.where(known, labels, 0), 0)
     distance = np.sqrt(np.square(errors).sum(1))
     of_table = tuple(aus) == AUS and bool((emotions >= 0).any())
-    strict, nearest = _emotions(probabilities, present) if of_table else (np.full((2, len(labels)), NONE))
+    if not of_table:
+        strict = nearest = np.full(len(labels), NONE)
+    else:
+        strict = _emotions_by_table(present)
+        nearest = _nearest_emotions(probabilities) if nearest is None else nearest
     judged = (emotions >= 0) & of_table
     per_face = [judged, judged & (strict != NONE), judged & (strict == emotions), judged & (nearest == emotions)]
     sums = np.column_stack([*outcomes, distance, known.any(1), *per_face]).astype(np.float64)
@@ -217,12 +224,16 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan), where=whole > 0)
 
 
-def _emotions(probabilities: Floats, present: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], ...]:
-    """Each face's emotion by Table 2, NONE where its AUs match no row, and by the best-matching prototype."""
+def _emotions_by_table(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Each face's emotion by Table 2, NONE where its AUs match no row."""
     names = emotions_by_table(present)
-    strict = np.array([NONE if name is None else EMOTIONS.index(name) for name in names], dtype=np.int64)
+    return np.array([NONE if name is None else EMOTIONS.index(name) for name in names], dtype=np.int64)
+
+
+def _nearest_emotions(probabilities: Floats) -> npt.NDArray[np.int64]:
+    """Each face's emotion by the best-matching prototype, AUs taken as independent."""
     odds = np.clip(probabilities, LEAST_ODDS, 1 - LEAST_ODDS)
-    return strict, nearest_emotions(np.log(odds / (1 - odds)))
+    return nearest_emotions(np.log(odds / (1 - odds)))
 
 
 def _confusion(truth: npt.NDArray[np.int64], answer: npt.NDArray[np.int64], columns: int) -> npt.NDArray[np.int64]:

@@ -114,8 +114,8 @@ def drop(*keys: Any) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("format", value=2), "must have format 1, got 2: build again"),
-        (drop("format"), "must have format 1, got None"),
+        (put("format", value=1), "must have format 2, got 1: build again"),
+        (drop("format"), "must have format 2, got None"),
         (drop("board"), "accelerator.json must have the key 'board', got none"),
         (put("colour", value=1), "must have only known keys, got 'colour'"),
         (put("input", "gamma", value=1), "input must have only known keys, got 'gamma'"),

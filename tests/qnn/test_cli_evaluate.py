@@ -21,6 +21,7 @@ from twins import save_twin
 from typer.testing import CliRunner, Result
 
 from board.contract import Contract, InputRule, StreamPacking
+from board.decoding import DECODINGS
 from board.face import to_input
 from board.facs import AUS, EMOTIONS
 from qnn import checkpoint, cli_evaluate
@@ -29,7 +30,7 @@ from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out
 from qnn.evaluation import evaluate
-from qnn.evaluation.measuring import load_network, probabilities, select
+from qnn.evaluation.measuring import load_network, predicted, select
 from qnn.examples import example_faces
 from qnn.export import export
 from qnn.inference import predict
@@ -106,7 +107,8 @@ def test_eval_measures_the_valid_part_without_copies(flat: Path, root: Path, tmp
     train, valid = (load("ferplus", root, parts=(part,)) for part in ("train", "valid"))
     faces = valid.without_copies_of(train)
     model, _ = checkpoint.load(flat)
-    expected = evaluate(predict(model, faces), faces.labels, faces.emotions, (0.5,) * 13, AUS).to_json()
+    found = predict(model, faces).probabilities()
+    expected = evaluate(found, faces.labels, faces.emotions, (0.5,) * 13, AUS).to_json()
     assert {key: content[key] for key in expected} == json.loads(json.dumps(expected))
 
 
@@ -161,19 +163,21 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
         assert picture is not None and picture.shape[1] > 600 and picture.std() > 10
 
 
-def test_a_twin_is_measured_as_its_accelerator_decides(twin: Path, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path, root: Path, tmp_path: Path) -> None:
     """To the last bit, also where a threshold is a probability that occurs."""
     copied = copy_checkpoint(twin, tmp_path)
     faces = select("ferplus", root).faces
     network, card = load_network(copied)
-    found = probabilities(network, card, faces, "testing")
+    predictions = predicted(network, card, faces, "testing")
+    found = predictions.probabilities(decoding)
     thresholds = tuple(found[5].tolist())
-    checkpoint.write_card(copied, replace(card, thresholds=thresholds))
+    checkpoint.write_card(copied, replace(card, thresholds=thresholds, decoding=decoding))
     report = export(copied, tmp_path / "out")
     contract = Contract(
         report.model_sha256, None, InputRule((48, 48, 3), "uint8", report.colour, 0.0), report.action_units, "INT32",
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
-        100.0, "part", "board", {}, (),
+        100.0, "part", "board", {}, (), report.decoding,
     )  # fmt: skip
     decided = contract.outputs(ReferenceRung(tmp_path / "out" / "reference.onnx").accumulators(faces.network_input))
     np.testing.assert_array_equal(found, decided.probabilities)
@@ -182,6 +186,9 @@ def test_a_twin_is_measured_as_its_accelerator_decides(twin: Path, root: Path, t
     occurrence = decided.occurrence.astype(np.float64)
     expected = evaluate(occurrence, faces.labels, faces.emotions, (0.5,) * 13, AUS, resamples=0)
     assert [au["f1"] for au in content["per_au"].values()] == [au.f1 for au in expected.per_au.values()]
+    assert predictions.nearest is not None
+    right = predictions.nearest == faces.emotions
+    assert content["fer_accuracy_prototype"] == right[faces.emotions >= 0].mean()
 
 
 def test_colours_are_the_cards(flat: Path) -> None:
@@ -191,9 +198,9 @@ def test_colours_are_the_cards(flat: Path) -> None:
     faces = faces_of(pixels)
     grey = faces_of(np.stack([to_input(face, "grey") for face in pixels]))
     assert not np.array_equal(pixels, grey.pixels)
-    expected = predict(model, grey)
-    np.testing.assert_array_equal(probabilities(model, card, faces, "testing"), expected)
-    in_colour = probabilities(model, replace(card, colour="rgb"), faces, "testing")
+    expected = predict(model, grey).logits
+    np.testing.assert_array_equal(predicted(model, card, faces, "testing").logits, expected)
+    in_colour = predicted(model, replace(card, colour="rgb"), faces, "testing").logits
     assert not np.array_equal(in_colour, expected)
 
 
@@ -211,25 +218,26 @@ def copy_checkpoint(path: Path, folder: Path) -> Path:
     return folder / path.name
 
 
-@pytest.mark.parametrize("kind", ["twin", "float"])
+@pytest.mark.parametrize(("kind", "decoding"), [("twin", "emotions"), ("float", "independent")])
 def test_tune_writes_thresholds_of_training_faces(
-    kind: str, twin: Path, flat: Path, root: Path, tmp_path: Path
+    kind: str, decoding: str, twin: Path, flat: Path, root: Path, tmp_path: Path
 ) -> None:
     path = copy_checkpoint(twin, tmp_path) if kind == "twin" else flat
     before, weights = checkpoint.read_card(path), path.read_bytes()
-    result = run("tune", path, root, "--share", 0.4, "--seed", 2)
+    result = run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
     assert result.exit_code == 0, result.exception
     after = checkpoint.read_card(path)
     faces = load("ferplus", root, parts=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.4, 2)[1])
     network, _ = load_network(path)
-    assert after.thresholds == tuple(tune(predict(network, faces), faces.labels).tolist())
+    assert after.thresholds == tuple(tune(predict(network, faces).probabilities(decoding), faces.labels).tolist())
     assert len(set(after.thresholds)) > 1
     assert path.read_bytes() == weights
     assert after.training["thresholds"]["faces"] == len(faces)
-    assert replace(after, thresholds=(), training={}, metrics={}) == replace(before, training={}, metrics={})
+    known = replace(before, decoding=decoding, training={}, metrics={})
+    assert replace(after, thresholds=(), training={}, metrics={}) == known
     if before.metrics:  # they were measured with other thresholds, and say so
-        assert after.metrics == {**before.metrics, "thresholds": [0.5] * 13}
+        assert after.metrics == {**before.metrics, "thresholds": [0.5] * 13, "decoding": "independent"}
     content = measured(path, root, tmp_path / "e.json")
     assert content["thresholds"] == list(after.thresholds)
 

@@ -275,7 +275,7 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "is not JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-3", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
         ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
     ],

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from board.decoding import BY_EMOTION, probabilities
 from board.facs import EMOTIONS, PROTOTYPES
-from qnn.losses import LOSSES, au_loss, distillation_loss, emotion_loss, euclidean, positive_weights
+from qnn.losses import LOSSES, au_loss, decoded, distillation_loss, emotion_loss, euclidean, positive_weights
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.5, 0.0]])
 LABELS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -89,3 +90,8 @@ def test_rare_aus_count_more() -> None:
     labels = torch.tensor([[1.0, 1, 0, nan], [1, 0, 0, nan], [1, 0, 0, 1], [0, 0, 0, 0]])
     weights = positive_weights(labels)
     np.testing.assert_allclose(weights, [(1 / 3) ** 0.5, 3**0.5, 2.0, 1.0], rtol=1e-6)
+
+
+def test_training_decodes_as_the_host(rng: np.random.Generator) -> None:
+    logits = rng.normal(0, 3, (50, 13))
+    np.testing.assert_allclose(decoded(torch.from_numpy(logits)), probabilities(logits, BY_EMOTION), rtol=1e-12)

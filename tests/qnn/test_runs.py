@@ -21,10 +21,15 @@ import torch
 from bands import band_parts
 from safetensors.torch import load_file
 
+from board.facs import AUS
 from qnn import checkpoint, curves, runs
 from qnn.checkpoint import FLOAT, Card
+from qnn.evaluation import evaluate
+from qnn.inference import predict
 from qnn.model import Architecture
 from qnn.recipes import Plan, Recipe, change
+from qnn.thresholds import tune
+from qnn.training import ResidentFaces
 
 ROOT = Path(__file__).parents[2]
 TINY = Architecture(divisor=8)
@@ -73,6 +78,29 @@ def test_both_stages_learn(run: Path) -> None:
         assert card.metrics["n"] == 64
         assert len(card.thresholds) == 13
         assert card.training["terms"] == "none"
+
+
+def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Path) -> None:
+    """These AUs follow from emotions."""
+    network, card = checkpoint.load(run / "tiny.safetensors", "tiny")
+    parts = band_parts()
+    assert card.decoding == "emotions"
+    assert card.thresholds == tuple(
+        tune(predict(network, parts.held_out).probabilities("emotions"), parts.held_out.labels)
+    )
+    found, test = predict(network, parts.test), parts.test
+    figures = evaluate(
+        found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
+    )
+    assert {name: card.metrics[name] for name in figures.headline()} == figures.headline()
+
+
+def test_other_aus_are_decoded_one_by_one() -> None:
+    faces = band_parts().learn
+    recipes = FLOAT_RECIPE, replace(FLOAT_RECIPE, decoding="independent")
+    assert [ResidentFaces(faces, recipe).decoding for recipe in recipes] == ["emotions", "independent"]
+    coded = replace(faces, labels=1 - faces.labels)
+    assert ResidentFaces(coded, FLOAT_RECIPE).decoding == "independent"
 
 
 def test_cards_hold_recipe_and_start(run: Path) -> None:
