@@ -59,6 +59,12 @@ def train(
     fold: Fold = 0,
     labels: Labels = "paper",
     start: Annotated[Path | None, typer.Option(help="Float checkpoint to quantise. [default: train one first]")] = None,
+    twin: Annotated[
+        Path | None,
+        typer.Option(
+            help="Trained twin of more bits to start from: few bits gain by it. The float network stays the teacher."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, initial weights, order and augmentation.")] = 0,
     accelerator: Accelerator = "auto",
     devices: Devices = 1,
@@ -91,7 +97,7 @@ def train(
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
     architecture = Architecture(len(parts.learn.aus), attention, divisor or usual)
     try:
-        done = runs.train(presets, architecture, parts, run, plan, machine, start)
+        done = runs.train(presets, architecture, parts, run, plan, machine, start, twin)
     except KeyboardInterrupt:
         Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None

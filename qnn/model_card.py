@@ -80,12 +80,24 @@ def _what(measured: Measured) -> str:
 def _training(training: Mapping[str, Any]) -> str:
     """Data, terms, recipe, seed and hours of the stages."""
     lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")]), ""]
-    stages = {"quantised": training, FLOAT: training["start"]} if training.get("start") else {"all": training}
-    for name, stage in reversed(stages.items()):
+    for name, stage in _stages(training):
         hours = stage.get("hours")
         took = "" if hours is None else f", {hours:g} hours"
         lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
     return "\n".join(lines)
+
+
+def _stages(training: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Names and settings of all stages, the first one first."""
+    start = training.get("start")
+    if not start:
+        return [("all", training)]
+    stages = [("quantised", training)]
+    twin = start.get("twin")
+    while twin:
+        stages.append((f"quantised to {twin['preset']}", twin))
+        twin = twin.get("twin")
+    return [(FLOAT, start), *reversed(stages)]
 
 
 def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:

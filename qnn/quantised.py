@@ -244,6 +244,11 @@ class QuantCbamCnn(nn.Module):
         if unexpected:
             raise ValueError(f"float weights without a place in the quantised twin: {', '.join(unexpected)}")
 
+    def load_twin(self, other: QuantCbamCnn) -> None:
+        """Start from the weights of a trained twin of other bits; quantiser scales keep their initial values."""
+        state = other.state_dict()
+        self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
+
     def output_scale(self) -> Tensor:
         """Scale of the last accumulators, one power of two per AU (aus,)."""
         weight_scale = self.fc3.quant_weight().scale.detach().flatten()

@@ -73,7 +73,13 @@ class Machine:
 
 
 def train_stage(
-    card: Card, parts: Parts, run: Path, recipe: Recipe, machine: Machine | None = None, start: Path | None = None
+    card: Card,
+    parts: Parts,
+    run: Path,
+    recipe: Recipe,
+    machine: Machine | None = None,
+    start: Path | None = None,
+    twin: Path | None = None,
 ) -> Path:
     """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
 
@@ -84,21 +90,23 @@ def train_stage(
         recipe: How to train.
         machine: What to compute on; by default one device.
         start: Float checkpoint that a quantised twin starts from and is taught by.
+        twin: Twin of more bits whose weights it starts from instead.
 
     Returns:
         The checkpoint.
 
     Raises:
-        ValueError: A twin without a float start, a folder of another run, a loss that is not finite.
+        ValueError: A twin without a float start, a start of another architecture, a folder of another run, a loss that
+            is not finite.
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = _settings(card, parts, recipe, start)
+    settings = _settings(card, parts, recipe, start, twin)
     _check_settings(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
-    module, origin = _module(card, parts, recipe, start, resumed=_resumes(folder))
+    module, origin = _module(card, parts, recipe, start, twin, resumed=_resumes(folder))
     rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +119,7 @@ def train_stage(
 
 
 def _module(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, resumed: bool
+    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, resumed: bool
 ) -> tuple[AuTraining, dict[str, Any] | None]:
     """The module to fit, and what its start was."""
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -121,11 +129,16 @@ def _module(
     if isinstance(model, QuantCbamCnn):
         if start is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
-        teacher, float_card = checkpoint.load(start, FLOAT)
-        if float_card.architecture != card.architecture:
-            raise ValueError(f"{start} has {float_card.architecture}, need {card.architecture}")
+        teacher, float_card = _begin(start, card, FLOAT)
         model.load_float(teacher.state_dict())
-        origin = {name: float_card.training.get(name) for name in ("recipe", "hours")} | {"metrics": float_card.metrics}
+        origin = _stage(float_card)
+        if twin is not None:
+            first, twin_card = _begin(twin, card)
+            if not isinstance(first, QuantCbamCnn):
+                raise ValueError(f"a twin to start from must be quantised, got the float network {twin}")
+            model.load_twin(first)
+            before = (twin_card.training.get("start") or {}).get("twin")
+            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": before}
     module = AuTraining(
         model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
     )
@@ -134,6 +147,19 @@ def _module(
     if isinstance(model, QuantCbamCnn) and not resumed:
         module.calibrate()
     return module, origin
+
+
+def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.Module, Card]:
+    """A checkpoint to start from, and its card."""
+    model, found = checkpoint.load(path, preset)
+    if found.architecture != card.architecture:
+        raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
+    return model, found
+
+
+def _stage(card: Card) -> dict[str, Any]:
+    """What the next stage's card keeps of this one's."""
+    return {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
 
 
 def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
@@ -215,7 +241,7 @@ def _finish(
         (folder / leftover).unlink(missing_ok=True)
 
 
-def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None) -> dict[str, Any]:
+def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None) -> dict[str, Any]:
     """All that decides a stage's outcome."""
     digest = hashlib.sha256()
     for faces in (parts.learn, parts.held_out, parts.test):
@@ -227,6 +253,7 @@ def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None) -> d
         "recipe": asdict(recipe),
         "faces": digest.hexdigest(),
         "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
+        "twin": None if twin is None else hashlib.sha256(twin.read_bytes()).hexdigest(),
     }
 
 
@@ -309,8 +336,9 @@ def train(
     plan: Plan,
     machine: Machine | None = None,
     start: Path | None = None,
+    twin: Path | None = None,
 ) -> list[Path]:
-    """Train the float network, unless a float `start` is given, then each quantised preset from it.
+    """Train the float network, unless a float `start` is given, then each quantised preset from it, or from a twin.
 
     Returns:
         The checkpoints that this run holds, in that order.
@@ -322,5 +350,5 @@ def train(
         done.append(start)
     for preset in presets:
         if preset != FLOAT:
-            done.append(train_stage(replace(card, preset=preset), parts, run, plan.quantised, machine, start))
+            done.append(train_stage(replace(card, preset=preset), parts, run, plan.quantised, machine, start, twin))
     return done

@@ -59,3 +59,21 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     assert "Data: some faces." in text
     assert "- float, 3.25 hours: `epochs=9`\n- quantised, 1.5 hours: `epochs=2`, `augmentation.zoom=0.1`" in text
     assert "is taken for" not in text and "is weak" not in text
+    assert "13 action units, each by itself." in text
+
+
+def test_twins_on_the_way_are_told_in_their_order(tmp_path: Path) -> None:
+    first = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "twin": None}
+    second = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "twin": first}
+    training = {"recipe": {"epochs": 4}, "start": {"recipe": {"epochs": 9}, "twin": second}}
+    path = tmp_path / "card.md"
+    card = replace(Card("w2a2", Architecture()), training=training, decoding="emotions")
+    model_card.write(measured(PROTOTYPES[np.arange(FACES) % len(EMOTIONS)], card), path)
+    told = [line.split("`")[0] + line.split("`")[1] for line in path.read_text().splitlines() if "`epochs=" in line]
+    assert told == [
+        "- float: epochs=9",
+        "- quantised to w4a4, 2 hours: epochs=6",
+        "- quantised to w3a3, 1 hours: epochs=3",
+        "- quantised: epochs=4",
+    ]
+    assert "13 action units, together: those of an emotion" in path.read_text()

@@ -125,6 +125,16 @@ def test_a_float_weight_without_a_place_is_refused() -> None:
         twin.load_float(CbamCnn(TINY).state_dict())
 
 
+def test_a_twin_of_other_bits_gives_its_weights_and_no_scales() -> None:
+    first = calibrated_twin(TINY, "w4a4")
+    twin = QuantCbamCnn(TINY, PRESETS["w2a2"])
+    before = set(twin.state_dict())
+    twin.load_twin(first)
+    state = first.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in twin.state_dict().items())
+    assert before == set(twin.state_dict()) < set(state)
+
+
 def test_freezing_keeps_the_function() -> None:
     """Batch norm as gain and offset differs from torch's by rounding only: codes move by at most one."""
     twin = calibrated_twin(TINY, "w4a4")

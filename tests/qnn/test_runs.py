@@ -130,6 +130,25 @@ def test_a_finished_run_is_not_repeated(run: Path) -> None:
     assert (run / "tiny.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
+    """It begins better than from the float network, which teaches it all the same; its card names both."""
+    short = change(PLAN, ["quantised.epochs=1", "quantised.learning_rate=1e-9", "quantised.matrix_rate=1e-9"])
+    start, twin = run / "float.safetensors", run / "tiny.safetensors"
+    alone, after = (
+        runs.train(["w2a2"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, first)[0]
+        for name, first in (("alone", None), ("after", twin))
+    )
+    cards = [checkpoint.read_card(path) for path in (alone, after, twin)]
+    origin = cards[1].training["start"]
+    assert origin["metrics"] == cards[0].training["start"]["metrics"] and "twin" not in cards[0].training["start"]
+    assert (origin["twin"]["preset"], origin["twin"]["metrics"]) == ("tiny", cards[2].metrics)
+    assert not torch.equal(*(load_file(path)["fc3.weight"] for path in (alone, after)))
+    with pytest.raises(ValueError, match=r"begun with twin .*, got None: go on with the same"):
+        runs.train(["w2a2"], TINY, band_parts(), tmp_path / "after", short, runs.Machine("cpu"), start)
+    with pytest.raises(ValueError, match="a twin to start from must be quantised, got the float network"):
+        runs.train(["w2a2"], TINY, band_parts(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
+
+
 @pytest.mark.parametrize("preset", [FLOAT, "tiny"])
 def test_a_killed_run_ends_with_the_same_bits(run: Path, tmp_path: Path, preset: str) -> None:
     rng = np.random.default_rng()
