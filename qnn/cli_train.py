@@ -58,7 +58,10 @@ def train(
     part: Part = None,
     fold: Fold = 0,
     labels: Labels = "paper",
-    start: Annotated[Path | None, typer.Option(help="Float checkpoint to quantise. [default: train one first]")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Float checkpoint to quantise; --preset float trains it on. [default: train one first]"),
+    ] = None,
     twin: Annotated[
         Path | None,
         typer.Option(

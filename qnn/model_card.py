@@ -47,7 +47,7 @@ def write(measured: Measured, path: Path) -> None:
         f"# {_name(measured)}",
         _what(measured),
         "## Training",
-        _training(card.training),
+        _training(card.preset, card.training),
         "## Figures",
         *(grid.markdown().strip() for grid in tables.overview(found, title)),
         "## Known failures",
@@ -77,27 +77,36 @@ def _what(measured: Measured) -> str:
     )
 
 
-def _training(training: Mapping[str, Any]) -> str:
+def _training(preset: str, training: Mapping[str, Any]) -> str:
     """Data, terms, recipe, seed and hours of the stages."""
     lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")]), ""]
-    for name, stage in _stages(training):
+    for name, stage in _stages(preset, training):
         hours = stage.get("hours")
         took = "" if hours is None else f", {hours:g} hours"
         lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
     return "\n".join(lines)
 
 
-def _stages(training: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def _stages(preset: str, training: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Names and settings of all stages, the first one first."""
     start = training.get("start")
     if not start:
         return [("all", training)]
-    stages = [("quantised", training)]
-    twin = start.get("twin")
-    while twin:
-        stages.append((f"quantised to {twin['preset']}", twin))
-        twin = twin.get("twin")
-    return [(FLOAT, start), *reversed(stages)]
+    first, *more = reversed(_chain(training if preset == FLOAT else start, "start"))
+    floats = [(FLOAT, first), *((f"{FLOAT}, trained on", stage) for stage in more)]
+    if preset == FLOAT:
+        return floats
+    twins = [(f"quantised to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
+    return [*floats, *twins, ("quantised", training)]
+
+
+def _chain(stage: Mapping[str, Any] | None, link: str) -> list[Mapping[str, Any]]:
+    """A stage and all before it, the last one first."""
+    found = []
+    while stage:
+        found.append(stage)
+        stage = stage.get(link)
+    return found
 
 
 def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:

@@ -89,7 +89,7 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a quantised twin starts from and is taught by.
+        start: Float checkpoint that a float network goes on from, or a quantised twin starts from and is taught by.
         twin: Twin of more bits whose weights it starts from instead.
 
     Returns:
@@ -125,20 +125,24 @@ def _module(
     lightning.seed_everything(recipe.seed, verbose=False)
     model = checkpoint.build_model(card)
     model.dropout.p = recipe.dropout
-    teacher, origin = None, None
-    if isinstance(model, QuantCbamCnn):
-        if start is None:
-            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
-        teacher, float_card = _begin(start, card, FLOAT)
-        model.load_float(teacher.state_dict())
+    before, origin = None, None
+    if start is not None:
+        before, float_card = _begin(start, card, FLOAT)
         origin = _stage(float_card)
+    if isinstance(model, QuantCbamCnn):
+        if before is None or origin is None:
+            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
+        model.load_float(before.state_dict())
         if twin is not None:
             first, twin_card = _begin(twin, card)
             if not isinstance(first, QuantCbamCnn):
                 raise ValueError(f"a twin to start from must be quantised, got the float network {twin}")
             model.load_twin(first)
-            before = (twin_card.training.get("start") or {}).get("twin")
-            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": before}
+            earlier = (twin_card.training.get("start") or {}).get("twin")
+            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
+    elif before is not None:
+        model.load_state_dict(before.state_dict())
+    teacher = before if isinstance(model, QuantCbamCnn) else None
     module = AuTraining(
         model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
     )
@@ -158,8 +162,9 @@ def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.
 
 
 def _stage(card: Card) -> dict[str, Any]:
-    """What the next stage's card keeps of this one's."""
-    return {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
+    """What the next stage's card keeps of this one's; of a twin's float start it has its own."""
+    stage = {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
+    return stage | ({"start": card.training.get("start")} if card.preset == FLOAT else {})
 
 
 def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
@@ -338,15 +343,17 @@ def train(
     start: Path | None = None,
     twin: Path | None = None,
 ) -> list[Path]:
-    """Train the float network, unless a float `start` is given, then each quantised preset from it, or from a twin.
+    """Train the float network, then each quantised preset from it, or from a twin.
+
+    A float `start` is trained on if the presets have `float`, and taken as it is if they do not.
 
     Returns:
         The checkpoints that this run holds, in that order.
     """
     card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
     done = []
-    if start is None:
-        start = train_stage(card, parts, run, plan.floating, machine)
+    if start is None or FLOAT in presets:
+        start = train_stage(card, parts, run, plan.floating, machine, start)
         done.append(start)
     for preset in presets:
         if preset != FLOAT:

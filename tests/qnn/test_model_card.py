@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from board.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn import model_card
@@ -62,18 +64,34 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     assert "13 action units, each by itself." in text
 
 
-def test_twins_on_the_way_are_told_in_their_order(tmp_path: Path) -> None:
-    first = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "twin": None}
-    second = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "twin": first}
-    training = {"recipe": {"epochs": 4}, "start": {"recipe": {"epochs": 9}, "twin": second}}
+FIRST_TWIN = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "twin": None}
+SECOND_TWIN = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "twin": FIRST_TWIN}
+FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}, "hours": 3}}
+
+
+@pytest.mark.parametrize(
+    ("preset", "training", "told"),
+    [
+        ("float", FLOATS, ["- float, 3 hours: epochs=9", "- float, trained on, 1 hours: epochs=5"]),
+        (
+            "w2a2",
+            {"recipe": {"epochs": 4}, "start": {**FLOATS, "twin": SECOND_TWIN}},
+            [
+                "- float, 3 hours: epochs=9",
+                "- float, trained on, 1 hours: epochs=5",
+                "- quantised to w4a4, 2 hours: epochs=6",
+                "- quantised to w3a3, 1 hours: epochs=3",
+                "- quantised: epochs=4",
+            ],
+        ),
+    ],
+)
+def test_stages_on_the_way_are_told_in_their_order(
+    preset: str, training: dict[str, Any], told: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "card.md"
-    card = replace(Card("w2a2", Architecture()), training=training, decoding="emotions")
+    card = replace(Card(preset, Architecture()), training=training, decoding="emotions")
     model_card.write(measured(PROTOTYPES[np.arange(FACES) % len(EMOTIONS)], card), path)
-    told = [line.split("`")[0] + line.split("`")[1] for line in path.read_text().splitlines() if "`epochs=" in line]
-    assert told == [
-        "- float: epochs=9",
-        "- quantised to w4a4, 2 hours: epochs=6",
-        "- quantised to w3a3, 1 hours: epochs=3",
-        "- quantised: epochs=4",
-    ]
+    lines = [line.split("`")[:2] for line in path.read_text().splitlines() if "`epochs=" in line]
+    assert ["".join(parts) for parts in lines] == told
     assert "13 action units, together: those of an emotion" in path.read_text()

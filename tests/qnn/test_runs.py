@@ -130,6 +130,19 @@ def test_a_finished_run_is_not_repeated(run: Path) -> None:
     assert (run / "tiny.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_float_network_is_trained_on(run: Path, tmp_path: Path) -> None:
+    """It goes on from its weights, not anew, and its twin starts from what that gives."""
+    start = run / "float.safetensors"
+    still = change(PLAN, ["epochs=1", "learning_rate=1e-9", "matrix_rate=1e-9", "average=0"])
+    paths = runs.train([FLOAT, "tiny"], TINY, band_parts(), tmp_path, still, runs.Machine("cpu"), start)
+    before, after = (load_file(path)["fc3.weight"] for path in (start, paths[0]))
+    assert torch.allclose(before, after, atol=1e-6)
+    of_float, of_twin, of_start = (checkpoint.read_card(path) for path in (*paths, start))
+    assert of_float.training["start"]["metrics"] == of_start.metrics
+    assert of_twin.training["start"]["metrics"] == of_float.metrics
+    assert of_twin.training["start"]["start"]["recipe"] == of_start.training["recipe"]
+
+
 def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
     """It begins better than from the float network, which teaches it all the same; its card names both."""
     short = change(PLAN, ["quantised.epochs=1", "quantised.learning_rate=1e-9", "quantised.matrix_rate=1e-9"])
