@@ -16,6 +16,8 @@ CONFIGS = HERE / "configs"
 """Where the checked-in builds lie."""
 
 RAM_STYLES = ("auto", "block", "distributed")
+"""Ultra RAM is none of them: on UltraScale+ it starts empty (AMD UG573), so it cannot hold weights that come with the
+bitstream, and only weights are large here."""
 
 
 @dataclass(frozen=True)
