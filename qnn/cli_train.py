@@ -117,7 +117,7 @@ def study(
     ),
     which: Annotated[
         list[str] | None,
-        typer.Option("--only", help="attention, losses, head or bits; may be given several times. [default: all]"),
+        typer.Option("--only", help="attention, losses, head, bits or twins; once for each. [default: all]"),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings of each variant. [default: 3 for attention, else 1]")

@@ -47,6 +47,7 @@ class Variant:
         attention: With the CBAM blocks.
         settings: Changes to the recipe, see recipes.change.
         head_divisor: Of the units of fc1 and fc2, see Architecture.
+        twin: Preset of the trained twin that this one starts from; None starts from the float network.
     """
 
     name: str
@@ -54,11 +55,12 @@ class Variant:
     attention: bool = True
     settings: tuple[str, ...] = ()
     head_divisor: int = 1
+    twin: str | None = None
 
     @property
     def folder(self) -> str:
         """Folder of its run, shared by variants that differ in their preset only."""
-        return self._folder(self.settings)
+        return self._folder(self.settings) + ("" if self.twin is None else f"_from_{self.twin}")
 
     @property
     def float_folder(self) -> str:
@@ -89,6 +91,7 @@ STUDIES: Mapping[str, Study] = {
             Variant("weighted cross-entropy", settings=("loss=weighted",)),
             Variant("focal", settings=("loss=focal",)),
             Variant("no emotion term", settings=("emotion_weight=0",)),
+            Variant("emotion term eight times as strong", settings=("emotion_weight=4",)),
             Variant("majority labels", settings=("targets=labels",)),
         )
     ),
@@ -103,6 +106,14 @@ STUDIES: Mapping[str, Study] = {
         )
     ),
     "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
+    "twins": Study(
+        (
+            Variant("w2a2", "w2a2"),
+            Variant("w2a2 from w4a4", "w2a2", twin="w4a4"),
+            Variant("w2a2 without distillation", "w2a2", settings=("quantised.distillation_weight=0",)),
+            Variant("w2a2 without averaging", "w2a2", settings=("quantised.average=0",)),
+        )
+    ),
 }
 
 
@@ -184,6 +195,8 @@ def _train(
     architecture = Architecture(len(parts.learn.aus), variant.attention, divisor, variant.head_divisor)
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
     (path,) = start = runs.train([FLOAT], architecture, parts, out / variant.float_folder, recipe, machine)
+    if variant.twin is not None:
+        start += runs.train([variant.twin], architecture, parts, out / variant.float_folder, recipe, machine, *start)
     if variant.preset != FLOAT:
         (path,) = runs.train([variant.preset], architecture, parts, out / variant.folder, recipe, machine, *start)
     metrics = checkpoint.read_card(path).metrics

@@ -7,6 +7,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import cv2
 import pytest
@@ -15,7 +16,7 @@ from bands import band_parts
 
 from qnn import checkpoint
 from qnn.recipes import Plan, Recipe
-from qnn.study import FIGURES, STUDIES, Row, differences, run_study, summarise, table
+from qnn.study import FIGURES, STUDIES, Row, Study, Variant, differences, run_study, summarise, table
 from qnn.study_plot import plot
 
 QUICK = Recipe(epochs=1, batch=16, learning_rate=3e-3, average=0.0)
@@ -76,6 +77,18 @@ def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
     )
     seeds = {study: {row.seed for row in rows if row.study == study} for study in ("attention", "losses")}
     assert seeds == {"attention": {0, 1, 2}, "losses": {0}}
+
+
+def test_a_twin_from_a_twin_starts_there(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    plan = Plan(QUICK, QUICK)
+    variant = Variant("w2a2 from w4a4", "w2a2", twin="w4a4")
+    study = Study((Variant("w2a2", "w2a2"), variant))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(cast(dict[str, Study], STUDIES), "twins", study)
+        run_study(["twins"], lambda seed: band_parts(learn=64), tmp_path, 8, None, plan, report=lambda _: None)
+    cards = [checkpoint.read_card(path).training["start"] for path in sorted(tmp_path.rglob("w2a2.safetensors"))]
+    assert "twin" not in cards[0] and cards[1]["twin"]["preset"] == "w4a4"
 
 
 def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
