@@ -83,6 +83,20 @@ def test_a_bitstream_for_another_device_is_not_taken(
     assert not (folder.root / "accelerator.bit").exists()
 
 
+@pytest.mark.slow
+def test_a_whole_build_ends_in_a_deployment_with_its_bitstream(compiled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "build"
+    subprocess.run(["cp", "-r", compiled, out], check=True)
+    command = [sys.executable, "-m", "hls_build.cli", "build", "--config", str(TINY), "--out", str(out)]
+    given = [*command, "--resume", "--no-simulation", "--sim-frames", "1"]
+    done = subprocess.run(given, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "bitstream: made with Vivado 2022.2" in " ".join(done.stdout.split())
+    contract = Contract.read(out / "deploy" / "accelerator.json")
+    assert contract.bitfile_sha256 == sha256(out / "deploy" / "accelerator.bit")
+    assert (out / "deploy" / "accelerator.hwh").is_file()
+
+
 def test_without_vivado_there_is_the_project(compiled: Path, tmp_path: Path) -> None:
     folder, build = BuildFolder(compiled), config.load(TINY)
     figures = bitstream.make(folder, build, None, print)
