@@ -104,7 +104,7 @@ def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, got 'colours'"):
+    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, twins, got 'colours'"):
         run_study(["colours"], lambda seed: band_parts(), tmp_path, 8, 1, Plan(QUICK, QUICK))
 
 
