@@ -68,6 +68,13 @@ def train(
             help="Trained twin of more bits to start from: few bits gain by it. The float network stays the teacher."
         ),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Float checkpoint that teaches; several teach by their mean. Takes --set distillation_weight=W."
+            " [default: a twin's float network]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, initial weights, order and augmentation.")] = 0,
     accelerator: Accelerator = "auto",
     devices: Devices = 1,
@@ -100,7 +107,7 @@ def train(
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
     architecture = Architecture(len(parts.learn.aus), attention, divisor or usual)
     try:
-        done = runs.train(presets, architecture, parts, run, plan, machine, start, twin)
+        done = runs.train(presets, architecture, parts, run, plan, machine, start, twin, teacher or ())
     except KeyboardInterrupt:
         Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None

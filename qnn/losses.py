@@ -61,10 +61,14 @@ def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
     return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()
 
 
+def emotion_probabilities(logits: Tensor) -> Tensor:
+    """Probabilities (B, 7) of the emotions, as board.decoding gives them, in torch."""
+    return torch.softmax(logits @ torch.from_numpy(PROTOTYPES).to(logits).T, 1)
+
+
 def decoded(logits: Tensor) -> Tensor:
     """Probabilities (B, 13) of AUs that follow from emotions: board.decoding's BY_EMOTION, in torch."""
-    prototypes = torch.from_numpy(PROTOTYPES).to(logits)
-    return torch.softmax(logits @ prototypes.T, 1) @ prototypes
+    return emotion_probabilities(logits) @ torch.from_numpy(PROTOTYPES).to(logits)
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:

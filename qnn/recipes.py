@@ -29,7 +29,8 @@ class Recipe:
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
         decoding: How probabilities come from logits there, see board.decoding; elsewhere each AU's by itself.
-        distillation_weight: Of losses.distillation_loss, for a twin that starts from a float network.
+        distillation_weight: Of what the teachers' mean logits give in place of the labels, in both losses; a twin's
+            teacher is the float network that it starts from, where no others are named.
         dropout: Share of the elements dropped; the paper's is 0.2. Quantisation is regularisation enough for a twin.
         pruned: Share of the weights of fc1 and fc2, those least in magnitude at the start, that a twin does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.

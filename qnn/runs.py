@@ -80,6 +80,7 @@ def train_stage(
     machine: Machine | None = None,
     start: Path | None = None,
     twin: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> Path:
     """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
 
@@ -91,35 +92,44 @@ def train_stage(
         machine: What to compute on; by default one device.
         start: Float checkpoint that a float network goes on from, or a quantised twin starts from and is taught by.
         twin: Twin of more bits whose weights it starts from instead.
+        teachers: Float checkpoints that teach in place of `start`, of any architecture.
 
     Returns:
         The checkpoint.
 
     Raises:
-        ValueError: A twin without a float start, a start of another architecture, a folder of another run, a loss that
-            is not finite.
+        ValueError: A twin without a float start, a start of another architecture, teachers of other AUs or without
+            weight, a folder of another run, a loss that is not finite.
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = _settings(card, parts, recipe, start, twin)
+    settings = _settings(card, parts, recipe, start, twin, teachers)
     _check_settings(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
-    module, origin = _module(card, parts, recipe, start, twin, resumed=_resumes(folder))
+    module, origin = _module(card, parts, recipe, start, twin, teachers, resumed=_resumes(folder))
     rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
         _settings_file(folder).write_text(json.dumps(settings, indent=2) + "\n")
     trainer = _fit(module, rows, folder, machine or Machine())
     if is_first():
-        _finish(module.model, replace(card, decoding=module.learn.decoding), parts, recipe, origin, folder, result)
+        named = [_taught_by(path) for path in teachers]
+        done = replace(card, decoding=module.learn.decoding)
+        _finish(module.model, done, parts, recipe, origin, named, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
 
 def _module(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, resumed: bool
+    card: Card,
+    parts: Parts,
+    recipe: Recipe,
+    start: Path | None,
+    twin: Path | None,
+    teachers: Sequence[Path],
+    resumed: bool,
 ) -> tuple[AuTraining, dict[str, Any] | None]:
     """The module to fit, and what its start was."""
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -142,9 +152,11 @@ def _module(
             origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
     elif before is not None:
         model.load_state_dict(before.state_dict())
-    teacher = before if isinstance(model, QuantCbamCnn) else None
+    taught_by = [_teacher(path, card, recipe) for path in teachers]
+    if not taught_by and before is not None and isinstance(model, QuantCbamCnn):
+        taught_by = [before]
     module = AuTraining(
-        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), teacher
+        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), taught_by
     )
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
@@ -159,6 +171,16 @@ def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.
     if found.architecture != card.architecture:
         raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
     return model, found
+
+
+def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
+    """A float network that teaches the one that the card describes."""
+    if not recipe.distillation_weight:
+        raise ValueError(f"a teacher needs a weight, got {path} and distillation_weight 0: --set distillation_weight=1")
+    model, found = checkpoint.load(path, FLOAT)
+    if found.aus != card.aus:
+        raise ValueError(f"a teacher must know AUs {card.aus}, {path} knows {found.aus}")
+    return model
 
 
 def _stage(card: Card) -> dict[str, Any]:
@@ -212,6 +234,7 @@ def _finish(
     parts: Parts,
     recipe: Recipe,
     origin: dict[str, Any] | None,
+    teachers: Sequence[dict[str, Any]],
     folder: Path,
     result: Path,
 ) -> None:
@@ -234,6 +257,7 @@ def _finish(
             "recipe": asdict(recipe),
             "hours": round(curves.hours(folder, len(parts.learn)), 2),
             "start": origin,
+            **({"teachers": teachers} if teachers else {}),
         },
         metrics={
             **figures.headline(),
@@ -246,7 +270,15 @@ def _finish(
         (folder / leftover).unlink(missing_ok=True)
 
 
-def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None) -> dict[str, Any]:
+def _taught_by(path: Path) -> dict[str, Any]:
+    """What a card keeps of a teacher."""
+    card = checkpoint.read_card(path)
+    return {"attention": card.architecture.attention, **_stage(card)}
+
+
+def _settings(
+    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, teachers: Sequence[Path]
+) -> dict[str, Any]:
     """All that decides a stage's outcome."""
     digest = hashlib.sha256()
     for faces in (parts.learn, parts.held_out, parts.test):
@@ -259,6 +291,7 @@ def _settings(card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin
         "faces": digest.hexdigest(),
         "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
         "twin": None if twin is None else hashlib.sha256(twin.read_bytes()).hexdigest(),
+        "teachers": [hashlib.sha256(path.read_bytes()).hexdigest() for path in teachers] or None,
     }
 
 
@@ -342,10 +375,12 @@ def train(
     machine: Machine | None = None,
     start: Path | None = None,
     twin: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> list[Path]:
     """Train the float network, then each quantised preset from it, or from a twin.
 
-    A float `start` is trained on if the presets have `float`, and taken as it is if they do not.
+    A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
+    every stage.
 
     Returns:
         The checkpoints that this run holds, in that order.
@@ -353,9 +388,10 @@ def train(
     card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
     done = []
     if start is None or FLOAT in presets:
-        start = train_stage(card, parts, run, plan.floating, machine, start)
+        start = train_stage(card, parts, run, plan.floating, machine, start, teachers=teachers)
         done.append(start)
     for preset in presets:
         if preset != FLOAT:
-            done.append(train_stage(replace(card, preset=preset), parts, run, plan.quantised, machine, start, twin))
+            stage = replace(card, preset=preset)
+            done.append(train_stage(stage, parts, run, plan.quantised, machine, start, twin, teachers))
     return done

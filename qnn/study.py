@@ -194,11 +194,15 @@ def _train(
     """One variant with one seed."""
     architecture = Architecture(len(parts.learn.aus), variant.attention, divisor, variant.head_divisor)
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
-    (path,) = start = runs.train([FLOAT], architecture, parts, out / variant.float_folder, recipe, machine)
+    home = out / variant.float_folder
+    (floating,) = runs.train([FLOAT], architecture, parts, home, recipe, machine)
+    path, twin = floating, None
     if variant.twin is not None:
-        start += runs.train([variant.twin], architecture, parts, out / variant.float_folder, recipe, machine, *start)
+        (twin,) = runs.train([variant.twin], architecture, parts, home, recipe, machine, floating)
     if variant.preset != FLOAT:
-        (path,) = runs.train([variant.preset], architecture, parts, out / variant.folder, recipe, machine, *start)
+        (path,) = runs.train(
+            [variant.preset], architecture, parts, out / variant.folder, recipe, machine, floating, twin
+        )
     metrics = checkpoint.read_card(path).metrics
     preset = PRESETS.get(variant.preset)
     return Row(

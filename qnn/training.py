@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import lightning
@@ -19,7 +19,16 @@ from board.decoding import BY_EMOTION, INDEPENDENT
 from board.facs import AUS, PROTOTYPES
 from qnn.data.faces import Faces
 from qnn.distributed import rank_and_world, share
-from qnn.losses import LOSSES, au_loss, decoded, distillation_loss, emotion_loss, euclidean, positive_weights
+from qnn.losses import (
+    LOSSES,
+    au_loss,
+    decoded,
+    distillation_loss,
+    emotion_loss,
+    emotion_probabilities,
+    euclidean,
+    positive_weights,
+)
 from qnn.muon import Muon, is_matrix
 from qnn.quantised import CALIBRATION_STEPS
 from qnn.recipes import Recipe
@@ -135,13 +144,18 @@ class AuTraining(lightning.LightningModule):
     au_weights: Tensor
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, learn: ResidentFaces, held_out: ResidentFaces, teacher: nn.Module | None
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        learn: ResidentFaces,
+        held_out: ResidentFaces,
+        teachers: Sequence[nn.Module],
     ) -> None:
         super().__init__()
         self.model = model
         self.recipe = recipe
         self.learn, self.held_out = learn, held_out
-        self.teachers = (teacher,) if teacher is not None and recipe.distillation_weight else ()  # not a submodule
+        self.teachers = tuple(teachers) if recipe.distillation_weight else ()  # a tuple: they are no submodules
         self.register_buffer("au_weights", positive_weights(learn.labels), persistent=False)
         aus = learn.labels.shape[1]
         self.micro_f1 = MultilabelF1Score(aus, average="micro", ignore_index=-1)
@@ -215,11 +229,18 @@ class AuTraining(lightning.LightningModule):
         total = au_loss(LOSSES[self.recipe.loss], logits, targets, self.au_weights)
         if self.learn.by_emotion and self.recipe.emotion_weight:
             total = total + self.recipe.emotion_weight * emotion_loss(logits, votes)
-        for teacher in self.teachers:
-            with torch.no_grad():
-                taught = teacher(faces)
-            total = total + self.recipe.distillation_weight * distillation_loss(logits, taught)
+        if self.teachers:
+            total = total + self.recipe.distillation_weight * self.distillation(logits, faces)
         return total
+
+    def distillation(self, logits: Tensor, faces: Tensor) -> Tensor:
+        """The same losses with what the teachers say in place of the labels."""
+        with torch.no_grad():
+            taught = torch.stack([teacher(faces) for teacher in self.teachers]).mean(0)
+        loss = distillation_loss(logits, taught)
+        if self.learn.by_emotion and self.recipe.emotion_weight:
+            loss = loss + self.recipe.emotion_weight * emotion_loss(logits, emotion_probabilities(taught))
+        return loss
 
     def validation_step(self, rows: Tensor, index: int) -> None:
         known = self.held_out
