@@ -88,7 +88,10 @@ def execute(
         values: dict[str, np.ndarray] = {**constants, source: frame[None].astype(np.float32)}
         for node in model.graph.node:
             values |= {name: np.zeros(shapes[name], np.float32) for name in node.output}
-            operator(node).execute_node(values, model.graph)
+            hardware = operator(node)
+            # a flattened map is the same beats as one pixel, for which no node stands between the two shapes
+            values[node.input[0]] = values[node.input[0]].reshape(hardware.get_normal_input_shape())
+            hardware.execute_node(values, model.graph)
             if observe:
                 for name in node.output:
                     observe(name, values[name])

@@ -70,6 +70,14 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
     assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_gate_in0_fifo"] == 4096
 
 
+def test_a_flattened_map_takes_lanes_that_do_not_divide_those_before(seed: int, rng: np.random.Generator) -> None:
+    sizes = replace(SMALL, size=48)  # its last map has 3 x 3 x 4 elements
+    graph, faces = random_network(seed, sizes), random_faces(rng, 2, sizes.size)
+    model = dataflow.build(graph, builds(attention2_spatial_gate=Folding(pe=4), fc1=Folding(simd=6)))
+    assert ports(model, "StreamingDataWidthConverter_rtl", "outWidth")["fc1_in0_dwc"] == 6 * 4
+    np.testing.assert_array_equal(finn.execute(model, faces), graph.run(faces))
+
+
 def test_layers_keep_their_names_and_become_rtl(seed: int) -> None:
     graph = random_network(seed, SMALL)
     model = dataflow.build(graph, builds())
