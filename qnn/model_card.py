@@ -84,6 +84,9 @@ def _training(preset: str, training: Mapping[str, Any]) -> str:
         hours = stage.get("hours")
         took = "" if hours is None else f", {hours:g} hours"
         lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
+    for teacher in training.get("teachers", []):
+        attention = "with" if teacher["attention"] else "without"
+        lines += [f"- taught by a float network {attention} attention: {_settings(teacher['recipe'])}"]
     return "\n".join(lines)
 
 

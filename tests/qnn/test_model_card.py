@@ -84,6 +84,11 @@ FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}
                 "- quantised: epochs=4",
             ],
         ),
+        (
+            "float",
+            {"recipe": {"epochs": 5}, "teachers": [{"attention": False, "recipe": {"epochs": 9}}]},
+            ["- all: epochs=5", "- taught by a float network without attention: epochs=9"],
+        ),
     ],
 )
 def test_stages_on_the_way_are_told_in_their_order(

@@ -162,6 +162,35 @@ def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
 
 
+def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None:
+    """What they say moves the weights, whoever starts; the card names each."""
+    plain = runs.train([FLOAT], replace(TINY, attention=False), band_parts(), tmp_path / "plain", PLAN)[0]
+    start, short = run / "float.safetensors", change(PLAN, ["quantised.epochs=1"])
+    alone, taught = (
+        runs.train(["tiny"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, teachers=teachers)[
+            0
+        ]
+        for name, teachers in (("alone", ()), ("taught", (start, plain)))
+    )
+    assert not torch.equal(*(load_file(path)["fc3_bias"] for path in (alone, taught)))
+    named = checkpoint.read_card(taught).training["teachers"]
+    assert [teacher["attention"] for teacher in named] == [True, False]
+    assert "teachers" not in checkpoint.read_card(alone).training
+    with pytest.raises(ValueError, match=r"begun with teachers .*, got None: go on with the same"):
+        runs.train(["tiny"], TINY, band_parts(), tmp_path / "taught", short, runs.Machine("cpu"), start)
+
+
+def test_a_teacher_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> None:
+    teachers = [run / "float.safetensors"]
+    with pytest.raises(ValueError, match=r"a teacher needs a weight, got .* and distillation_weight 0"):
+        runs.train([FLOAT], TINY, band_parts(), tmp_path / "light", PLAN, runs.Machine("cpu"), teachers=teachers)
+    other = replace(Card(FLOAT, Architecture(5, divisor=8)), aus=(1, 2, 4, 6, 12))
+    checkpoint.save(tmp_path / "other.safetensors", checkpoint.build_model(other), other)
+    taught = change(PLAN, ["float.distillation_weight=1"])
+    with pytest.raises(ValueError, match=r"a teacher must know AUs .*, .*other\.safetensors knows \(1, 2, 4, 6, 12\)"):
+        runs.train([FLOAT], TINY, band_parts(), tmp_path / "deaf", taught, teachers=[tmp_path / "other.safetensors"])
+
+
 @pytest.mark.parametrize("preset", [FLOAT, "tiny"])
 def test_a_killed_run_ends_with_the_same_bits(run: Path, tmp_path: Path, preset: str) -> None:
     rng = np.random.default_rng()
