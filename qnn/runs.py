@@ -7,25 +7,23 @@ settings, its last state, its best weights and its logs (CSV and TensorBoard).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from qnn import checkpoint, curves
+from qnn import checkpoint, curves, run_settings
 from qnn.allocator import keep_freed_memory
 from qnn.checkpoint import FLOAT, Card
 from qnn.distributed import is_first
@@ -103,8 +101,8 @@ def train_stage(
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = _settings(card, parts, recipe, start, twin, teachers)
-    _check_settings(folder, settings)
+    settings = run_settings.settings_of(card, parts, recipe, start, twin, teachers)
+    run_settings.check(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
@@ -112,7 +110,7 @@ def train_stage(
     rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
-        _settings_file(folder).write_text(json.dumps(settings, indent=2) + "\n")
+        run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
     trainer = _fit(module, rows, folder, machine or Machine())
     if is_first():
         named = [_taught_by(path) for path in teachers]
@@ -192,7 +190,8 @@ def _stage(card: Card) -> dict[str, Any]:
 def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
     """Train to the last epoch, from the folder's state where there is one; leaves the best weights in the module."""
     keep_freed_memory()
-    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", save_weights_only=True, enable_version_counter=False)
+    # whole states: saved alone, weights come without their average (Lightning 2.6)
+    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", enable_version_counter=False)
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
@@ -274,66 +273,6 @@ def _taught_by(path: Path) -> dict[str, Any]:
     """What a card keeps of a teacher."""
     card = checkpoint.read_card(path)
     return {"attention": card.architecture.attention, **_stage(card)}
-
-
-def _settings(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, teachers: Sequence[Path]
-) -> dict[str, Any]:
-    """All that decides a stage's outcome."""
-    digest = hashlib.sha256()
-    for faces in (parts.learn, parts.held_out, parts.test):
-        for array in (faces.pixels, faces.labels, faces.votes):
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return {
-        "preset": card.preset,
-        "architecture": asdict(card.architecture),
-        "recipe": asdict(recipe),
-        "faces": digest.hexdigest(),
-        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
-        "twin": None if twin is None else hashlib.sha256(twin.read_bytes()).hexdigest(),
-        "teachers": [hashlib.sha256(path.read_bytes()).hexdigest() for path in teachers] or None,
-    }
-
-
-def _settings_file(folder: Path) -> Path:
-    """What a stage was begun with."""
-    return folder / "settings.json"
-
-
-def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Refuse to go on with a stage that was begun with other settings."""
-    path = _settings_file(folder)
-    if not path.exists():
-        return
-    try:
-        found = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
-    for name, before, now in _differences(_with_defaults(found), json.loads(json.dumps(settings))):
-        raise ValueError(
-            f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"
-        )
-
-
-def _with_defaults(found: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an older version with what it did not know: new ones, which changed nothing then."""
-    recipe, architecture = ({f.name: f.default for f in fields(cls)} for cls in (Recipe, Architecture))
-    known = {"recipe": recipe, "architecture": architecture}
-    return {
-        name: {**{key: value for key, value in known[name].items() if value is not MISSING}, **value}
-        if name in known and isinstance(value, dict)
-        else value
-        for name, value in found.items()
-    }
-
-
-def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Name, old and new value of each setting that changed."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(set(before) | set(now)):
-            yield from _differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
-    elif before != now:
-        yield name, before, now
 
 
 def _state(folder: Path) -> Path:

