@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import torch
@@ -57,18 +58,25 @@ def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
     With AUs taken as independent, a prototype's log-likelihood is its dot product with the logits, up to a constant
     (board.facs.nearest_emotions): the loss teaches the AUs of one emotion to rise and fall together.
     """
-    scores = logits @ torch.from_numpy(PROTOTYPES).to(logits).T  # (B, 7)
+    scores = logits @ _prototypes(logits.device, logits.dtype).T  # (B, 7)
     return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()
 
 
 def emotion_probabilities(logits: Tensor) -> Tensor:
     """Probabilities (B, 7) of the emotions, as board.decoding gives them, in torch."""
-    return torch.softmax(logits @ torch.from_numpy(PROTOTYPES).to(logits).T, 1)
+    return torch.softmax(logits @ _prototypes(logits.device, logits.dtype).T, 1)
 
 
 def decoded(logits: Tensor) -> Tensor:
     """Probabilities (B, 13) of AUs that follow from emotions: board.decoding's BY_EMOTION, in torch."""
-    return emotion_probabilities(logits) @ torch.from_numpy(PROTOTYPES).to(logits)
+    return emotion_probabilities(logits) @ _prototypes(logits.device, logits.dtype)
+
+
+@functools.cache
+def _prototypes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """PROTOTYPES (7, 13) where the logits are."""
+    with torch.inference_mode(False):  # who asks first may not learn, who asks next may
+        return torch.from_numpy(PROTOTYPES).to(device, dtype)
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:

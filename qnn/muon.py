@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, overload
 
 import torch
@@ -36,6 +36,27 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     return x.T if tall else x
 
 
+class Scales:
+    """A group's factors of this step where its parameters are, which a recorded step reads there.
+
+    Attributes:
+        rate: Of the step.
+        keep: What decay leaves of a parameter.
+        mean: By which Adam's mean falls short, as it began with zeros.
+        square: The same of its mean square.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.rate, self.keep, self.mean, self.square = torch.ones(4, device=device)
+
+    def set(self, group: dict[str, Any]) -> None:
+        """Take a group's settings and the number of its steps."""
+        self.rate.fill_(group["lr"])
+        self.keep.fill_(1 - group["lr"] * group["weight_decay"])
+        self.mean.fill_(1 - BETAS[0] ** group["steps"])
+        self.square.fill_(1 - BETAS[1] ** group["steps"])
+
+
 class Muon(torch.optim.Optimizer):
     """One optimiser of two kinds of parameter groups, so that one schedule and one state serve both."""
 
@@ -57,10 +78,14 @@ class Muon(torch.optim.Optimizer):
             weight_decay: Of the matrices, times the rate.
         """
         groups: list[dict[str, Any]] = [
-            {"params": list(matrices), "lr": matrix_rate, "weight_decay": weight_decay, "orthogonal": True},
-            {"params": list(others), "lr": rate, "weight_decay": 0.0, "orthogonal": False},
+            {"params": list(matrices), "lr": matrix_rate, "weight_decay": weight_decay, "orthogonal": True, "steps": 0},
+            {"params": list(others), "lr": rate, "weight_decay": 0.0, "orthogonal": False, "steps": 0},
         ]
         super().__init__([group for group in groups if group["params"]], {})
+        self.records = False
+        """Whether to record a step as a CUDA graph, for which gradients must stay where they are."""
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._scales = [Scales(group["params"][0].device) for group in self.param_groups]
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -75,13 +100,35 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            move = self._along_matrix if group["orthogonal"] else self._along_moments
+        for group, scales in zip(self.param_groups, self._scales, strict=True):
+            group["steps"] += 1
+            scales.set(group)
+        if not self.records or any(not self.state[p] for p, _, _, _ in self._with_gradient()):
+            self._move()
+            return loss
+        if self._graph is None:
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._move()
+        self._graph.replay()
+        return loss
+
+    def _with_gradient(self) -> Iterator[tuple[Tensor, Tensor, Scales, bool]]:
+        """What moves, its gradient, its scales and whether it is a matrix."""
+        for group, scales in zip(self.param_groups, self._scales, strict=True):
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(move(parameter, parameter.grad), alpha=group["lr"])
-        return loss
+                    yield parameter, parameter.grad, scales, group["orthogonal"]
+
+    def _move(self) -> None:
+        """Move every parameter that has a gradient, by numbers on its device alone."""
+        for parameter, gradient, scales, orthogonal in self._with_gradient():
+            step = (
+                self._along_matrix(parameter, gradient)
+                if orthogonal
+                else self._along_moments(parameter, gradient, scales)
+            )
+            parameter.mul_(scales.keep).sub_(step * scales.rate)
 
     def _along_matrix(self, parameter: Tensor, gradient: Tensor) -> Tensor:
         """Nesterov's momentum, orthogonalised; tall matrices move further, so that outputs change alike."""
@@ -93,14 +140,11 @@ class Muon(torch.optim.Optimizer):
         rows, columns = matrix.shape
         return (orthogonalised(matrix) * max(1.0, rows / columns) ** 0.5).reshape(parameter.shape)
 
-    def _along_moments(self, parameter: Tensor, gradient: Tensor) -> Tensor:
+    def _along_moments(self, parameter: Tensor, gradient: Tensor, scales: Scales) -> Tensor:
         """Adam's direction (Kingma and Ba 2015)."""
         state = self.state[parameter]
         if not state:
-            state["steps"] = torch.zeros(())
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        state["steps"] += 1
         mean = state["mean"].lerp_(gradient, 1 - BETAS[0])
         square = state["square"].lerp_(gradient.square(), 1 - BETAS[1])
-        steps = state["steps"].item()
-        return mean / (1 - BETAS[0] ** steps) / ((square / (1 - BETAS[1] ** steps)).sqrt() + EPSILON)
+        return mean / scales.mean / ((square / scales.square).sqrt() + EPSILON)

@@ -5,18 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from brevitas.core.scaling import ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from brevitas.quant import Int8ActPerTensorFixedPoint, Int32Bias, Uint8ActPerTensorFixedPoint
 from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPointMSE
+from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from qnn.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
 
 GATE_BITS = 4
 """Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
+
+Values: TypeAlias = Tensor | QuantTensor
+"""Numbers, with their scale where a quantiser hands it on."""
 
 CALIBRATION_STEPS = 40
 """Training steps whose activations set the first scales, which are learned from then on."""
@@ -81,9 +86,28 @@ def fraction(bits: int, with_scale: bool = False) -> QuantIdentity:
     return QuantIdentity(act_quant=UnitScaleActivation, bit_width=bits, return_quant_tensor=with_scale)
 
 
-def convolution(inputs: int, outputs: int, kernel: int, bits: int) -> QuantConv2d:
+class Convolution(QuantConv2d):
+    """A convolution that gives plain numbers. Brevitas' also finds out their bits, for which it waits for the GPU."""
+
+    def inner_forward_impl(self, x: Values, quant_weight: Values, quant_bias: Values | None) -> Tensor:
+        return self._conv_forward(_plain(x), _plain(quant_weight), None if quant_bias is None else _plain(quant_bias))
+
+
+class Dense(QuantLinear):
+    """The same of a linear layer."""
+
+    def inner_forward_impl(self, x: Values, quant_weight: Values, quant_bias: Values | None) -> Tensor:
+        return nn.functional.linear(_plain(x), _plain(quant_weight), None if quant_bias is None else _plain(quant_bias))
+
+
+def _plain(x: Values) -> Tensor:
+    """The numbers that a quantiser gave."""
+    return x.value if isinstance(x, QuantTensor) else x
+
+
+def convolution(inputs: int, outputs: int, kernel: int, bits: int) -> Convolution:
     """'Same' convolution with per-channel power-of-two weight scales and an integer bias."""
-    return QuantConv2d(
+    return Convolution(
         inputs,
         outputs,
         kernel,
@@ -94,9 +118,9 @@ def convolution(inputs: int, outputs: int, kernel: int, bits: int) -> QuantConv2
     )
 
 
-def dense(inputs: int, outputs: int, bits: int, bias: bool = True) -> QuantLinear:
+def dense(inputs: int, outputs: int, bits: int, bias: bool = True) -> Dense:
     """Linear layer with per-channel power-of-two weight scales and an integer bias."""
-    return QuantLinear(
+    return Dense(
         inputs,
         outputs,
         bias=bias,

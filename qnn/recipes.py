@@ -105,7 +105,7 @@ _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
 
 PLANS: Mapping[str, Plan] = {
     "modern": Plan(
-        floating=Recipe(epochs=24, batch=64, learning_rate=3e-3, warm_up=0.02, augmentation=_GENTLE),
+        floating=Recipe(epochs=40, batch=64, learning_rate=3e-3, warm_up=0.02, augmentation=_GENTLE),
         quantised=Recipe(
             epochs=6,
             batch=64,

