@@ -12,6 +12,7 @@ from dataclasses import asdict, astuple, dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -24,7 +25,7 @@ from hls_build.resources.fifo import Fifo
 from hls_build.resources.memory import weight_memory
 from hls_build.resources.multiplier import Multiplier
 from hls_build.resources.padding import padding
-from hls_build.resources.threshold import threshold
+from hls_build.resources.threshold import Table, threshold
 from hls_build.resources.window import window
 
 
@@ -109,7 +110,7 @@ class Estimate:
 def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
     """Estimate every node of what dataflow.build made."""
     part = config.board.part
-    nodes = {node.name: node_estimate(node, part) for node in model.graph.node}
+    nodes = {node.name: node_estimate(node, part, thresholds_of(node, model)) for node in model.graph.node}
     return Estimate(config.board, config.clock_mhz, nodes)
 
 
@@ -123,14 +124,23 @@ def dsp_lanes(part: str, weight_bits: int, activation_bits: int) -> int:
     return 1 + (dsp_port(part) - weight_bits) // (weight_bits + activation_bits - 1)
 
 
-def node_estimate(node: NodeProto, part: str) -> NodeEstimate:
-    """Estimate one node."""
+def thresholds_of(node: NodeProto, model: ModelWrapper) -> Table | None:
+    """What a thresholding compares with, (channels or 1, steps), or None for another node."""
+    return model.get_initializer(node.input[1]).astype(np.int64) if node.op_type == THRESHOLDING else None
+
+
+def node_estimate(node: NodeProto, part: str, thresholds: Table | None = None) -> NodeEstimate:
+    """Estimate one node; a thresholding's logic depends on its thresholds, see thresholds_of."""
     op = operator(node)
     if isinstance(op, KernelOp):
         counts = op.spec.resources()
         resources = Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
         return NodeEstimate(node.op_type, op.spec.cycles(), resources)
-    cycles, resources = _ESTIMATORS[node.op_type](op, part)
+    if node.op_type == THRESHOLDING:
+        assert thresholds is not None
+        cycles, resources = _threshold(op, thresholds)
+    else:
+        cycles, resources = _ESTIMATORS[node.op_type](op, part)
     exact = Resources(*map(int, astuple(resources)))  # FINN+ computes with numpy's integers, which JSON refuses
     return NodeEstimate(node.op_type, int(cycles), exact)
 
@@ -174,11 +184,9 @@ def _padding(op: Any, part: str) -> tuple[int, Resources]:
     return op.get_exp_cycles(), padding(columns, fold, op.get_instream_width())
 
 
-def _threshold(op: Any, part: str) -> tuple[int, Resources]:
-    del part
-    pe, bits, width = op.get_nodeattr("PE"), op.get_output_datatype().bitwidth(), op.get_input_datatype(1).bitwidth()
-    fold = 1 if op.get_nodeattr("uniform_thres") else op.get_nodeattr("NumChannels") // pe
-    return op.get_exp_cycles(), threshold(fold, pe, bits, width, op.get_nodeattr("depth_trigger_bram"))
+def _threshold(op: Any, table: Table) -> tuple[int, Resources]:
+    pe, width = op.get_nodeattr("PE"), op.get_input_datatype(1).bitwidth()
+    return op.get_exp_cycles(), threshold(table, pe, width, op.get_nodeattr("depth_trigger_bram"))
 
 
 def _fifo(op: Any, part: str) -> tuple[int, Resources]:
@@ -191,12 +199,12 @@ def _converter(op: Any, part: str) -> tuple[int, Resources]:
     return 0, converter(op.get_instream_width(), op.get_outstream_width())
 
 
+THRESHOLDING = "Thresholding_rtl"
 _LAYERS = ("MVAU_rtl", "ConvolutionInputGenerator_rtl")
 _ESTIMATORS: dict[str, Callable[[Any, str], tuple[int, Resources]]] = {
     "MVAU_rtl": _multiplier,
     "ConvolutionInputGenerator_rtl": _window,
     "FMPadding_rtl": _padding,
-    "Thresholding_rtl": _threshold,
     "StreamingFIFO_rtl": _fifo,
     "StreamingDataWidthConverter_rtl": _converter,
 }

@@ -1,45 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN+'s thresholding.sv: a binary search, one stage and one memory per output bit and lane."""
+"""FINN+'s thresholding.sv: a binary search, one stage and one memory per output bit and lane.
+
+Thresholds that are not in block RAM become logic that selects one by the channel and by what the stages before found.
+Its size depends on their values: a bit that no channel changes is a wire, one that follows another's is that one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
 
-from hls_build.resources.counts import Resources, block_rams, log2
+import numpy as np
+import numpy.typing as npt
 
-CONTROL_LUT, STAGE_LUT, LANE_LUT = 17.5, 0.7, 4
-"""LUTs of control, per stage, and per stage of a lane besides its comparison, which takes one for two bits."""
-FEW, SHALLOW = 4, 64
-SHALLOW_LUT, CONSTANT_LUT = 0.35, 1.28
-"""LUTs per bit of a stage of 4 to 64 constants, and per 64 of deeper ones. The selection of constants is logic, whose
-size depends on their values: these are means over thresholds such as trained networks have."""
-CONTROL_FF, COUNT_FF, BIT_FF, CONSTANT_FF, RESULT_FF = 2.5, 1.8, 1.75, 0.73, 2
-"""Flip-flops of control, per stage and bit of the count of channels, per bit of a stage's input, per bit of a constant
-that is not in block RAM, per stage and bit of the output."""
+from hls_build.resources.counts import Resources, block_rams, log2, mux_luts
+
+CONTROL_LUT, STAGE_LUT, COMPARE_LUT, SELECT_LUT = 25.3, 1.61, 1.16, 1.03
+"""LUTs of control, per stage of a lane, per two bits that it compares, and per LUT of _select_luts."""
+CONTROL_FF, COUNT_FF, BIT_FF, RESULT_FF = 6.6, 1.44, 1.89, 1.48
+"""Flip-flops of control, per stage and bit of the count of channels, per bit of a stage's input, per stage and bit of
+the output."""
+LUT_INPUTS = 6
+
+Table = npt.NDArray[np.int64]
 
 
-def threshold(fold: int, pe: int, bits: int, width: int, block_from: int) -> Resources:
+def threshold(table: Table, pe: int, width: int, block_from: int) -> Resources:
     """What it takes.
 
     Args:
-        fold: Channels of a lane; 1 where all share their thresholds.
+        table: Thresholds in rising order (channels, steps), of one row where all channels share them; steps are one
+            less than a power of two.
         pe: Lanes.
-        bits: Of its output.
         width: Bits of a threshold.
         block_from: Words from which a stage's memory is of block RAM.
     """
-    depths = [fold << stage for stage in range(bits)]
-    lut = CONTROL_LUT + STAGE_LUT * bits + pe * bits * (LANE_LUT + ceil(width / 2))
-    lut += pe * sum(_constants(depth, width) for depth in depths if depth < block_from)
-    constants = sum(FEW < depth < block_from for depth in depths)
-    ff = CONTROL_FF + COUNT_FF * bits * log2(fold)
-    ff += pe * (BIT_FF * bits * width + CONSTANT_FF * width * constants + RESULT_FF * bits**2)
-    rams = pe * sum(block_rams(depth, width) for depth in depths if depth >= block_from)
+    bits = log2(table.shape[1] + 1)
+    fold = max(1, len(table) // pe)
+    select = constants = rams = 0
+    for words in stages(table, pe):
+        if len(words) >= block_from:
+            rams += block_rams(len(words), width)
+            continue
+        inputs = _inputs(words, width)
+        constants += len(inputs)
+        select += sum(_select_luts(count) for count in inputs)
+    lut = CONTROL_LUT + pe * bits * (STAGE_LUT + COMPARE_LUT * ceil(width / 2)) + SELECT_LUT * select
+    ff = CONTROL_FF + COUNT_FF * bits * log2(fold) + pe * (BIT_FF * bits * width + RESULT_FF * bits**2) + constants
     return Resources(round(lut), round(ff), rams)
 
 
-def _constants(depth: int, width: int) -> float:
-    """LUTs of so many constants, of which one is selected."""
-    if depth <= SHALLOW:
-        return SHALLOW_LUT * width if depth >= FEW else 0.0
-    return CONSTANT_LUT * width * depth / SHALLOW
+def stages(table: Table, pe: int) -> Iterator[Table]:
+    """The memory of each stage of each lane (words,): by channel, then by what the stages before found."""
+    rows, steps = table.shape
+    bits = log2(steps + 1)
+    for lane in range(pe):
+        own = table[lane::pe] if rows > 1 else table
+        for stage in range(bits):
+            first = (1 << (bits - 1 - stage)) - 1
+            yield own[:, first :: 2 * (first + 1)].reshape(-1)
+
+
+def _inputs(words: Table, width: int) -> list[int]:
+    """On how many bits of the address each bit of the words depends, where it is no constant and none of them."""
+    address = log2(len(words))
+    padded = np.append(words, np.repeat(words[-1:], (1 << address) - len(words)))
+    columns = np.unique((padded[:, np.newaxis] >> np.arange(width)) & 1, axis=1)  # (words, at most width)
+    cube = columns.reshape(*[2] * address, -1)
+    halves = (np.moveaxis(cube, axis, 0) for axis in range(address))
+    inputs = sum((low != high).any(axis=tuple(range(address - 1))).astype(int) for low, high in halves)
+    return [int(count) for count in np.atleast_1d(inputs) if count > 1]
+
+
+def _select_luts(inputs: int) -> int:
+    """LUTs of one bit that depends on so many: those of six inputs, and a multiplexer of them."""
+    parts = 1 << max(0, inputs - LUT_INPUTS)
+    return parts + (mux_luts(parts) if parts > 1 else 0)

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from itertools import product
 from math import prod
 
+import numpy as np
 from onnx import NodeProto
 
 from board import integer_graph as ir
@@ -128,7 +129,10 @@ class Prices:
         bare.CopyFrom(node)
         bare.name = ""
         del bare.input[:], bare.output[:]
-        return _known_price(bare.SerializeToString(deterministic=True), self.part)
+        rows: Rows | None = None
+        if node.op_type == estimate.THRESHOLDING:
+            rows = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
+        return _known_price(bare.SerializeToString(deterministic=True), self.part, rows)
 
     def _parallel(self, node: ir.Node) -> Iterator[Option]:
         """Options of a layer that has one parallelism."""
@@ -179,10 +183,14 @@ class Prices:
         return fast[:WINDOW_CHOICES] + [window for window in fast[WINDOW_CHOICES:] if window[0] == simd]
 
 
+Rows = tuple[tuple[int, ...], ...]
+
+
 @cache
-def _known_price(node: bytes, part: str) -> NodeEstimate:
+def _known_price(node: bytes, part: str, thresholds: Rows | None) -> NodeEstimate:
     """The estimate of a node without its names, on which it does not depend."""
-    return estimate.node_estimate(NodeProto.FromString(node), part)
+    table = None if thresholds is None else np.array(thresholds, np.int64)
+    return estimate.node_estimate(NodeProto.FromString(node), part, table)
 
 
 def total(parts: Iterable[Resources]) -> Resources:

@@ -37,6 +37,14 @@ GRIDS: dict[str, tuple[str, str]] = {
         64 1 4 15 block 0 1, 128 1 4 16 block 0 1, 1024 1 4 14 block 0 1, 32 1 8 18 block 0 1, 128 2 4 16 block 0 1,
         512 1 2 14 block 0 1""",
     ),
+    "quantiser": (
+        "preset layer pe style",
+        """w4a4 conv1_q 1 distributed, w4a4 conv2_q 2 distributed, w4a4 conv3_q 1 distributed,
+        w4a4 conv5_q 1 distributed, w4a4 attention1_fc1_q 1 distributed, w4a4 attention1_sum_q 1 distributed,
+        w4a4 attention1_descriptors_q 1 distributed, w4a4 attention2_fc1_q 1 distributed, w4a4 fc2_q 1 block,
+        w2a2 conv1_q 2 distributed, w2a2 conv2_q 4 distributed, w2a2 conv3_q 2 distributed,
+        w2a2 attention1_sum_q 1 distributed""",
+    ),
     "memory": (
         "depth width style",
         """2 64 distributed, 16 16 distributed, 36 128 distributed, 54 64 distributed, 64 256 distributed,
@@ -56,7 +64,9 @@ GRIDS: dict[str, tuple[str, str]] = {
     ),
     "converter": (
         "width_in width_out",
-        "24 16, 16 24, 64 72, 32 72, 72 32, 36 64, 128 72, 12 8, 48 36, 64 144, 8 36, 24 64, 40 16",
+        """24 16, 16 24, 64 72, 32 72, 72 32, 36 64, 128 72, 12 8, 48 36, 64 144, 8 36, 24 64, 40 16, 24 32,
+        32 40, 32 24, 40 48, 40 24, 40 32, 48 56, 48 40, 56 64, 56 16, 56 24, 56 32, 56 40, 56 48, 64 24,
+        64 40, 64 56, 72 80, 72 16, 72 40, 72 56, 72 64""",
     ),
     "lane_converter": (
         "pixels channels lanes_in lanes_out bits signed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from hls_build import config, dataflow, stitch
 from hls_build import folding as rules
-from hls_build import stitch
 from hls_build.dataflow.streams import type_name
-from hls_build.estimate import multiplier_of, node_estimate
+from hls_build.estimate import multiplier_of, node_estimate, thresholds_of
 from hls_build.finn import operator
+from hls_build.lowering import lower_file
 from hls_build.ops.channel_pool import ChannelPoolSpec
 from hls_build.ops.gate import GateSpec
 from hls_build.ops.global_pool import GlobalPoolSpec
@@ -29,8 +31,10 @@ from hls_build.ops.max_pool_2x2 import MaxPool2x2Spec
 from hls_build.ops.stream_fork import StreamForkSpec
 from hls_build.resources.counts import Resources
 from hls_build.resources.memory import weight_memory
+from hls_build.resources.threshold import Table
 from hls_build.synth.accelerator import Design
 from hls_build.synth.blocks import blocks
+from qnn import checkpoint, export
 
 PART = "xc7z020clg400-1"
 CLOCK_NS = 10.0
@@ -68,10 +72,11 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
         return Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
     if kind == "memory":
         return weight_memory(parameters["depth"], -(-parameters["width"] // 8) * 8, parameters["style"])
-    (node,) = NODES[kind]("specimen", **parameters).graph.node
+    model = NODES[kind]("specimen", **parameters)
+    (node,) = model.graph.node
     if kind == "multiplier":
         return multiplier_of(operator(node), PART).resources()
-    return node_estimate(node, PART).resources
+    return node_estimate(node, PART, thresholds_of(node, model)).resources
 
 
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
@@ -152,27 +157,49 @@ def threshold(
     step = rng.uniform(0.5, 1, (1 if shared else channels, 1)) * 2 * most / (steps + 1)
     middle = rng.normal(0, most / 8, step.shape)
     table = np.clip(np.rint(middle + step * (np.arange(steps) - steps // 2)), -most * signed, 2 * most).astype(int)
+    types = type_name(input_bits, signed), type_name(input_bits, signed), type_name(bits, False)
+    return _thresholding(name, table, channels, pe, style, *types)
+
+
+def quantiser(name: str, preset: str, layer: str, pe: int, style: str) -> ModelWrapper:
+    """A quantiser with the thresholds that the shipped weights of a preset have there."""
+    model = _shipped(preset)
+    (node,) = (node for node in model.graph.node if node.name == layer)
+    types = [model.get_tensor_datatype(tensor).name for tensor in (*node.input, *node.output)]
+    channels = model.get_tensor_shape(node.input[0])[-1]
+    return _thresholding(name, model.get_initializer(node.input[1]).astype(int), channels, pe, style, *types)
+
+
+@cache
+def _shipped(preset: str) -> ModelWrapper:
+    """The dataflow graph of shipped weights."""
+    build = config.load(config.CONFIGS / f"pynq-z2_{preset}.toml")
+    with tempfile.TemporaryDirectory() as place:
+        export.export(checkpoint.SHIPPED / f"{preset}.safetensors", Path(place))
+        return dataflow.build(lower_file(Path(place) / export.MODEL), build)
+
+
+def _thresholding(
+    name: str, table: Table, channels: int, pe: int, style: str, source: str, constant: str, sink: str
+) -> ModelWrapper:
+    """A quantiser of thresholds (channels or 1, steps), with the types of its input, of them and of its output."""
     node = _finn(
         "Thresholding_rtl",
         name,
         ["x", "t"],
         NumChannels=channels,
         PE=pe,
-        numSteps=steps,
-        inputDataType=type_name(input_bits, signed),
-        weightDataType=type_name(input_bits, signed),
-        outputDataType=type_name(bits, False),
-        ActVal=0,
+        numSteps=table.shape[1],
+        inputDataType=source,
+        weightDataType=constant,
+        outputDataType=sink,
+        ActVal=int(DataType[sink].min()),
         numInputVectors=[1, 4, 4],
-        uniform_thres=int(shared),
+        uniform_thres=int(len(table) == 1),
         depth_trigger_bram=rules.THRESHOLD_BLOCK_DEPTHS[style],
     )
-    return _alone(
-        node,
-        ("x", (1, 4, 4, channels), type_name(input_bits, signed)),
-        ("y", (1, 4, 4, channels), type_name(bits, False)),
-        {"t": (table, type_name(input_bits, signed))},
-    )
+    shape = (1, 4, 4, channels)
+    return _alone(node, ("x", shape, source), ("y", shape, sink), {"t": (table, constant)})
 
 
 def window(name: str, size: int, kernel: int, channels: int, lanes: int, bits: int, style: str) -> ModelWrapper:
@@ -272,6 +299,7 @@ NODES: dict[str, Callable[..., ModelWrapper]] = {
     "multiplier": multiplier,
     "memory": memory,
     "threshold": threshold,
+    "quantiser": quantiser,
     "window": window,
     "padding": padding,
     "fifo": fifo,
