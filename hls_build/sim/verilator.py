@@ -28,6 +28,10 @@ Parameter = int | str
 _SMALL_BYTES = 400_000
 """Generated C++ up to this size compiles fastest as one unit."""
 
+OPTIMISE = "-O1"
+"""Verilator has optimised already: at -O2 or -O3 the default accelerator takes twice as long to compile and runs no
+faster."""
+
 _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
@@ -113,7 +117,7 @@ def build(
     with tempfile.TemporaryDirectory() as copies:
         sources = _packages_first([_readable(Path(source), Path(copies)) for source in sources])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
-        recipe = [_runtime(trace).name, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
+        recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
         arguments = [*options, *_arguments(sources, top, parameters, defines)]
         key = _digest([*words, *recipe], sources)
         return _cached("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
@@ -125,14 +129,15 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
     (folder / "shim.cpp").write_text(_shim((folder / "Vtop.h").read_text(), trace))
     units = sorted(folder.glob("*.cpp"))
     flags = [f"-I{HERE}", *_flags(trace)]
+    slow: list[Path] = []
     if sum(unit.stat().st_size for unit in units) <= _SMALL_BYTES:
         whole = folder / "whole.cpp"
         whole.write_text("".join(f'#include "{unit.name}"\n' for unit in units))
-        objects = _compile([whole], folder, ["-O1", *flags], jobs)
+        units = [whole]
     else:
         slow = [unit for unit in units if unit.stem.endswith("Slow")]  # runs once, at the start
-        objects = _compile(slow, folder, ["-O0", *flags], jobs)
-        objects += _compile([unit for unit in units if unit not in slow], folder, ["-O2", *flags], jobs)
+    objects = _compile(slow, folder, ["-O0", *flags], jobs)
+    objects += _compile([unit for unit in units if unit not in slow], folder, [OPTIMISE, *flags], jobs)
     library = folder / "model.so"
     made = [*objects, *_runtime(trace).glob("*.o")]
     _run([compiler(), "-shared", "-o", str(library), *map(str, made)], folder)

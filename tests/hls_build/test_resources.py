@@ -19,7 +19,7 @@ from hls_build.synth.calibrate import Specimen
 LUT_SHARE, LUT_FEW = 0.10, 12
 """LUTs may be off by a tenth, or by a dozen in a small block."""
 NOT_A_TENTH = {"threshold": 0.25, "quantiser": 0.18}
-"""Kinds that select among constants. Yosys finds that logic more or less well: one block by another name takes up to 11 %
+"""Kinds that select among constants. Yosys finds that logic more or less well: a block by another name takes up to 11 %
 more of it."""
 MEMORY_OF_ROWS = "memory_4608_32_block"
 """Selecting among nine block RAMs takes a quarter more than the formula has."""
