@@ -42,7 +42,7 @@ class Scales:
     Attributes:
         rate: Of the step.
         keep: What decay leaves of a parameter.
-        mean: By which Adam's mean falls short, as it began with zeros.
+        mean: Share of its value that Adam's mean has reached, as it began with zeros.
         square: The same of its mean square.
     """
 
@@ -82,8 +82,9 @@ class Muon(torch.optim.Optimizer):
             {"params": list(others), "lr": rate, "weight_decay": 0.0, "orthogonal": False, "steps": 0},
         ]
         super().__init__([group for group in groups if group["params"]], {})
-        self.records = False
+        self.record_steps = False
         """Whether to record a step as a CUDA graph, for which gradients must stay where they are."""
+        self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._scales = [Scales(group["params"][0].device) for group in self.param_groups]
 
@@ -103,8 +104,11 @@ class Muon(torch.optim.Optimizer):
         for group, scales in zip(self.param_groups, self._scales, strict=True):
             group["steps"] += 1
             scales.set(group)
-        if not self.records or any(not self.state[p] for p, _, _, _ in self._with_gradient()):
+        if not (
+            self.record_steps and self._warm
+        ):  # the first makes the state, and libraries choose their kernels in it
             self._move()
+            self._warm = True
             return loss
         if self._graph is None:
             self._graph = torch.cuda.CUDAGraph()
@@ -112,6 +116,13 @@ class Muon(torch.optim.Optimizer):
                 self._move()
         self._graph.replay()
         return loss
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state, also from an older version's, which counted the steps of each parameter."""
+        super().load_state_dict(state_dict)
+        counts = [int(state.pop("steps")) for state in self.state.values() if "steps" in state]
+        for group in self.param_groups:
+            group.setdefault("steps", max(counts, default=0))
 
     def _with_gradient(self) -> Iterator[tuple[Tensor, Tensor, Scales, bool]]:
         """What moves, its gradient, its scales and whether it is a matrix."""

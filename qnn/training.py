@@ -189,6 +189,7 @@ class AuTraining(lightning.LightningModule):
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
 
     def on_fit_start(self) -> None:
+        self.recorded = None
         for faces in (self.learn, self.held_out):
             faces.to(self.device)
         for teacher in self.teachers:
@@ -207,12 +208,12 @@ class AuTraining(lightning.LightningModule):
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         with self.clock.data():
             batch = self.augmented(rows)
-        if self._records and self.recorded is None:
+        if self._can_record and self.recorded is None:
             self.recorded = Recorded(self, self._with_gradients, batch)
             optimiser = self.optimizers(use_pl_optimizer=False)
             if isinstance(optimiser, Muon):
-                optimiser.records = True
-        loss, logits = self._outputs(*batch) if self.recorded is None else self.recorded(*batch)
+                optimiser.record_steps = True
+        loss, logits = self._loss_and_logits(*batch) if self.recorded is None else self.recorded(*batch)
         if not torch.isfinite(loss):
             raise ValueError(
                 f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a new --run folder and"
@@ -223,20 +224,20 @@ class AuTraining(lightning.LightningModule):
         self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 
-    def _outputs(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss_and_logits(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and logits of a batch."""
         logits = self.model(faces)
         return self.loss(logits, targets, votes, faces), logits
 
     def _with_gradients(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, ...]:
         """The same, backward pass included."""
-        loss, logits = self._outputs(faces, targets, votes)
+        loss, logits = self._loss_and_logits(faces, targets, votes)
         loss.backward()
         return loss.detach(), logits.detach()
 
     @property
-    def _records(self) -> bool:
-        """Whether the machine can record a step: one GPU, without the loss scaling that looks at gradients."""
+    def _can_record(self) -> bool:
+        """Whether the machine can record a step: one GPU at full precision; a loss scaler looks at gradients."""
         return self.device.type == "cuda" and self.trainer.world_size == 1 and self.trainer.precision == "32-true"
 
     def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN+'s vpc.sv where one width is no multiple of the other: a register of several beats that shifts as it goes.
 
-It works in units of the greatest common divisor of the widths. The units of a beat are rotated before they are put
-away, by as many places as there are units taken; how far depends on those given modulo those taken.
+It works in units of the greatest common divisor of the widths. A beat's units are rotated before they are put away, by
+one of as many rotations as there are units in it; each output moves on by the units given modulo those taken.
 """
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, log2
 
 from hls_build.resources.counts import Resources
 
@@ -25,14 +25,14 @@ ROTATE_LUT = {
 }
 """LUTs per bit of a unit by units taken, and units given modulo those: as synthesised (hls_build.synth.calibrate). How
 well Yosys finds such a selection follows no rule."""
-WIDE_LUT = 7.3
-"""The same per unit taken, of those with more."""
+WIDE_LUT = 2.0
+"""The same of more units taken, per unit and bit of their number."""
 
 
 def converter(width_in: int, width_out: int) -> Resources:
     """What it takes, in bits of both its beats."""
     unit = gcd(width_in, width_out)
     taken, given = width_in // unit, width_out // unit
-    rotate = ROTATE_LUT.get((taken, given % taken), WIDE_LUT * taken)
+    rotate = ROTATE_LUT.get((taken, given % taken), WIDE_LUT * taken * log2(taken))
     lut = CONTROL_LUT + PLACE_LUT * (taken + given) + rotate * unit
     return Resources(round(lut), CONTROL_FF + round(BIT_FF * (width_in + width_out)))

@@ -36,11 +36,12 @@ def threshold(table: Table, pe: int, width: int, block_from: int) -> Resources:
         block_from: Words from which a stage's memory is of block RAM.
     """
     bits = log2(table.shape[1] + 1)
+    assert table.shape[1] == (1 << bits) - 1
     fold = max(1, len(table) // pe)
     select = constants = rams = 0
     for words in stages(table, pe):
-        if len(words) >= block_from:
-            rams += block_rams(len(words), width)
+        if words.size >= block_from:
+            rams += block_rams(words.size, width)
             continue
         inputs = _inputs(words, width)
         constants += len(inputs)
@@ -51,21 +52,23 @@ def threshold(table: Table, pe: int, width: int, block_from: int) -> Resources:
 
 
 def stages(table: Table, pe: int) -> Iterator[Table]:
-    """The memory of each stage of each lane (words,): by channel, then by what the stages before found."""
+    """The memory of each stage of each lane (channels, words): words by what the stages before found."""
     rows, steps = table.shape
     bits = log2(steps + 1)
     for lane in range(pe):
         own = table[lane::pe] if rows > 1 else table
         for stage in range(bits):
             first = (1 << (bits - 1 - stage)) - 1
-            yield own[:, first :: 2 * (first + 1)].reshape(-1)
+            yield own[:, first :: 2 * (first + 1)]
 
 
 def _inputs(words: Table, width: int) -> list[int]:
     """On how many bits of the address each bit of the words depends, where it is no constant and none of them."""
-    address = log2(len(words))
-    padded = np.append(words, np.repeat(words[-1:], (1 << address) - len(words)))
-    columns = np.unique((padded[:, np.newaxis] >> np.arange(width)) & 1, axis=1)  # (words, at most width)
+    channels, found = words.shape
+    unused = (1 << log2(channels)) - channels
+    filled = np.pad(words, ((0, unused), (0, 0)), mode="edge")  # as if the last channel came again
+    columns = np.unique((filled.reshape(-1, 1) >> np.arange(width)) & 1, axis=1)  # (words, at most width)
+    address = log2(channels) + log2(found)
     cube = columns.reshape(*[2] * address, -1)
     halves = (np.moveaxis(cube, axis, 0) for axis in range(address))
     inputs = sum((low != high).any(axis=tuple(range(address - 1))).astype(int) for low, high in halves)

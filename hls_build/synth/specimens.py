@@ -148,7 +148,7 @@ def threshold(
     shared: bool = False,
     signed: bool = True,
 ) -> ModelWrapper:
-    """A quantiser with thresholds as trained networks have them: evenly spaced, by other steps in every channel.
+    """A quantiser with made-up thresholds, evenly spaced, by other steps in every channel.
 
     They fill an eighth of the inputs' range, since accumulators never come near their bounds.
     """

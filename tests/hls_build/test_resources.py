@@ -38,8 +38,9 @@ def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts)
     found = specimen.modelled()
     assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
     share = 0.25 if specimen.name == MEMORY_OF_ROWS else NOT_A_TENTH.get(specimen.kind, LUT_SHARE)
-    assert abs(found.lut - counts.lut) <= max(share * counts.lut, LUT_FEW)
-    assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW)
+    again = "new weights have other thresholds: python -m hls_build.synth.calibrate" * (specimen.kind == "quantiser")
+    assert abs(found.lut - counts.lut) <= max(share * counts.lut, LUT_FEW), again
+    assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW), again
 
 
 def test_no_kind_is_off_as_a_whole() -> None:
@@ -60,15 +61,17 @@ def test_the_model_knows_the_memories_of_a_threshold_search() -> None:
     for lane in range(2):
         for stage in range(4):
             (text,) = (data for name, data in memories.items() if name.endswith(f"threshs_{lane}_{stage}.dat"))
-            assert [int(word, 16) for word in text.split()] == [value % (1 << 12) for value in next(modelled)]
+            assert [int(word, 16) for word in text.split()] == [value % (1 << 12) for value in next(modelled).ravel()]
     assert next(modelled, None) is None
 
 
-def test_thresholds_that_all_channels_share_are_no_logic() -> None:
-    alike = np.tile(np.arange(-7, 8), (64, 1))
-    apart = alike * np.random.default_rng(0).integers(1, 60, (64, 1))
+@pytest.mark.parametrize("channels", [48, 64])
+def test_thresholds_that_all_channels_share_are_no_logic(channels: int) -> None:
+    alike = np.tile(np.arange(-7, 8), (channels, 1))
+    apart = alike * np.random.default_rng(0).integers(1, 60, (channels, 1))
     same, other = (threshold(table, pe=1, width=10, block_from=1 << 20).lut for table in (alike, apart))
     assert same < other / 2
+    assert same == threshold(alike[:1], pe=1, width=10, block_from=1 << 20).lut
 
 
 def test_all_that_is_wanted_was_synthesised() -> None:

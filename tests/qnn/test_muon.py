@@ -97,3 +97,23 @@ def test_a_saved_state_goes_on_with_the_same_bits() -> None:
     step(other, resumed, 1)
     for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_a_state_of_an_older_version_goes_on() -> None:
+    """It counted the steps of each parameter that AdamW moves."""
+    model = network()
+    muon = optimiser_of(model, RECIPE)
+    step(model, muon, 0)
+    state = copy.deepcopy(muon.state_dict())
+    for group in state["param_groups"]:
+        for index in group["params"]:
+            if not group["orthogonal"]:
+                state["state"][index]["steps"] = torch.tensor(float(group["steps"]))
+        del group["steps"]
+    other = copy.deepcopy(model)
+    resumed = optimiser_of(other, RECIPE)
+    resumed.load_state_dict(state)
+    step(model, muon, 1)
+    step(other, resumed, 1)
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)

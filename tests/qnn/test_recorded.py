@@ -38,7 +38,7 @@ def test_a_recorded_step_trains_as_a_plain_one(preset: str, tmp_path: Path, monk
     recorded, plain = tmp_path / "recorded", tmp_path / "plain"
     runs.train([preset], TINY, parts, recorded, plan, machine, start)
     with monkeypatch.context() as patch:
-        patch.setattr(AuTraining, "_records", property(lambda self: False))
+        patch.setattr(AuTraining, "_can_record", property(lambda self: False))
         runs.train([preset], TINY, parts, plain, plan, machine, start)
     found, wanted = losses(recorded / preset), losses(plain / preset)
     assert len(found) == len(wanted) > 6
