@@ -14,9 +14,9 @@ from torch import nn
 
 from board.decoding import INDEPENDENT, probabilities
 from board.facs import AUS, nearest_emotions
+from qnn.batches import network_input, planes
 from qnn.data.faces import Faces
 from qnn.quantised import QuantCbamCnn
-from qnn.training import network_input, planes
 
 BATCH = 32
 """Faces at once. Larger maps are fresh pages of the system's every time: at 256 a CPU takes more than twice as long."""

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from qnn import checkpoint, curves, run_settings
 from qnn.allocator import keep_freed_memory
+from qnn.batches import ResidentFaces, ShuffledRows
 from qnn.checkpoint import FLOAT, Card
 from qnn.distributed import is_first
 from qnn.evaluation import evaluate
@@ -34,7 +35,7 @@ from qnn.parts import Parts
 from qnn.quantised import QuantCbamCnn
 from qnn.recipes import Plan, Recipe
 from qnn.thresholds import tune
-from qnn.training import AuTraining, ResidentFaces, ShuffledRows
+from qnn.training import AuTraining
 
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from qnn import runs
+from qnn.batches import ResidentFaces
 from qnn.model import CbamCnn
 from qnn.quantised import PRESETS, QuantCbamCnn
 from qnn.recipes import change
-from qnn.training import AuTraining, ResidentFaces
+from qnn.training import AuTraining
 
 
 def losses(folder: Path) -> list[float]:

@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 
 from board.facs import AUS
 from qnn import checkpoint, curves, runs
+from qnn.batches import ResidentFaces, network_input, planes
 from qnn.checkpoint import FLOAT, Card
 from qnn.evaluation import evaluate
 from qnn.inference import predict
@@ -30,7 +31,6 @@ from qnn.losses import euclidean
 from qnn.model import Architecture
 from qnn.recipes import Plan, Recipe, change
 from qnn.thresholds import tune
-from qnn.training import ResidentFaces, network_input, planes
 
 ROOT = Path(__file__).parents[2]
 TINY = Architecture(divisor=8)

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from board.facs import PROTOTYPES
 from qnn import distributed
+from qnn.batches import ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
 from qnn.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
 from qnn.model import Architecture, CbamCnn
 from qnn.recipes import Recipe
-from qnn.training import AuTraining, ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
+from qnn.training import AuTraining
 
 RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
 
@@ -25,7 +26,7 @@ RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
 def as_process(patch: pytest.MonkeyPatch, rank: int, world: int) -> None:
     """Let this process take itself for one of several."""
     patch.setattr(distributed, "rank_and_world", lambda: (rank, world))
-    patch.setattr("qnn.training.rank_and_world", lambda: (rank, world))
+    patch.setattr("qnn.batches.rank_and_world", lambda: (rank, world))
 
 
 def rows_of(order: ShuffledRows) -> list[list[int]]:
