@@ -103,12 +103,21 @@ def tune(
             " from emotions. [default: as the card says]"
         ),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the faces that keep an emotion by Table 2, such as 0.88: those in doubt lose theirs, so that"
+            " more of the others are right. [default: each AU's best F1]",
+        ),
+    ] = None,
 ) -> None:
     """Tune each AU's decision threshold on training faces and write them into the checkpoint's card."""
     from qnn.evaluation.measuring import tune_checkpoint
     from qnn.evaluation.tables import tuning
 
-    tuned = tune_checkpoint(checkpoint, data, root, protocol, fold, labels, share, seed, decoding)
+    tuned = tune_checkpoint(checkpoint, data, root, protocol, fold, labels, share, seed, decoding, coverage)
     console = Console(markup=False, highlight=False)
     console.print(tuning(tuned.before, tuned.after).rich())
     console.print(f"thresholds are in the card of {checkpoint}; export and build again to use them", soft_wrap=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decision thresholds: for each AU the probability from which calling it present gives the best F1-frame."""
+"""Decision thresholds: the probability from which an AU is called present, for the best F1 or for sure emotions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from board.facs import AUS, emotions_by_table
+
 LOWEST, HIGHEST = 0.05, 0.95
 USUAL = 0.5
+
+EAGER = (2, 4, 6, 9, 17, 20)
+"""AUs that an emotion in doubt may show, while the others wait for one that is not. Every emotion of Table 2 has some
+of both, so one in doubt shows some of its AUs, and those match no row. Those of rare emotions, whose F1 is best at a
+low threshold, are among them."""
+MARGINS = np.arange(0, 0.451, 0.005)
+"""How far around 1/2 an emotion's probability may count as doubt."""
 
 
 def tune(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -36,6 +45,40 @@ def tune(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArr
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("a probability must lie between 0 and 1, got another number: the network's weights are broken")
     return np.array([_best(*column) for column in zip(probabilities.T, labels.T, strict=True)], dtype=np.float64)
+
+
+def tune_for_emotions(
+    probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], coverage: float
+) -> npt.NDArray[np.float64]:
+    """Find thresholds that name an emotion by Table 2 only where it is sure, for AUs decoded together.
+
+    From the best thresholds for F1, those of EAGER fall to 1/2 less a margin and those of the others rise to 1/2 and
+    the margin, where they do not lie beyond. An emotion more probable than that shows all of its AUs, a much less
+    probable one none, and one in between matches no row of the table. The margin is the largest that names the emotion
+    of enough faces.
+
+    Args:
+        probabilities: Of shape (N, 13), see board.decoding.BY_EMOTION.
+        labels: Of shape (N, 13), as `tune` takes them.
+        coverage: Least share of the faces whose emotion is named.
+
+    Returns:
+        Thresholds of shape (13,), between LOWEST and HIGHEST.
+
+    Raises:
+        ValueError: What `tune` refuses, or a coverage out of reach.
+    """
+    best = tune(probabilities, labels)
+    found, most = None, 0.0
+    for margin in MARGINS:
+        spread = np.where(np.isin(AUS, EAGER), np.minimum(best, USUAL - margin), np.maximum(best, USUAL + margin))
+        named = float(np.mean([emotion is not None for emotion in emotions_by_table(probabilities >= spread)]))
+        found, most = spread if named >= coverage else found, max(most, named)
+    if found is None:
+        raise ValueError(
+            f"AUs name the emotion of {most:.1%} of the faces at most, got --coverage {coverage:g}: lower it"
+        )
+    return found
 
 
 def _best(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from board.decoding import BY_EMOTION
 from board.face import to_input
 from qnn import checkpoint as checkpoints
 from qnn.checkpoint import FLOAT, Card
@@ -25,7 +26,7 @@ from qnn.data.protocols import held_out, split
 from qnn.evaluation.metrics import Evaluation, evaluate
 from qnn.export import frozen_twin
 from qnn.inference import Prediction, predict
-from qnn.thresholds import tune
+from qnn.thresholds import tune, tune_for_emotions
 
 PARTS = ("train", "valid", "test")
 
@@ -186,6 +187,7 @@ def tune_checkpoint(
     share: float = 0.1,
     seed: int = 0,
     decoding: str | None = None,
+    coverage: float | None = None,
 ) -> Tuned:
     """Tune a checkpoint's thresholds on a share of the training faces and write them into its card.
 
@@ -201,21 +203,28 @@ def tune_checkpoint(
         share: Of the training faces.
         seed: Draws them.
         decoding: A board.decoding for the card; None keeps its own.
+        coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 
     Raises:
-        ValueError: As `select` and `measure` do.
+        ValueError: As `select` and `measure` do; a coverage out of reach, or for AUs that are not decoded together.
     """
     dataset = find(name)
     protocol = protocol or dataset.default_protocol
     official = protocol == "official"
-    checkpoints.read_card(checkpoint)  # before faces take their time
+    decoding = decoding or checkpoints.read_card(checkpoint).decoding  # before faces take their time
+    if coverage is not None and decoding != BY_EMOTION:
+        raise ValueError(f"--coverage needs AUs that are decoded together ({BY_EMOTION}), got {decoding}")
     faces = load(name, root, labels, ("train",) if official else None)
     train = np.arange(len(faces)) if official else split(faces, protocol, fold=fold, seed=seed).train
     faces = faces.take(held_out(faces, train, share, seed)[1])
     network, card = load_network(checkpoint, faces.aus)
     found = predicted(network, card, faces, "tuning")
-    new = replace(card, decoding=decoding or card.decoding)
-    new = replace(new, thresholds=tuple(tune(found.probabilities(new.decoding), faces.labels).tolist()))
+    probabilities = found.probabilities(decoding)
+    if coverage is None:
+        thresholds = tune(probabilities, faces.labels)
+    else:
+        thresholds = tune_for_emotions(probabilities, faces.labels, coverage)
+    new = replace(card, decoding=decoding, thresholds=tuple(thresholds.tolist()))
     before, after = (
         evaluate(
             found.probabilities(each.decoding), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
@@ -224,6 +233,8 @@ def tune_checkpoint(
         for each in (card, new)
     )  # fmt: skip
     origin = {"data": dataset.title, "labels": labels, "protocol": protocol, "fold": fold, "share": share, "seed": seed}
+    if coverage is not None:
+        origin["coverage"] = coverage
     metrics = card.metrics and {
         "decoding": card.decoding, "thresholds": list(card.decision_thresholds), **card.metrics
     }  # fmt: skip # what they are of

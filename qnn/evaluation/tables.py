@@ -214,8 +214,18 @@ def tuning(before: Evaluation, after: Evaluation) -> Grid:
         )
     rows.append(("macro", "", "", "", *_plain(before.figures["macro_f1"], after.figures["macro_f1"])))
     header = ("AU", "faces", "threshold before", "after", "F1 before", "after")
-    note = "F1 after is of the faces that chose the threshold, and so too good: `auflow eval` measures."
-    return Grid(f"Thresholds, tuned on {after.n:,} training faces", header, tuple(rows), (note,))
+    notes = ["F1 after is of the faces that chose the threshold, and so too good: `auflow eval` measures."]
+    if (earlier := _named(before)) and (now := _named(after)):
+        notes.append(f"Emotion by Table 2: before, {earlier}; after, {now}.")
+    return Grid(f"Thresholds, tuned on {after.n:,} training faces", header, tuple(rows), tuple(notes))
+
+
+def _named(found: Evaluation) -> str | None:
+    """How many faces get an emotion by Table 2, and how many of those are right."""
+    share, right = found.figures["fer_coverage"], found.figures["fer_accuracy_excluding_none"]
+    if share is None:
+        return None
+    return f"{share:.1%} of the faces get one" + ("" if right is None else f", {right:.1%} of them the right one")
 
 
 def csv_rows(found: Evaluation) -> list[Sequence[object]]:

@@ -36,7 +36,7 @@ from qnn.export import export
 from qnn.inference import predict
 from qnn.model import Architecture, CbamCnn
 from qnn.rungs import ReferenceRung
-from qnn.thresholds import tune
+from qnn.thresholds import tune, tune_for_emotions
 
 TINY = Architecture(divisor=8)
 TRAIN, VALID, COPIES = 60, 30, 4
@@ -240,6 +240,26 @@ def test_tune_writes_thresholds_of_training_faces(
         assert after.metrics == {**before.metrics, "thresholds": [0.5] * 13, "decoding": "independent"}
     content = measured(path, root, tmp_path / "e.json")
     assert content["thresholds"] == list(after.thresholds)
+
+
+def test_tune_for_a_coverage_of_emotions(twin: Path, root: Path, tmp_path: Path) -> None:
+    path = copy_checkpoint(twin, tmp_path)
+    result = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
+    assert result.exit_code == 0, result.exception
+    card = checkpoint.read_card(path)
+    faces = load("ferplus", root, parts=("train",))
+    faces = faces.take(held_out(faces, np.arange(len(faces)), 0.1, 0)[1])
+    probabilities = predict(load_network(path)[0], faces).probabilities("emotions")
+    assert card.thresholds == tuple(tune_for_emotions(probabilities, faces.labels, 0.1).tolist())
+    assert card.thresholds != tuple(tune(probabilities, faces.labels).tolist())
+    assert card.training["thresholds"]["coverage"] == 0.1
+    assert "of the faces get one" in " ".join(result.output.split())
+
+
+def test_a_coverage_needs_aus_decoded_together(flat: Path, root: Path) -> None:
+    said = refused(run("tune", flat, root, "--coverage", 0.9))
+    assert said == "--coverage needs AUs that are decoded together (emotions), got independent"
+    assert checkpoint.read_card(flat).thresholds == ()
 
 
 def test_tuning_twice_changes_nothing(flat: Path, root: Path) -> None:

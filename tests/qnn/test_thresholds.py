@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from board.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.facs import EMOTIONS, PROTOTYPES, TABLE_2, emotions_by_table
 from qnn.evaluation import evaluate
-from qnn.thresholds import HIGHEST, LOWEST, tune
+from qnn.thresholds import EAGER, HIGHEST, LOWEST, tune, tune_for_emotions
 
 
 def column(*values: float) -> np.ndarray:
@@ -76,6 +77,49 @@ def test_float32_probabilities_give_the_same_as_float64(rng: np.random.Generator
 def test_bad_input_is_one_sentence(probabilities: np.ndarray, labels: np.ndarray, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         tune(probabilities, labels)
+
+
+def faces_in_doubt(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities and labels (N, 13) of AUs decoded together, and emotions (N,), right as often as they are sure."""
+    sure = rng.dirichlet(np.full(len(EMOTIONS), 0.1), 4000)
+    emotions = np.array([rng.choice(len(EMOTIONS), p=p) for p in sure])
+    return sure @ PROTOTYPES, PROTOTYPES[emotions], emotions
+
+
+def named(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Index of each face's emotion by Table 2, -1 for none."""
+    found = emotions_by_table(probabilities >= thresholds)
+    return np.array([-1 if emotion is None else EMOTIONS.index(emotion) for emotion in found])
+
+
+@pytest.mark.parametrize("coverage", [0.55, 0.65, 0.75])
+def test_emotions_in_doubt_are_left_out_down_to_the_coverage(coverage: float, rng: np.random.Generator) -> None:
+    probabilities, labels, emotions = faces_in_doubt(rng)
+    plain, sure = (
+        named(probabilities, thresholds)
+        for thresholds in (tune(probabilities, labels), tune_for_emotions(probabilities, labels, coverage))
+    )
+    assert coverage <= (sure >= 0).mean() < coverage + 0.02
+    right = [(each == emotions)[each >= 0].mean() for each in (plain, sure)]
+    assert right[1] > right[0] + 0.02
+
+
+def test_every_emotion_has_aus_of_both_kinds() -> None:
+    for emotion, active in TABLE_2.items():
+        assert emotion == "neutral" or 0 < len(set(active) & set(EAGER)) < len(active)
+
+
+def test_rare_aus_keep_their_threshold(rng: np.random.Generator) -> None:
+    """One below the margin already stays the best for F1."""
+    probabilities, labels, _ = faces_in_doubt(rng)
+    probabilities[:, 6] *= 0.5  # AU9
+    assert tune_for_emotions(probabilities, labels, 0.6)[6] == tune(probabilities, labels)[6] < 0.3
+
+
+def test_a_coverage_out_of_reach_is_one_sentence(rng: np.random.Generator) -> None:
+    probabilities, labels, _ = faces_in_doubt(rng)
+    with pytest.raises(ValueError, match=r"AUs name the emotion of \d\d\.\d% of the faces at most, got --coverage 1: "):
+        tune_for_emotions(probabilities, labels, 1)
 
 
 def contract(thresholds: np.ndarray) -> Contract:
