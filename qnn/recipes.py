@@ -105,9 +105,15 @@ _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
 
 PLANS: Mapping[str, Plan] = {
     "modern": Plan(
-        floating=Recipe(epochs=40, batch=64, learning_rate=3e-3, warm_up=0.02, augmentation=_GENTLE),
+        floating=Recipe(
+            epochs=80,
+            batch=64,
+            learning_rate=3e-3,
+            warm_up=0.02,
+            augmentation=replace(_GENTLE, erase=0.5, light=0.3),
+        ),
         quantised=Recipe(
-            epochs=6,
+            epochs=22,
             batch=64,
             learning_rate=1e-3,
             matrix_rate=5e-3,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from qnn.checkpoint import Card
+from qnn.data.augment import Augmentation
 from qnn.model import Architecture
 from qnn.parts import Parts
 from qnn.recipes import Recipe
@@ -59,14 +60,13 @@ def check(folder: Path, settings: dict[str, Any]) -> None:
 
 def _with_defaults(found: dict[str, Any]) -> dict[str, Any]:
     """Settings of an older version with what it did not know: new ones, which changed nothing then."""
-    recipe, architecture = ({f.name: f.default for f in fields(cls)} for cls in (Recipe, Architecture))
-    known = {"recipe": recipe, "architecture": architecture}
-    return {
-        name: {**{key: value for key, value in known[name].items() if value is not MISSING}, **value}
-        if name in known and isinstance(value, dict)
-        else value
-        for name, value in found.items()
-    }
+    known = {"recipe": Recipe, "architecture": Architecture, "augmentation": Augmentation}
+    filled = {name: _with_defaults(value) if isinstance(value, dict) else value for name, value in found.items()}
+    for name in known.keys() & filled.keys():
+        if isinstance(filled[name], dict):
+            defaults = {f.name: f.default for f in fields(known[name]) if f.default is not MISSING}
+            filled[name] = {**defaults, **filled[name]}
+    return filled
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Augmentation of a batch of faces, on the device where they are: rotation, shear, zoom, mirroring and mix-up."""
+"""Augmentation of a batch of faces, on the device where they are: what moves, shades, covers and mixes them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Augmentation:
         zoom: Each axis scaled between 1 - zoom and 1 + zoom.
         shift: Moved by up to this share of the side either way.
         mirror: Half of the faces are mirrored.
+        erase: A rectangle of up to this share of either side takes the face's mean.
+        light: Contrast times between 1 - light and 1 + light, then up to `light` half ranges brighter or darker.
         mix_up: Alpha of the Beta(alpha, alpha) that blends neighbours in the batch; 0 blends none.
     """
 
@@ -31,10 +33,13 @@ class Augmentation:
     shift: float = 0.0
     mirror: bool = True
     mix_up: float = 0.0
+    erase: float = 0.0
+    light: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.zoom < 1:
-            raise ValueError(f"need 0 <= zoom < 1, got {self.zoom}")
+        for name in ("zoom", "erase", "light"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"need 0 <= {name} < 1, got {getattr(self, name)}")
         for name in ("rotation_deg", "shear", "shift", "mix_up"):
             if getattr(self, name) < 0:
                 raise ValueError(f"need {name} >= 0, got {getattr(self, name)}")
@@ -53,6 +58,20 @@ class Augmentation:
         ]  # fmt: skip
         grid = nn.functional.affine_grid(torch.stack(rows, 1).reshape(-1, 2, 3), list(faces.shape), align_corners=False)
         return nn.functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+
+    def shade(self, faces: Tensor) -> Tensor:
+        """Change the light of faces (B, C, 48, 48), float32 of 0 to 255, and cover a part of each."""
+        mean = faces.mean((1, 2, 3), keepdim=True)
+        if self.light:
+            contrast, brightness = self.light * (2 * shared_rand(faces, 2).T[..., None, None, None] - 1)
+            mean, faces = mean + 127.5 * brightness, (faces - mean) * (1 + contrast) + mean + 127.5 * brightness
+            mean, faces = mean.clamp(0, 255), faces.clamp(0, 255)
+        if self.erase:
+            x, y, width, height = shared_rand(faces, 4).T[..., None]  # (B, 1) each
+            pixels = (torch.arange(faces.shape[-1], device=faces.device) + 0.5) / faces.shape[-1]
+            across, down = (pixels - x).abs() < self.erase * width / 2, (pixels - y).abs() < self.erase * height / 2
+            faces = torch.where((down[:, :, None] & across[:, None, :])[:, None], mean, faces)
+        return faces
 
     def blend(self, *batches: Tensor) -> tuple[Tensor, ...]:
         """Mix every two neighbours of each batch (B, ...) with one share per pair; an odd last one stays."""

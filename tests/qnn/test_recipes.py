@@ -33,7 +33,7 @@ def test_settings_reach_one_stage_or_both() -> None:
         ("epoch=3", r"must be one of augmentation, average, .*, got 'epoch'"),
         ("epochs=many", "epochs must be of type int, got 'many'"),
         ("epochs=0", "need epochs > 0, got 0"),
-        ("augmentation.spin=3", r"must be one of mirror, .*, got 'spin'"),
+        ("augmentation.spin=3", r"must be one of erase, .*, got 'spin'"),
         ("augmentation=3", "name one setting of augmentation, got 'augmentation'"),
         ("augmentation.mirror=maybe", "mirror must be of type bool, got 'maybe'"),
         ("loss=hinge", "a loss must be one of weighted, plain, focal, got 'hinge'"),

@@ -288,6 +288,7 @@ def test_settings_of_an_older_version_are_completed(run: Path, tmp_path: Path) -
     path = tmp_path / "run" / FLOAT / "settings.json"
     settings = json.loads(path.read_text())
     del settings["recipe"]["pruned"], settings["architecture"]["head_divisor"]
+    del settings["recipe"]["augmentation"]["erase"]
     path.write_text(json.dumps(settings))
     runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path / "run", FLOAT_RECIPE)
     with pytest.raises(ValueError, match=r"begun with recipe\.dropout 0\.2, got 0\.3"):

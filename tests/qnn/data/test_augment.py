@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
@@ -78,6 +76,35 @@ def test_beyond_the_edge_the_edge_repeats() -> None:
     assert Augmentation().warp(bright).min() > 199.9
 
 
+def test_a_rectangle_is_erased_in_the_faces_mean() -> None:
+    torch.manual_seed(0)
+    faces = torch.rand(300, 1, 48, 48) * 255
+    shaded = Augmentation(erase=0.5).shade(faces)
+    hidden = shaded != faces
+    assert torch.equal(shaded, torch.where(hidden, faces.mean((1, 2, 3), keepdim=True), faces))
+    rows, columns = hidden.any(3).sum(2)[:, 0], hidden.any(2).sum(2)[:, 0]
+    assert torch.equal(hidden.sum((1, 2, 3)), rows * columns)  # a rectangle
+    assert 20 <= rows.max() <= 25 and 20 <= columns.max() <= 25
+    assert float(rows.float().mean()) == pytest.approx(12 * 0.875, rel=0.1)  # some of it lies outside
+
+
+def test_light_changes_contrast_and_brightness() -> None:
+    torch.manual_seed(0)
+    faces = 127.5 + 20 * torch.randn(500, 1, 48, 48)
+    lit = Augmentation(light=0.2).shade(faces)
+    contrast = lit.std((1, 2, 3)) / faces.std((1, 2, 3))
+    shift = lit.mean((1, 2, 3)) - faces.mean((1, 2, 3))
+    for changed, least, most in ((contrast, 0.8, 1.2), (shift, -25.5, 25.5)):
+        room = (most - least) / 40
+        assert least - room < changed.min() < least + room and most - room < changed.max() < most + room
+    assert abs(torch.corrcoef(torch.stack([contrast, shift]))[0, 1]) < 0.15
+
+
+def test_light_stays_within_what_pixels_hold() -> None:
+    lit = Augmentation(light=0.5).shade(torch.linspace(0, 255, 48 * 48).reshape(1, 1, 48, 48).expand(100, 1, 48, 48))
+    assert lit.min() == 0 and lit.max() == 255
+
+
 def test_mix_up_blends_pixels_and_labels_of_a_pair_alike() -> None:
     torch.manual_seed(0)
     faces = torch.arange(8.0)[:, None, None, None].expand(8, 1, 48, 48)
@@ -103,7 +130,7 @@ def test_an_odd_batch_keeps_its_last_face() -> None:
     assert torch.equal(mixed[2], faces[2])
 
 
-@pytest.mark.parametrize(("name", "value"), [("zoom", 1.0), ("rotation_deg", -1.0), ("mix_up", -0.1)])
+@pytest.mark.parametrize(("name", "value"), [("zoom", 1.0), ("rotation_deg", -1.0), ("mix_up", -0.1), ("light", 1.5)])
 def test_a_range_that_cannot_be_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"need .*{name}.*got {value}"):
         Augmentation(**{name: value})  # type: ignore[arg-type]
@@ -112,4 +139,4 @@ def test_a_range_that_cannot_be_is_refused(name: str, value: float) -> None:
 def test_the_defaults_are_the_papers() -> None:
     paper = Augmentation()
     assert (paper.rotation_deg, paper.shear, paper.zoom, paper.mirror) == (30, 0.3, 0.3, True)
-    assert math.isclose(paper.mix_up, 0) and math.isclose(paper.shift, 0)
+    assert paper.mix_up == paper.shift == paper.erase == paper.light == 0
