@@ -107,12 +107,13 @@ def train_stage(
     if result.exists():
         checkpoint.read_card(result)
         return result
-    module, origin = _module(card, parts, recipe, start, twin, teachers, resumed=_resumes(folder))
+    resumes = _resumes(folder)
+    module, origin = _module(card, parts, recipe, start, twin, teachers)
     rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
         run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
-    trainer = _fit(module, rows, folder, machine or Machine())
+    trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
         named = [_taught_by(path) for path in teachers]
         done = replace(card, decoding=module.learn.decoding)
@@ -128,7 +129,6 @@ def _module(
     start: Path | None,
     twin: Path | None,
     teachers: Sequence[Path],
-    resumed: bool,
 ) -> tuple[AuTraining, dict[str, Any] | None]:
     """The module to fit, and what its start was."""
     lightning.seed_everything(recipe.seed, verbose=False)
@@ -159,8 +159,6 @@ def _module(
     )
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
-    if isinstance(model, QuantCbamCnn) and not resumed:
-        module.calibrate()
     return module, origin
 
 
@@ -188,8 +186,8 @@ def _stage(card: Card) -> dict[str, Any]:
     return stage | ({"start": card.training.get("start")} if card.preset == FLOAT else {})
 
 
-def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine) -> lightning.Trainer:
-    """Train to the last epoch, from the folder's state where there is one; leaves the best weights in the module."""
+def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine, resumes: bool) -> lightning.Trainer:
+    """Train to the last epoch, from the folder's state if it resumes; leaves the best weights in the module."""
     keep_freed_memory()
     # whole states: saved alone, weights come without their average (Lightning 2.6)
     best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", enable_version_counter=False)
@@ -220,7 +218,9 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine)
             log_every_n_steps=LOG_EVERY_STEPS,
         )
         held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
-        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if _state(folder).exists() else None)
+        if isinstance(module.model, QuantCbamCnn) and not resumes:
+            module.calibrate(trainer.strategy.root_device)
+        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if resumes else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:

@@ -178,7 +178,7 @@ class AuTraining(lightning.LightningModule):
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
         change = self.recipe.augmentation
-        faces = change.warp(planes(self.learn.pixels[rows]))
+        faces = change.shade(change.warp(planes(self.learn.pixels[rows])))
         faces, targets, votes = change.blend(faces, self.learn.targets[rows], self.learn.votes[rows])
         return network_input(faces), targets, votes
 
@@ -229,8 +229,10 @@ class AuTraining(lightning.LightningModule):
             schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: cosine(step, rise, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def calibrate(self) -> None:
+    def calibrate(self, device: torch.device) -> None:
         """Set a twin's activation scales from the first batches, the same in every process; they learn from there."""
+        self.to(device)
+        self.learn.to(device)
         self.model.train()
         torch.manual_seed(self.recipe.seed)
         rows = ShuffledRows(len(self.learn), min(self.recipe.batch, len(self.learn)), self.recipe.seed, lambda: 0)

@@ -72,7 +72,7 @@ def test_a_step_neither_looks_at_values_nor_moves_them(preset: str) -> None:
     model = teacher if preset == "float" else QuantCbamCnn(TINY, PRESETS[preset])
     module = AuTraining(model, recipe, faces, faces, [] if preset == "float" else [teacher])
     if isinstance(model, QuantCbamCnn):
-        module.calibrate()
+        module.calibrate(torch.device("cpu"))
     module.setup("fit")
     for part in (module, *module.teachers):
         part.to("meta")
