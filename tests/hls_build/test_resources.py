@@ -18,9 +18,9 @@ from hls_build.synth.calibrate import Specimen
 
 LUT_SHARE, LUT_FEW = 0.10, 12
 """LUTs may be off by a tenth, or by a dozen in a small block."""
-NOT_A_TENTH = {"threshold": 0.25, "quantiser": 0.18}
-"""Kinds that select among constants. Yosys finds that logic more or less well: a block by another name takes up to 11 %
-more of it."""
+NOT_A_TENTH = {"threshold": (0.25, LUT_FEW), "quantiser": (0.21, 65)}
+"""Share and LUTs of kinds that select among constants. Yosys finds that logic more or less well: a block by another
+name takes up to 11 % more of it, and of two trained blocks with as many inputs one takes 158 LUTs and one 257."""
 MEMORY_OF_ROWS = "memory_4608_32_block"
 """Selecting among nine block RAMs takes a quarter more than the formula has."""
 LIVE = ("fifo_40_8_auto", "padding_48_3_32_2_4", "stream_fork_4_64_2_4_1_2", "lane_converter_4_16_4_1_4_0")
@@ -37,9 +37,10 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts) -> None:
     found = specimen.modelled()
     assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
-    share = 0.25 if specimen.name == MEMORY_OF_ROWS else NOT_A_TENTH.get(specimen.kind, LUT_SHARE)
+    share, few = NOT_A_TENTH.get(specimen.kind, (LUT_SHARE, LUT_FEW))
+    share = 0.25 if specimen.name == MEMORY_OF_ROWS else share
     again = "new weights have other thresholds: python -m hls_build.synth.calibrate" * (specimen.kind == "quantiser")
-    assert abs(found.lut - counts.lut) <= max(share * counts.lut, LUT_FEW), again
+    assert abs(found.lut - counts.lut) <= max(share * counts.lut, few), again
     assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW), again
 
 

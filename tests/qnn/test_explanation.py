@@ -283,7 +283,7 @@ def test_the_command_writes_pictures_and_numbers(app: typer.Typer, astronaut: Pa
     arguments = ["explain", str(astronaut), "--out", str(tmp_path / "deep" / "out"), "--aus", "12,6", "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "astronaut: AU6 0.99, AU12 0.99 present; nearest emotion happiness" in result.output
+    assert "astronaut: AU6 1.00, AU12 1.00 present; nearest emotion happiness" in result.output
     out = tmp_path / "deep" / "out"
     parts = ["AU12", "AU6", "attention1", "attention2", "happiness"]
     expected = {*(f"astronaut_{part}.png" for part in parts), "figure.png", "explanation.json"}
