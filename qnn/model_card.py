@@ -89,10 +89,8 @@ def _training(preset: str, training: Mapping[str, Any]) -> str:
         lines += [f"- taught by a float network {attention} attention: {_settings(teacher['recipe'])}"]
     if tuned := training.get("thresholds"):
         coverage = tuned.get("coverage")
-        aim = (
-            "each AU's F1" if coverage is None else f"sure emotions by Table 2, named for {coverage:.0%} of these faces"
-        )
-        lines += [f"- decision thresholds tuned on {tuned['faces']:,} training faces that set no weights, for {aim}"]
+        aim = "" if coverage is None else f", to name an emotion by Table 2 for the surest {coverage * 100:g} %"
+        lines += [f"- decision thresholds tuned on {tuned['faces']:,} training faces that set no weights{aim}"]
     return "\n".join(lines)
 
 

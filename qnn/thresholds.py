@@ -76,7 +76,7 @@ def tune_for_emotions(
         found, most = spread if named >= coverage else found, max(most, named)
     if found is None:
         raise ValueError(
-            f"AUs name the emotion of {most:.1%} of the faces at most, got --coverage {coverage:g}: lower it"
+            f"AUs name the emotion of {most * 100:.1f} % of the faces at most, got --coverage {coverage:g}: lower it"
         )
     return found
 

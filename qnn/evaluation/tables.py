@@ -225,7 +225,9 @@ def _named(found: Evaluation) -> str | None:
     share, right = found.figures["fer_coverage"], found.figures["fer_accuracy_excluding_none"]
     if share is None:
         return None
-    return f"{share:.1%} of the faces get one" + ("" if right is None else f", {right:.1%} of them the right one")
+    return f"{share * 100:.1f} % of the faces get one" + (
+        "" if right is None else f", {right * 100:.1f} % of them the right one"
+    )
 
 
 def csv_rows(found: Evaluation) -> list[Sequence[object]]:

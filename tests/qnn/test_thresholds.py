@@ -118,7 +118,9 @@ def test_rare_aus_keep_their_threshold(rng: np.random.Generator) -> None:
 
 def test_a_coverage_out_of_reach_is_one_sentence(rng: np.random.Generator) -> None:
     probabilities, labels, _ = faces_in_doubt(rng)
-    with pytest.raises(ValueError, match=r"AUs name the emotion of \d\d\.\d% of the faces at most, got --coverage 1: "):
+    with pytest.raises(
+        ValueError, match=r"AUs name the emotion of \d\d\.\d % of the faces at most, got --coverage 1: "
+    ):
         tune_for_emotions(probabilities, labels, 1)
 
 
