@@ -134,16 +134,20 @@ def explain(
     aus: Annotated[
         str | None, typer.Option(help="AUs to show, such as 12,6. [default: those present, at least the 3 likeliest]")
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="HiResCAM: what each pixel adds; or Grad-CAM, the paper's, which dense layers make vaguer."),
+    ] = "HiResCAM",
     json_out: Annotated[bool, typer.Option("--json", help="Write all numbers to explanation.json, too.")] = False,
 ) -> None:
-    """Show where a network sees AUs and emotions (Grad-CAM), and where its attention lies, as heat maps over faces."""
+    """Show where a network sees AUs and emotions, and where its attention lies, as heat maps over faces."""
     from qnn import heatmaps
     from qnn.checkpoint import SHIPPED
     from qnn.evaluation.measuring import load_network
 
     console = Console(markup=False, highlight=False)
     network, card = load_network(checkpoint or SHIPPED / "w4a4.safetensors")
-    explained = heatmaps.explain_pictures(network, card, images, None if aus is None else _numbers(aus))
+    explained = heatmaps.explain_pictures(network, card, images, None if aus is None else _numbers(aus), method)
     figures = heatmaps.write(explained, out)
     if json_out:
         content = {one.name: one.explanation.to_json() for one in explained}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Explanation: Grad-CAM per AU and emotion, and where spatial attention looks, of float networks and of twins."""
+"""Explanation: heat maps per AU and emotion, and where spatial attention looks, of float networks and of twins."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ POOLS = 4
 
 NEUTRAL = EMOTIONS.index("neutral")
 
+HIRESCAM, GRADCAM = "HiResCAM", "Grad-CAM"
+METHODS = (HIRESCAM, GRADCAM)
+"""How maps are made. HiResCAM shows what each pixel adds to a score. Grad-CAM, the paper's, averages gradients over the
+pixels, as if the layers after them treated all pixels alike: dense layers do not, and it may light what adds nothing.
+"""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -37,9 +43,10 @@ class Explanation:
         present: AUs at or above their threshold, bool (AUs,).
         emotions: Probability of each of facs.EMOTIONS among the prototypes, float64 (7,); None where the AUs are not
             Table 2's thirteen.
-        au_maps: Grad-CAM of each AU, float32 (AUs, 6, 6), 0 or above: evidence for the AU in logits, up to a factor.
-        emotion_maps: Grad-CAM of each emotion, (7, 6, 6): of the sum of its AUs' logits; of neutral, which has none,
-            of minus the sum of all logits. None where `emotions` is.
+        method: One of METHODS.
+        au_maps: Evidence for each AU, float32 (AUs, 6, 6), 0 or above, in logits; of Grad-CAM up to a factor.
+        emotion_maps: Evidence for each emotion, (7, 6, 6): for the sum of its AUs' logits; for neutral, which has none,
+            for minus the sum of all logits. None where `emotions` is.
         gates: The spatial gates of both attention blocks, (24, 24) and (3, 3), between 0 and 1; none without attention.
     """
 
@@ -47,6 +54,7 @@ class Explanation:
     probabilities: npt.NDArray[np.float64]
     present: npt.NDArray[np.bool_]
     emotions: npt.NDArray[np.float64] | None
+    method: str
     au_maps: npt.NDArray[np.float32]
     emotion_maps: npt.NDArray[np.float32] | None
     gates: tuple[npt.NDArray[np.float32], ...]
@@ -74,6 +82,7 @@ class Explanation:
             "present": [name for name, present in zip(names, self.present, strict=True) if present],
             "emotion": self.emotion,
             "emotions": None if self.emotions is None else dict(zip(EMOTIONS, self.emotions.tolist(), strict=True)),
+            "method": self.method,
             "au_maps": dict(zip(names, self.au_maps.tolist(), strict=True)),
             "emotion_maps": None
             if self.emotion_maps is None
@@ -82,23 +91,31 @@ class Explanation:
         }
 
 
-def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8]) -> Explanation:
+def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method: str = HIRESCAM) -> Explanation:
     """Explain what a network says of a face.
 
-    Grad-CAM (Selvaraju et al. 2017; the paper's section V.C): the maps of the last convolution, after ReLU and before
-    pooling, weighted by the mean of the score's gradient over their pixels, negative sums cut off. Through a twin's
-    quantisers gradients go straight, as in training.
+    The maps of the last convolution, after ReLU and before pooling, times the score's gradient, summed, negative sums
+    cut off. HiResCAM (Draelos and Carin 2020) takes each pixel's gradient, Grad-CAM (Selvaraju et al. 2017; the paper's
+    section V.C) their mean. Through a twin's quantisers gradients go straight, as in training.
 
     Args:
         network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         face: uint8 (48, 48, 3), in the card's colour.
+        method: One of METHODS.
+
+    Raises:
+        ValueError: Another method.
     """
+    if method not in METHODS:
+        raise ValueError(f"a method must be one of {', '.join(METHODS)}, got {method!r}")
     pixels = torch.from_numpy(planes(face[np.newaxis]))
     with torch.enable_grad(), _tapped(network) as taps:
         logits = network(pixels)[0]
         gradients = [torch.autograd.grad(logit, taps.activation, retain_graph=True)[0][0] for logit in logits]
-    weights = torch.stack(gradients).mean((2, 3))  # (AUs, C)
+    weights = torch.stack(gradients)  # (AUs, C, 6, 6)
+    if method == GRADCAM:
+        weights = weights.mean((2, 3), keepdim=True).expand_as(weights)
     activation = taps.activation[0].detach()  # (C, 6, 6)
     exact = batch_logits(network, pixels)
     probabilities = decoded(exact, card.decoding)[0]
@@ -108,8 +125,9 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8]) -> Expl
         probabilities=probabilities,
         present=probabilities >= np.array(card.decision_thresholds),
         emotions=emotion_probabilities(exact)[0] if of_table else None,
-        au_maps=_cam(weights, activation),
-        emotion_maps=_cam(emotion_rows() @ weights, activation) if of_table else None,
+        method=method,
+        au_maps=_evidence(weights, activation),
+        emotion_maps=_evidence(torch.tensordot(emotion_rows(), weights, 1), activation) if of_table else None,
         gates=tuple(gate[0, 0].detach().numpy() for gate in taps.gates),
     )
 
@@ -121,9 +139,9 @@ def emotion_rows() -> Tensor:
     return rows
 
 
-def _cam(weights: Tensor, activation: Tensor) -> npt.NDArray[np.float32]:
-    """Maps (scores, 6, 6) of weights (scores, C) and activation (C, 6, 6)."""
-    return torch.relu(torch.einsum("sc,chw->shw", weights, activation)).numpy()
+def _evidence(weights: Tensor, activation: Tensor) -> npt.NDArray[np.float32]:
+    """Maps (scores, 6, 6) of weights (scores, C, 6, 6) and activation (C, 6, 6)."""
+    return torch.relu((weights * activation).sum(1)).numpy()
 
 
 @dataclass

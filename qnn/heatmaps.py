@@ -21,7 +21,7 @@ from board.face import Box, cut_face, to_input
 from board.facs import AU_TITLES
 from board.pictures import locate_face
 from qnn.checkpoint import Card
-from qnn.explanation import Explanation, explain
+from qnn.explanation import HIRESCAM, Explanation, explain
 
 Picture = npt.NDArray[np.uint8]
 
@@ -73,7 +73,7 @@ class Panel:
 
 
 def explain_pictures(
-    network: nn.Module, card: Card, paths: Sequence[Path], aus: tuple[int, ...] | None = None
+    network: nn.Module, card: Card, paths: Sequence[Path], aus: tuple[int, ...] | None = None, method: str = HIRESCAM
 ) -> list[Explained]:
     """Find the face of each picture and explain what a network sees in it.
 
@@ -82,9 +82,11 @@ def explain_pictures(
         card: Its card.
         paths: Picture files.
         aus: AUs to show; by default those present, and at least the LEAST_AUS likeliest.
+        method: One of qnn.explanation.METHODS.
 
     Raises:
-        ValueError: A picture that cannot be read or shows no face, or AUs that the network does not detect.
+        ValueError: A picture that cannot be read or shows no face, AUs that the network does not detect, or another
+            method.
     """
     if unknown := [au for au in aus or () if au not in card.aus]:
         raise ValueError(f"the AUs of this checkpoint are {', '.join(map(str, card.aus))}, got {unknown[0]}")
@@ -93,7 +95,7 @@ def explain_pictures(
         if not path.is_file():
             raise ValueError(f"a picture must be a file, got {path}, which is none")
         picture, box = locate_face(path)
-        found = explain(network, card, cut_face(picture, box, colour=card.colour))
+        found = explain(network, card, cut_face(picture, box, colour=card.colour), method)
         taken = [one.name for one in explained]
         name = next(name for name in _names(path.stem) if name not in taken)
         shown = found.ranked(max(LEAST_AUS, int(found.present.sum()))) if aus is None else aus
@@ -209,5 +211,6 @@ def figure(explained: Sequence[Explained], rows: Sequence[Sequence[Panel]]) -> F
         ScalarMappable(Normalize(0, 1), COLOURS), ax=axes, location="bottom", shrink=0.4, aspect=45, pad=0.01
     )
     scale.set_ticks([0, 1], labels=["none", "most in this map"], fontsize=8)
-    scale.set_label("evidence (Grad-CAM), or from the least to the largest gate (attention)", fontsize=8)
+    method = explained[0].explanation.method
+    scale.set_label(f"evidence ({method}), or from the least to the largest gate (attention)", fontsize=8)
     return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grad-CAM is what its formula says, gates are the network's own, and pictures show both, for floats and twins."""
+"""Heat maps are what their formulas say, gates are the network's own, and pictures show both, for floats and twins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qnn import cli_evaluate, heatmaps
 from qnn.checkpoint import SHIPPED, Card
 from qnn.evaluation.measuring import load_network
 from qnn.examples import example_faces, example_picture
-from qnn.explanation import Explanation, emotion_rows, explain
+from qnn.explanation import METHODS, Explanation, emotion_rows, explain
 from qnn.heatmaps import SIDE_PX, cut_square, explain_pictures, overlay, panels
 from qnn.inference import batch_logits
 from qnn.model import Architecture, CbamCnn
@@ -82,8 +82,9 @@ def rest(model: CbamCnn, activation: torch.Tensor) -> torch.Tensor:
     return model.fc3(torch.relu(model.fc2(torch.relu(model.fc1(x)))))[0]
 
 
-def test_grad_cam_by_finite_differences() -> None:
-    """The weight of a map is the mean change of the logit when one of its pixels rises, pixel by pixel."""
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_by_finite_differences(method: str) -> None:
+    """The weight of a pixel is how the logit changes when it rises; Grad-CAM's the mean of these over the map."""
     model = float_network().double()
     face = example_faces()[0]
     with torch.no_grad():
@@ -92,19 +93,22 @@ def test_grad_cam_by_finite_differences() -> None:
         )  # no pixel is 0, where pooling would have a choice between equals
         activation = conv5_activation(model, torch.from_numpy(planes(face[np.newaxis])).double())
         base, step = rest(model, activation), 1e-7
-        weights = torch.zeros(len(base), activation.shape[1], dtype=torch.float64)
+        weights = torch.zeros(len(base), *activation.shape[1:], dtype=torch.float64)
         for channel, row, column in np.ndindex(*activation.shape[1:]):
             moved = activation.clone()
             moved[0, channel, row, column] += step
-            weights[:, channel] += (rest(model, moved) - base) / step / 36
-        expected = torch.relu(torch.einsum("ac,chw->ahw", weights, activation[0])).numpy()
-    found = explain(model.float(), Card("float", TINY), face).au_maps
+            weights[:, channel, row, column] = (rest(model, moved) - base) / step
+        if method == "Grad-CAM":
+            weights[:] = weights.mean((2, 3), keepdim=True)
+        expected = torch.relu(torch.einsum("achw,chw->ahw", weights, activation[0])).numpy()
+    found = explain(model.float(), Card("float", TINY), face, method).au_maps
     assert expected.max() > 0
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
-def test_grad_cam_of_a_linear_head_by_hand() -> None:
-    """With pooling that averages and a linear rest, a map's weight is the sum of its head weights over 36."""
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_of_a_linear_head_by_hand(method: str) -> None:
+    """With pooling that averages and a linear rest, a pixel's weight is a quarter of its head weight."""
 
     class Linear(nn.Module):
         """Four poolings before a linear head; the last one's input is the picture's brightness, shrunk."""
@@ -123,12 +127,22 @@ def test_grad_cam_of_a_linear_head_by_hand() -> None:
     torch.manual_seed(0)
     model = Linear()
     face = example_faces(colour="rgb")[0]
-    found = explain(model, Card("float", Architecture(2, False, 8), (1, 2), colour="rgb"), face)
+    found = explain(model, Card("float", Architecture(2, False, 8), (1, 2), colour="rgb"), face, method)
     activation = face.astype(np.float64).reshape(6, 8, 6, 8, 3).mean((1, 3))  # (6, 6, 3)
-    weights = model.head.weight.detach().numpy().reshape(2, 3, 9).sum(2) / 36
-    expected = np.maximum(np.einsum("ac,hwc->ahw", weights, activation), 0)
+    weights = model.head.weight.detach().numpy().reshape(2, 3, 3, 3).repeat(2, 2).repeat(2, 3) / 4
+    if method == "Grad-CAM":
+        weights = np.broadcast_to(weights.mean((2, 3), keepdims=True), weights.shape)
+    else:  # all of the evidence, for and against, is the logit
+        signed = np.einsum("achw,hwc->a", weights, activation)
+        np.testing.assert_allclose(signed, model(torch.from_numpy(planes(face[np.newaxis])))[0].detach(), rtol=1e-4)
+    expected = np.maximum(np.einsum("achw,hwc->ahw", weights, activation), 0)
     np.testing.assert_allclose(found.au_maps, expected, rtol=1e-4, atol=1e-4)
     assert found.emotions is None and found.emotion_maps is None and found.emotion is None
+
+
+def test_another_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="a method must be one of HiResCAM, Grad-CAM, got 'LIME'"):
+        explain(float_network(), Card("float", TINY), example_faces()[0], "LIME")
 
 
 def test_every_kind_of_network_is_explained(explained: tuple[nn.Module, Card, Explanation]) -> None:
