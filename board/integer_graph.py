@@ -234,7 +234,12 @@ class IntegerGraph:
             "format": FORMAT, "tensors": tensors, "nodes": nodes, "input": self.input, "output": self.output
         }  # fmt: skip
         with open(path, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
+            try:
+                np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
+            except ValueError as error:
+                if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
+                    raise error.__context__ from None
+                raise
 
     @classmethod
     def load(cls, path: Path) -> IntegerGraph:

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from small import small_graph
 
 from board import integer
 from board.integer import FEW_THRESHOLDS, Kernel
@@ -76,3 +80,16 @@ def test_descriptors_scale_the_maximum() -> None:
     assert integer.global_descriptors(x, 3).tolist() == [[[[4, -6], [24, -16]]]]
     assert integer.channel_descriptors(x, 1).tolist() == [[[[-3, 2], [1, 6]]]]
     assert integer.sum_pixels(x).tolist() == [[[[4, -6]]]]
+
+
+def test_ctrl_c_while_saving_is_no_other_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        """As numpy's, where Ctrl-C comes while a member of its zip is open."""
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ValueError("Can't close the ZIP file while there is an open writing handle on it.")  # noqa: B904 # the context is the point
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_graph().save(tmp_path / "integer.npz")
