@@ -246,16 +246,23 @@ class QuantCbamCnn(nn.Module):
         """The last layer's integer accumulators times `output_scale`, before the bias (B, aus)."""
         x = self.pixels_q(pixels * PIXEL_SCALE)
         x = self.conv1_q(torch.relu(self.conv1(x)))
-        x = self.conv2_q(torch.relu(self.conv2(x)))
-        x = self.dropout(self.pool(x))  # (B, 64, 24, 24)
+        x = self.dropout(self._maxima(torch.relu(self.conv2(x)), self.conv2_q))  # (B, 64, 24, 24)
         x = self.conv3_q(self.bn(torch.relu(self.conv3(x))))
         x = self.pool(self.attention1(x))  # (B, 128, 12, 12)
-        x = self.pool(self.conv4_q(torch.relu(self.conv4(x))))
-        x = self.pool(self.conv5_q(torch.relu(self.conv5(x))))  # (B, 64, 3, 3)
+        x = self._maxima(torch.relu(self.conv4(x)), self.conv4_q)
+        x = self._maxima(torch.relu(self.conv5(x)), self.conv5_q)  # (B, 64, 3, 3)
         x = self.attention2(x).flatten(1)
         x = self.dropout(self.fc1_q(torch.relu(self.fc1(x))))
         x = self.dropout(self.fc2_q(torch.relu(self.fc2(x))))
         return self.fc3(x)
+
+    def _maxima(self, x: Tensor, quantiser: QuantIdentity) -> Values:
+        """Each 2x2 window's greatest code, which hardware finds among codes.
+
+        Training takes the greatest number's code: the same values, from a quarter of the work, and a gradient for that
+        number instead of the first of equal codes.
+        """
+        return quantiser(self.pool(x)) if self.training else self.pool(quantiser(x))
 
     def load_float(self, state: Mapping[str, Tensor]) -> None:
         """Start from a float model's state; quantiser scales keep their initial values.

@@ -19,7 +19,13 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    Callback,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -39,6 +45,8 @@ from qnn.training import AuTraining
 
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
+AVERAGE_EVERY_STEPS = 10
+"""To walk a twin's thousand modules and average takes as long as a step on a GPU."""
 VALIDATION_BATCH = 512
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # batches are rows of tensors in memory
@@ -194,9 +202,10 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
-    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch")]
+    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), TQDMProgressBar(LOG_EVERY_STEPS)]
     if module.recipe.average:
-        callbacks.append(EMAWeightAveraging(decay=module.recipe.average))
+        decay = module.recipe.average**AVERAGE_EVERY_STEPS
+        callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY_STEPS))
     loggers: list[Logger] = [
         CSVLogger(folder, "logs"),  # a resumed stage logs into a new version
         TensorBoardLogger(folder, "tensorboard"),

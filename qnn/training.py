@@ -86,6 +86,7 @@ class AuTraining(lightning.LightningModule):
         self.clock = Stopwatch()
         self.kept: dict[str, Tensor] = {}
         self.recorded: Recorded | None = None
+        self.last_loss: Tensor | None = None
 
     def prune(self) -> None:
         """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
@@ -135,16 +136,25 @@ class AuTraining(lightning.LightningModule):
             optimiser = self.optimizers(use_pl_optimizer=False)
             if isinstance(optimiser, Muon):
                 optimiser.record_steps = True
+        self._check_loss()
         loss, logits = self._loss_and_logits(*batch) if self.recorded is None else self.recorded(*batch)
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"the loss must stay finite, got {loss.item()} in step {self.global_step}: use a new --run folder and"
-                f" --set learning_rate=RATE with a RATE below {self.recipe.learning_rate:g}"
-            )
+        self.last_loss = loss.detach()
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         distance = euclidean(logits.detach(), self.learn.labels[rows]).mean()
         self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
+
+    def _check_loss(self) -> None:
+        """Stop where the last step's loss is not finite. A step later, a GPU has it without a wait."""
+        if self.last_loss is not None and not torch.isfinite(self.last_loss):
+            raise ValueError(
+                f"the loss must stay finite, got {self.last_loss.item()} in step {self.global_step - 1}: use a new"
+                f" --run folder and --set learning_rate=RATE with a RATE below {self.recipe.learning_rate:g}"
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep no state that came of a loss that is not finite."""
+        self._check_loss()
 
     def _loss_and_logits(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and logits of a batch."""

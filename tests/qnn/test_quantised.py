@@ -10,7 +10,7 @@ from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from twins import calibrated_twin, varied_faces
 
 from qnn.model import Architecture, CbamCnn
-from qnn.quantised import PRESETS, Affine, QuantCbamCnn
+from qnn.quantised import PRESETS, Affine, QuantCbamCnn, _plain
 from qnn.rungs import planes
 
 TINY = Architecture(divisor=8)
@@ -133,6 +133,28 @@ def test_a_twin_of_other_bits_gives_its_weights_and_no_scales() -> None:
     state = first.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in twin.state_dict().items())
     assert before == set(twin.state_dict()) < set(state)
+
+
+def test_training_finds_the_codes_that_hardware_finds(twin: QuantCbamCnn) -> None:
+    pixels = planes(varied_faces(8))
+    expected = twin.accumulators(pixels)
+    twin.training = True  # of the network alone: batch norm and quantisers stay as they are
+    try:
+        assert (twin.accumulators(pixels) == expected).all()
+    finally:
+        twin.training = False
+
+
+def test_training_moves_the_greatest_of_equal_codes() -> None:
+    twin = calibrated_twin(TINY, "w2a2")
+    x = torch.tensor([[[[0.9, 1.1], [1.0, 0.8]]]]) * scale(twin, "conv4_q").detach()
+    x.requires_grad_()
+    for training, moved in ((True, [False, True, False, False]), (False, [True, False, False, False])):
+        twin.train(training)
+        x.grad = None
+        found = twin._maxima(x, twin.conv4_q)
+        _plain(found).sum().backward()
+        assert x.grad is not None and (x.grad != 0).flatten().tolist() == moved
 
 
 def test_freezing_keeps_the_function() -> None:
