@@ -46,7 +46,7 @@ from qnn.training import AuTraining
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
 AVERAGE_EVERY_STEPS = 10
-"""To walk a twin's thousand modules and average takes as long as a step on a GPU."""
+"""Averaging walks the thousand modules of a twin, which takes as long as a whole step on a GPU."""
 VALIDATION_BATCH = 512
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # batches are rows of tensors in memory

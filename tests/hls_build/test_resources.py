@@ -92,9 +92,12 @@ def test_yosys_still_counts_what_it_counted() -> None:
 
 @pytest.mark.parametrize(
     ("depth", "width", "rams"),
-    [(512, 36, 1), (513, 36, 2), (1024, 18, 1), (16384, 1, 1), (16384, 2, 2), (64, 1152, 32), (100, 72, 2)],
-)
-def test_block_rams_have_one_aspect_ratio(depth: int, width: int, rams: int) -> None:
+    [
+        (512, 36, 1), (513, 36, 2), (1024, 18, 1), (16384, 1, 1), (16384, 2, 2), (64, 1152, 32), (100, 72, 2),
+        (4096, 9, 2), (4096, 10, 3), (4096, 13, 3), (4096, 14, 4), (4096, 22, 5), (8192, 13, 6), (16384, 16, 16),
+    ],
+)  # fmt: skip
+def test_block_rams_have_one_aspect_ratio_but_for_what_is_left(depth: int, width: int, rams: int) -> None:
     assert block_rams(depth, width) == rams
 
 
