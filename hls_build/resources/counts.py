@@ -38,29 +38,26 @@ def log2(count: int) -> int:
 
 
 def block_rams(depth: int, width: int) -> int:
-    """Block RAMs of 18 kbit for one simple dual-port memory: fewest of one aspect ratio, but for the bits left over."""
-    return _block_parts(depth, width)[0]
+    """Block RAMs of 18 kbit for one simple dual-port memory, in the one aspect ratio that needs fewest."""
+    return _block_shape(depth, width)[0]
 
 
 def block_select_luts(depth: int, width: int) -> int:
-    """LUTs that select among block RAMs, where a bit lies in several behind each other."""
-    return _block_parts(depth, width)[1]
+    """LUTs that select among block RAMs, where one memory takes several behind each other."""
+    return width * mux_luts(_block_shape(depth, width)[1])
 
 
-def _block_parts(depth: int, width: int) -> tuple[int, int]:
-    """Block RAMs, and LUTs that select among them: of 4,096 words of 13 bits, two hold 9 and one holds the other 4."""
+def _block_shape(depth: int, width: int) -> tuple[int, int]:
+    """Block RAMs, and how many of them lie behind each other."""
+    return min((ceil(depth / rows) * ceil(width / columns), ceil(depth / rows)) for rows, columns in ASPECTS)
 
-    def part(rows: int, bits: int) -> tuple[int, int]:
-        behind = ceil(depth / rows)
-        return behind, bits * mux_luts(behind)
 
-    found = []
-    for rows, columns in ASPECTS:
-        whole, left = divmod(width, columns)
-        rams, luts = part(rows, columns)
-        more = min(part(other, left) for other, most in ASPECTS if most >= left) if left else (0, 0)
-        found.append((whole * rams + more[0], whole * luts + more[1]))
-    return min(found)
+def block_roms(depth: int, width: int) -> int:
+    """Block RAMs of 18 kbit for a memory that is only read, in several aspect ratios: 13 bits of 4,096 as 9 and 4."""
+    fewest = [0]
+    for bits in range(1, width + 1):
+        fewest.append(min(ceil(depth / rows) + fewest[max(0, bits - columns)] for rows, columns in ASPECTS))
+    return fewest[width]
 
 
 def mux_luts(inputs: int) -> int:

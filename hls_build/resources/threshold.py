@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from hls_build.resources.counts import Resources, block_rams, log2, mux_luts
+from hls_build.resources.counts import Resources, block_roms, log2, mux_luts
 
 CONTROL_LUT, STAGE_LUT, COMPARE_LUT, SELECT_LUT = 25.3, 1.61, 1.16, 1.03
 """LUTs of control, per stage of a lane, per two bits that it compares, and per LUT of _select_luts."""
@@ -41,7 +41,7 @@ def threshold(table: Table, pe: int, width: int, block_from: int) -> Resources:
     select = constants = rams = 0
     for words in stages(table, pe):
         if words.size >= block_from:
-            rams += block_rams(words.size, width)
+            rams += block_roms(words.size, width)
             continue
         inputs = _inputs(words, width)
         constants += len(inputs)
