@@ -124,10 +124,16 @@ def tune(
 
 
 def explain(
+    out: Annotated[Path, typer.Option(help="Folder for heat maps, figure.png and, with --data, evidence.csv.")],
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures; the largest face of each is used.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for the heat maps and figure.png.")],
+        list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Pictures; the largest face of each is used.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Instead of pictures: a dataset, for the mean map of each AU over faces that show it."),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="The dataset's folder; see `auflow data check`.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="With --data: faces for each AU.")] = 100,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A .safetensors file with its card. [default: the w4a4 that comes along]")
     ] = None,
@@ -140,14 +146,39 @@ def explain(
     ] = "HiResCAM",
     json_out: Annotated[bool, typer.Option("--json", help="Write all numbers to explanation.json, too.")] = False,
 ) -> None:
-    """Show where a network sees AUs and emotions, and where its attention lies, as heat maps over faces."""
-    from qnn import heatmaps
+    """Show where a network sees AUs and emotions, and where its attention lies, as heat maps over faces.
+
+    With --data the table and evidence.csv say how much of the evidence lies at brow, eyes, nose, mouth and chin.
+    """
     from qnn.checkpoint import SHIPPED
-    from qnn.evaluation.measuring import load_network
 
     console = Console(markup=False, highlight=False)
-    network, card = load_network(checkpoint or SHIPPED / "w4a4.safetensors")
-    explained = heatmaps.explain_pictures(network, card, images, None if aus is None else _numbers(aus), method)
+    checkpoint = checkpoint or SHIPPED / "w4a4.safetensors"
+    chosen = None if aus is None else _numbers(aus)
+    if data is not None and root is not None and not images:
+        _explain_dataset(console, checkpoint, data, root, count, chosen, method, out, json_out)
+    elif images and data is None and root is None:
+        _explain_pictures(console, checkpoint, images, chosen, method, out, json_out)
+    else:
+        given = [name for name, value in (("pictures", images), ("--data", data), ("--root", root)) if value]
+        raise ValueError(f"explain needs pictures, or --data with --root, got {' and '.join(given) or 'neither'}")
+
+
+def _explain_pictures(
+    console: Console,
+    checkpoint: Path,
+    images: Sequence[Path],
+    aus: tuple[int, ...] | None,
+    method: str,
+    out: Path,
+    json_out: bool,
+) -> None:
+    """Heat maps over the face of each picture."""
+    from qnn import heatmaps
+    from qnn.evaluation.measuring import load_network
+
+    network, card = load_network(checkpoint)
+    explained = heatmaps.explain_pictures(network, card, images, aus, method)
     figures = heatmaps.write(explained, out)
     if json_out:
         content = {one.name: one.explanation.to_json() for one in explained}
@@ -155,6 +186,26 @@ def explain(
     for one in explained:
         console.print(f"{one.name}: {one.explanation.summary()}", soft_wrap=True)
     console.print(f"heat maps in {out}, at a glance in {', '.join(path.name for path in figures)}", soft_wrap=True)
+
+
+def _explain_dataset(
+    console: Console,
+    checkpoint: Path,
+    data: str,
+    root: Path,
+    count: int,
+    aus: tuple[int, ...] | None,
+    method: str,
+    out: Path,
+    json_out: bool,
+) -> None:
+    """Mean heat map of each AU over a dataset's faces."""
+    from qnn import evidence
+
+    found = evidence.of_dataset(checkpoint, data, root, count, aus, method)
+    figure = evidence.write(found, out, json_out)
+    console.print(found.grid().rich())
+    console.print(f"{figure} shows it", soft_wrap=True)
 
 
 def _numbers(aus: str) -> tuple[int, ...]:

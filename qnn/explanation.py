@@ -107,16 +107,9 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method:
     Raises:
         ValueError: Another method.
     """
-    if method not in METHODS:
-        raise ValueError(f"a method must be one of {', '.join(METHODS)}, got {method!r}")
     pixels = torch.from_numpy(planes(face[np.newaxis]))
-    with torch.enable_grad(), _tapped(network) as taps:
-        logits = network(pixels)[0]
-        gradients = [torch.autograd.grad(logit, taps.activation, retain_graph=True)[0][0] for logit in logits]
-    weights = torch.stack(gradients)  # (AUs, C, 6, 6)
-    if method == GRADCAM:
-        weights = weights.mean((2, 3), keepdim=True).expand_as(weights)
-    activation = taps.activation[0].detach()  # (C, 6, 6)
+    weights, taps = _weights(network, pixels, method)
+    activation = taps.activation.detach()
     exact = batch_logits(network, pixels)
     probabilities = decoded(exact, card.decoding)[0]
     of_table = card.aus == AUS
@@ -126,10 +119,29 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method:
         present=probabilities >= np.array(card.decision_thresholds),
         emotions=emotion_probabilities(exact)[0] if of_table else None,
         method=method,
-        au_maps=_evidence(weights, activation),
-        emotion_maps=_evidence(torch.tensordot(emotion_rows(), weights, 1), activation) if of_table else None,
+        au_maps=_evidence(weights, activation)[0],
+        emotion_maps=_evidence(torch.einsum("ea,bachw->bechw", emotion_rows(), weights), activation)[0]
+        if of_table
+        else None,
         gates=tuple(gate[0, 0].detach().numpy() for gate in taps.gates),
     )
+
+
+def au_maps(network: nn.Module, pixels: Tensor, method: str = HIRESCAM) -> npt.NDArray[np.float32]:
+    """Evidence for each AU in many faces, (B, AUs, 6, 6) of pixels (B, 3, 48, 48); see `explain`."""
+    weights, taps = _weights(network, pixels, method)
+    return _evidence(weights, taps.activation.detach())
+
+
+def _weights(network: nn.Module, pixels: Tensor, method: str) -> tuple[Tensor, _Taps]:
+    """What each element of the last maps weighs in each AU's logit, (B, AUs, C, 6, 6), and what the pass gave."""
+    if method not in METHODS:
+        raise ValueError(f"a method must be one of {', '.join(METHODS)}, got {method!r}")
+    with torch.enable_grad(), _tapped(network) as taps:
+        logits = network(pixels).sum(0)  # no face changes another's logits
+        gradients = [torch.autograd.grad(logit, taps.activation, retain_graph=True)[0] for logit in logits]
+    weights = torch.stack(gradients, 1)
+    return (weights.mean((3, 4), keepdim=True).expand_as(weights) if method == GRADCAM else weights), taps
 
 
 def emotion_rows() -> Tensor:
@@ -140,8 +152,8 @@ def emotion_rows() -> Tensor:
 
 
 def _evidence(weights: Tensor, activation: Tensor) -> npt.NDArray[np.float32]:
-    """Maps (scores, 6, 6) of weights (scores, C, 6, 6) and activation (C, 6, 6)."""
-    return torch.relu((weights * activation).sum(1)).numpy()
+    """Maps (B, scores, 6, 6) of weights (B, scores, C, 6, 6) and activation (B, C, 6, 6)."""
+    return torch.relu((weights * activation[:, None]).sum(2)).numpy()
 
 
 @dataclass
@@ -149,8 +161,8 @@ class _Taps:
     """What one pass of a network gave on its way.
 
     Attributes:
-        activation: The last convolution's, (1, C, 6, 6); the logits' gradients reach it.
-        gates: Spatial gates, (1, 1, H, W) each.
+        activation: The last convolution's, (B, C, 6, 6); the logits' gradients reach it.
+        gates: Spatial gates, (B, 1, H, W) each.
     """
 
     activation: Tensor = field(default_factory=lambda: torch.empty(0))

@@ -88,8 +88,7 @@ def explain_pictures(
         ValueError: A picture that cannot be read or shows no face, AUs that the network does not detect, or another
             method.
     """
-    if unknown := [au for au in aus or () if au not in card.aus]:
-        raise ValueError(f"the AUs of this checkpoint are {', '.join(map(str, card.aus))}, got {unknown[0]}")
+    check_aus(aus, card)
     explained: list[Explained] = []
     for path in paths:
         if not path.is_file():
@@ -101,6 +100,16 @@ def explain_pictures(
         shown = found.ranked(max(LEAST_AUS, int(found.present.sum()))) if aus is None else aus
         explained.append(Explained(name, cut_square(picture, box), found, shown))
     return explained
+
+
+def check_aus(aus: tuple[int, ...] | None, card: Card) -> None:
+    """Refuse AUs that the card's network does not detect.
+
+    Raises:
+        ValueError: It says which.
+    """
+    if unknown := [au for au in aus or () if au not in card.aus]:
+        raise ValueError(f"the AUs of this checkpoint are {', '.join(map(str, card.aus))}, got {unknown[0]}")
 
 
 def _names(stem: str) -> Iterator[str]:

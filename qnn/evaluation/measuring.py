@@ -264,10 +264,15 @@ def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[
 
 def predicted(network: nn.Module, card: Card, faces: Faces, title: str) -> Prediction:
     """What a network says of faces in the card's colour, under a progress bar."""
+    with progress(title, len(faces)) as done:
+        return predict(network, in_colour(card, faces), done)
+
+
+def in_colour(card: Card, faces: Faces) -> Faces:
+    """The faces as the card's network takes them."""
     if card.colour == "grey" and faces.pixels.ndim == 4:
-        faces = replace(faces, pixels=np.stack([to_input(face, card.colour) for face in faces.pixels]))
-    with _progress(title, len(faces)) as done:
-        return predict(network, faces, done)
+        return replace(faces, pixels=np.stack([to_input(face, card.colour) for face in faces.pixels]))
+    return faces
 
 
 def _thresholds(chosen: str, card: Card) -> tuple[float, ...]:
@@ -288,7 +293,7 @@ def _listed(aus: tuple[int, ...]) -> str:
 
 
 @contextmanager
-def _progress(title: str, faces: int) -> Iterator[Callable[[int], None]]:
+def progress(title: str, faces: int) -> Iterator[Callable[[int], None]]:
     """A bar on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
