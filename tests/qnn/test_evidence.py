@@ -17,6 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from board.facs import AUS
+from board.pictures import read_picture
 from qnn import cli_evaluate, evidence
 from qnn.checkpoint import SHIPPED, Card
 from qnn.data.faces import Faces
@@ -55,9 +56,8 @@ def by_hand(explained: Sequence[Explanation], faces: Faces, au: int, most: int) 
 @pytest.mark.parametrize("kind", ["float", "twin"])
 def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None:
     torch.manual_seed(3)
-    model, card = CbamCnn(TINY).eval(), Card("float", TINY)
-    if kind == "twin":
-        model, card = load_network(SHIPPED / "tiny.safetensors")
+    flat = CbamCnn(TINY).eval(), Card("float", TINY)
+    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "twin" else flat
     card = replace(card, decoding="independent", thresholds=(0.4,) * len(AUS))
     faces, aus, most = some_faces(), (1, 4, 6, 12, 15, 26), 9
     batches: list[int] = []
@@ -120,7 +120,7 @@ def test_the_command_writes_a_table_and_a_picture(root: Path, tmp_path: Path) ->
         shares = np.array(content[f"AU{row[0]}"]["share"])
         assert content[f"AU{row[0]}"]["faces"] == int(row[1])
         assert shares.sum(1).tolist() == [float(value) for value in row[2:]]
-    height, width = cv2.imread(str(out / "figure.png")).shape[:2]
+    height, width = read_picture(out / "figure.png").shape[:2]
     assert width > 3 * height  # one row
 
 

@@ -136,7 +136,7 @@ def test_a_twin_of_other_bits_gives_its_weights_and_no_scales() -> None:
 
 
 def test_training_finds_the_codes_that_hardware_finds(twin: QuantCbamCnn) -> None:
-    pixels = planes(varied_faces(8))
+    pixels = torch.from_numpy(planes(varied_faces(8)))
     expected = twin.accumulators(pixels)
     twin.training = True  # of the network alone: batch norm and quantisers stay as they are
     try:
