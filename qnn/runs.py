@@ -202,7 +202,9 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
-    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), TQDMProgressBar(LOG_EVERY_STEPS)]
+    # to show a step's loss, a GPU must have finished it
+    bar = TQDMProgressBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
+    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), bar]
     if module.recipe.average:
         decay = module.recipe.average**AVERAGE_EVERY_STEPS
         callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY_STEPS))

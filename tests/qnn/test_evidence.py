@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 import typer
+from emotion_faces import write_part
 from typer.testing import CliRunner, Result
 
 from board.facs import AUS
@@ -84,18 +84,10 @@ def test_maps_of_many_faces_are_those_of_each() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small FERPlus whose valid faces are happy or surprised."""
+    """A small FERPlus."""
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
     for part, seed in (("Train", 1), ("Valid", 2)):
-        folder = tmp_path / "fer" / f"FER2013{part}"
-        folder.mkdir(parents=True)
-        lines = []
-        for number, face in enumerate(example_faces(12, seed=seed)[1:, ..., 0]):
-            cv2.imwrite(str(folder / f"fer{number:07d}.png"), face)
-            votes = [0, 10] if number % 2 else [0, 0, 10]
-            votes += [0] * (10 - len(votes))
-            lines.append(f'fer{number:07d}.png,"(0, 0, 48, 48)",{",".join(map(str, votes))}')
-        (folder / "label.csv").write_text("\n".join(lines) + "\n")
+        write_part(tmp_path / "fer", part, example_faces(12, seed=seed)[1:, ..., 0])
     return tmp_path / "fer"
 
 

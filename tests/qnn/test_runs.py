@@ -138,6 +138,22 @@ def test_the_averaged_weights_that_chose_the_epoch_are_kept(run: Path, preset: s
     assert kept == pytest.approx(dict(found["valid_euclidean"])[best], rel=1e-4)
 
 
+def test_the_average_decays_as_if_taken_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[float, int]] = []
+
+    class Seen(runs.EMAWeightAveraging):
+        """Notes how it averages."""
+
+        def __init__(self, decay: float, update_every_n_steps: int) -> None:
+            taken.append((decay, update_every_n_steps))
+            super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
+
+    monkeypatch.setattr(runs, "EMAWeightAveraging", Seen)
+    runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, replace(FLOAT_RECIPE, epochs=1), runs.Machine("cpu"))
+    ((decay, every),) = taken
+    assert every > 1 and decay ** (1 / every) == pytest.approx(FLOAT_RECIPE.average)
+
+
 def test_a_finished_run_is_not_repeated(run: Path) -> None:
     before = (run / "tiny.safetensors").stat().st_mtime_ns
     runs.train(["tiny"], TINY, band_parts(), run, PLAN, runs.Machine("cpu"))

@@ -154,6 +154,17 @@ def test_the_teachers_mean_stands_in_for_the_labels() -> None:
     assert float(training.distillation(logits, faces.pixels)) == pytest.approx(float(aus + 0.5 * emotions), rel=1e-5)
 
 
+def test_no_state_of_a_broken_loss_is_saved() -> None:
+    faces = ResidentFaces(band_faces(8), RECIPE)
+    training = AuTraining(CbamCnn(Architecture(divisor=8)), RECIPE, faces, faces, [])
+    training.on_save_checkpoint({})
+    training.last_loss = torch.tensor(1.0)
+    training.on_save_checkpoint({})
+    training.last_loss = torch.tensor(float("nan"))
+    with pytest.raises(ValueError, match="the loss must stay finite, got nan"):
+        training.on_save_checkpoint({})
+
+
 def test_grey_and_colour_faces_enter_alike() -> None:
     grey = torch.randint(0, 256, (2, 48, 48), dtype=torch.uint8)
     colour = grey[..., None].expand(-1, -1, -1, 3)
