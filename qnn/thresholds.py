@@ -12,6 +12,8 @@ from board.facs import AUS, emotions_by_table
 
 LOWEST, HIGHEST = 0.05, 0.95
 USUAL = 0.5
+DRAWS = 50
+"""Bootstrap draws that a threshold is the mean of."""
 
 EAGER = (2, 4, 6, 9, 17, 20)
 """AUs that an emotion in doubt may show, while the others wait for one that is not. Every emotion of Table 2 has some
@@ -22,18 +24,18 @@ MARGINS = np.arange(0, 0.451, 0.005)
 
 
 def tune(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Find each AU's threshold on faces that the figures will not be of.
+    """Find each AU's threshold for the best F1 on faces that are still to come.
 
-    Thresholds midway between neighbouring probabilities are tried: none of these faces lies on one, so no rounding
-    decides. Those beyond LOWEST and HIGHEST, where few faces would decide, move there. Of equally good ones the
-    nearest to 0.5 is taken, of two equally near the lower.
+    The mean of the thresholds that are best on DRAWS bootstrap draws of these faces (bagging, Breiman 1996). The best
+    threshold on the faces themselves follows single faces of a rare AU, and its F1 on others is lower.
 
     Args:
         probabilities: Of shape (N, AUs).
         labels: Of shape (N, AUs): 1 active, 0 not, NaN unknown, which counts nothing.
 
     Returns:
-        Thresholds of shape (AUs,), between LOWEST and HIGHEST; 0.5 for an AU that no face shows.
+        Thresholds of shape (AUs,), between LOWEST and HIGHEST, the same at every call; 0.5 for an AU that no face
+        shows.
 
     Raises:
         ValueError: Shapes differ, there are no faces, or a probability is none.
@@ -44,7 +46,13 @@ def tune(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArr
         )
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("a probability must lie between 0 and 1, got another number: the network's weights are broken")
-    return np.array([_best(*column) for column in zip(probabilities.T, labels.T, strict=True)], dtype=np.float64)
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(0, len(labels), len(labels)) for _ in range(DRAWS)]
+    thresholds = []
+    for column, active in zip(probabilities.T, labels.T, strict=True):
+        found = [best_threshold(column[draw], active[draw]) for draw in draws if (active[draw] == 1).any()]
+        thresholds.append(np.mean(found) if found else USUAL)
+    return np.array(thresholds, dtype=np.float64)
 
 
 def tune_for_emotions(
@@ -81,8 +89,19 @@ def tune_for_emotions(
     return found
 
 
-def _best(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
-    """The threshold of one AU from its probabilities and labels, both (N,)."""
+def best_threshold(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+    """Find one AU's threshold for the best F1 on these very faces.
+
+    Thresholds midway between neighbouring probabilities are tried. Those beyond LOWEST and HIGHEST, where few faces
+    would decide, move there. Of equally good ones the nearest to 0.5 is taken, of two equally near the lower.
+
+    Args:
+        probabilities: Of shape (N,), between 0 and 1.
+        labels: Of shape (N,), as `tune` takes them.
+
+    Returns:
+        The threshold; 0.5 if no face shows the AU.
+    """
     known = ~np.isnan(labels)
     active = labels[known] == 1
     if not active.any():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tuned threshold gives the best F1-frame there is, and every backend decides by it alike."""
+"""A tuned threshold gives the best F1-frame on faces to come, and every backend decides by it alike."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from board.contract import ActionUnit, Contract, InputRule, StreamPacking
 from board.facs import AUS, EMOTIONS, PROTOTYPES, TABLE_2, emotions_by_table
 from qnn.evaluation import evaluate
-from qnn.thresholds import EAGER, HIGHEST, LOWEST, tune, tune_for_emotions
+from qnn.thresholds import EAGER, HIGHEST, LOWEST, best_threshold, tune, tune_for_emotions
 
 
-def column(*values: float) -> np.ndarray:
-    return np.array(values, dtype=np.float64)[:, np.newaxis]
+def values(*numbers: float) -> np.ndarray:
+    return np.array(numbers, dtype=np.float64)
 
 
 def f1(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> float:
@@ -21,43 +21,74 @@ def f1(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> float
     return 2 * (present & active).sum() / (present.sum() + active.sum())
 
 
-def test_no_other_threshold_is_better(rng: np.random.Generator) -> None:
-    labels = (rng.random((300, 3)) < [0.1, 0.3, 0.7]).astype(np.float32)
-    probabilities = np.clip(0.3 * labels + rng.random((300, 3)) * 0.7, 0, 1).round(2)  # with ties
-    for p, y, threshold in zip(probabilities.T, labels.T, tune(probabilities, labels), strict=True):
-        best = max(f1(p, y, t) for t in np.arange(LOWEST, HIGHEST + 1e-9, 0.005))
-        assert f1(p, y, threshold) == pytest.approx(best)
+def faces(rng: np.random.Generator, count: int, frequency: float) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and labels (count,) of an AU that so many faces show."""
+    labels = (rng.random(count) < frequency).astype(np.float32)
+    return np.clip(0.3 * labels + rng.random(count) * 0.7, 0, 1).round(2), labels  # with ties
+
+
+@pytest.mark.parametrize("frequency", [0.1, 0.3, 0.7])
+def test_no_other_threshold_is_better_on_these_faces(frequency: float, rng: np.random.Generator) -> None:
+    probabilities, labels = faces(rng, 300, frequency)
+    best = max(f1(probabilities, labels, t) for t in np.arange(LOWEST, HIGHEST + 1e-9, 0.005))
+    assert f1(probabilities, labels, best_threshold(probabilities, labels)) == pytest.approx(best)
 
 
 def test_a_threshold_lies_midway_between_neighbours() -> None:
-    assert tune(column(0.1, 0.2, 0.9, 0.95), column(0, 0, 1, 1)) == pytest.approx([0.55])
-    assert tune(column(0.1, 0.3, 0.5, 0.9), column(0, 1, 1, 1)) == pytest.approx([0.2])
+    assert best_threshold(values(0.1, 0.2, 0.9, 0.95), values(0, 0, 1, 1)) == pytest.approx(0.55)
+    assert best_threshold(values(0.1, 0.3, 0.5, 0.9), values(0, 1, 1, 1)) == pytest.approx(0.2)
 
 
 def test_of_equally_good_thresholds_the_nearest_to_a_half_is_taken() -> None:
-    probabilities, labels = column(0.1, 0.3, 0.5, 0.84), column(1, 0, 0, 1)
+    probabilities, labels = values(0.1, 0.3, 0.5, 0.84), values(1, 0, 0, 1)
     assert f1(probabilities, labels, 0.05) == f1(probabilities, labels, 0.67) == pytest.approx(2 / 3)
-    assert tune(probabilities, labels) == pytest.approx([0.67])
+    assert best_threshold(probabilities, labels) == pytest.approx(0.67)
     # calling every face present is best: any threshold below 0.96 does, and 0.48 is the nearest to a half
-    assert tune(column(0.96, 0.97, 0.98), column(1, 0, 1)) == pytest.approx([0.48])
+    assert best_threshold(values(0.96, 0.97, 0.98), values(1, 0, 1)) == pytest.approx(0.48)
 
 
 def test_thresholds_stay_between_their_bounds() -> None:
-    assert tune(column(0.01, 0.06, 0.6), column(0, 1, 1)) == [LOWEST]
-    assert tune(column(0.4, 0.7, 0.96, 0.98), column(0, 0, 0, 1)) == pytest.approx([0.83])
-    assert tune(column(0.4, 0.94, 0.98), column(0, 0, 1)) == [HIGHEST]
-    assert tune(column(0.001, 0.02), column(0, 1)) == pytest.approx([0.51])  # nothing within the bounds finds it
+    assert best_threshold(values(0.01, 0.06, 0.6), values(0, 1, 1)) == LOWEST
+    assert best_threshold(values(0.4, 0.7, 0.96, 0.98), values(0, 0, 0, 1)) == pytest.approx(0.83)
+    assert best_threshold(values(0.4, 0.94, 0.98), values(0, 0, 1)) == HIGHEST
+    assert best_threshold(values(0.001, 0.02), values(0, 1)) == pytest.approx(
+        0.51
+    )  # nothing within the bounds finds it
 
 
 def test_an_au_without_a_positive_keeps_a_half() -> None:
     nowhere = np.array([[0.9, 0.2], [0.1, 0.7]])
-    assert tune(nowhere, np.array([[0, 0], [0, 1]]))[0] == 0.5
-    assert tune(nowhere, np.array([[np.nan, 0], [0, 1]]))[0] == 0.5
+    for labels in ([[0, 0], [0, 1]], [[np.nan, 0], [0, 1]]):
+        assert tune(nowhere, np.array(labels))[0] == best_threshold(nowhere[:, 0], np.array(labels)[:, 0]) == 0.5
 
 
 def test_unknown_labels_count_nothing() -> None:
-    probabilities, labels = column(0.1, 0.4, 0.6, 0.9), column(0, 1, np.nan, 1)
-    assert tune(probabilities, labels) == tune(probabilities[[0, 1, 3]], labels[[0, 1, 3]]) == pytest.approx([0.25])
+    probabilities, labels = values(0.1, 0.4, 0.6, 0.9), values(0, 1, np.nan, 1)
+    known = [0, 1, 3]
+    found = best_threshold(probabilities, labels)
+    assert found == best_threshold(probabilities[known], labels[known]) == pytest.approx(0.25)
+
+
+def test_faces_to_come_are_told_better_than_by_the_best_threshold(rng: np.random.Generator) -> None:
+    """Of an AU that one face in ten shows, its probability right, so a hundred faces leave the threshold in doubt."""
+
+    def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
+        probabilities = 1 / (1 + np.exp(3.5 + 2 * rng.standard_normal(count)))
+        return probabilities, (rng.random(count) < probabilities).astype(np.float64)
+
+    unseen, plain, tuned = drawn(50_000), [], []
+    for _ in range(150):
+        probabilities, labels = drawn(100)
+        plain.append(f1(*unseen, best_threshold(probabilities, labels)))
+        tuned.append(f1(*unseen, tune(probabilities[:, np.newaxis], labels[:, np.newaxis])[0]))
+    assert np.mean(tuned) > np.mean(plain)
+
+
+def test_draws_without_the_au_say_nothing() -> None:
+    """Of 40 faces one shows it, which a third of the draws leave out."""
+    probabilities, labels = np.linspace(0, 0.39, 40)[:, np.newaxis], np.zeros((40, 1))
+    labels[-1] = 1
+    assert 0.3 < tune(probabilities, labels)[0] < 0.39
 
 
 def test_float32_probabilities_give_the_same_as_float64(rng: np.random.Generator) -> None:
