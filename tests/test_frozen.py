@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the compiler writes stays as it was to the last byte, unless a commit says which file changed and why.
+
+`python tests/test_frozen.py` writes tests/frozen.json anew, from what the compiler writes now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FROZEN = Path(__file__).with_name("frozen.json")
+NAMES = ("tiny", "w4a4")
+FILES = ("model.onnx", "integer.npz", "accelerator.json")
+
+
+def digests(name: str, out: Path) -> dict[str, str]:
+    """sha256 of every file that a build of pynq-z2_NAME.toml has after its step `compile`."""
+    config = ROOT / "hls_build" / "configs" / f"pynq-z2_{name}.toml"
+    command = [sys.executable, "-m", "hls_build.cli", "build", "--config", str(config), "--out", str(out)]
+    subprocess.run([*command, "--stop-after", "compile"], check=True, capture_output=True, cwd=ROOT)
+    files = [out / file for file in FILES] + sorted(path for path in (out / "rtl").iterdir() if path.is_file())
+    return {path.relative_to(out).as_posix(): digest(path) for path in files}
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file; of an .npz what its members hold, since another zlib packs them otherwise."""
+    if path.suffix != ".npz":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    with ZipFile(path) as packed:
+        members = [(name, hashlib.sha256(packed.read(name)).hexdigest()) for name in sorted(packed.namelist())]
+    return hashlib.sha256(repr(members).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_compiler_writes_what_it_wrote(name: str, tmp_path: Path) -> None:
+    frozen = json.loads(FROZEN.read_text())[name]
+    found = digests(name, tmp_path / name)
+    changed = sorted(file for file in frozen.keys() | found.keys() if frozen.get(file) != found.get(file))
+    assert changed == []
+
+
+def freeze() -> None:
+    """Write frozen.json."""
+    with tempfile.TemporaryDirectory() as folder:
+        content = {name: digests(name, Path(folder) / name) for name in NAMES}
+    FROZEN.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    freeze()
