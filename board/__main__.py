@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m board` is the `auflow` of a board."""
 
-from board.cli import main
+from board.cli.main import main
 
 if __name__ == "__main__":
     main()

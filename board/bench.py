@@ -16,13 +16,13 @@ import numpy as np
 
 from board.deployment import EXAMPLE, Deployment
 from board.detector import AUDetector
+from board.faces.load import read_picture
+from board.faces.track import FaceTracker
+from board.observation import OK, Observation
 from board.outputs import CsvOutput
-from board.pictures import read_picture
 from board.pipeline import BATCH_FACES, Pipeline
-from board.results import OK, Observation
-from board.sources import ArraySource, Frame
+from board.sources.open_source import ArraySource, Frame
 from board.summary import Summary
-from board.tracking import FaceTracker
 
 WIDTH_PX, HEIGHT_PX, FPS = 640, 480, 30.0
 SWAY_PX = 24

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from board.contract import Contract, sha256
-from board.integer_graph import IntegerGraph
+from board.core.contract import Contract, sha256
+from board.core.graph import IntegerGraph
 from board.simulation.harness import Simulation
 
 FORMAT = "auflow-deployment-1"

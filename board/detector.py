@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from board.backends import AUTO, open_backend
+from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
+from board.core.graph import Gate, IntegerGraph
 from board.deployment import Deployment
-from board.face import Box, cut_face, find_faces
-from board.facs import AU_NAMES, EMOTIONS, nearest_emotions
-from board.integer_graph import Gate, IntegerGraph
-from board.results import NO_FACE, OK, FaceAus, Observation
+from board.executors import AUTO, open_backend
+from board.faces.find import Box, cut_face, find_faces
+from board.observation import NO_FACE, OK, FaceAus, Observation
 
 
 class AUDetector:

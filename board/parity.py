@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from board.backends import BACKENDS, open_backend
 from board.deployment import Deployment
+from board.executors import BACKENDS, open_backend
 
 REFERENCE = "reference"
 BATCH = 16

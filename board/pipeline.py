@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from board.detector import AUDetector
-from board.face import SIDE_PX, Box, find_faces
-from board.results import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
-from board.sources import Frame, Source
+from board.faces.find import SIDE_PX, Box, find_faces
+from board.faces.track import SEARCH_EVERY, FaceTracker, TrackedFace
+from board.observation import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
+from board.sources.open_source import Frame, Source
 from board.summary import STAGES, Summary
-from board.tracking import SEARCH_EVERY, FaceTracker, TrackedFace
 
 BATCH_FACES = 8
 """Most faces of one call of the backend, where so many wait."""

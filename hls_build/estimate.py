@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Estimate an accelerator's resources and cycles from its dataflow graph, before any synthesis.
 
-What FINN+'s blocks take is in hls_build.resources, what our kernels take in their specs. FINN+'s own figures do not
+What FINN+'s blocks take is in hls_build.cost, what our kernels take in their specs. FINN+'s own figures do not
 serve: they count no LUTs of a multiplier and four lanes per DSP, Versal's memories for thresholds, and no flip-flops.
 """
 
@@ -16,17 +16,17 @@ import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build.config import Board, BuildConfig
-from hls_build.finn import operator
-from hls_build.ops.kernel_op import KernelOp
-from hls_build.resources.converter import converter
-from hls_build.resources.counts import Resources
-from hls_build.resources.fifo import Fifo
-from hls_build.resources.memory import weight_memory
-from hls_build.resources.multiplier import Multiplier
-from hls_build.resources.padding import padding
-from hls_build.resources.threshold import Table, threshold
-from hls_build.resources.window import window
+from hls_build.config.build_config import Board, BuildConfig
+from hls_build.cost.fifo import Fifo
+from hls_build.cost.multiplier import Multiplier
+from hls_build.cost.padding import padding
+from hls_build.cost.resources import Resources
+from hls_build.cost.sliding_window import window
+from hls_build.cost.thresholding import Table, threshold
+from hls_build.cost.weight_memory import weight_memory
+from hls_build.cost.width_converter import converter
+from hls_build.finn_adapter import operator
+from hls_build.kernels.kernel_op import KernelOp
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ boards() {
   local environment status
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
-  .venv/bin/auflow build --config hls_build/configs/pynq-z2_tiny.toml --out "$folder/tiny" >"$folder/log"
+  .venv/bin/auflow build --config hls_build/config/builds/pynq-z2_tiny.toml --out "$folder/tiny" >"$folder/log"
   for environment in board board-3.1; do
     status=0
     scripts/setup.sh "$environment" || status=$?

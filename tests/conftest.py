@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the compiler, which a board does not have
 def missing(tool: str) -> str | None:
     """Why tests marked with a tool's name cannot run here, or None."""
     if tool == "verilator":
-        from hls_build.sim import verilator  # which a board does not have
+        from hls_build.simulation import verilator  # which a board does not have
 
         try:
             verilator.verilator_root()

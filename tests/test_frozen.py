@@ -24,8 +24,8 @@ FILES = ("model.onnx", "integer.npz", "accelerator.json")
 
 def digests(name: str, out: Path) -> dict[str, str]:
     """sha256 of every file that a build of pynq-z2_NAME.toml has after its step `compile`."""
-    config = ROOT / "hls_build" / "configs" / f"pynq-z2_{name}.toml"
-    command = [sys.executable, "-m", "hls_build.cli", "build", "--config", str(config), "--out", str(out)]
+    config = ROOT / "hls_build" / "config" / "builds" / f"pynq-z2_{name}.toml"
+    command = [sys.executable, "-m", "hls_build.cli.main", "build", "--config", str(config), "--out", str(out)]
     subprocess.run([*command, "--stop-after", "compile"], check=True, capture_output=True, cwd=ROOT)
     files = [out / file for file in FILES] + sorted(path for path in (out / "rtl").iterdir() if path.is_file())
     return {path.relative_to(out).as_posix(): digest(path) for path in files}

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from board.contract import Contract
+from board.core.contract import Contract
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
 from board.driver.iodma import Control, Iodma, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
-from board.driver.stream import Clock, Slot, Stream
+from board.driver.transfer import Clock, Slot, Stream
 from board.driver.watermark import Watermark
 
 LOG = logging.getLogger("auflow.driver")

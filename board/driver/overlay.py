@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
-from board.contract import Contract, StreamPacking
+from board.core.contract import Contract, StreamPacking
 
 IDMA, ODMA = "idma0", "odma0"
 """Instances of FINN's DMAs: pictures in, accumulators out."""

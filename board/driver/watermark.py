@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from board.contract import StreamPacking
+from board.core.contract import StreamPacking
 
 
 class Watermark:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from board.contract import Contract
-from board.integer_graph import IntegerGraph
+from board.core.contract import Contract
+from board.core.graph import IntegerGraph
 from board.simulation.harness import Simulation
 from board.simulation.streams import DeadlockError
 

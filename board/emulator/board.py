@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from board.contract import Contract
+from board.core.contract import Contract
 from board.driver.overlay import IDMA, ODMA
 from board.emulator.accelerators import Accelerator
 from board.emulator.device import EmulatedDevice

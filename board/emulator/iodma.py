@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from board.contract import Contract
+from board.core.contract import Contract
 from board.driver.iodma import Control, Register
 from board.driver.overlay import IDMA, ODMA
 from board.emulator.accelerators import Accelerator

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from board.contract import Contract
-from board.outputs.film import CODECS, PicturesOutput, VideoOutput
-from board.outputs.lines import JsonlOutput
-from board.outputs.table import CsvOutput
+from board.core.contract import Contract
+from board.outputs.jsonl import JsonlOutput
+from board.outputs.openface_csv import CsvOutput
 from board.outputs.terminal import TerminalOutput
+from board.outputs.video import CODECS, PicturesOutput, VideoOutput
 from board.pipeline import Output
-from board.sources import Source
+from board.sources.open_source import Source
 
 ROWS = {".csv": CsvOutput, ".jsonl": JsonlOutput}
 DRAWN = (".jpg", ".jpeg", ".png")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from board.contract import ActionUnit, Contract
-from board.results import OK, Observation
+from board.core.contract import ActionUnit, Contract
+from board.observation import OK, Observation
 
 UNIT_PX = 480
 """Height of a picture for which text and lines have their natural size; others scale with it."""

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from board.contract import Contract
-from board.results import Observation
-from board.sources import Frame
+from board.core.contract import Contract
+from board.observation import Observation
+from board.sources.open_source import Frame
 
 
 class TerminalOutput:

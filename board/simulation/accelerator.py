@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from board.contract import StreamPacking
+from board.core.contract import StreamPacking
 from board.simulation.harness import Simulation
 from board.simulation.streams import Counters
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board import integer_graph as ir
-from hls_build.config import BuildConfig
+from board.core import graph as ir
+from hls_build.config.build_config import BuildConfig
 from hls_build.dataflow.builder import Builder
 
 __all__ = ["Builder", "build"]

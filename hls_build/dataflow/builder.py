@@ -15,14 +15,13 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from board import integer_graph as ir
-from hls_build import folding as rules
-from hls_build.config import BuildConfig, Folding
-from hls_build.dataflow import kernels, multipliers, thresholds
-from hls_build.dataflow.streams import Stream, type_name
-from hls_build.finn import operator
-from hls_build.ops.kernel_op import DOMAIN
-from hls_build.ops.lane_converter import LaneConverter_rtl, LaneConverterSpec
+from board.core import graph as ir
+from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.dataflow import kernels, multipliers, rules, thresholds
+from hls_build.dataflow.links import Stream, type_name
+from hls_build.finn_adapter import operator
+from hls_build.kernels.kernel_op import DOMAIN
+from hls_build.kernels.lane_converter.spec import LaneConverter_rtl, LaneConverterSpec
 
 
 class Builder:

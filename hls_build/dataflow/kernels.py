@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from board import integer_graph as ir
-from hls_build import folding as rules
-from hls_build.config import Folding
-from hls_build.dataflow.streams import Stream
-from hls_build.ops.channel_pool import ChannelPool_rtl, ChannelPoolSpec
-from hls_build.ops.gate import Gate_rtl, GateSpec
-from hls_build.ops.global_pool import GlobalPool_rtl, GlobalPoolSpec
-from hls_build.ops.kernel_op import KernelOp
-from hls_build.ops.kernel_spec import KernelSpec
-from hls_build.ops.max_pool_2x2 import MaxPool2x2_rtl, MaxPool2x2Spec
-from hls_build.ops.stream_fork import StreamFork_rtl, StreamForkSpec
+from board.core import graph as ir
+from hls_build.config.build_config import Folding
+from hls_build.dataflow import rules
+from hls_build.dataflow.links import Stream
+from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec
+from hls_build.kernels.gate.spec import Gate_rtl, GateSpec
+from hls_build.kernels.global_pool.spec import GlobalPool_rtl, GlobalPoolSpec
+from hls_build.kernels.kernel_op import KernelOp
+from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl, MaxPool2x2Spec
+from hls_build.kernels.stream_fork.spec import StreamFork_rtl, StreamForkSpec
 
 if TYPE_CHECKING:
     from hls_build.dataflow.builder import Builder

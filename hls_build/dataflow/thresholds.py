@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from board import integer_graph as ir
-from board.integer import needed_bits
-from hls_build import folding as rules
-from hls_build.config import Folding
-from hls_build.dataflow.streams import Stream, type_name
+from board.core import graph as ir
+from board.core.arithmetic import needed_bits
+from hls_build.config.build_config import Folding
+from hls_build.dataflow import rules
+from hls_build.dataflow.links import Stream, type_name
 
 if TYPE_CHECKING:
     from hls_build.dataflow.builder import Builder

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto
 
-from board.integer import needed_bits
-from board.integer_graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
+from board.core.arithmetic import needed_bits
+from board.core.graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
 from hls_build.lowering.thresholds import Quantiser, gate_table
 from hls_build.lowering.values import Product, Reduced, Stream, Value
 from hls_build.lowering.walk import LoweringError, Walk

@@ -11,22 +11,10 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from board.integer import needed_bits
-from board.integer_graph import (
-    Conv,
-    Flatten,
-    IntegerGraph,
-    MaxPool,
-    Threshold,
-)
+from board.core.arithmetic import needed_bits
+from board.core.graph import Conv, Flatten, IntegerGraph, MaxPool, Threshold
 from hls_build.lowering.attention import Attention
-from hls_build.lowering.thresholds import (
-    Quantiser,
-    ScalarFunction,
-    directions,
-    tabulate,
-    thresholds_from_codes,
-)
+from hls_build.lowering.thresholds import Quantiser, ScalarFunction, directions, tabulate, thresholds_from_codes
 from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
 from hls_build.lowering.walk import LoweringError
 
@@ -53,7 +41,7 @@ def lower(model: onnx.ModelProto) -> IntegerGraph:
     """Turn a QONNX model with raw pixels in and integer accumulators out into integers only.
 
     Args:
-        model: One input (1, C, H, W) that holds integers 0..255, one output; see `qnn.export`.
+        model: One input (1, C, H, W) that holds integers 0..255, one output; see `qnn.export.export`.
 
     Returns:
         Its exact integer form, with a Fork wherever a stream is read twice.

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from board.integer_graph import Fork, Node, Tensor
+from board.core.graph import Fork, Node, Tensor
 from hls_build.lowering.thresholds import read_model_constants
 from hls_build.lowering.values import Constant, Stream, Value, Weights
 

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from board.simulation.streams import Counters
-from hls_build.config import Board
+from hls_build.config.build_config import Board
 from hls_build.estimate import Resources
+from hls_build.folding.search import USABLE
 from hls_build.report.layers import Layer
 from hls_build.report.timeline import Timeline
-from hls_build.solver.fold import USABLE
 
 BLUE, ORANGE, GREY, PALE = "#3b6ea5", "#d9822b", "#8a8f98", "#dfe3e8"
 DRAM_BYTES_PER_CYCLE = 8

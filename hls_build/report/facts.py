@@ -12,17 +12,17 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.contract import Contract
-from board.integer_graph import IntegerGraph
+from board.core.contract import Contract
+from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
-from hls_build import config
+from hls_build.build_folder import BuildFolder
+from hls_build.config import build_config
 from hls_build.estimate import Resources
-from hls_build.finn import operator
-from hls_build.folder import BuildFolder
+from hls_build.finn_adapter import operator
 from hls_build.report.layers import Layer, gather, total
-from hls_build.synth import report as synthesis
-from qnn import checkpoint as checkpoints
-from qnn.checkpoint import Card
+from hls_build.yosys import report as synthesis
+from qnn.network import checkpoint as checkpoints
+from qnn.network.checkpoint import Card
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Facts:
 
     folder: BuildFolder
     contract: Contract
-    board: config.Board
+    board: build_config.Board
     card: Card
     simulation: Mapping[str, Any]
     parity: Mapping[str, Any]
@@ -120,7 +120,7 @@ def read(root: Path) -> Facts:
     return Facts(
         folder=folder,
         contract=contract,
-        board=config.board(contract.board),
+        board=build_config.board(contract.board),
         card=checkpoints.read_card(checkpoint),
         simulation=reports["simulation"],
         parity=reports["parity"],

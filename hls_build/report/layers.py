@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board import integer_graph as ir
+from board.core import graph as ir
 from hls_build.estimate import Resources, dsp_lanes
-from hls_build.finn import operator
+from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"
 """What the names of all layers of CBAM begin with."""

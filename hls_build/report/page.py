@@ -14,14 +14,14 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from hls_build.accelerator import open_rtl
 from hls_build.estimate import Resources
+from hls_build.folding.search import USABLE
 from hls_build.report import charts
 from hls_build.report.facts import Facts
 from hls_build.report.layers import resources_of, total
 from hls_build.report.timeline import Timeline, record
-from hls_build.solver.fold import USABLE
-from qnn.examples import example_faces
+from hls_build.simulation.accelerator import open_rtl
+from qnn.data.example import example_faces
 
 FRAMES = 4
 """That the waterfall shows."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.contract import Contract, sha256
+from board.core.contract import Contract, sha256
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
-from hls_build.config import Board, BuildConfig
-from hls_build.folder import BuildFolder
+from hls_build.build_folder import BuildFolder
+from hls_build.config.build_config import Board, BuildConfig
 from hls_build.vivado import reports
 from hls_build.vivado.reports import Implemented
 from hls_build.vivado.run import run

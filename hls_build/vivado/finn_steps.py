@@ -20,8 +20,8 @@ from finn.util.settings import get_settings
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build.config import Board
-from hls_build.finn import operator
+from hls_build.config.build_config import Board
+from hls_build.finn_adapter import operator
 from hls_build.vivado import deferring_tool
 
 FINN_BOARDS = {"PYNQ-Z1": "Pynq-Z1", "KV260": "KV260_SOM"}

@@ -14,11 +14,11 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.contract import sha256
+from board.core.contract import sha256
 from board.deployment import BITFILE, HANDOFF
-from hls_build.config import BuildConfig
-from hls_build.finn import operator
-from hls_build.ops.kernel_spec import RTL_FOLDER
+from hls_build.config.build_config import BuildConfig
+from hls_build.finn_adapter import operator
+from hls_build.kernels.kernel_spec import FOLDER as KERNELS
 from hls_build.vivado import reports, shell
 from hls_build.vivado.finn_steps import Call, zynq_build
 
@@ -153,7 +153,7 @@ def _places(steps: list[_Step], workspace: Path) -> dict[str, str]:
     places = {str(step.call.folder): f"@ROOT@/{step.folder}" for step in steps}
     places |= {str(workspace / "deps" / name): "@ROOT@/hls" for name in ("finn-hlslib", "attention-hlslib")}
     places |= {str(workspace / "nodes"): "@ROOT@/nodes"}
-    return places | {str(settings.finn_rtllib): "@ROOT@/rtllib", str(RTL_FOLDER): "@ROOT@/kernels"}
+    return places | {str(settings.finn_rtllib): "@ROOT@/rtllib", str(KERNELS): "@ROOT@/kernels"}
 
 
 def _placed(text: str, places: dict[str, str]) -> str:
@@ -182,8 +182,8 @@ def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
             path = Path(name.replace("$::env(FINN_RTLLIB)", str(library)))
             if path.is_relative_to(library):
                 target = source / "rtllib" / path.relative_to(library)
-            elif path.is_relative_to(RTL_FOLDER):
-                target = source / "kernels" / path.name
+            elif path.is_relative_to(KERNELS):
+                target = source / "kernels" / path.relative_to(KERNELS)
             else:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)

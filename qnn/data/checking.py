@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from board.facs import EMOTIONS
+from board.core.facs import EMOTIONS
 from qnn.data.dataset import Dataset, Index, Problem, Report, Source
 from qnn.data.datasets import find
 from qnn.data.loading import completed, executor

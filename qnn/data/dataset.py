@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from board.face import SIDE_PX, cut_face, find_face
-from board.facs import EMOTIONS
+from board.core.facs import EMOTIONS
+from board.faces.find import SIDE_PX, cut_face, find_face
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
 
 log = logging.getLogger("auflow")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from board.facs import EMOTIONS
+from board.core.facs import EMOTIONS
 
 UNKNOWN_EMOTION = -1
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from board.face import find_face
+from board.faces.find import find_face
 
 ENLARGED_PX = 192
 """Side that a face is enlarged to: the detector finds none as small as 48 pixels."""

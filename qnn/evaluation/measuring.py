@@ -15,18 +15,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from board.decoding import BY_EMOTION
-from board.face import to_input
-from qnn import checkpoint as checkpoints
-from qnn.checkpoint import FLOAT, Card
+from board.core.decoding import BY_EMOTION
+from board.faces.find import to_input
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out, split
+from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.metrics import Evaluation, evaluate
-from qnn.export import frozen_twin
-from qnn.inference import Prediction, predict
-from qnn.thresholds import tune, tune_for_emotions
+from qnn.export.export import frozen_twin
+from qnn.network import checkpoint as checkpoints
+from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.inference import Prediction, predict
 
 PARTS = ("train", "valid", "test")
 
@@ -202,7 +202,7 @@ def tune_checkpoint(
         labels: Label rule.
         share: Of the training faces.
         seed: Draws them.
-        decoding: A board.decoding for the card; None keeps its own.
+        decoding: A board.core.decoding for the card; None keeps its own.
         coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 
     Raises:

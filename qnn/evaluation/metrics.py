@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from board.facs import AUS, EMOTIONS, emotions_by_table, nearest_emotions
+from board.core.facs import AUS, EMOTIONS, emotions_by_table, nearest_emotions
 from qnn.evaluation.bootstrap import by_cluster, interval, resampled
 
 Floats = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ def evaluate(
         resamples: Of the bootstrap.
         subjects: Who is shown, shape (N,): faces of one subject are drawn together, since they are alike.
         nearest: Index into EMOTIONS of the best-matching prototype, shape (N,). By default that of the probabilities,
-            which is right where each AU is decoded by itself (board.decoding).
+            which is right where each AU is decoded by itself (board.core.decoding).
 
     Raises:
         ValueError: Arrays that do not fit each other, or hold what they must not.

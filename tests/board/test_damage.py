@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from board import sources
-from board.sources import CameraSource, VideoSource, open_source
+from board.sources import open_source as sources
+from board.sources.open_source import CameraSource, VideoSource, open_source
 
 FRAMES, STEP = 40, 6
 

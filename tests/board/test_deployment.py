@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from packages import faces, largest_file, pack, seal, small_graph, write_package
 
-from board.contract import Contract
+from board.core.contract import Contract
 from board.deployment import CONTRACT, INTEGER, LIBRARY, MANIFEST, Deployment, Manifest, Simulated, Timing, unpack
 
 

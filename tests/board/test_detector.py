@@ -13,13 +13,13 @@ import pytest
 from packages import faces, seal, small_contract, small_graph, write_package
 from scenes import astronaut
 
-from board import backends
-from board.contract import Contract
+from board import executors
+from board.core.contract import Contract
+from board.core.facs import nearest_emotions
 from board.deployment import CONTRACT, Deployment
 from board.detector import AUDetector
-from board.face import Box, find_faces
-from board.facs import nearest_emotions
-from board.results import NO_FACE, OK
+from board.faces.find import Box, find_faces
+from board.observation import NO_FACE, OK
 
 
 @pytest.fixture
@@ -103,16 +103,16 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
 
 def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = Deployment(folder)
-    assert backends.best(deployment) == "reference"  # no reference.onnx, no bitfile
+    assert executors.best(deployment) == "reference"  # no reference.onnx, no bitfile
     (folder / "reference.onnx").touch()
     seal(folder)
-    assert backends.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "reference")
+    assert executors.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "reference")
     for name in ("accelerator.bit", "accelerator.hwh"):
         (folder / name).touch()
     seal(folder)
-    assert backends.best(Deployment(folder)) != "fpga"  # this is no board
-    monkeypatch.setattr(backends, "on_a_board", lambda: True)
-    assert backends.best(Deployment(folder)) == "fpga"
+    assert executors.best(Deployment(folder)) != "fpga"  # this is no board
+    monkeypatch.setattr(executors, "on_a_board", lambda: True)
+    assert executors.best(Deployment(folder)) == "fpga"
 
 
 def test_an_unknown_backend_is_named(folder: Path) -> None:

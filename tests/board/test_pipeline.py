@@ -16,9 +16,9 @@ import pytest
 from packages import faces, small_graph, write_package
 
 from board.detector import AUDetector
+from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.pipeline import QUEUE_FRAMES, Pipeline
-from board.results import FAILED, NO_FACE, OK, UNREADABLE, Observation
-from board.sources import ArraySource, Frame
+from board.sources.open_source import ArraySource, Frame
 
 
 class Collected:

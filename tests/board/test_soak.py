@@ -14,9 +14,9 @@ from packages import faces, small_contract, small_graph, write_package
 from board.detector import AUDetector
 from board.driver import Driver
 from board.emulator import EmulatedBoard, Stalls, TimedAccelerator, random_faults, write_overlay
+from board.observation import OK, Observation
 from board.pipeline import Pipeline
-from board.results import OK, Observation
-from board.sources import Frame
+from board.sources.open_source import Frame
 
 pytestmark = pytest.mark.board
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from networks import SMALL, TINY, Sizes, random_network
 
-from hls_build import config, dataflow
-from hls_build.config import BuildConfig, Folding
+from hls_build import dataflow
+from hls_build.config import build_config as config
+from hls_build.config.build_config import BuildConfig, Folding
 from hls_build.estimate import Estimate, dsp_lanes, estimate
 
 DEFAULT = config.CONFIGS / "pynq-z2_w4a4.toml"

@@ -12,7 +12,7 @@ import pytest
 import trees
 
 from qnn.data.datasets import DATASETS, find
-from qnn.data.ferplus import FOLDERS
+from qnn.data.datasets.ferplus import FOLDERS
 
 FACS = Path("FACS", "S005", "001", "S005_001_00000005_facs.txt")
 EMOTION = Path("Emotion", "S005", "001", "S005_001_00000005_emotion.txt")

@@ -11,11 +11,11 @@ import trees
 import typer
 from typer.testing import CliRunner
 
-from hls_build.cli import app as program
-from qnn import cli_data
+from hls_build.cli.main import app as program
+from qnn.cli import data as cli_data
 from qnn.data import checking
 from qnn.data.datasets import DATASETS
-from qnn.data.ferplus import FOLDERS
+from qnn.data.datasets.ferplus import FOLDERS
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.face import cut_face, find_face
-from qnn.data.ferplus import FerPlus
+from board.faces.find import cut_face, find_face
+from qnn.data.datasets.ferplus import FerPlus
+from qnn.data.example import example_picture
 from qnn.data.framing import margins
 from qnn.data.loading import load
-from qnn.examples import example_picture
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.1, 0.2])

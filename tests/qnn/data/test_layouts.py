@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import trees
 
-from board.facs import AUS, EMOTIONS, PROTOTYPES
+from board.core.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.dataset import Source
 from qnn.data.datasets import DATASETS
+from qnn.data.datasets.ferplus import majority_emotions
 from qnn.data.faces import UNKNOWN_EMOTION
-from qnn.data.ferplus import majority_emotions
 from qnn.data.protocols import PROTOCOLS
 
 NAN = float("nan")

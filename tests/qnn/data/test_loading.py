@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import trees
 
-from board.face import Box, cut_face, find_face
-from board.facs import EMOTIONS
+from board.core.facs import EMOTIONS
+from board.faces.find import Box, cut_face, find_face
 from qnn.data import loading, reading
 from qnn.data.dataset import Source
 from qnn.data.datasets import DATASETS

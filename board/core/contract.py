@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""accelerator.json: what an accelerator takes, gives and is made of, bound to its model and bitfile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
+from board.core.facs import AU_NAMES
+from board.core.lanes import Lanes
+from board.faces.find import COLOURS, PREPROCESSING
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a picture becomes a frame.
+
+    Attributes:
+        shape: (height, width, channels) of a frame.
+        dtype: "uint8": raw pixels enter the accelerator.
+        colour: "grey" or "rgb", see board.faces.find.to_input.
+        crop_margin: Share of the face's side added on each side, see board.faces.find.cut_face.
+        preprocessing: Name of the steps in board.faces.find that the network was trained for.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str
+    colour: str
+    crop_margin: float
+    preprocessing: str = PREPROCESSING
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or not all(_is_count(size) for size in self.shape):
+            raise ValueError(f"input.shape must be three sizes of at least 1, got {self.shape}")
+        if self.dtype != "uint8":
+            raise ValueError(f"input.dtype must be uint8, got {self.dtype!r}")
+        if self.colour not in COLOURS:
+            raise ValueError(f"input.colour must be one of {', '.join(COLOURS)}, got {self.colour!r}")
+        if not (_is_number(self.crop_margin) and -0.5 < self.crop_margin <= 1):
+            raise ValueError(f"need -0.5 < input.crop_margin <= 1, got {self.crop_margin!r}")
+        if self.preprocessing != PREPROCESSING:
+            raise ValueError(f"input.preprocessing must be {PREPROCESSING!r}, got {self.preprocessing!r}: build again")
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """One output: logit = scale * accumulator + offset, present where its probability reaches the threshold.
+
+    Attributes:
+        name: Such as "AU12 Lip corner puller".
+        scale: Logits per unit of the accumulator, above 0.
+        offset: Logit at accumulator 0.
+        threshold: Decision threshold, a probability between 0 and 1.
+    """
+
+    name: str
+    scale: float
+    offset: float
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name):
+            raise ValueError(f"the name of an action unit must be text, got {self.name!r}")
+        if not (_is_number(self.scale) and self.scale > 0):
+            raise ValueError(f"need scale > 0, got {self.scale!r} for {self.name}")
+        if not _is_number(self.offset):
+            raise ValueError(f"an offset must be a finite number, got {self.offset!r} for {self.name}")
+        if not (_is_number(self.threshold) and 0 < self.threshold < 1):
+            raise ValueError(f"need 0 < threshold < 1, got {self.threshold!r} for {self.name}")
+
+
+@dataclass(frozen=True)
+class StreamPacking:
+    """How a frame becomes beats: channel fastest, lane 0 least significant, each beat padded to whole bytes.
+
+    Attributes:
+        lanes: Elements per beat.
+        bits: Bits per element.
+        signed: Two's complement if true.
+        bytes_per_beat: Bytes of a padded beat.
+        beats_per_frame: Beats of one frame.
+    """
+
+    lanes: int
+    bits: int
+    signed: bool
+    bytes_per_beat: int
+    beats_per_frame: int
+
+    def __post_init__(self) -> None:
+        for key in ("lanes", "bits", "bytes_per_beat", "beats_per_frame"):
+            if not _is_count(getattr(self, key)):
+                raise ValueError(f"need {key} >= 1 in a stream, got {getattr(self, key)!r}")
+        if not isinstance(self.signed, bool):
+            raise ValueError(f"signed must be true or false in a stream, got {self.signed!r}")
+        if self.bytes_per_beat != -(-self.lanes * self.bits // 8):
+            raise ValueError(
+                f"bytes_per_beat must hold lanes x bits = {self.lanes} x {self.bits} bits, got {self.bytes_per_beat}"
+            )
+
+    @property
+    def elements(self) -> int:
+        """Elements of one frame."""
+        return self.lanes * self.beats_per_frame
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame in memory."""
+        return self.bytes_per_beat * self.beats_per_frame
+
+    @property
+    def lane_rule(self) -> Lanes:
+        """Converts between elements and beats."""
+        return Lanes(self.lanes, self.bits, self.signed)
+
+    @classmethod
+    def of_frame(cls, elements: int, lanes: int, bits: int, signed: bool) -> StreamPacking:
+        """Packing of a frame of so many elements; the lanes must divide them."""
+        if elements % lanes:
+            raise ValueError(f"lanes must divide the {elements} elements of a frame, got {lanes}")
+        return cls(lanes, bits, signed, -(-lanes * bits // 8), elements // lanes)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the host computes from accumulators: float64 logits and probabilities, and which AUs are present.
+
+    All of shape (N, AUs).
+    """
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    occurrence: np.ndarray
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All of accelerator.json.
+
+    Attributes:
+        model_sha256: Digest of model.onnx.
+        bitfile_sha256: Digest of the bitfile, None where none was made.
+        input: How a picture becomes a frame.
+        action_units: The outputs, in the order of the accumulators.
+        accumulator: Type of the accumulators, such as "INT16".
+        input_stream: Packing of pixels.
+        output_stream: Packing of accumulators.
+        clock_mhz: Clock that the accelerator is built for.
+        part: FPGA part, such as "xc7z020clg400-1".
+        board: Board, such as "Pynq-Z2".
+        folding: Parameters of each hardware layer by its name.
+        layers: Names of the hardware layers, in stream order.
+        decoding: How probabilities come from logits, see board.core.decoding.
+        format: Version of this file's format.
+    """
+
+    model_sha256: str
+    bitfile_sha256: str | None
+    input: InputRule
+    action_units: tuple[ActionUnit, ...]
+    accumulator: str
+    input_stream: StreamPacking
+    output_stream: StreamPacking
+    clock_mhz: float
+    part: str
+    board: str
+    folding: Mapping[str, Mapping[str, int | str]]
+    layers: tuple[str, ...]
+    decoding: str = INDEPENDENT
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ValueError(f"accelerator.json must have format {FORMAT}, got {self.format!r}: build again")
+        for key in ("model_sha256", "bitfile_sha256"):
+            digest = getattr(self, key)
+            optional = key == "bitfile_sha256" and digest is None
+            if not optional and not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
+                raise ValueError(f"{key} must be 64 hexadecimal digits, got {digest!r}")
+        names = [unit.name for unit in self.action_units]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"action_units must have at least one and distinct names, got {names}")
+        if self.decoding not in DECODINGS:
+            raise ValueError(f"decoding must be one of {', '.join(DECODINGS)}, got {self.decoding!r}")
+        if self.decoding == BY_EMOTION and self.au_names != AU_NAMES:
+            raise ValueError(f"decoding {self.decoding!r} needs the AUs of Table 2 in their order, got {names}")
+        stream = self.output_stream
+        if self.accumulator != f"{'INT' if stream.signed else 'UINT'}{stream.bits}":
+            raise ValueError(
+                f"accumulator must be the output stream's type, {stream.bits} bits"
+                f" {'signed' if stream.signed else 'unsigned'}, got {self.accumulator!r}"
+            )
+        for key, elements in (("input_stream", math.prod(self.input.shape)), ("output_stream", len(names))):
+            packing = getattr(self, key)
+            if packing.elements != elements:
+                raise ValueError(
+                    f"lanes x beats_per_frame must be the {elements} elements of a frame in {key},"
+                    f" got {packing.lanes} x {packing.beats_per_frame}"
+                )
+        if not (_is_number(self.clock_mhz) and self.clock_mhz > 0):
+            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
+
+    @property
+    def au_names(self) -> tuple[str, ...]:
+        """Names of the action units, in the order of the accumulators."""
+        return tuple(unit.name for unit in self.action_units)
+
+    def outputs(self, accumulators: np.ndarray) -> Outputs:
+        """Logits, probabilities and occurrence of raw integer accumulators of shape (N, AUs)."""
+        if accumulators.ndim != 2 or accumulators.shape[1] != len(self.action_units):
+            raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
+        if not np.issubdtype(accumulators.dtype, np.integer):
+            raise ValueError(f"need integer accumulators, got {accumulators.dtype}")
+        scale, offset, threshold = np.array(
+            [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
+        ).T
+        logits = accumulators * scale + offset
+        found = probabilities(logits, self.decoding)
+        return Outputs(logits, found, found >= threshold)
+
+    def check_model(self, path: Path) -> None:
+        """Refuse a model.onnx other than the one this accelerator was built from."""
+        _check_digest(path, self.model_sha256, "model")
+
+    def check_bitfile(self, path: Path) -> None:
+        """Refuse a bitfile other than this accelerator's."""
+        if self.bitfile_sha256 is None:
+            raise ValueError(f"this accelerator was built without a bitfile, got {path}: build it with Vivado")
+        _check_digest(path, self.bitfile_sha256, "bitfile")
+
+    def write(self, path: Path) -> None:
+        """Write accelerator.json."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Contract:
+        """Read accelerator.json; an unknown version, a missing or unknown key or a bad value is refused."""
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise ValueError(f"an accelerator needs its contract, got none at {path}: build it") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"accelerator.json must be JSON, got {error} in {path}: build again") from None
+        try:
+            return cls._parse(content)
+        except ValueError as error:
+            raise ValueError(f"{error} (in {path})") from None
+
+    @classmethod
+    def _parse(cls, content: Any) -> Contract:
+        if isinstance(content, dict) and content.get("format") != FORMAT:  # before its keys, which may differ
+            raise ValueError(f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}: build again")
+        top = dict(_keys(cls, content, "accelerator.json"))
+        rule = dict(_keys(InputRule, top["input"], "input"))
+        rule["shape"] = tuple(_typed(list, rule["shape"], "input.shape"))
+        top["input"] = InputRule(**rule)
+        units = _typed(list, top["action_units"], "action_units")
+        top["action_units"] = tuple(ActionUnit(**_keys(ActionUnit, unit, "action_units")) for unit in units)
+        for key in ("input_stream", "output_stream"):
+            top[key] = StreamPacking(**_keys(StreamPacking, top[key], key))
+        top["layers"] = tuple(_typed(list, top["layers"], "layers"))
+        for layer in _typed(dict, top["folding"], "folding").values():
+            _typed(dict, layer, "each layer's folding")
+        for key in ("accumulator", "part", "board"):
+            _typed(str, top[key], key)
+        return cls(**top)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, 64 hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_digest(path: Path, expected: str, what: str) -> None:
+    if (actual := sha256(path)) != expected:
+        raise ValueError(
+            f"the {what} must have sha256 {expected[:12]}..., got {actual[:12]}... for {path}:"
+            " use the files of one build"
+        )
+
+
+def _keys(cls: Any, content: Any, where: str) -> dict[str, Any]:
+    """A JSON object that has exactly the fields of a dataclass."""
+    _typed(dict, content, where)
+    expected = {item.name for item in fields(cls)}
+    if missing := sorted(expected - set(content)):
+        raise ValueError(f"{where} must have the key {missing[0]!r}, got none")
+    if unknown := sorted(set(content) - expected):
+        raise ValueError(f"{where} must have only known keys, got {unknown[0]!r}")
+    return content
+
+
+def _typed(kind: type, value: Any, where: str) -> Any:
+    """A JSON value of the given kind."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{where} must be of type {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

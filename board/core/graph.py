@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as integers: nodes that numpy executes and the compiler makes hardware of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from board.core import arithmetic
+
+FORMAT = "auflow-integer-graph-1"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A stream of frames.
+
+    Attributes:
+        name: Unique in its graph.
+        shape: (height, width, channels) of one frame.
+        bits: Width of one element.
+        signed: Two's complement if true.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    bits: int
+    signed: bool
+
+    @property
+    def low(self) -> int:
+        """Least value of the type."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Greatest value of the type."""
+        return (1 << (self.bits - self.signed)) - 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer; `inputs` and `outputs` name tensors."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Compute all outputs from all inputs, integers of shape (N, H, W, C)."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+
+@dataclass(frozen=True)
+class Conv(Node):
+    """'Same' convolution or, with a 1x1 kernel, a dense layer on every pixel; no bias, no activation.
+
+    Attributes:
+        weights: Integers of shape (O, k, k, I), symmetric range of `weight_bits`.
+        weight_bits: Bits per weight.
+    """
+
+    weights: np.ndarray
+    weight_bits: int
+
+    @cached_property
+    def kernel(self) -> arithmetic.Kernel:
+        """The weights as the arithmetic wants them."""
+        return arithmetic.Kernel.of(self.weights)
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.convolve_same(x[0], self.kernel),)
+
+
+@dataclass(frozen=True)
+class Threshold(Node):
+    """Whatever stood between an accumulator and the next quantiser.
+
+    Attributes:
+        thresholds: Integers of shape (C, T) or (1, T), ascending along T.
+        first: Output below the lowest threshold.
+    """
+
+    thresholds: np.ndarray
+    first: int
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.multi_threshold(x[0], self.thresholds, self.first),)
+
+
+@dataclass(frozen=True)
+class MaxPool(Node):
+    """Maximum over 2x2 tiles."""
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.max_pool_2x2(x[0]),)
+
+
+@dataclass(frozen=True)
+class Fork(Node):
+    """One stream to several."""
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (x[0],) * len(self.outputs)
+
+
+@dataclass(frozen=True)
+class GlobalDescriptors(Node):
+    """Sum and maximum over pixels, as two pixels; the maximum carries the sum's scale by `shift`."""
+
+    shift: int
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.global_descriptors(x[0], self.shift),)
+
+
+@dataclass(frozen=True)
+class SumPixels(Node):
+    """Sum over pixels."""
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.sum_pixels(x[0]),)
+
+
+@dataclass(frozen=True)
+class ChannelDescriptors(Node):
+    """Sum and maximum over channels, as two channels; the maximum carries the sum's scale by `shift`."""
+
+    shift: int
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.channel_descriptors(x[0], self.shift),)
+
+
+@dataclass(frozen=True)
+class Gate(Node):
+    """Attention: inputs are the feature map and its channel gate (1, 1, C) or spatial gate (H, W, 1).
+
+    Attributes:
+        table: Integers of shape (2**x_bits, 2**gate_bits), indexed by two's complement codes.
+    """
+
+    table: np.ndarray
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (arithmetic.gate(x[0], x[1], self.table),)
+
+
+@dataclass(frozen=True)
+class Flatten(Node):
+    """A frame as one pixel, in stream order (height, width, channel): no hardware."""
+
+    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (x[0].reshape(x[0].shape[0], 1, 1, -1),)
+
+
+NODE_TYPES: dict[str, type[Node]] = {
+    cls.__name__: cls
+    for cls in (
+        Conv, Threshold, MaxPool, Fork, GlobalDescriptors, SumPixels, ChannelDescriptors, Gate, Flatten
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class IntegerGraph:
+    """Nodes in execution order over named tensors, with one input and one output."""
+
+    tensors: dict[str, Tensor]
+    nodes: tuple[Node, ...]
+    input: str
+    output: str
+    consumers: dict[str, Node] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        consumers: dict[str, Node] = {}
+        known = {self.input}
+        for node in self.nodes:
+            for name in node.inputs:
+                if name not in known:
+                    raise ValueError(f"node {node.name} reads {name}, which no earlier node writes")
+                if name in consumers:
+                    raise ValueError(f"tensor {name} feeds {consumers[name].name} and {node.name}: need a Fork")
+                consumers[name] = node
+            known.update(node.outputs)
+        if self.output not in known:
+            raise ValueError(f"output {self.output} is written by no node")
+        if missing := known - set(self.tensors):
+            raise ValueError(f"tensors without a type: {', '.join(sorted(missing))}")
+        object.__setattr__(self, "consumers", consumers)
+
+    def run(self, x: np.ndarray, observe: Callable[[str, np.ndarray], None] | None = None) -> np.ndarray:
+        """Execute on frames.
+
+        Args:
+            x: Integers of shape (N, H, W, C) in the input's range.
+            observe: Called with every tensor's name and value, the input's first.
+
+        Returns:
+            The output tensor, integers of shape (N, H, W, C).
+        """
+        values = {self.input: x.astype(np.int32)}
+        if observe:
+            observe(self.input, values[self.input])
+        for node in self.nodes:
+            results = node.run(*(values.pop(name) for name in node.inputs))
+            for name, value in zip(node.outputs, results, strict=True):
+                values[name] = value
+                if observe:
+                    observe(name, value)
+        return values[self.output]
+
+    def save(self, path: Path) -> None:
+        """Write one .npz: a JSON description and the arrays, nothing pickled."""
+        arrays: dict[str, np.ndarray] = {}
+        nodes: list[dict[str, Any]] = []
+        for node in self.nodes:
+            entry: dict[str, Any] = {"type": type(node).__name__}
+            for f in fields(node):
+                value = getattr(node, f.name)
+                if isinstance(value, np.ndarray):
+                    arrays[f"{node.name}.{f.name}"] = value
+                else:
+                    entry[f.name] = value
+            nodes.append(entry)
+        tensors = [[t.name, t.shape, t.bits, t.signed] for t in self.tensors.values()]
+        description = {
+            "format": FORMAT, "tensors": tensors, "nodes": nodes, "input": self.input, "output": self.output
+        }  # fmt: skip
+        with open(path, "wb") as file:
+            try:
+                np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
+            except ValueError as error:
+                if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
+                    raise error.__context__ from None
+                raise
+
+    @classmethod
+    def load(cls, path: Path) -> IntegerGraph:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: The file is of another format.
+        """
+        with np.load(path, allow_pickle=False) as archive:
+            if "description" not in archive:
+                raise ValueError(f"{path} is no integer graph: it holds no description")
+            description = json.loads(str(archive["description"]))
+            if description.get("format") != FORMAT:
+                raise ValueError(f"{path} has format {description.get('format')!r}, need {FORMAT!r}")
+            nodes: list[Node] = []
+            for entry in description["nodes"]:
+                kind = NODE_TYPES[entry.pop("type")]
+                values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+                for f in fields(kind):
+                    if f.name not in values:
+                        values[f.name] = archive[f"{values['name']}.{f.name}"]
+                nodes.append(kind(**values))
+        tensors = {
+            name: Tensor(name, (shape[0], shape[1], shape[2]), bits, signed)
+            for name, shape, bits, signed in description["tensors"]
+        }
+        return cls(tensors, tuple(nodes), description["input"], description["output"])

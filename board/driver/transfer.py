@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stream pictures through the accelerator in batches, two in flight, while the host packs and unpacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from board.core.contract import Contract
+from board.driver.faults import Cause, Fault
+from board.driver.iodma import Iodma
+from board.driver.watermark import Watermark
+
+POLL_S = 1e-4
+"""Between looks at the DMAs: short beside a frame, long enough for other threads to run."""
+
+
+class Clock(Protocol):
+    """Time as the module `time` gives it; an emulated board has its own."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let so many seconds pass."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Contiguous memory for one batch: pynq buffers of uint8, of shape (frames, frame_bytes)."""
+
+    input: Any
+    output: Any
+
+
+@dataclass
+class Progress:
+    """How many batches each stage has behind it, in the order of the stages.
+
+    Attributes:
+        prepared: Packed into memory, its place for results marked.
+        sent: Input DMA started.
+        taken: Input DMA ended.
+        armed: Output DMA started.
+        received: Output DMA ended.
+        delivered: Unpacked into the results.
+    """
+
+    prepared: int = 0
+    sent: int = 0
+    taken: int = 0
+    armed: int = 0
+    received: int = 0
+    delivered: int = 0
+
+
+class Stream:
+    """One attempt to stream pictures; after a fault the overlay must be loaded again and a new attempt made.
+
+    Args:
+        dmas: For input and for output, idle.
+        slots: Memory of two batches.
+        contract: Packing of both streams.
+        clock: Time.
+        timeout_s: Longest time without a new frame.
+        watermark: Which marks to use.
+    """
+
+    def __init__(
+        self,
+        dmas: tuple[Iodma, Iodma],
+        slots: tuple[Slot, Slot],
+        contract: Contract,
+        clock: Clock,
+        timeout_s: float,
+        watermark: Watermark,
+    ) -> None:
+        self._idma, self._odma = dmas
+        self._slots = slots
+        self._input, self._output = contract.input_stream, contract.output_stream
+        self._clock, self._timeout_s, self._watermark = clock, timeout_s, watermark
+        self._size = len(slots[0].input)
+        self._at = Progress()
+        self._deadline, self._seen = 0.0, 0
+        self.frames = 0
+        """Frames delivered."""
+
+    def run(self, faces: np.ndarray, results: np.ndarray) -> None:
+        """Compute results, int64 (N, AUs), of faces, uint8 (N, H, W, C).
+
+        Raises:
+            Fault: The transfer failed; `salvage` tells what came.
+        """
+        self._faces, self._results = faces, results
+        batches = -(-len(faces) // self._size)
+        self._extend()
+        while min(self._at.delivered, self._at.taken) < batches:
+            late = self._clock.monotonic() > self._deadline  # before the DMAs are asked, lest a pause pass for a hang
+            before = Progress(**vars(self._at))
+            self._ask()
+            self._start()
+            if self._at != before:
+                self._extend()
+            if not self._work(batches) and self._at == before:
+                self._wait(late)
+
+    def salvage(self) -> tuple[int, int]:
+        """After a fault, deliver the frames that came; bytes moved and expected of the first batch that did not."""
+        while self._at.delivered < self._at.received:
+            self._deliver(self._at.delivered)
+        if self._at.armed == self._at.received:
+            return 0, self._output.frame_bytes * len(self._batch(self._at.received))
+        frames = self._look(self._at.received)
+        whole = self._watermark.whole_frames(frames)
+        self._unpack(frames[:whole])
+        return self._watermark.moved_bytes(frames), frames.size
+
+    def _ask(self) -> None:
+        """See which DMA ended."""
+        at = self._at
+        if at.sent > at.taken:
+            at.taken += self._idma.ended()
+        if at.armed > at.received and self._odma.ended():
+            frames = self._look(at.received)
+            if self._watermark.whole_frames(frames) < len(frames):
+                raise Fault(Cause.SHORT, self._odma.name)
+            at.received += 1
+
+    def _start(self) -> None:
+        """Start each DMA that is idle and has a batch, the receiving one first."""
+        at = self._at
+        if at.armed == at.received and at.armed < at.prepared:
+            self._odma.start(self._slot(at.armed).output.device_address, len(self._batch(at.armed)))
+            at.armed += 1
+        if at.sent == at.taken and at.sent < at.prepared:
+            self._idma.start(self._slot(at.sent).input.device_address, len(self._batch(at.sent)))
+            at.sent += 1
+
+    def _work(self, batches: int) -> bool:
+        """The host's part, while the DMAs run: unpack one batch or else pack one."""
+        at = self._at
+        if at.delivered < at.received:
+            self._deliver(at.delivered)
+            return True
+        if at.prepared < batches and at.prepared - min(at.taken, at.delivered) < len(self._slots):
+            self._prepare(at.prepared)
+            return True
+        return False
+
+    def _prepare(self, batch: int) -> None:
+        faces, slot = self._batch(batch), self._slot(batch)
+        count = len(faces)
+        packed = self._input.lane_rule.pack(faces)
+        slot.input[:count] = packed.reshape(count, -1)
+        slot.input[:count].flush()
+        self._watermark.fill(slot.output[:count])
+        slot.output[:count].flush()
+        self._at.prepared += 1
+
+    def _deliver(self, batch: int) -> None:
+        self._unpack(self._slot(batch).output.view(np.ndarray)[: len(self._batch(batch))])
+        self._at.delivered += 1
+
+    def _unpack(self, frames: np.ndarray) -> None:
+        beats = frames.reshape(-1, self._output.bytes_per_beat)
+        values = self._output.lane_rule.unpack(beats).reshape(len(frames), self._output.elements)
+        self._results[self.frames : self.frames + len(frames)] = values
+        self.frames += len(frames)
+
+    def _look(self, batch: int) -> np.ndarray:
+        """What memory holds of a batch's results."""
+        output = self._slot(batch).output[: len(self._batch(batch))]
+        output.invalidate()
+        return output.view(np.ndarray)
+
+    def _wait(self, late: bool) -> None:
+        """Give the DMAs time, or find that nothing comes any more."""
+        if not late:
+            self._clock.sleep(POLL_S)
+            return
+        came = self._watermark.whole_frames(self._look(self._at.received)) if self._at.armed > self._at.received else 0
+        if came <= self._seen:
+            names = [dma.name for dma in (self._idma, self._odma) if dma.busy]
+            raise Fault(Cause.HANG, " and ".join(names))
+        self._extend(came)
+
+    def _extend(self, seen: int = 0) -> None:
+        """Something moved: wait for the next thing from now on."""
+        self._deadline, self._seen = self._clock.monotonic() + self._timeout_s, seen
+
+    def _batch(self, batch: int) -> np.ndarray:
+        return self._faces[batch * self._size : (batch + 1) * self._size]
+
+    def _slot(self, batch: int) -> Slot:
+        return self._slots[batch % len(self._slots)]

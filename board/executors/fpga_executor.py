@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The FPGA under pynq; away from a board, an emulated one under the same driver."""
+
+from __future__ import annotations
+
+import sysconfig
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from board.deployment import Deployment
+from board.driver import Driver
+from board.emulator import Accelerator, EmulatedBoard, TimedAccelerator, VerilatedAccelerator, write_overlay
+from board.executors import on_a_board
+
+FRAMES = 16
+"""Of one batch; two batches are in flight."""
+EMULATED_FRAMES = 4
+"""Of one batch in simulated RTL, where a frame takes seconds."""
+
+
+class FpgaBackend:
+    """Drives the accelerator: the board's, or an emulated board's where this machine is none.
+
+    The emulated board computes with the deployment's simulated RTL where it holds a library for this computer, else
+    with the integer reference at the timing that simulation measured.
+
+    Attributes:
+        emulated: Whether the board is emulated.
+        driver: The driver, which counts frames and time.
+    """
+
+    name = "fpga"
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._stack = ExitStack()
+        contract = deployment.contract
+        self.emulated = not on_a_board()
+        with ExitStack() as starting:
+            if self.emulated:
+                accelerator, what = _accelerator(deployment, starting)
+                folder = starting.enter_context(tempfile.TemporaryDirectory(prefix="auflow-emulated-"))
+                bitfile, contract = write_overlay(Path(folder), contract)
+                starting.enter_context(EmulatedBoard(contract, accelerator))
+                self.description = f"an emulated {contract.board} with {what}"
+                frames = EMULATED_FRAMES
+            else:
+                bitfile = deployment.bitfile
+                self.description, frames = f"the FPGA of this {contract.board}", FRAMES
+            self.driver = starting.enter_context(Driver(bitfile, contract, frames))
+            self._stack = starting.pop_all()
+
+    def accumulators(self, faces: np.ndarray) -> np.ndarray:
+        """Faces, uint8 (N, 48, 48, 3), to integers (N, AUs)."""
+        return self.driver.accumulators(faces)
+
+    def close(self) -> None:
+        """Give back the contiguous memory, and pynq its own device."""
+        self._stack.close()
+
+
+def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator, str]:
+    """What computes on an emulated board, and what to call it."""
+    simulated = deployment.manifest.simulation
+    if simulated is not None and simulated.platform == sysconfig.get_platform():
+        simulation = stack.enter_context(deployment.simulation())
+        return VerilatedAccelerator(simulation, deployment.contract), "the verilated RTL"
+    timing = deployment.manifest.timing
+    if timing.first_out_cycles is None or timing.interval_cycles is None:
+        raise ValueError(
+            f"backend fpga needs an accelerator, got {deployment.folder}, which was made of weights alone: run"
+            " `auflow build` and name its deploy/ with --deploy"
+        )
+    graph = deployment.integer_graph()
+    timed = TimedAccelerator(graph, deployment.contract, timing.first_out_cycles, timing.interval_cycles)
+    return timed, "the integer reference at the simulated timing"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON lines: every observation with all that is known of it, the accelerator's integers included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from board.core.contract import Contract
+from board.observation import Observation
+from board.outputs.resumable_table import RowsOutput
+
+
+class JsonlOutput(RowsOutput):
+    """A file with one JSON object for each observation, as `as_json` makes it.
+
+    Args:
+        path: The file.
+        contract: Names the action units.
+        resume: Go on with what an interrupted run left.
+    """
+
+    def __init__(self, path: Path, contract: Contract, resume: bool = False) -> None:
+        self._names = contract.au_names
+        super().__init__(path, resume)
+
+    def header(self) -> str:
+        """None: every line is an observation."""
+        return ""
+
+    def frame_of(self, line: str) -> int:
+        """Index of the frame of a line."""
+        content = json.loads(line)
+        if not isinstance(content, dict):
+            raise ValueError("no object")
+        return int(content["frame"])
+
+    def source_of(self, line: str) -> str:
+        """Name of the source of a line."""
+        return str(json.loads(line)["source"])
+
+    def has_these_units(self, line: str) -> bool:
+        """Whether the action units are the contract's."""
+        units = json.loads(line).get("action_units")
+        return units is None or tuple(units) == self._names
+
+    def rows(self, observations: list[Observation]) -> str:
+        """One line for each observation."""
+        return "".join(json.dumps(as_json(seen, self._names)) + "\n" for seen in observations)
+
+
+def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
+    """An observation as JSON takes it; `frame` counts from 0."""
+    content: dict[str, Any] = {
+        "frame": seen.frame,
+        "timestamp_s": round(seen.timestamp_s, 6),
+        "source": seen.source,
+        "status": seen.status,
+        "message": seen.message,
+        "face_id": seen.face_id,
+        "box": None if seen.box is None else [seen.box.left, seen.box.top, seen.box.side],
+        "confidence": round(seen.confidence, 4),
+        "latency_s": round(seen.latency_s, 6),
+    }
+    if seen.aus is not None:
+        units = zip(names, seen.aus.accumulators, seen.aus.probabilities, seen.aus.occurrence, strict=True)
+        content["emotion"] = seen.aus.emotion
+        content["action_units"] = {
+            name: {"accumulator": int(accumulator), "probability": float(probability), "present": bool(present)}
+            for name, accumulator, probability, present in units
+        }
+    if seen.attention is not None:
+        content["attention"] = [[round(float(value), 4) for value in row] for row in seen.attention]
+    return content

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pack what a board needs of a build, and what this computer needs of a checkpoint, as deployments."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import cv2
+
+import board
+from board.core.contract import Contract, InputRule, StreamPacking, sha256
+from board.core.graph import IntegerGraph
+from board.deployment import BITFILE, CONTRACT, EXAMPLE, HANDOFF, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
+from hls_build import lowering
+from hls_build.build_folder import BuildFolder
+from hls_build.config.build_config import BuildConfig
+from hls_build.rtl.stitch import Stitched
+from qnn.data.example import example_picture
+from qnn.export import export
+
+BOARD = Path(board.__file__).parent
+NOTEBOOK = "au_demo.ipynb"
+README = """\
+AUFlow deployment {name}: {preset} for {board}, {aus} action units.
+Unpacked (python3 -m zipfile -e ARCHIVE .), install on a PYNQ image: pip install ./{wheel}; elsewhere "./{wheel}[pc]"
+Detect: auflow detect PICTURE|FOLDER|VIDEO|/dev/video0 --deploy . --out aus.csv --annotate seen.mp4
+Check and measure: auflow parity --deploy . && auflow bench --deploy . ; demo: {notebook}
+{bitfile}
+"""
+
+
+def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Path:
+    """Fill a build's deploy/ and pack it.
+
+    Args:
+        folder: Of a finished build.
+        build: Its configuration.
+        pack_simulation: Whether to include the simulation library, which runs on this kind of computer only.
+
+    Returns:
+        The archive.
+
+    Raises:
+        RuntimeError: The wheel cannot be made, or the disk does not take it.
+    """
+    out = folder.deploy
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    copies = {INTEGER: folder.integer, ONNX: folder.root / export.REFERENCE, CONTRACT: folder.contract}
+    copies |= {name: path for name in (BITFILE, HANDOFF) if (path := folder.root / name).is_file()}
+    simulation = None
+    if pack_simulation:
+        stitched = Stitched.load(folder.rtl)
+        simulation = Simulated(sysconfig.get_platform(), stitched.streams, stitched.fifos)
+        copies |= {LIBRARY: folder.library, **{f"sim/{path.name}": path for path in folder.rtl.glob("*.dat")}}
+    copies[NOTEBOOK] = BOARD / "notebooks" / NOTEBOOK
+    for name, source in copies.items():
+        (out / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, out / name)
+    _write_example(out)
+    wheel = board_wheel(out)
+    made = BITFILE in copies
+    aus = len(Contract.read(folder.contract).action_units)
+    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: backend fpga runs on an emulated board."
+    text = README.format(
+        name=build.name,
+        preset=build.preset,
+        board=build.board.name,
+        aus=aus,
+        wheel=wheel,
+        notebook=NOTEBOOK,
+        bitfile=bitfile,
+    )
+    (out / "README.md").write_text(text)
+    figures = json.loads((folder.report / "simulation.json").read_text())
+    timing = Timing(figures["first_out_cycles"], figures["interval_cycles"])
+    _seal(out, build.name, build.preset, timing, simulation)
+    return _pack(out, folder.archive)
+
+
+def write_software(checkpoint: Path, out: Path) -> None:
+    """Make a deployment without an accelerator, for the backends `reference` and `onnx`.
+
+    Args:
+        checkpoint: A quantised .safetensors file with its card.
+        out: Its folder, complete or not there.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
+        made = Path(temporary) / "deploy"
+        report = export.export(checkpoint, made)
+        graph = lowering.lower_file(made / export.MODEL)
+        graph.save(made / INTEGER)
+        _software_contract(report, graph).write(made / CONTRACT)
+        for name in (export.MODEL, export.REPORT):
+            (made / name).unlink()
+        _write_example(made)
+        _seal(made, checkpoint.stem, report.preset, Timing(), None)
+        shutil.rmtree(out, ignore_errors=True)
+        made.rename(out)
+
+
+def _software_contract(report: export.ExportReport, graph: IntegerGraph) -> Contract:
+    """A contract for software: its streams are the plain arrays, and no board is named."""
+    height, width, channels = graph.tensors[graph.input].shape
+    bits = graph.tensors[graph.output].bits
+    return Contract(
+        model_sha256=report.model_sha256,
+        bitfile_sha256=None,
+        input=InputRule((height, width, channels), "uint8", report.colour, report.crop_margin),
+        action_units=report.action_units,
+        accumulator=f"INT{bits}",
+        input_stream=StreamPacking.of_frame(height * width * channels, channels, 8, signed=False),
+        output_stream=StreamPacking.of_frame(len(report.aus), 1, bits, signed=True),
+        clock_mhz=1,
+        part="none",
+        board="none",
+        folding={},
+        layers=(),
+        decoding=report.decoding,
+    )
+
+
+def board_wheel(out: Path) -> str:
+    """Build the wheel of the board package into a folder and return its name."""
+    with tempfile.TemporaryDirectory() as temporary:  # setuptools leaves files beside what it builds
+        source = Path(temporary) / "board"
+        shutil.copytree(BOARD, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+        done = subprocess.run([*command, "--wheel-dir", str(out), str(source)], capture_output=True, text=True)
+    wheels = sorted(out.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise RuntimeError(f"pip could not build the board's wheel: {(done.stderr or done.stdout).strip()[-400:]}")
+    return wheels[0].name
+
+
+def _write_example(folder: Path) -> None:
+    """The picture of qnn.data.example, public domain, so that a board has a face to begin with."""
+    done, content = cv2.imencode(".jpg", cv2.cvtColor(example_picture(), cv2.COLOR_RGB2BGR))
+    assert done, "OpenCV writes JPEG"
+    (folder / EXAMPLE).write_bytes(content.tobytes())
+
+
+def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simulated | None) -> None:
+    """Write the manifest of all that a folder holds."""
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in _files(folder)}
+    Manifest(name, preset, files, timing, simulation).write(folder)
+
+
+def _pack(folder: Path, archive: Path) -> Path:
+    """One archive of a sealed folder, complete or not there."""
+    partial = archive.with_suffix(".partial")
+    try:
+        with ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+            for path in _files(folder):
+                packed.write(path, path.relative_to(folder).as_posix())
+        partial.replace(archive)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RuntimeError(f"cannot write {archive}: {error.strerror}") from None
+    return archive
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

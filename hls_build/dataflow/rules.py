@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of folding: legal parallelism, defaults, memory styles and the depths of FIFOs."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from hls_build.cost.resources import block_rams
+
+BRAM18_BITS = 18 * 1024
+FIFO_LUT_DEPTH = 256
+"""Deepest FIFO that is made of LUTs when nothing is said."""
+
+THRESHOLD_BLOCK_DEPTHS = {"auto": 1024, "block": 2, "distributed": 1 << 30}
+"""Depth from which a stage of a threshold search lies in block RAM."""
+
+
+def divisors(total: int) -> list[int]:
+    """All divisors in ascending order."""
+    return [n for n in range(1, total + 1) if total % n == 0]
+
+
+def check_divides(layer: str, key: str, value: int, total: int, of: str) -> int:
+    """Return a legal value of a folding.
+
+    Raises:
+        ValueError: It does not divide.
+    """
+    if value < 1 or total % value:
+        raise ValueError(f"{key} of {layer} must divide its {total} {of} (one of {divisors(total)}), got {value}")
+    return value
+
+
+def nearest_lanes(channels: int, lanes: int) -> int:
+    """Greatest divisor of the channels that is not above a neighbour's lanes."""
+    return max(n for n in divisors(channels) if n <= lanes)
+
+
+def window_lanes(channels: int, kernel: int, simd: int, cycles_per_pixel: int) -> int:
+    """Lanes of a sliding window that is never slower than its multiplier.
+
+    A window pauses while it fills at the start of a frame, so it must be strictly faster; where even all
+    channels at once are not, they are taken. Beyond that, the multiplier's SIMD spares a width converter.
+    """
+    fast = [n for n in divisors(channels) if kernel * kernel * (channels // n) < cycles_per_pixel]
+    if simd in fast:
+        return simd
+    return min(fast, default=channels)
+
+
+def memory_style(style: str, depth: int, width: int) -> str:
+    """Resolve "auto": block RAM where the memory fills half of the blocks it takes, else LUTs."""
+    if style != "auto":
+        return style
+    return "block" if 2 * depth * width >= block_rams(depth, width) * BRAM18_BITS else "distributed"
+
+
+def fifo_style(depth: int) -> str:
+    """Memory of a FIFO; FINN+'s own choice for deep ones may be Ultra RAM, which small devices lack."""
+    if depth <= FIFO_LUT_DEPTH:
+        return "auto"
+    return "block"
+
+
+def window_fifo_elements(height: int, width: int, channels: int, kernel: int) -> int:
+    """Elements to hold before a 'same' sliding window.
+
+    At the end of a frame it takes nothing while it emits its last kernel // 2 rows, and a pool in front of
+    it delivers by the row.
+    """
+    return min(kernel // 2 + 1, height) * width * channels
+
+
+def whole_memory_depth(depth: int) -> int:
+    """The depth up to which fifo.sv needs no more memory than for a given one.
+
+    Shift registers come by 32 words, distributed memories by powers of two up to 256, both with an output register;
+    block RAM as one power of two or the sum of two.
+    """
+    if depth <= FIFO_LUT_DEPTH + 1:
+        return next(words for words in (32, 64, 128, FIFO_LUT_DEPTH) if depth <= words + 1) + 1
+    rows = depth - 1
+    low = max(9, (rows - 1).bit_length())
+    high = (rows - (1 << (low - 1)) - 1).bit_length()
+    if low > 9 and high < low - 1:
+        return (1 << (low - 1)) + (1 << max(1, high)) + 1
+    return (1 << low) + 1
+
+
+def window_fill_beats(width: int, channels: int, kernel: int, lanes: int) -> int:
+    """Beats of a frame that a 'same' sliding window takes before its first output.
+
+    The multiplier behind it waits for them in every frame.
+    """
+    return ((kernel - 1) * (width + 2 * (kernel // 2)) + kernel) * channels // lanes
+
+
+def window_vector_beats(beats: int, repeats: int, lanes: int, simd: int) -> int:
+    """Beats to hold between a sliding window and its multiplier, 0 where none need be.
+
+    The multiplier takes a pixel's vector while it computes its first outputs and repeats it from its own memory for
+    the others. A window of fewer lanes must deliver the next vector meanwhile.
+    """
+    return max(2, beats) if repeats > 1 and lanes < simd else 0
+
+
+def channel_bypass_elements(frame: int, frame_cycles: int, think_cycles: int) -> int:
+    """Elements to hold round a channel gate: a whole frame, and what arrives until the gate is known.
+
+    Args:
+        frame: Elements of a frame.
+        frame_cycles: Cycles in which the slowest layer upstream delivers a frame.
+        think_cycles: Cycles from a frame's last element to the first of its gate.
+    """
+    arriving = ceil(frame * think_cycles / frame_cycles)
+    return frame + arriving + arriving // 8
+
+
+def spatial_bypass_elements(height: int, width: int, channels: int, kernel: int) -> int:
+    """Elements to hold round a spatial gate: the rows that its window waits for, and one for the latency."""
+    return min(kernel // 2 + 1, height) * width * channels + min(kernel, width) * channels

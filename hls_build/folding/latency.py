@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long a frame takes from its first pixel to its result, as a linear function of the layers' cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from board.core import graph as ir
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Layers that work on a frame at the same time, row after row; the next segment waits for their last element.
+
+    Attributes:
+        layers: Their names; the slowest one sets the pace.
+        tails: Share of its cycles that a convolution still needs when its input has ended: its last kernel // 2 rows.
+    """
+
+    layers: tuple[str, ...]
+    tails: Mapping[str, float]
+
+
+def segments(graph: ir.IntegerGraph) -> list[Segment]:
+    """The network cut where a layer needs a whole frame before it gives its first element.
+
+    That is behind every pool over pixels, and before and behind every dense layer.
+    """
+    groups: list[list[ir.Node]] = [[]]
+    for node in graph.nodes:
+        dense = isinstance(node, ir.Conv) and node.weights.shape[1] == 1
+        if dense:
+            groups.append([])
+        if not isinstance(node, ir.Flatten):
+            groups[-1].append(node)
+        if dense or isinstance(node, ir.GlobalDescriptors | ir.SumPixels):
+            groups.append([])
+    return [_segment(graph, group) for group in groups if group]
+
+
+def _segment(graph: ir.IntegerGraph, group: list[ir.Node]) -> Segment:
+    tails = {}
+    for node in group:
+        if isinstance(node, ir.Conv):
+            height = graph.tensors[node.inputs[0]].shape[0]
+            tails[node.name] = min(1.0, (node.weights.shape[1] // 2) / height)
+    return Segment(tuple(node.name for node in group), tails)
+
+
+def latency_of(parts: Sequence[Segment], cycles: Mapping[str, int]) -> int:
+    """Cycles from a frame's first pixel to its result.
+
+    Args:
+        parts: The network's segments.
+        cycles: Per frame, by layer.
+    """
+    slowest = sum(max(cycles[layer] for layer in part.layers) for part in parts)
+    return round(slowest + sum(tail * cycles[layer] for part in parts for layer, tail in part.tails.items()))

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every legal folding of every layer costs, and every width converter and FIFO between two layers.
+
+A price is the estimate of the very nodes that the compiler would make, so that a solution costs what its build costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
+from itertools import product
+from math import prod
+
+import numpy as np
+from onnx import NodeProto
+
+from board.core import graph as ir
+from hls_build import dataflow, estimate
+from hls_build.config.build_config import Board, BuildConfig, Folding
+from hls_build.dataflow import rules
+from hls_build.estimate import NodeEstimate, Resources
+
+CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
+"""A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""
+GAP = 1.0015
+"""Interval over its goal: what a window may add to its multiplier's cycles at the start of a frame."""
+SLACK = 0.8
+"""Share of the interval that layers other than multipliers and windows may take: their beats come in bursts."""
+WINDOW_CHOICES = 3
+"""Lanes of a sliding window that are looked at: the fewest that are fast enough, and the next ones."""
+LUT_STYLE, BLOCK_STYLE = "distributed", "block"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a folding must reach.
+
+    Attributes:
+        interval_cycles: Cycles from frame to frame.
+        double_pump: Whether multipliers may run at twice the clock.
+    """
+
+    interval_cycles: int
+    double_pump: bool
+
+
+@dataclass(frozen=True)
+class Option:
+    """One folding of one layer.
+
+    Attributes:
+        folding: What the configuration says.
+        lanes_in: Elements per beat of every input.
+        lanes_out: Elements per beat of every output.
+        cycles: Per frame of the slowest node in it, and what a window takes at the start of a frame.
+        resources: Of all nodes in it.
+    """
+
+    folding: Folding
+    lanes_in: tuple[int, ...]
+    lanes_out: int
+    cycles: int
+    resources: Resources
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A stream from one layer to another; the source of the first one is None, the accelerator's input."""
+
+    source: str | None
+    sink: str
+    index: int
+
+
+class Prices:
+    """Prices of one network on one board, for one goal."""
+
+    def __init__(self, graph: ir.IntegerGraph, board: Board, goal: Goal) -> None:
+        self.graph = graph
+        self.goal = goal
+        self.part = board.part
+        self.builder = dataflow.Builder(graph, BuildConfig("folding", "any", board, clock_mhz=1))
+        self.builder.build()
+        paced = {name: replace(s, cycles=goal.interval_cycles) for name, s in self.builder.streams.items()}
+        self.builder.streams = paced
+        self.layers = [node for node in graph.nodes if not isinstance(node, ir.Flatten)]
+
+    @cached_property
+    def edges(self) -> dict[Edge, ir.Node]:
+        """Every stream with the layer that takes it; a Flatten is passed through."""
+        writers = {name: node for node in self.graph.nodes for name in node.outputs}
+        found = {}
+        for node in self.layers:
+            for index, name in enumerate(node.inputs):
+                source = writers.get(name)
+                if isinstance(source, ir.Flatten):
+                    source = writers.get(source.inputs[0])
+                found[Edge(source.name if source else None, node.name, index)] = node
+        return found
+
+    def options(self, node: ir.Node) -> list[Option]:
+        """Foldings of a layer that reach the goal, without those that another one beats in everything."""
+        if isinstance(node, ir.Conv):
+            return list(_undominated(self._conv(node)))
+        most = self.goal.interval_cycles * SLACK
+        return list(_undominated(option for option in self._parallel(node) if option.cycles <= most))
+
+    def between(self, edge: Edge, lanes_out: int, lanes_in: int, option: Option) -> Resources:
+        """FIFO and width converter of a stream whose source gives and whose sink takes some lanes."""
+        node = self.edges[edge]
+        lanes = [lanes_out if index == edge.index else own for index, own in enumerate(option.lanes_in)]
+        folding = replace(option.folding, fifo_depths=None)
+        nodes, _ = self.builder.layer(node, folding, lanes)
+        helpers = {f"{node.name}_in{edge.index}_{kind}" for kind in ("fifo", "dwc")}
+        return total(self._price(helper).resources for helper in nodes if helper.name in helpers)
+
+    def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
+        """Price a folding whose inputs need neither converter nor FIFO; the fill is its window's."""
+        bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
+        nodes, lanes_out = self.builder.layer(node, bare, lanes)
+        prices = [self._price(part) for part in nodes]
+        cycles = max(price.cycles for price in prices) + fill
+        return Option(folding, lanes, lanes_out, cycles, total(price.resources for price in prices))
+
+    def _price(self, node: NodeProto) -> NodeEstimate:
+        """The estimate of a node."""
+        bare = NodeProto()
+        bare.CopyFrom(node)
+        bare.name = ""
+        del bare.input[:], bare.output[:]
+        rows: Rows | None = None
+        if node.op_type == estimate.THRESHOLDING:
+            rows = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
+        return _known_price(bare.SerializeToString(deterministic=True), self.part, rows)
+
+    def _parallel(self, node: ir.Node) -> Iterator[Option]:
+        """Options of a layer that has one parallelism."""
+        channels = self.graph.tensors[node.inputs[0]].shape[2]
+        styles = (LUT_STYLE, BLOCK_STYLE) if isinstance(node, ir.Threshold) else ("auto",)
+        for pe, style in product(rules.divisors(channels), styles):
+            lanes = tuple(min(pe, self.graph.tensors[name].shape[2]) for name in node.inputs)
+            yield self._option(node, Folding(pe=pe, ram_style=style), lanes)
+
+    def _conv(self, node: ir.Conv) -> Iterator[Option]:
+        """Options of a convolution or dense layer."""
+        height, width, channels = self.graph.tensors[node.inputs[0]].shape
+        outputs, kernel = node.weights.shape[:2]
+        inputs, pixels = kernel * kernel * channels, height * width
+        slowest = self.goal.interval_cycles // pixels
+        speed_up = DENSE_SPEED_UP if kernel == 1 else CONV_SPEED_UP
+        folds = {
+            (pe, simd): inputs // simd * (outputs // pe)
+            for pe, simd in product(rules.divisors(outputs), rules.divisors(inputs))
+        }
+        shapes = [
+            (pe, simd)
+            for (pe, simd), fold in folds.items()
+            if fold <= slowest and (fold * speed_up >= slowest or pe * simd <= speed_up)
+        ]
+        styles = (LUT_STYLE, BLOCK_STYLE)
+        for (pe, simd), style in product(shapes, styles):
+            for pumped in (False, True) if self.goal.double_pump and simd > 1 else (False,):
+                folding = Folding(pe=pe, simd=simd, ram_style=style, pumped=pumped)
+                if kernel == 1:
+                    yield self._option(node, folding, (simd,))
+                    continue
+                windows = self._windows(node, simd, pixels * folds[pe, simd])
+                for (lanes, fill), window_style in product(windows, styles):
+                    window = replace(folding, window_simd=lanes, window_ram_style=window_style)
+                    yield self._option(node, window, (lanes,), fill)
+
+    def _windows(self, node: ir.Conv, simd: int, cycles: int) -> list[tuple[int, int]]:
+        """Lanes and fill of the sliding windows that keep up with a multiplier of some cycles per frame."""
+        height, width, channels = self.graph.tensors[node.inputs[0]].shape
+        kernel = node.weights.shape[1]
+        most, fast = self.goal.interval_cycles * GAP, []
+        for lanes in rules.divisors(channels):
+            fill = rules.window_fill_beats(width, channels, kernel, lanes)
+            beats = height * width * kernel * kernel * channels // lanes
+            if max(cycles, beats) + fill <= most:
+                fast.append((lanes, fill))
+        return fast[:WINDOW_CHOICES] + [window for window in fast[WINDOW_CHOICES:] if window[0] == simd]
+
+
+Rows = tuple[tuple[int, ...], ...]
+
+
+@cache
+def _known_price(node: bytes, part: str, thresholds: Rows | None) -> NodeEstimate:
+    """The estimate of a node without its names, on which it does not depend."""
+    table = None if thresholds is None else np.array(thresholds, np.int64)
+    return estimate.node_estimate(NodeProto.FromString(node), part, table)
+
+
+def total(parts: Iterable[Resources]) -> Resources:
+    """Sum of resources."""
+    listed = list(parts)
+    return Resources(**{f.name: sum(getattr(part, f.name) for part in listed) for f in fields(Resources)})
+
+
+def _undominated(options: Iterable[Option]) -> Iterator[Option]:
+    """Options of which none with the same lanes is as good in everything."""
+    kept: Mapping[tuple[tuple[int, ...], int], list[tuple[tuple[int, ...], Option]]] = {}
+    groups = dict(kept)
+    ordered = sorted(options, key=lambda option: prod(1 + cost for cost in _costs(option)))
+    for option in ordered:
+        costs = _costs(option)
+        group = groups.setdefault((option.lanes_in, option.lanes_out), [])
+        if not any(all(a <= b for a, b in zip(other, costs, strict=True)) for other, _ in group):
+            group.append((costs, option))
+    for group in groups.values():
+        yield from (option for _, option in group)
+
+
+def _costs(option: Option) -> tuple[int, ...]:
+    """What an option should have little of."""
+    used = option.resources
+    return (option.cycles, used.lut, used.ff, used.bram18, used.dsp)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a network, a board and a frame rate to a folding, or to the sentence that says why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from board.core import graph as ir
+from hls_build.config.build_config import Board
+from hls_build.dataflow import rules
+from hls_build.folding.milp import RESOURCES, Programme, Solution
+from hls_build.folding.options import Goal, Prices
+
+USABLE = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
+"""Share of a device that placing and routing gets along with."""
+LATENCY_INTERVALS = 3.0
+"""Most intervals from a frame's first pixel to its result, where nothing else is said."""
+
+
+class DoesNotFit(ValueError):
+    """No folding reaches the frame rate on the board."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be folded.
+
+    Attributes:
+        graph: Network.
+        board: With its budget and what the shell takes of it.
+        clock_mhz: Clock of the accelerator.
+        double_pump: Whether multipliers may run at twice the clock.
+        latency_intervals: Most intervals from a frame's first pixel to its result.
+    """
+
+    graph: ir.IntegerGraph
+    board: Board
+    clock_mhz: float
+    double_pump: bool = True
+    latency_intervals: float = LATENCY_INTERVALS
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What the accelerator may take of each resource."""
+        board = self.board
+        device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
+        shell = {"lut": board.shell_lut, "ff": board.shell_ff, "bram18": 2 * board.shell_bram36, "dsp": 0}
+        return {name: USABLE[name] * device[name] - shell[name] for name in RESOURCES}
+
+    @cached_property
+    def intervals(self) -> list[int]:
+        """Every interval that a multiplier can set, shortest first; faster than the serial windows none is."""
+        found = set()
+        for node in self.graph.nodes:
+            if isinstance(node, ir.Conv):
+                height, width, _ = self.graph.tensors[node.inputs[0]].shape
+                outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
+                found |= {
+                    height * width * (inputs // simd) * (outputs // pe)
+                    for pe in rules.divisors(outputs)
+                    for simd in rules.divisors(inputs)
+                }
+        return sorted(found)
+
+    def cycles(self, frames_per_second: float) -> int:
+        """Cycles per frame of a rate, at least one."""
+        return max(1, int(self.clock_mhz * 1e6 / frames_per_second))
+
+    def rate(self, cycles: int) -> float:
+        """Frames per second of an interval."""
+        return self.clock_mhz * 1e6 / cycles
+
+
+def fold(request: Request, interval_cycles: int) -> Solution | None:
+    """The folding of least cost that gives a frame every so many cycles; None where none fits."""
+    return _solve(_programme(request, interval_cycles), request, interval_cycles, request.limits)
+
+
+def fastest(request: Request, report: Callable[[str], None] = print) -> Solution:
+    """The fastest folding that fits.
+
+    Raises:
+        DoesNotFit: Not even the slowest one does.
+    """
+    return _fastest(request, report)[1]
+
+
+def at_rate(request: Request, frames_per_second: float, report: Callable[[str], None] = print) -> Solution:
+    """The folding of least cost that reaches a frame rate.
+
+    Raises:
+        DoesNotFit: There is none; the text names what binds, and the best rate that fits.
+    """
+    cycles = request.cycles(frames_per_second)
+    found = fold(request, cycles)
+    if found:
+        return found
+    binding = binding_constraints(request, cycles)
+    report(f"{frames_per_second:g} frames/s: does not fit; looking for what does")
+    best = request.rate(_fastest(request, report)[0])
+    raise DoesNotFit(
+        f"{frames_per_second:g} frames/s at {request.clock_mhz:g} MHz do not fit on {request.board.name}:"
+        f" {'; '.join(binding)}. The best that fits is {best:,.0f} frames/s: use --fps {int(best)} or leave --fps out"
+    )
+
+
+def binding_constraints(request: Request, interval_cycles: int) -> list[str]:
+    """One clause for each limit without which a frame rate would fit."""
+    programme = _programme(request, interval_cycles)
+    if programme.impossible:
+        return [f"layer {programme.impossible[0]} cannot be that fast at any parallelism"]
+    clauses = []
+    for name, limit in request.limits.items():
+        others = {other: most for other, most in request.limits.items() if other != name}
+        found = _solve(programme, request, interval_cycles, others, least=name)
+        if found:
+            clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {int(limit):,} usable")
+    if programme.solve(request.limits):
+        clauses.append(f"a latency of {request.latency_intervals:g} intervals binds")
+    return clauses or ["no single resource binds, several do together"]
+
+
+def sweep(request: Request, intervals: list[int], report: Callable[[str], None] = print) -> Mapping[int, Solution]:
+    """The cheapest folding at each of some intervals, those left out that do not fit."""
+    found = {}
+    for cycles in intervals:
+        report(f"{request.rate(cycles):,.0f} frames/s")
+        solution = fold(request, cycles)
+        if solution:
+            found[cycles] = solution
+    return found
+
+
+def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solution]:
+    """The shortest interval at which a folding fits, and that folding, which may be a little faster still."""
+    candidates = request.intervals
+    low, high, best = 0, len(candidates) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = fold(request, candidates[middle])
+        rate = request.rate(candidates[middle])
+        report(f"{rate:,.0f} frames/s: {'fits' if found else 'does not fit'}")
+        if found:
+            best, high = (candidates[middle], found), middle - 1
+        else:
+            low = middle + 1
+    if best is None:
+        raise DoesNotFit(f"the network does not fit on {request.board.name} at any frame rate")
+    return best
+
+
+def _programme(request: Request, interval_cycles: int) -> Programme:
+    return Programme(Prices(request.graph, request.board, Goal(interval_cycles, request.double_pump)))
+
+
+def _solve(
+    programme: Programme,
+    request: Request,
+    interval_cycles: int,
+    limits: Mapping[str, float],
+    least: str | None = None,
+) -> Solution | None:
+    return programme.solve(limits, request.latency_intervals * interval_cycles, least)

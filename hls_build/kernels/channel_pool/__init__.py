@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ChannelPool: sum and maximum over channels."""

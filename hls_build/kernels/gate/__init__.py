@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gate: an attention gate as one table look-up."""

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every kernel's spec says: its streams, its answer, its hardware parameters, its cost."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+"""Each kernel has a folder of its own in here."""
+
+MIN_BITS, MAX_BITS = 2, 24
+"""Narrowest and widest lane of a stream; float32 tensors hold every integer of 24 bits."""
+
+
+def check_lanes(channels: int, pe: int) -> None:
+    """Raise ValueError unless pe lanes divide the channels of a pixel."""
+    if channels < 1 or pe < 1 or channels % pe:
+        legal = [lanes for lanes in range(1, channels + 1) if channels % lanes == 0]
+        raise ValueError(f"need pe to divide channels={channels} (one of {legal}), got pe={pe}")
+
+
+def check_bits(name: str, bits: int) -> None:
+    """Raise ValueError unless a lane's width is one that the kernels support."""
+    if not MIN_BITS <= bits <= MAX_BITS:
+        raise ValueError(f"need {MIN_BITS} <= {name} <= {MAX_BITS}, got {name}={bits}")
+
+
+def check_positive(name: str, value: int) -> None:
+    """Raise ValueError unless a count is at least one."""
+    if value < 1:
+        raise ValueError(f"need {name} >= 1, got {name}={value}")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One AXI stream of a kernel: frames of pixels, channel fastest, lane 0 least significant.
+
+    Attributes:
+        port: Prefix of the kernel's ports, such as "s_axis". Streams that share a prefix are slices of the
+            same ports, the first stream least significant.
+        pixels: Pixels per frame.
+        channels: Channels per pixel.
+        lanes: Lanes per beat, a divisor of channels.
+        bits: Bits per lane.
+        signed: Whether lanes are two's complement.
+    """
+
+    port: str
+    pixels: int
+    channels: int
+    lanes: int
+    bits: int
+    signed: bool
+
+    @property
+    def width(self) -> int:
+        """Bits of a beat, unpadded."""
+        return self.lanes * self.bits
+
+    @property
+    def padded_width(self) -> int:
+        """Bits of a beat on FINN's TDATA, padded up to whole bytes."""
+        return -(-self.width // 8) * 8
+
+    @property
+    def beats(self) -> int:
+        """Beats per frame."""
+        return self.pixels * self.channels // self.lanes
+
+    @property
+    def datatype(self) -> str:
+        """QONNX name of a lane's type, such as INT5."""
+        return f"{'INT' if self.signed else 'UINT'}{self.bits}"
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Least and greatest value of a lane."""
+        if self.signed:
+            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        return 0, (1 << self.bits) - 1
+
+
+@dataclass(frozen=True)
+class KernelSpec(ABC):
+    """Base of the frozen dataclasses, one per kernel, that give the answer, the hardware and the tests."""
+
+    module: ClassVar[str]
+    """Name of the SystemVerilog module and of its file."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[Stream, ...]:
+        """Input streams in the order of the FINN node's inputs."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[Stream, ...]:
+        """Output streams in the order of the FINN node's outputs."""
+
+    @abstractmethod
+    def model(self, *inputs: np.ndarray) -> Any:
+        """Answer in numpy, one array per input: an array, or a tuple of them for several outputs."""
+
+    @abstractmethod
+    def rtl_parameters(self) -> dict[str, int | str]:
+        """Parameters of the module; a string is a Verilog literal."""
+
+    @abstractmethod
+    def cycles(self) -> int:
+        """Cycles per frame when frames follow each other and the neighbours never stall."""
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Cycles from the first input beat's acceptance to the first output beat's, nobody stalling."""
+
+    @abstractmethod
+    def resources(self) -> dict[str, int]:
+        """Estimate of LUT, FF, BRAM_18K and DSP on a 7-series device."""
+
+    @property
+    def sources(self) -> list[Path]:
+        """SystemVerilog files of the kernel, without a wrapper."""
+        return [FOLDER / self.module / f"{self.module}.sv"]
+
+    def wrapper(self, name: str) -> str:
+        """Verilog of a module of that name: the kernel under FINN's port names, TDATA padded to bytes."""
+        streams = [(f"in{i}_V", s) for i, s in enumerate(self.inputs)]
+        streams += [(f"out{i}_V", s) for i, s in enumerate(self.outputs)]
+        ports: list[str] = []
+        wires: list[str] = []
+        groups: dict[str, list[str]] = {}
+        for label, stream in streams:
+            is_input = label.startswith("in")
+            to_kernel, from_kernel = ("input", "output") if is_input else ("output", "input")
+            ports += [
+                f"  {to_kernel} wire [{stream.padded_width - 1}:0] {label}_TDATA",
+                f"  {to_kernel} wire {label}_TVALID",
+                f"  {from_kernel} wire {label}_TREADY",
+            ]
+            groups.setdefault(stream.port, []).append(label)
+            wires += _padding(label, stream, is_input)
+        connections = [".clk_i(ap_clk)", ".rst_ni(ap_rst_n)"]
+        for port, labels in groups.items():
+            for signal, suffix in (("tdata", "lanes"), ("tvalid", "TVALID"), ("tready", "TREADY")):
+                bits = ", ".join(f"{label}_{suffix}" for label in reversed(labels))
+                connections.append(f".{port}_{signal}({{{bits}}})")
+        parameters = [f".{key}({value})" for key, value in self.rtl_parameters().items()]
+        busses = ":".join(label for label, _ in streams)
+        return "\n".join(
+            [
+                "// SPDX-License-Identifier: Apache-2.0",
+                f"// {self.module} under FINN's port names; generated.",
+                f"module {name} (",
+                '  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk CLK" *)',
+                f'  (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {busses}, ASSOCIATED_RESET ap_rst_n" *)',
+                "  input wire ap_clk,",
+                '  (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)',
+                "  input wire ap_rst_n,",
+                ",\n".join(ports),
+                ");",
+                *wires,
+                f"  {self.module} #(",
+                "    " + ",\n    ".join(parameters),
+                "  ) kernel (",
+                "    " + ",\n    ".join(connections),
+                "  );",
+                "endmodule",
+                "",
+            ]
+        )
+
+
+def _padding(label: str, stream: Stream, is_input: bool) -> list[str]:
+    """Lines that take the lanes off a padded TDATA, or put them on one."""
+    width, pad = stream.width, stream.padded_width - stream.width
+    lanes = f"wire [{width - 1}:0] {label}_lanes"
+    if not is_input:
+        zeros = f"{pad}'d0, " if pad else ""
+        return [f"  {lanes};", f"  assign {label}_TDATA = {{{zeros}{label}_lanes}};"]
+    lines = [f"  {lanes} = {label}_TDATA[{width - 1}:0];"]
+    if pad:
+        lines.append(f"  wire {label}_unused = &{{1'b0, {label}_TDATA[{width + pad - 1}:{width}]}};")
+    return lines

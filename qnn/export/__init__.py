@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a checkpoint to QONNX and to standard ONNX, each equal to the quantized network by `==`."""

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Export: a checkpoint to model.onnx (QONNX), reference.onnx (standard ONNX) and export.json, which describes both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from board.core.contract import ActionUnit
+from board.core.facs import au_names
+from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
+from qnn.export.sigmoids import SigmoidCheck, nudge_sigmoids
+from qnn.export.standard_onnx import to_standard
+from qnn.network import checkpoint as checkpoints
+from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.quantized import QuantCbamCnn
+
+FORMAT = "auflow-export-4"
+MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export made and found.
+
+    Attributes:
+        preset: Name of the preset.
+        aus: FACS numbers in the order of the outputs.
+        scale: Logits per unit of the accumulator, one power of two per AU.
+        offset: Logit at accumulator 0, per AU.
+        thresholds: Decision threshold of each AU, a probability.
+        decoding: How probabilities come from logits, see board.core.decoding.
+        colour: How faces become input, see board.faces.find.to_input.
+        crop_margin: Share of the face's side that its crop adds on each side.
+        nudges: What was found on each sigmoid.
+        accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
+        checkpoint_sha256: Digest of the checkpoint.
+        model_sha256: Digest of model.onnx.
+        reference_sha256: Digest of reference.onnx.
+    """
+
+    preset: str
+    aus: tuple[int, ...]
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    decoding: str
+    colour: str
+    crop_margin: float
+    nudges: tuple[SigmoidCheck, ...]
+    accumulator_bounds: Mapping[str, int]
+    checkpoint_sha256: str
+    model_sha256: str
+    reference_sha256: str
+
+    @property
+    def action_units(self) -> tuple[ActionUnit, ...]:
+        """What the host computes from each accumulator."""
+        units = zip(au_names(self.aus), self.scale, self.offset, self.thresholds, strict=True)
+        return tuple(ActionUnit(*unit) for unit in units)
+
+    @property
+    def nudged(self) -> int:
+        """Sigmoids whose offset had to be nudged."""
+        return sum(check.nudge != 0 for check in self.nudges)
+
+
+def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
+    """The twin of a checkpoint in its inference form, nudged: exactly what `export` writes.
+
+    Args:
+        checkpoint: A quantised .safetensors file with its card.
+        preset: The preset that the caller needs; None takes any.
+
+    Raises:
+        ValueError: A float checkpoint, another preset's, or one that `checkpoint.load` refuses.
+    """
+    card = checkpoints.read_card(checkpoint)
+    if card.preset == FLOAT:
+        raise ValueError(f"export needs a quantised checkpoint, got the float one {checkpoint}: train its twin first")
+    twin, card = checkpoints.load(checkpoint, preset)
+    assert isinstance(twin, QuantCbamCnn)
+    if len(card.aus) != card.architecture.aus:
+        raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
+    twin.freeze()
+    return twin, card, nudge_sigmoids(twin)
+
+
+def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
+    """Write model.onnx, reference.onnx and, last, export.json.
+
+    Args:
+        checkpoint: A quantised .safetensors file with its card.
+        out: Folder, made where it is missing.
+        preset: The preset that the caller needs; None takes any.
+
+    Raises:
+        ValueError: The checkpoint is refused (see `frozen_twin`) or cannot be computed exactly.
+        RuntimeError: The folder cannot be written.
+    """
+    twin, card, nudges = frozen_twin(checkpoint, preset)
+    _make_folder(out)
+    model = to_qonnx(twin)
+    bounds = accumulator_bounds(model)
+    report = ExportReport(
+        preset=card.preset,
+        aus=card.aus,
+        scale=tuple(twin.output_scale().tolist()),
+        offset=tuple(twin.fc3_bias.tolist()),
+        thresholds=card.decision_thresholds,
+        decoding=card.decoding,
+        colour=card.colour,
+        crop_margin=card.crop_margin,
+        nudges=nudges,
+        accumulator_bounds=bounds,
+        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        model_sha256=_write_model(out / MODEL, model),
+        reference_sha256=_write_model(out / REFERENCE, to_standard(model)),
+    )
+    _write(out / REPORT, json.dumps({"format": FORMAT, **asdict(report)}, indent=2).encode() + b"\n")
+    return report
+
+
+def read_report(out: Path) -> ExportReport:
+    """Read what `export` left in a folder.
+
+    Raises:
+        ValueError: It holds no export, one of another format, or a model that is not the report's.
+    """
+    try:
+        content = json.loads((out / REPORT).read_text())
+    except FileNotFoundError:
+        raise ValueError(f"no export in {out}: run `auflow export` first") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{out / REPORT} is not JSON: {error}") from None
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
+    try:
+        content["nudges"] = tuple(SigmoidCheck(**check) for check in content["nudges"])
+        entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+        report = ExportReport(**entries)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{out / REPORT} has a missing or unknown entry: {error}") from None
+    for name, digest in ((MODEL, report.model_sha256), (REFERENCE, report.reference_sha256)):
+        if not (out / name).is_file() or hashlib.sha256((out / name).read_bytes()).hexdigest() != digest:
+            raise ValueError(f"{out / name} is missing or not the one in {REPORT}: export again")
+    return report
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".{os.getpid()}.probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise RuntimeError(f"cannot write to folder {out}: {error.strerror}") from None
+
+
+def _write_model(path: Path, model: onnx.ModelProto) -> str:
+    """Write a model in one file and return its digest."""
+    content = model.SerializeToString(deterministic=True)
+    _write(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RuntimeError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the frozen twin to QONNX, with every quantiser called by its layer's name and nothing else left behind."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from ast import literal_eval
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from brevitas.export import export_qonnx
+from onnx import NodeProto, helper, numpy_helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+from torch import Tensor, nn
+
+from qnn.network.model import IMAGE_SIZE
+from qnn.network.quantized import QuantCbamCnn
+
+INPUT, OUTPUT = "pixels", "accumulators"
+EXACT_FLOAT32 = 1 << 24
+"""Magnitude below which float32 holds every integer."""
+
+LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
+"""Nodes that carry their layer's name; others add their type to it."""
+
+
+class Accumulators(nn.Module):
+    """The twin with its last accumulators as integers: their scale, a power of two, taken out."""
+
+    inverse: Tensor
+
+    def __init__(self, twin: QuantCbamCnn) -> None:
+        super().__init__()
+        self.twin = twin
+        self.register_buffer("inverse", 1 / twin.output_scale())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.twin.scaled_accumulators(pixels) * self.inverse
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """A Quant node's constants.
+
+    Attributes:
+        scale: Powers of two, one or one per output channel.
+        low: Least code.
+        high: Greatest code.
+    """
+
+    scale: np.ndarray
+    low: int
+    high: int
+
+    def real(self, x: np.ndarray) -> np.ndarray:
+        """Quantised x in float32, rounding half to even."""
+        return (np.clip(np.rint(x / self.scale), self.low, self.high) * self.scale).astype(np.float32)
+
+    def codes(self, real: np.ndarray) -> np.ndarray:
+        """Integers of values that are quantised already."""
+        return (real / self.scale).astype(np.int64)
+
+
+def to_qonnx(twin: QuantCbamCnn) -> onnx.ModelProto:
+    """Export a frozen twin; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
+
+    Each quantiser's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
+    and biases are `conv1.weight` and `conv1.bias`, and so on.
+    """
+    module = Accumulators(copy.deepcopy(twin)).eval()  # the exporter leaves its marks on what it exports
+    with _quiet():
+        model = export_qonnx(
+            module,
+            torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+    return _annotate(_tidy(model))
+
+
+def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Initializers by name."""
+    return {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+
+
+def quantiser(node: NodeProto, values: dict[str, np.ndarray]) -> Quantiser:
+    """Constants of a Quant node of a tidy model."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    bits = int(values[node.input[3]])
+    if not attributes["signed"]:
+        return Quantiser(values[node.input[1]], 0, (1 << bits) - 1)
+    top = 1 << (bits - 1)
+    return Quantiser(values[node.input[1]], -top + attributes["narrow"], top - 1)
+
+
+def layers(model: onnx.ModelProto) -> dict[str, Quantiser]:
+    """The quantisers of activations by their layers' names, in the order of execution."""
+    values = constants(model)
+    quants = [node for node in model.graph.node if node.op_type == "Quant" and node.input[0] not in values]
+    return {node.name: quantiser(node, values) for node in quants}
+
+
+def accumulator_bounds(model: onnx.ModelProto) -> dict[str, int]:
+    """Largest magnitude that each convolution's and dense layer's accumulator, bias included, can have.
+
+    Raises:
+        ValueError: One reaches 2**24, where float32 stops being exact.
+    """
+    values = constants(model)
+    writers = {node.output[0]: node for node in model.graph.node}
+
+    def source(name: str, skip: tuple[str, ...]) -> NodeProto:
+        node = writers[name]
+        return source(node.input[0], skip) if node.op_type in skip else node
+
+    def integers(name: str) -> np.ndarray:
+        node = source(name, ("Transpose",))
+        quant = quantiser(node, values)
+        return quant.codes(quant.real(values[node.input[0]]))
+
+    bounds: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "MatMul", "Gemm"):
+            continue
+        read = quantiser(source(node.input[0], ("MaxPool", "Flatten")), values)
+        weights = integers(node.input[1])
+        sums = np.abs(weights).reshape(len(weights), -1).sum(axis=1) * max(-read.low, read.high)
+        if len(node.input) > 2:
+            sums = sums + np.abs(integers(node.input[2]))
+        bounds[node.name] = int(sums.max())
+        if bounds[node.name] >= EXACT_FLOAT32:
+            raise ValueError(
+                f"accumulators must stay below 2**24, where float32 is exact, got up to {bounds[node.name]}"
+                f" in {node.name}: train longer or with larger scales"
+            )
+    return bounds
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's remarks about packages that are not installed."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(previous)
+
+
+def _layer(node: NodeProto) -> str:
+    """Name of the twin's module that a node came from, empty at the top."""
+    scopes = literal_eval({p.key: p.value for p in node.metadata_props}["pkg.torch.onnx.name_scopes"])
+    module = scopes[-2].removeprefix("twin").removeprefix(".")
+    if node.op_type != "Quant":
+        return module
+    module = module.removesuffix(".export_handler").removesuffix(".act_quant")
+    return module.removesuffix("_quant").replace(".weight_quant", ".weight")
+
+
+def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with readable names, a constant of its own per use, and no trace of how it was made."""
+    values = constants(model)
+    names: Counter[str] = Counter()
+    renamed = {INPUT: INPUT}
+    nodes, initializers = [], []
+    for node in model.graph.node:
+        op = "Flatten" if node.op_type == "Reshape" else node.op_type  # the one Reshape is a Flatten for one frame
+        name = _layer(node) if op in LAYER_OPS else f"{_layer(node)}.{op}".strip(".")
+        names[name] += 1
+        name = name if names[name] == 1 else f"{name}_{names[name]}"
+        inputs = []
+        for index, read in enumerate(node.input[:1] if op == "Flatten" else node.input):
+            if read in values:
+                inputs.append(f"{name}.{_role(op, index)}")
+                initializers.append(numpy_helper.from_array(values[read], inputs[-1]))
+            else:
+                inputs.append(renamed[read])
+        (written,) = node.output
+        renamed[written] = OUTPUT if written == OUTPUT else name
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if op != "Flatten"}
+        nodes.append(helper.make_node(op, inputs, [renamed[written]], name, domain=node.domain, **attributes))
+    graph = helper.make_graph(
+        nodes,
+        "auflow",
+        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, _shape(model.graph.input[0]))],
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, _shape(model.graph.output[0]))],
+        initializers,
+    )
+    return helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version, producer_name="auflow"
+    )
+
+
+def _role(op: str, index: int) -> str:
+    """What a constant input is for."""
+    return ("float", "scale", "zero_point", "bits")[index] if op == "Quant" else f"constant{index}"
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int]:
+    return [d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def _annotate(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Every tensor's shape, and the types of what enters and leaves."""
+    wrapper = ModelWrapper(model).transform(InferShapes())
+    wrapper.set_tensor_datatype(INPUT, DataType["UINT8"])
+    wrapper.set_tensor_datatype(OUTPUT, DataType["INT32"])
+    return wrapper.model

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training run: a folder with one stage per preset, each resumable, its logs, curves and finished checkpoint.
+
+RUN/float.safetensors, RUN/w4a4.safetensors ... are the results, each with its card. RUN/<preset>/ holds the stage's
+settings, its last state, its best weights and its logs (CSV and TensorBoard).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import (
+    Callback,
+    EMAWeightAveraging,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from qnn.data.splits import Parts
+from qnn.evaluation import evaluate
+from qnn.evaluation.decision_thresholds import tune
+from qnn.network import checkpoint
+from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.inference import predict
+from qnn.network.model import Architecture
+from qnn.network.quantized import QuantCbamCnn
+from qnn.training import learning_curves, run_settings
+from qnn.training.allocator import keep_freed_memory
+from qnn.training.batches import ResidentFaces, ShuffledRows
+from qnn.training.distributed import is_first
+from qnn.training.module import AuTraining
+from qnn.training.recipes import Plan, Recipe
+
+STATE_EVERY_STEPS = 50
+LOG_EVERY_STEPS = 10
+AVERAGE_EVERY_STEPS = 10
+"""Averaging walks the thousand modules of a twin, which takes as long as a whole step on a GPU."""
+VALIDATION_BATCH = 512
+EXPECTED_WARNINGS = (
+    ".*does not have many workers",  # batches are rows of tensors in memory
+    ".*your dataloader is not resumable",  # ShuffledRows is
+    ".*is smaller than the logging interval",  # each epoch is logged
+    ".*Checkpoint directory .* exists and is not empty",  # it holds settings.json, and the state to go on from
+    ".*LeafSpec",  # between Lightning and torch
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on, in Lightning's terms.
+
+    Attributes:
+        accelerator: auto, cpu or gpu.
+        devices: GPUs, or processes on the CPU, per node.
+        num_nodes: Machines; start the same command on each, as Lightning describes.
+        precision: 32-true, or mixed: 16-mixed, bf16-mixed.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    precision: str = "32-true"
+
+    @property
+    def processes(self) -> int:
+        """All of them."""
+        return self.devices * self.num_nodes
+
+
+def train_stage(
+    card: Card,
+    parts: Parts,
+    run: Path,
+    recipe: Recipe,
+    machine: Machine | None = None,
+    start: Path | None = None,
+    twin: Path | None = None,
+    teachers: Sequence[Path] = (),
+) -> Path:
+    """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
+
+    Args:
+        card: Preset and architecture.
+        parts: Faces.
+        run: Folder of the run.
+        recipe: How to train.
+        machine: What to compute on; by default one device.
+        start: Float checkpoint that a float network goes on from, or a quantised twin starts from and is taught by.
+        twin: Twin of more bits whose weights it starts from instead.
+        teachers: Float checkpoints that teach in place of `start`, of any architecture.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        ValueError: A twin without a float start, a start of another architecture, teachers of other AUs or without
+            weight, a folder of another run, a loss that is not finite.
+    """
+    result = run / f"{card.preset}.safetensors"
+    folder = run / card.preset
+    settings = run_settings.settings_of(card, parts, recipe, start, twin, teachers)
+    run_settings.check(folder, settings)
+    if result.exists():
+        checkpoint.read_card(result)
+        return result
+    resumes = _resumes(folder)
+    module, origin = _module(card, parts, recipe, start, twin, teachers)
+    rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
+    trainer = _fit(module, rows, folder, machine or Machine(), resumes)
+    if is_first():
+        named = [_taught_by(path) for path in teachers]
+        done = replace(card, decoding=module.learn.decoding)
+        _finish(module.model, done, parts, recipe, origin, named, folder, result)
+    trainer.strategy.barrier()  # the other processes' next stage reads the result
+    return result
+
+
+def _module(
+    card: Card,
+    parts: Parts,
+    recipe: Recipe,
+    start: Path | None,
+    twin: Path | None,
+    teachers: Sequence[Path],
+) -> tuple[AuTraining, dict[str, Any] | None]:
+    """The module to fit, and what its start was."""
+    lightning.seed_everything(recipe.seed, verbose=False)
+    model = checkpoint.build_model(card)
+    model.dropout.p = recipe.dropout
+    before, origin = None, None
+    if start is not None:
+        before, float_card = _begin(start, card, FLOAT)
+        origin = _stage(float_card)
+    if isinstance(model, QuantCbamCnn):
+        if before is None or origin is None:
+            raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
+        model.load_float(before.state_dict())
+        if twin is not None:
+            first, twin_card = _begin(twin, card)
+            if not isinstance(first, QuantCbamCnn):
+                raise ValueError(f"a twin to start from must be quantised, got the float network {twin}")
+            model.load_twin(first)
+            earlier = (twin_card.training.get("start") or {}).get("twin")
+            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
+    elif before is not None:
+        model.load_state_dict(before.state_dict())
+    taught_by = [_teacher(path, card, recipe) for path in teachers]
+    if not taught_by and before is not None and isinstance(model, QuantCbamCnn):
+        taught_by = [before]
+    module = AuTraining(
+        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), taught_by
+    )
+    if isinstance(model, QuantCbamCnn) and recipe.pruned:
+        module.prune()
+    return module, origin
+
+
+def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.Module, Card]:
+    """A checkpoint to start from, and its card."""
+    model, found = checkpoint.load(path, preset)
+    if found.architecture != card.architecture:
+        raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
+    return model, found
+
+
+def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
+    """A float network that teaches the one that the card describes."""
+    if not recipe.distillation_weight:
+        raise ValueError(f"a teacher needs a weight, got {path} and distillation_weight 0: --set distillation_weight=1")
+    model, found = checkpoint.load(path, FLOAT)
+    if found.aus != card.aus:
+        raise ValueError(f"a teacher must know AUs {card.aus}, {path} knows {found.aus}")
+    return model
+
+
+def _stage(card: Card) -> dict[str, Any]:
+    """What the next stage's card keeps of this one's; of a twin's float start it has its own."""
+    stage = {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
+    return stage | ({"start": card.training.get("start")} if card.preset == FLOAT else {})
+
+
+def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine, resumes: bool) -> lightning.Trainer:
+    """Train to the last epoch, from the folder's state if it resumes; leaves the best weights in the module."""
+    keep_freed_memory()
+    # whole states: saved alone, weights come without their average (Lightning 2.6)
+    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", enable_version_counter=False)
+    state = ModelCheckpoint(
+        folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
+    )
+    # to show a step's loss, a GPU must have finished it
+    bar = TQDMProgressBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
+    callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), bar]
+    if module.recipe.average:
+        decay = module.recipe.average**AVERAGE_EVERY_STEPS
+        callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY_STEPS))
+    loggers: list[Logger] = [
+        CSVLogger(folder, "logs"),  # a resumed stage logs into a new version
+        TensorBoardLogger(folder, "tensorboard"),
+    ]
+    with _calm():
+        trainer = lightning.Trainer(
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.num_nodes,
+            strategy="ddp" if machine.processes > 1 else "auto",
+            precision=machine.precision,  # type: ignore[arg-type]
+            max_epochs=module.recipe.epochs,
+            default_root_dir=folder,
+            logger=loggers,
+            callbacks=callbacks,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # ShuffledRows shares the batches out
+            enable_model_summary=False,
+            log_every_n_steps=LOG_EVERY_STEPS,
+        )
+        held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        if isinstance(module.model, QuantCbamCnn) and not resumes:
+            module.calibrate(trainer.strategy.root_device)
+        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if resumes else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if best.best_model_path:
+        module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
+    return trainer
+
+
+def _finish(
+    model: torch.nn.Module,
+    card: Card,
+    parts: Parts,
+    recipe: Recipe,
+    origin: dict[str, Any] | None,
+    teachers: Sequence[dict[str, Any]],
+    folder: Path,
+    result: Path,
+) -> None:
+    """Measure the trained network, tune its thresholds on held-out faces, save it with its card and curves."""
+    if isinstance(model, QuantCbamCnn):
+        model.snap_weights()
+    thresholds = tune(predict(model, parts.held_out).probabilities(card.decoding), parts.held_out.labels)
+    test = parts.test
+    found = predict(model, test)
+    figures = evaluate(
+        found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
+        subjects=test.subjects, nearest=found.nearest,
+    )  # fmt: skip
+    done = replace(
+        card,
+        aus=parts.learn.aus,
+        thresholds=tuple(thresholds.tolist()),
+        training={
+            **parts.origin,
+            "recipe": asdict(recipe),
+            "hours": round(learning_curves.hours(folder, len(parts.learn)), 2),
+            "start": origin,
+            **({"teachers": teachers} if teachers else {}),
+        },
+        metrics={
+            **figures.headline(),
+            "per_au_f1": {f"AU{au}": found.f1 for au, found in figures.per_au.items()},
+        },
+    )
+    learning_curves.plot(folder, folder / "curves.png")
+    checkpoint.save(result, model, done)
+    for leftover in ("best.ckpt", _state(folder).name):
+        (folder / leftover).unlink(missing_ok=True)
+
+
+def _taught_by(path: Path) -> dict[str, Any]:
+    """What a card keeps of a teacher."""
+    card = checkpoint.read_card(path)
+    return {"attention": card.architecture.attention, **_stage(card)}
+
+
+def _state(folder: Path) -> Path:
+    """Where a stage that is not finished stands."""
+    return folder / "state.ckpt"
+
+
+def _resumes(folder: Path) -> bool:
+    """Whether a stage has a state to go on from, and that it can be read."""
+    path = _state(folder)
+    if not path.exists():
+        return False
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} cannot be read: delete {folder} to begin this stage again") from error
+    return True
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Silence what Lightning says of this way to feed it and of itself."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        logger.setLevel(logging.WARNING)
+        yield
+    logger.setLevel(level)
+
+
+def train(
+    presets: Sequence[str],
+    architecture: Architecture,
+    parts: Parts,
+    run: Path,
+    plan: Plan,
+    machine: Machine | None = None,
+    start: Path | None = None,
+    twin: Path | None = None,
+    teachers: Sequence[Path] = (),
+) -> list[Path]:
+    """Train the float network, then each quantised preset from it, or from a twin.
+
+    A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
+    every stage.
+
+    Returns:
+        The checkpoints that this run holds, in that order.
+    """
+    card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
+    done = []
+    if start is None or FLOAT in presets:
+        start = train_stage(card, parts, run, plan.floating, machine, start, teachers=teachers)
+        done.append(start)
+    for preset in presets:
+        if preset != FLOAT:
+            stage = replace(card, preset=preset)
+            done.append(train_stage(stage, parts, run, plan.quantised, machine, start, twin, teachers))
+    return done

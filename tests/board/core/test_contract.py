@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""accelerator.json survives a round trip, computes the outputs and refuses whatever does not belong."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking, sha256
+
+UNITS = (
+    ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),
+    ActionUnit("AU12 Lip corner puller", scale=2.0**-5, offset=0.5, threshold=0.75),
+)
+CONTRACT = Contract(
+    model_sha256="0" * 64,
+    bitfile_sha256=None,
+    input=InputRule((48, 48, 3), "uint8", "grey", 0.0),
+    action_units=UNITS,
+    accumulator="INT14",
+    input_stream=StreamPacking.of_frame(48 * 48 * 3, lanes=3, bits=8, signed=False),
+    output_stream=StreamPacking.of_frame(len(UNITS), lanes=1, bits=14, signed=True),
+    clock_mhz=100.0,
+    part="xc7z020clg400-1",
+    board="Pynq-Z2",
+    folding={"MVAU_rtl_0": {"PE": 16, "SIMD": 3, "ram_style": "distributed"}},
+    layers=("MVAU_rtl_0",),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    CONTRACT.write(tmp_path / "accelerator.json")
+    return tmp_path / "accelerator.json"
+
+
+def test_round_trip(path: Path) -> None:
+    assert Contract.read(path) == CONTRACT
+
+
+def test_packing() -> None:
+    assert CONTRACT.input_stream == StreamPacking(3, 8, False, bytes_per_beat=3, beats_per_frame=2304)
+    assert CONTRACT.output_stream == StreamPacking(1, 14, True, bytes_per_beat=2, beats_per_frame=2)
+
+
+def test_outputs() -> None:
+    out = CONTRACT.outputs(np.array([[16, 16], [80, -16]]))
+    np.testing.assert_array_equal(out.logits, [[0.0, 1.0], [1.0, 0.0]])
+    likely = 1 / (1 + math.exp(-1))
+    np.testing.assert_allclose(out.probabilities, [[0.5, likely], [likely, 0.5]], rtol=1e-15)
+    np.testing.assert_array_equal(out.occurrence, [[True, False], [True, False]])
+
+
+def test_outputs_at_the_ends_of_the_range() -> None:
+    probabilities = CONTRACT.outputs(np.array([[-(2**62)] * 2, [2**62] * 2])).probabilities
+    np.testing.assert_array_equal(probabilities, [[0, 0], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("accumulators", "message"),
+    [
+        (np.zeros((4, 3), int), r"need accumulators of shape \(N, 2\), got \(4, 3\)"),
+        (np.zeros(2, int), r"need accumulators of shape \(N, 2\), got \(2,\)"),
+        (np.zeros((1, 2)), "need integer accumulators, got float64"),
+    ],
+)
+def test_bad_accumulators(accumulators: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CONTRACT.outputs(accumulators)
+
+
+def test_hashes(tmp_path: Path) -> None:
+    model, bitfile = tmp_path / "model.onnx", tmp_path / "auflow.bit"
+    model.write_bytes(b"model")
+    bitfile.write_bytes(b"bits")
+    bound = replace(CONTRACT, model_sha256=sha256(model), bitfile_sha256=sha256(bitfile))
+    bound.check_model(model)
+    bound.check_bitfile(bitfile)
+    with pytest.raises(ValueError, match=r"the bitfile must have sha256 .*: use the files of one build"):
+        bound.check_bitfile(model)
+    with pytest.raises(ValueError, match=r"the model must have sha256 0{12}\.\.\., got .* for .*model"):
+        CONTRACT.check_model(model)
+    with pytest.raises(ValueError, match="built without a bitfile"):
+        CONTRACT.check_bitfile(bitfile)
+
+
+def put(*keys: Any, value: Any) -> Callable[[Any], None]:
+    """Change that sets one value deep in the JSON."""
+
+    def change(content: Any) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return change
+
+
+def drop(*keys: Any) -> Callable[[Any], None]:
+    """Change that removes one key deep in the JSON."""
+
+    def change(content: Any) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        del content[keys[-1]]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("format", value=1), "must have format 2, got 1: build again"),
+        (drop("format"), "must have format 2, got None"),
+        (drop("board"), "accelerator.json must have the key 'board', got none"),
+        (put("colour", value=1), "must have only known keys, got 'colour'"),
+        (put("input", "gamma", value=1), "input must have only known keys, got 'gamma'"),
+        (put("input", value=[]), "input must be of type dict, got list"),
+        (put("input", "shape", value=[48, 48]), r"three sizes of at least 1, got \(48, 48\)"),
+        (put("input", "dtype", value="float32"), "must be uint8, got 'float32'"),
+        (put("input", "colour", value="bgr"), "must be one of grey, rgb, got 'bgr'"),
+        (put("input", "crop_margin", value="wide"), "need -0.5 < input.crop_margin <= 1, got 'wide'"),
+        (put("input", "preprocessing", value="none"), "got 'none': build again"),
+        (drop("action_units", 0, "scale"), "action_units must have the key 'scale'"),
+        (put("action_units", 0, "scale", value=0), "need scale > 0, got 0 for AU6"),
+        (put("action_units", 0, "offset", value=math.nan), "must be a finite number, got nan for AU6"),
+        (put("action_units", 1, "threshold", value=1), "need 0 < threshold < 1, got 1 for AU12"),
+        (put("action_units", 1, "name", value="AU6 Cheek raiser"), "distinct names"),
+        (put("action_units", value=[]), "at least one"),
+        (put("accumulator", value="INT12"), "14 bits signed, got 'INT12'"),
+        (put("input_stream", "lanes", value=0), "need lanes >= 1 in a stream, got 0"),
+        (put("input_stream", "bytes_per_beat", value=4), "3 x 8 bits, got 4"),
+        (put("output_stream", "beats_per_frame", value=3), "the 2 elements of a frame in output_stream"),
+        (put("output_stream", "signed", value=1), "must be true or false"),
+        (put("clock_mhz", value=-5), "need clock_mhz > 0, got -5"),
+        (put("model_sha256", value="abc"), "must be 64 hexadecimal digits, got 'abc'"),
+        (put("model_sha256", value=None), "must be 64 hexadecimal digits, got None"),
+        (put("part", value=7), "part must be of type str, got int"),
+        (put("folding", "MVAU_rtl_0", value=3), "must be of type dict, got int"),
+        (put("layers", value="MVAU_rtl_0"), "layers must be of type list, got str"),
+    ],
+)
+def test_refuses(path: Path, change: Callable[[Any], None], message: str) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message) as caught:
+        Contract.read(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_refuses_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    with pytest.raises(ValueError, match=r"got none at .*accelerator\.json"):
+        Contract.read(path)
+    path.write_text("{")
+    with pytest.raises(ValueError, match="must be JSON, got"):
+        Contract.read(path)
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="must be of type dict, got list"):
+        Contract.read(path)
+
+
+def test_lanes_that_do_not_divide() -> None:
+    with pytest.raises(ValueError, match="must divide the 13 elements of a frame, got 2"):
+        StreamPacking.of_frame(13, 2, 14, True)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faces come out of every kind of file, and every bad file gives one sentence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scenes import astronaut
+
+from board.faces.find import cut_face, find_face
+from board.faces.load import load_faces
+
+
+@pytest.fixture
+def faces() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+
+
+def write(path: Path, picture: np.ndarray) -> Path:
+    """Write an RGB or grey picture."""
+    bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    assert cv2.imwrite(str(path), bgr)
+    return path
+
+
+@pytest.mark.parametrize("colour", ["grey", "rgb"])
+def test_large_picture(tmp_path: Path, colour: str) -> None:
+    picture = astronaut()
+    box = find_face(picture)
+    assert box is not None
+    expected = cut_face(picture, box, 0.1, colour)[np.newaxis]
+    path = write(tmp_path / "astronaut.png", picture)
+    np.testing.assert_array_equal(load_faces(path, colour=colour, margin=0.1), expected)
+
+
+def test_grey_picture(tmp_path: Path) -> None:
+    grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
+    got = load_faces(write(tmp_path / "grey.png", grey))
+    box = find_face(grey)
+    assert box is not None
+    np.testing.assert_array_equal(got, cut_face(grey, box)[np.newaxis])
+
+
+def test_face_sized_picture_is_taken_as_it_is(tmp_path: Path, faces: np.ndarray) -> None:
+    path = write(tmp_path / "face.png", faces[1])
+    np.testing.assert_array_equal(load_faces(path, colour="rgb"), faces[1:2])
+
+
+def test_folder_in_the_order_of_names(tmp_path: Path, faces: np.ndarray) -> None:
+    for name, picture in zip(("c.png", "a.bmp", "b.PNG"), faces, strict=True):
+        write(tmp_path / name, picture)
+    (tmp_path / "label.csv").write_text("not a picture")
+    np.testing.assert_array_equal(load_faces(tmp_path, colour="rgb"), faces[[1, 2, 0]])
+    np.testing.assert_array_equal(load_faces(tmp_path, 2, colour="rgb"), faces[[1, 2]])
+
+
+def test_arrays(tmp_path: Path, faces: np.ndarray) -> None:
+    np.save(tmp_path / "rgb.npy", faces)
+    np.savez(tmp_path / "rgb.npz", anything=faces)
+    np.save(tmp_path / "grey.npy", faces[..., 0])
+    for name in ("rgb.npy", "rgb.npz"):
+        np.testing.assert_array_equal(load_faces(tmp_path / name, colour="rgb"), faces)
+    grey = load_faces(tmp_path / "grey.npy", 2)
+    np.testing.assert_array_equal(grey, np.repeat(faces[:2, ..., :1], 3, axis=3))
+
+
+def corrupt(path: Path) -> Path:
+    path = path / "corrupt.jpg"
+    path.write_bytes(cv2.imencode(".jpg", astronaut())[1].tobytes()[:40_000])
+    return path
+
+
+def empty(path: Path) -> Path:
+    path = path / "empty.png"
+    path.touch()
+    return path
+
+
+def text(path: Path) -> Path:
+    path = path / "text.png"
+    path.write_text("this is no picture")
+    return path
+
+
+def array(content: np.ndarray) -> Callable[[Path], Path]:
+    def save(path: Path) -> Path:
+        np.save(path / "faces.npy", content)
+        return path / "faces.npy"
+
+    return save
+
+
+def two_arrays(path: Path) -> Path:
+    np.savez(path / "two.npz", a=np.zeros(1), b=np.zeros(1))
+    return path / "two.npz"
+
+
+def broken_array(name: str, content: bytes) -> Callable[[Path], Path]:
+    def save(path: Path) -> Path:
+        (path / name).write_bytes(content)
+        return path / name
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (corrupt, "a picture must be a file OpenCV reads, got .*corrupt.jpg: save it as PNG or JPEG"),
+        (text, "a picture must be a file OpenCV reads, got .*text.png"),
+        (empty, "a picture must hold data, got the empty file .*empty.png"),
+        (lambda path: write(path / "wall.png", np.full((300, 300), 9, np.uint8)), "found none in .*wall.png"),
+        (lambda path: write(path / "tiny.png", np.zeros((47, 90), np.uint8)), "48x48 pixels, got 90x47 in"),
+        (lambda path: path / "missing.png", "got .*missing.png, which is missing"),
+        (lambda path: path, "a folder of faces must hold pictures"),
+        (array(np.zeros((2, 32, 32), np.uint8)), r"got uint8 \(2, 32, 32\) in .*faces.npy"),
+        (array(np.zeros((48, 48), np.uint8)), r"got uint8 \(48, 48\)"),
+        (array(np.zeros((2, 48, 48, 1), np.uint8)), r"got uint8 \(2, 48, 48, 1\)"),
+        (array(np.zeros((2, 48, 48))), r"got float64 \(2, 48, 48\)"),
+        (array(np.array(3, np.uint8)), r"got uint8 \(\)"),
+        (array(np.zeros((0, 48, 48), np.uint8)), "faces must be at least one, got none"),
+        (array(np.array([{}])), "must hold a plain array, got .*faces.npy, which cannot be read"),
+        (two_arrays, r"must hold one array, got 2 \(a, b\)"),
+        (broken_array("cut.npz", b"PK\x03\x04"), "must hold a plain array, got .*cut.npz"),
+        (broken_array("none.npy", b""), "must hold a plain array, got .*none.npy"),
+    ],
+)
+def test_bad_files(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        load_faces(make(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few(tmp_path: Path, faces: np.ndarray) -> None:
+    np.save(tmp_path / "faces.npy", faces)
+    with pytest.raises(ValueError, match=r"need 4 faces, got 3 from .*faces\.npy: ask for fewer"):
+        load_faces(tmp_path / "faces.npy", 4)
+    with pytest.raises(ValueError, match="need a count of at least 1, got 0"):
+        load_faces(tmp_path / "faces.npy", 0)

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `auflow` command as a user meets it: a tiny build from checkpoint to verdict, and what it refuses."""
+
+import csv
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from board.core.contract import Contract
+from hls_build.build.flow import shipped_checkpoint as shipped
+from hls_build.config.build_config import CONFIGS
+from hls_build.cost.resources import Resources
+from hls_build.report import facts
+from hls_build.report.timeline import Timeline
+from qnn.data.example import example_faces
+from qnn.export.export import export
+from qnn.network import checkpoint
+
+TINY = CONFIGS / "pynq-z2_tiny.toml"
+COMMAND = [sys.executable, "-m", "hls_build.cli.main"]
+
+
+def auflow(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, **options)  # type: ignore[call-overload] # options of run
+
+
+def refused(*arguments: object, **options: object) -> str:
+    """The one sentence of a command that must fail."""
+    done = auflow(*arguments, **options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("auflow: ")]
+    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished build of the tiny network."""
+    out = tmp_path_factory.mktemp("build") / "tiny"
+    done = auflow("build", "--config", TINY, "--out", out, "--sim-frames", 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bitstream: not made" in done.stdout
+    assert "AU12 Lip corner puller" in done.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the example face and variations of it."""
+    path = tmp_path_factory.mktemp("faces") / "faces.npy"
+    np.save(path, example_faces(12, seed=3))
+    return path
+
+
+@pytest.mark.verilator
+def test_a_build_leaves_what_it_promises(build: Path) -> None:
+    for name in (
+        "model.onnx",
+        "reference.onnx",
+        "integer.npz",
+        "rtl/accelerator.sv",
+        "sim/accelerator.so",
+        "build.log",
+    ):
+        assert (build / name).is_file(), name
+    contract = Contract.read(build / "accelerator.json")
+    contract.check_model(build / "model.onnx")
+    simulation = json.loads((build / "report/simulation.json").read_text())
+    assert (simulation["frames"], simulation["mismatches"]) == (2, 0)
+    parity = json.loads((build / "report/parity.json").read_text())
+    names = [rung["name"] for rung in parity["rungs"]]
+    assert names == ["torch", "qonnx", "onnxruntime", "integer", "dataflow", "rtl"]
+    assert all(rung["mismatches"] == 0 and rung["faces"] > 0 for rung in parity["rungs"])
+    assert json.loads((build / "report/bitstream.json").read_text())["made"] is False
+
+
+def test_the_contract_decides_by_the_cards_thresholds(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    for source in (shipped("tiny"), checkpoint.card_path(shipped("tiny"))):
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    thresholds = tuple(0.05 * (index + 1) for index in range(13))
+    checkpoint.write_card(path, replace(checkpoint.read_card(path), thresholds=thresholds))
+    units = export(path, tmp_path / "out").action_units
+    assert tuple(unit.threshold for unit in units) == thresholds
+    assert (units[0].name, units[-1].name) == ("AU1 Inner brow raiser", "AU26 Jaw drop")
+
+
+@pytest.mark.verilator
+def test_simulate_counts_cycles_and_survives_stalls(build: Path, faces: Path, tmp_path: Path) -> None:
+    free, stalled = tmp_path / "free.json", tmp_path / "stalled.json"
+    for out, more in ((free, ()), (stalled, ("--stalls", 7))):
+        done = auflow("simulate", "--build", build, "--faces", faces, "--frames", 6, "--json", out, *more)
+        assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(free.read_text())
+    assert (result["frames"], result["mismatches"]) == (6, 0)
+    assert result["interval_cycles"] <= 1.01 * result["slowest_layer_cycles"]
+    assert result["sim_cycles_per_second"] > 0 and result["streams"]
+    held = json.loads(stalled.read_text())
+    assert held["mismatches"] == 0 and held["cycles"] > result["cycles"]
+
+
+@pytest.mark.verilator
+def test_parity_walks_every_rung(build: Path, faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "parity.json"
+    done = auflow(
+        "parity", "--build", build, "--faces", faces, "--count", 12, "--rtl-count", 3, "--stalls", 5, "--json", out
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(out.read_text())
+    assert result["difference"] is None
+    counts = {rung["name"]: rung["faces"] for rung in result["rungs"]}
+    assert counts == {
+        "torch": 12, "qonnx": 12, "onnxruntime": 12, "integer": 12, "dataflow": 12, "rtl": 3, "rtl, both stalling": 3
+    }  # fmt: skip
+
+
+@pytest.mark.verilator
+def test_parity_names_the_first_difference_and_fails(build: Path, faces: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-r", build, other], check=True)
+    with np.load(other / "integer.npz") as archive:
+        arrays = dict(archive)
+    arrays["conv2_q.thresholds"] = arrays["conv2_q.thresholds"] + 40
+    np.savez(other / "integer.npz", **arrays)
+    out = tmp_path / "parity.json"
+    done = auflow("parity", "--build", other, "--faces", faces, "--count", 4, "--json", out)
+    assert done.returncode == 1, done.stdout + done.stderr
+    difference = json.loads(out.read_text())["difference"]
+    assert (difference["rung"], difference["layer"]) == ("integer", "conv2_q")
+    assert difference["expected"] != difference["actual"]
+
+
+def listen_to_ctrl_c() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and so do these tests' programs, unless told."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_an_interrupted_build_leaves_nothing_half_done_and_resumes(tmp_path: Path) -> None:
+    out = tmp_path / "tiny"
+    command = [*COMMAND, "build", "--config", str(TINY), "--out", str(out), "--stop-after", "compile"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_ctrl_c
+    )
+    deadline = time.monotonic() + 300
+    while not (out / "integer.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 130 and "goes on with --resume" in errors, errors
+    steps = json.loads((out / "build.json").read_text())["steps"]
+    assert "export" in steps and "compile" not in steps
+    assert not (out / "rtl").exists() and not (out / "accelerator.json").exists()
+    done = auflow(*command[3:], "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "export: done before" in done.stdout and (out / "rtl/accelerator.sv").is_file()
+
+
+def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
+    out = tmp_path / "tiny"
+    assert auflow("build", "--config", TINY, "--out", out, "--stop-after", "export").returncode == 0
+    other = tmp_path / "other.toml"
+    other.write_text(TINY.read_text() + "\n")
+    assert "begun from another configuration" in refused("build", "--config", other, "--out", out, "--resume")
+
+
+def config(folder: Path, change: tuple[str, str] = ("", ""), extra: str = "") -> Path:
+    """The tiny configuration with a change."""
+    path = folder / "changed.toml"
+    path.write_text(extra + TINY.read_text().replace(*change))
+    return path
+
+
+def test_refuses_a_checkpoint_of_another_preset(tmp_path: Path) -> None:
+    path = config(tmp_path, ('preset = "tiny"', f'preset = "w3a3"\ncheckpoint = "{shipped("tiny")}"'))
+    said = refused("build", "--config", path, "--out", tmp_path / "out")
+    assert "is of preset tiny, need w3a3" in said
+
+
+def test_refuses_a_truncated_checkpoint(tmp_path: Path) -> None:
+    content = shipped("tiny").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(content[: len(content) // 2])
+    (tmp_path / "cut.json").write_text(shipped("tiny").with_suffix(".json").read_text())
+    path = config(tmp_path, ('preset = "tiny"', 'preset = "tiny"\ncheckpoint = "cut.safetensors"'))
+    said = refused("build", "--config", path, "--out", tmp_path / "out")
+    assert "does not match its card's sha256: it is truncated or was changed" in said
+    assert not (tmp_path / "out/model.onnx").exists()
+
+
+def test_refuses_an_illegal_folding_with_the_legal_values(tmp_path: Path) -> None:
+    path = tmp_path / "folded.toml"
+    path.write_text('name = "folded"\npreset = "tiny"\nboard = "Pynq-Z2"\nclock_mhz = 100\n[folding.conv2]\npe = 3\n')
+    said = refused("build", "--config", path, "--out", tmp_path / "out")
+    assert "pe of conv2 must divide its 8 " in said and "(one of [1, 2, 4, 8]), got 3" in said
+    assert not (tmp_path / "out/rtl").exists()
+
+
+def test_refuses_an_unknown_key(tmp_path: Path) -> None:
+    said = refused("build", "--config", config(tmp_path, extra="speed = 9\n"), "--out", tmp_path / "out")
+    assert "got 'speed'" in said
+
+
+def test_refuses_an_unknown_step_and_an_unknown_board(tmp_path: Path) -> None:
+    assert "must be one of export, lower" in refused("build", "--config", TINY, "--stop-after", "fly")
+    assert "need a board out of" in refused("build", "--config", TINY, "--board", "Abacus", "--out", tmp_path / "o")
+
+
+def test_refuses_a_folder_it_cannot_write() -> None:
+    assert "/proc/auflow" in refused("build", "--config", TINY, "--out", "/proc/auflow")
+
+
+def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    assert "holds files but no build" in refused("build", "--config", TINY, "--out", tmp_path)
+    assert (tmp_path / "letters.txt").read_text() == "dear"
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    def small_files_only() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    out = tmp_path / "out"
+    said = refused("build", "--config", TINY, "--out", out, preexec_fn=small_files_only, env={**os.environ})
+    assert "model.onnx" in said
+    assert not list(out.glob("*.onnx")) and not list(out.glob("*partial*")) and not list(out.glob(".*partial*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.png", b"", "a picture must hold data, got the empty file"),
+        ("corrupt.jpg", b"\xff\xd8\xff\xe0 no picture", "a picture must be a file OpenCV reads"),
+    ],
+)
+def test_refuses_a_bad_picture(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert said in refused("simulate", "--build", tmp_path, "--faces", tmp_path / name, "--frames", 1)
+
+
+def test_refuses_an_array_of_another_shape(tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.zeros((2, 48, 64), np.uint8))
+    assert "(2, 48, 64)" in refused("simulate", "--build", tmp_path, "--faces", tmp_path / "wide.npy", "--frames", 1)
+
+
+def test_refuses_a_picture_without_a_face(tmp_path: Path) -> None:
+
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((300, 400, 3), 127, np.uint8))
+    said = refused("simulate", "--build", tmp_path, "--faces", tmp_path / "grey.png", "--frames", 1)
+    assert "must show a frontal face, found none" in said
+
+
+def test_refuses_a_folder_without_a_build(tmp_path: Path, faces: Path) -> None:
+    assert "no build in" in refused("simulate", "--build", tmp_path, "--faces", faces, "--frames", 1)
+
+
+@pytest.mark.verilator
+def test_the_report_shows_synthesis_where_it_was_done(build: Path) -> None:
+    nodes = json.loads((build / "report" / "estimate.json").read_text())["nodes"]
+    counts = {name: {"lut": 7, "memory_lut": 0, "ff": 5, "bram18": 0, "dsp": 0} for name in nodes}
+    counts["conv2_memory"] = {"lut": 100, "memory_lut": 90, "ff": 10, "bram18": 3, "dsp": 0}
+    path = build / "report" / "synthesis.json"
+    path.write_text(json.dumps({"nodes": counts}))
+    try:
+        found = facts.read(build)
+    finally:
+        path.unlink()
+    assert found.synthesised
+    assert found.resources == Resources(7 * len(nodes) + 100, 5 * len(nodes) + 10, 3, 0)
+    assert not facts.read(build).synthesised
+
+
+@pytest.mark.verilator
+def test_the_report_tells_what_was_simulated(build: Path) -> None:
+    done = auflow("report", "--build", build, "--without", build)
+    assert done.returncode == 0, done.stderr
+    report = build / "report"
+    page = (report / "index.html").read_text()
+    figures = json.loads((report / "simulation.json").read_text())
+    estimate = json.loads((report / "estimate.json").read_text())
+    assert f"<b>{1e8 / figures['interval_cycles']:,.0f}</b>frames per second" in page
+    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the price, against itself
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
+    with (report / "layers.csv").open() as file:
+        layers = list(csv.DictReader(file))
+    assert {row["layer"] for row in layers} > {"conv1", "attention2_spatial_gate", "fc3"}
+    for key in ("lut", "ff", "dsp"):
+        assert sum(int(row[key]) for row in layers) == estimate["total"][key]
+    for picture in ("waterfall", "stalls", "fifos", "resources", "roofline"):
+        pixels = cv2.imread(str(report / f"{picture}.png"))
+        assert pixels is not None and pixels.shape[0] > 300 and pixels.shape[1] > 900
+    timeline = Timeline.load(report / "timeline.npz")
+    ends = [timeline.end("out0", frame) for frame in range(timeline.frames)]
+    step = figures["interval_cycles"] // 400
+    np.testing.assert_allclose(np.diff(ends), figures["interval_cycles"], rtol=0, atol=step + 1)
+    assert timeline.begin("out0", 0) - figures["first_out_cycles"] in range(step + 2)
+
+
+def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
+    assert "a report needs a simulated build, got no" in refused("report", "--build", tmp_path)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deployments: all backends compute the same integers from one, and the wheel in it installs on a board as it is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import cv2
+import numpy as np
+import pytest
+import tomllib
+from rich.console import Console
+
+import board
+from board import parity
+from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
+from board.faces.load import load_faces, read_picture
+from hls_build.build import flow, package, shipped
+from hls_build.config.build_config import CONFIGS
+from qnn.data.example import example_faces, example_picture
+
+ROOT = Path(board.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished build of the tiny network."""
+    out = tmp_path_factory.mktemp("deploy") / "tiny"
+    flow.run(
+        CONFIGS / "pynq-z2_tiny.toml",
+        None,
+        out,
+        2,
+        None,
+        resume=False,
+        pack_simulation=True,
+        console=Console(quiet=True),
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUFLOW_CACHE", str(folder))
+        yield folder
+
+
+@pytest.mark.verilator
+def test_every_backend_of_a_build_computes_the_same_integers(built: Path) -> None:
+    deployment = Deployment(built / "deploy")
+    names = ("onnx", "reference", "sim")  # fpga needs pynq: the board's environments test it
+    found = parity.compare(deployment, example_faces(40), {"sim": 4}, names)
+    assert [(one.backend, one.faces, one.mismatches) for one in found] == [
+        ("onnx", 40, 0), ("reference", 40, 0), ("sim", 4, 0)
+    ]  # fmt: skip
+
+
+@pytest.mark.verilator
+def test_the_archive_holds_the_folder(built: Path) -> None:
+    folder, archive = built / "deploy", built / "tiny.zip"
+    with ZipFile(archive) as packed:
+        assert sorted(packed.namelist()) == sorted(
+            path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+        )
+    moved = archive.rename(archive.with_name("moved.zip"))
+    out = unpack(moved)
+    assert (out / MANIFEST).read_bytes() == (folder / MANIFEST).read_bytes()
+    Deployment(out).simulation().close()
+    moved.rename(archive)
+
+
+@pytest.mark.verilator
+def test_the_readme_has_five_lines_and_names_the_wheel(built: Path) -> None:
+    lines = (built / "deploy/README.md").read_text().splitlines()
+    (wheel,) = (built / "deploy").glob("*.whl")
+    assert len(lines) == 5
+    assert wheel.name in lines[1]
+
+
+@pytest.mark.verilator
+def test_the_simulation_may_stay_out(built: Path) -> None:
+    build = flow.BuildFolder(built)
+    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=False)
+    deployment = Deployment(build.deploy)
+    assert not (build.deploy / "sim").exists()
+    with pytest.raises(ValueError, match="was built without it"):
+        deployment.simulation()
+    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=True)
+
+
+def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
+    made = shipped.software(flow.shipped_checkpoint("tiny"))
+    assert cache in made.parents
+    stamp = (made / MANIFEST).stat().st_mtime_ns
+    assert shipped.software(flow.shipped_checkpoint("tiny")) == made
+    assert (made / MANIFEST).stat().st_mtime_ns == stamp
+    assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
+    found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "reference", "sim"))
+    assert [one.mismatches for one in found] == [0, 0, 0] and [one.faces for one in found] == [8, 8, 0]
+
+
+def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
+    made = shipped.software(flow.shipped_checkpoint("tiny"))
+    picture = read_picture(made / EXAMPLE)
+    assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
+    assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)
+
+
+def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "astronaut.png"
+    cv2.imwrite(str(picture), cv2.cvtColor(example_picture(), cv2.COLOR_RGB2BGR))
+    for prepares in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-m", "hls_build.cli.main", "detect", str(picture)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"face 0: .*AU12 [01]\.\d\d.*; nearest emotion happiness", done.stdout), done.stdout
+        assert ("preparing the weights w4a4, this once" in done.stderr) == prepares
+
+
+def test_the_wheel_lists_every_package_and_the_version_of_the_project() -> None:
+    board_project = tomllib.loads((ROOT / "board/pyproject.toml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "board").rglob("__init__.py")
+        if "build" not in path.relative_to(ROOT).parts
+    }
+    assert set(board_project["tool"]["setuptools"]["packages"]) == packages
+    assert board_project["project"]["version"] == project["project"]["version"]
+
+
+@pytest.mark.parametrize("platform", ["linux_armv7l", "linux_aarch64", "linux_x86_64"])
+def test_the_wheel_installs_offline_without_a_compiler(tmp_path: Path, platform: str) -> None:
+    wheel = package.board_wheel(tmp_path)
+    for_board = ["--platform", platform, "--python-version", "3.10", "--only-binary", ":all:"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-index", *for_board, "--target", "out", wheel],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/board/notebooks/au_demo.ipynb").is_file()
+    entries = next((tmp_path / "out").glob("*.dist-info")) / "entry_points.txt"
+    assert "auflow = board.cli.main:main" in entries.read_text()
+    assert "[pynq.notebooks]" in entries.read_text()

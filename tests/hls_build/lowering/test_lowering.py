@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowering: small QONNX graphs against the arithmetic they stand for, and what is refused in which words."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from board.core.graph import Conv, IntegerGraph, Threshold
+from hls_build.lowering import lower, lower_file
+from hls_build.lowering.thresholds import Quantiser, directions, thresholds_from_codes
+
+SIZE = 4
+
+
+def quant(source: str, output: str, bits: int, scale: str = "one", signed: int = 0, narrow: int = 0) -> NodeProto:
+    return helper.make_node(
+        "Quant",
+        [source, scale, "zero", f"bits{bits}"],
+        [output],
+        name=f"quant_{output}",
+        domain="qonnx.custom_op.general",
+        signed=signed,
+        narrow=narrow,
+        rounding_mode="ROUND",
+    )
+
+
+def model(nodes: list[NodeProto], constants: dict[str, np.ndarray], channels: int = 3) -> onnx.ModelProto:
+    """Nodes from `pixels` (1, channels, 4, 4) to `out`, with the usual quantiser parameters at hand."""
+    constants = {
+        "one": np.array(1.0),
+        "zero": np.array(0.0),
+        "bits4": np.array(4.0),
+        "bits8": np.array(8.0),
+        "bits32": np.array(32.0),
+        **constants,
+    }
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, channels, SIZE, SIZE])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(v.astype(np.float32 if v.dtype.kind == "f" else v.dtype), k)
+            for k, v in constants.items()
+        ],
+    )
+    return helper.make_model(graph)
+
+
+def conv_model(function: list[NodeProto], constants: dict[str, np.ndarray], weights: np.ndarray) -> onnx.ModelProto:
+    """Pixels through a 3x3 convolution `sums`, a scalar function `real` and a signed 4-bit quantiser."""
+    kernel: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    nodes = [
+        quant("pixels", "x", 8),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Conv", ["x", "wq"], ["sums"], name="conv", **kernel),
+        *function,
+        quant("real", "y", 4, scale="y_scale", signed=1),
+        helper.make_node("Mul", ["y", "y_inverse"], ["out"], name="rescale"),
+    ]
+    scale = {"w": weights.astype(np.float32), "y_scale": np.array(0.25), "y_inverse": np.array(4.0)}
+    return model(nodes, {**scale, **constants})
+
+
+def test_relu_and_batch_norm_of_either_sign_become_thresholds(rng: np.random.Generator) -> None:
+    weights = rng.integers(-7, 8, (8, 3, 3, 3))
+    gain = rng.normal(size=(8, 1, 1)).astype(np.float32) * 1e-3
+    offset = rng.normal(size=(8, 1, 1)).astype(np.float32)
+    assert (gain < 0).any() and (gain > 0).any()
+    function = [
+        helper.make_node("Relu", ["sums"], ["positive"]),
+        helper.make_node("Mul", ["positive", "gain"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "offset"], ["real"]),
+    ]
+    graph = lower(conv_model(function, {"gain": gain, "offset": offset}, weights))
+    x = rng.integers(0, 256, (6, SIZE, SIZE, 3))
+    plain = Conv("plain", ("pixels",), ("y",), weights.transpose(0, 2, 3, 1), 4)
+    (sums,) = plain.run(x)
+    real = np.maximum(sums, 0).astype(np.float32) * gain.reshape(-1) + offset.reshape(-1)
+    expected = np.clip(np.rint(real / 0.25), -8, 7)
+    assert len(np.unique(expected)) > 8
+    np.testing.assert_array_equal(graph.run(x), expected)
+
+
+def test_a_shared_threshold_row_is_kept_once(rng: np.random.Generator) -> None:
+    weights = rng.integers(-7, 8, (4, 3, 3, 3))
+    weights[...] = weights[:1]
+    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights))
+    (thresholds,) = [node for node in graph.nodes if isinstance(node, Threshold)]
+    assert thresholds.thresholds.shape == (1, 15)
+
+
+def test_thresholds_are_where_codes_change() -> None:
+    quantiser = Quantiser(1.0, 2, False, False)
+    values = np.arange(-4, 5)
+    codes = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 2], [3] * 9])
+    expected = [[-1, 1, 5], [-4, -4, -4]]
+    np.testing.assert_array_equal(thresholds_from_codes(values, codes, quantiser), expected)
+
+
+def test_a_graph_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, rng.integers(-7, 8, (4, 3, 3, 3))))
+    graph.save(tmp_path / "graph.npz")
+    again = IntegerGraph.load(tmp_path / "graph.npz")
+    assert again.tensors == graph.tensors
+    x = rng.integers(0, 256, (2, SIZE, SIZE, 3))
+    np.testing.assert_array_equal(again.run(x), graph.run(x))
+
+
+def test_refuses_an_unknown_op() -> None:
+    nodes = [quant("pixels", "x", 8), helper.make_node("Tan", ["x"], ["out"], name="odd")]
+    with pytest.raises(ValueError, match=r"node odd is of type Tan, which has no hardware; supported are Add, .*Unsq"):
+        lower(model(nodes, {}))
+
+
+def test_refuses_an_unquantised_tensor(rng: np.random.Generator) -> None:
+    nodes = [
+        quant("pixels", "x", 8),
+        helper.make_node("Relu", ["x"], ["r"]),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Conv", ["r", "wq"], ["out"], name="late", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    ]
+    with pytest.raises(ValueError, match=r"node late \(Conv\) reads r, which is not quantised"):
+        lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}))
+
+
+def test_refuses_float_weights(rng: np.random.Generator) -> None:
+    nodes = [
+        quant("pixels", "x", 8),
+        helper.make_node("Conv", ["x", "w"], ["out"], name="float", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    ]
+    with pytest.raises(ValueError, match=r"node float \(Conv\) has weights w that are not quantised"):
+        lower(model(nodes, {"w": rng.normal(size=(4, 3, 3, 3)).astype(np.float32)}))
+
+
+@pytest.mark.parametrize(
+    ("constants", "message"),
+    [
+        ({"one": np.array(0.3)}, r"has scale 0\.3.*need powers of two"),
+        ({"zero": np.array(1.0)}, r"has zero point 1\.0, need 0"),
+    ],
+)
+def test_refuses_a_quantiser_that_is_not_exact(constants: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        lower(model([quant("pixels", "out", 4)], constants))
+
+
+def test_refuses_strides(rng: np.random.Generator) -> None:
+    nodes = [
+        quant("pixels", "x", 8),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Conv", ["x", "wq"], ["out"], name="c", kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2]),
+    ]
+    with pytest.raises(ValueError, match=r"node c \(Conv\) has strides \[2, 2\], supported is \[1, 1\]"):
+        lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}))
+
+
+def test_a_batch_norm_node_with_negative_gain_negates_the_weights(rng: np.random.Generator) -> None:
+    weights = rng.integers(-7, 8, (4, 3, 3, 3))
+    function = [
+        helper.make_node("Relu", ["sums"], ["positive"]),
+        helper.make_node("BatchNormalization", ["positive", "gain", "offset", "mean", "variance"], ["real"]),
+    ]
+    statistics = {"gain": np.full(4, -1e-2), "offset": np.ones(4), "mean": np.zeros(4), "variance": np.ones(4)}
+    graph = lower(conv_model(function, statistics, weights))
+    assert isinstance(graph.nodes[0], Conv)
+    np.testing.assert_array_equal(graph.nodes[0].weights, -weights.transpose(0, 2, 3, 1))
+
+
+def test_refuses_a_function_that_rises_and_falls() -> None:
+    with pytest.raises(ValueError, match=r"quant_y \(Quant\) quantises a function that rises and falls over channel 1"):
+        directions(np.array([[0, 0, 1], [0, 1, 0]]), quant("x", "y", 4))
+
+
+def test_refuses_a_file_that_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"not protobuf at all")
+    with pytest.raises(ValueError, match=r"bad\.onnx cannot be read as ONNX"):
+        lower_file(tmp_path / "bad.onnx")
+    with pytest.raises(ValueError, match=r"no model at .*: run `auflow export` first"):
+        lower_file(tmp_path / "none.onnx")

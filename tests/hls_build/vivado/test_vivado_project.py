@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Vivado project of a build: the RTL that was simulated, nothing of this machine, the shell as it must be."""
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from finn.util.settings import get_settings
+from networks import random_block
+from standin import BLOCK, Written, unpack, write_project
+
+from hls_build import dataflow
+from hls_build.config import build_config
+from hls_build.finn_adapter import operator
+from hls_build.vivado import deferring_tool, finn_steps, project, shell
+
+CELLS = ("/StreamingDataflowPartition_1_", "/finn_switch/", "/clk_wiz_0/")
+"""Beginnings of paths inside a block design, which are no files."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The small block's project."""
+    return write_project(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
+def folder(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, unpacked."""
+    return unpack(written.archive, tmp_path_factory.mktemp("project"))
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_no_path_of_this_machine_is_inside(folder: Path, written: Written) -> None:
+    here = {
+        str(written.rtl.parents[1]),
+        str(Path.home()),
+        str(Path(build_config.HERE).parent),
+        "site-packages",
+        "/tmp/",
+    }
+    for path in files(folder):
+        text = path.read_text()
+        for place in here:
+            assert place not in text, f"{place} in {path.relative_to(folder)}"
+        for found in re.findall(r'(?<=[\s"{])/[\w.-]+/[\w./-]+', text):
+            assert found.startswith(CELLS), f"{found} in {path.relative_to(folder)}"
+
+
+def test_the_rtl_is_the_simulated_rtl(folder: Path, written: Written) -> None:
+    same = 0
+    for path in files(folder / "src"):
+        node = path.parent.name
+        simulated = written.rtl / (f"{node}_weights.dat" if path.name == "memblock.dat" else path.name)
+        if path.suffix in (".sv", ".v", ".dat") and simulated.exists():
+            text = path.read_text().replace(f"@ROOT@/nodes/{node}/memblock.dat", f"./{node}_weights.dat")
+            assert text.replace(f"@ROOT@/nodes/{node}/", "./") == simulated.read_text(), path.name
+            same += 1
+    sources = {path.name for path in written.rtl.iterdir() if path.suffix in (".sv", ".v", ".dat")}
+    ours = {"accelerator.sv", "accelerator_monitor.sv"}
+    assert same == len(sources - ours), "every simulated file is there"
+
+
+def test_every_listed_file_is_there_with_its_digest(folder: Path) -> None:
+    lines = [line.split("  ") for line in (folder / project.FILES).read_text().splitlines()]
+    listed = {name: digest for digest, name in lines}
+    actual = {path.relative_to(folder).as_posix(): path for path in files(folder) if path.name != project.FILES}
+    assert set(listed) == set(actual)
+    for name, path in actual.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == listed[name]
+
+
+def test_every_placeholder_leads_to_a_file_or_to_what_a_step_makes(folder: Path) -> None:
+    made = re.compile(
+        r"^\d_\w+/(project_\w+/sol1/impl/ip|ip|finn_vivado_stitch_proj\.srcs/.*|all_verilog_srcs\.txt)$|^\d_\w+$"
+    )
+    for path in files(folder / "src"):
+        for name in re.findall(r'@ROOT@/([^\s"\]}]+)', path.read_text()):
+            there = list((folder / "src").glob(f"{name.rstrip('/')}*"))
+            assert there or made.match(name), f"{name} in {path.relative_to(folder)}"
+
+
+def test_the_same_build_gives_the_same_archive(written: Written, tmp_path: Path) -> None:
+    again = tmp_path / written.archive.name
+    project.write(written.model, written.build, written.rtl, again)
+    assert again.read_bytes() == written.archive.read_bytes()
+
+
+def test_finn_keeps_its_settings(written: Written, tmp_path: Path) -> None:
+    before = get_settings().finn_build_dir, get_settings().finn_deps, get_settings().num_default_workers
+    project.write(written.model, written.build, written.rtl, tmp_path / "x.zip")
+    assert before == (get_settings().finn_build_dir, get_settings().finn_deps, get_settings().num_default_workers)
+
+
+def test_other_rtl_than_the_simulated_is_refused(written: Written, tmp_path: Path) -> None:
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    for path in written.rtl.iterdir():
+        (rtl / path.name).write_bytes(path.read_bytes())
+    (rtl / "conv1_weights.dat").write_text("00\n" + (rtl / "conv1_weights.dat").read_text())
+    with pytest.raises(
+        RuntimeError, match=r"must get the RTL that was simulated, got another conv1_weights\.dat of conv1"
+    ):
+        project.write(written.model, written.build, rtl, tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize("name", sorted(build_config.boards()))
+def test_finn_knows_every_board(name: str) -> None:
+    board = build_config.board(name)
+    from finn.util.basic import pynq_native_port_width, pynq_part_map
+
+    assert pynq_part_map[finn_steps.shell_board(board)] == board.part
+    assert finn_steps.shell_board(board) in pynq_native_port_width
+
+
+def test_the_shell_runs_at_the_configured_clock(written: Written, tmp_path: Path) -> None:
+    build = replace(written.build, clock_mhz=142.5)
+    script = shell_script(write_project(tmp_path, build), tmp_path)
+    assert "\nset FREQ_MHZ 142.5\n" in script
+    assert script.count("FREQMHZ $FREQ_MHZ") == 2, "the processor gives what the wizard keeps"
+    assert "CLKOUT2" not in script
+
+
+def shell_script(written: Written, folder: Path) -> str:
+    return (unpack(written.archive, folder) / "src/6_shell/ip_config.tcl").read_text()
+
+
+@pytest.fixture(scope="module")
+def shell_of_finn(folder: Path) -> str:
+    """The shell's script as FINN+ wrote it, as far as rewrites look at it."""
+    return (folder / "src/6_shell/ip_config.tcl").read_text()
+
+
+def test_a_shell_that_has_changed_is_not_rewritten_in_silence(shell_of_finn: str) -> None:
+    for rewrite in shell.rewrites(100, double_pumped=True):
+        with pytest.raises(RuntimeError, match="Zynq shell must hold"):
+            rewrite.apply("puts hello")
+    with pytest.raises(RuntimeError, match="must name board files for board Nobody"):
+        shell.board_part(shell_of_finn.replace("set BOARD Pynq-Z2", "set BOARD Nobody"))
+
+
+def test_finn_still_lacks_what_the_rewrites_put_in() -> None:
+    """The canary: where this fails, FINN+ has changed and a rewrite of hls_build.vivado.shell may go."""
+    from finn.transformation.fpgadataflow import make_zynq_proj, templates
+
+    shell_template = templates.custom_zynq_shell_template
+    assert "int(1 / (self.period_ns * 0.001))" in Path(make_zynq_proj.__file__).read_text(), "FINN+ cuts off the clock"
+    assert "FREQMHZ {100}" in shell_template, "FINN+ fixes the processor's clock"
+    assert "CLKOUT2" not in shell_template and "clk2x" not in shell_template, "FINN+ feeds no second clock"
+    assert "report_timing_summary" not in shell_template
+
+
+def test_a_double_pumped_multiplier_gets_its_clock(tmp_path: Path) -> None:
+    model = dataflow.build(random_block(1), BLOCK)
+    for node in model.graph.node:
+        if node.name == "conv1":
+            operator(node).set_nodeattr("pumpedCompute", 1)
+    script = shell_script(write_project(tmp_path, BLOCK, model), tmp_path)
+    assert "CONFIG.CLKOUT2_REQUESTED_OUT_FREQ [expr {2 * $FREQ_MHZ}]" in script
+    assert (
+        "connect_bd_net [get_bd_pins clk_wiz_0/clk_out2] [get_bd_pins StreamingDataflowPartition_1/ap_clk2x]" in script
+    )
+
+
+def test_a_script_that_names_no_project_is_not_put_off(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must name its project"):
+        deferring_tool.results("puts hello")
+
+
+def test_a_full_disk_leaves_no_archive(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(project.ZipFile, "writestr", full)
+    with pytest.raises(RuntimeError, match=r"cannot write .*x\.zip: No space left on device"):
+        project.write(written.model, written.build, written.rtl, tmp_path / "x.zip")
+    assert not list(tmp_path.glob("x.*"))

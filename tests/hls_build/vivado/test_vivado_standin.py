@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stand-in for Vivado stops at every kind of fault that it is there to find."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from networks import random_block
+from standin import BLOCK, FOLDER, unpack, vivado, write_project
+
+from hls_build import dataflow
+from hls_build.finn_adapter import operator
+
+pytestmark = pytest.mark.tclsh
+
+ACCELERATOR = "src/3_StreamingDataflowPartition_1/make_project.tcl"
+SHELL = "src/6_shell/ip_config.tcl"
+CELL = "StreamingDataflowPartition_1_"
+
+FAULTS = {
+    "a missing source": ("src/kernels/gate.sv", None, "", r"file \S+/work/kernels/gate\.sv does not exist"),
+    "a missing weight file": (
+        "src/nodes/conv1/memblock.dat",
+        None,
+        "",
+        r"memory file \S+memblock\.dat in .* does not exist",
+    ),
+    "missing threshold files": ("src/nodes/conv1_q/*.dat", None, "", r"memory file \S+/conv1_q_ in .* does not exist"),
+    "a relative memory file": ("src/nodes/conv1_q/conv1_q.v", "@ROOT@/nodes", "./nodes", r"has no absolute path"),
+    "another width": (
+        "src/nodes/conv1_q/conv1_q.v",
+        "parameter  WI = ",
+        "parameter  WI = 9 + ",
+        rf"width of {CELL}Thresholding_rtl_0/in0_V is \d+, of {CELL}MVAU_rtl_0/\S+ \d+|width of {CELL}MVAU",
+    ),
+    "another port": (
+        "src/nodes/attention1_gate/attention1_gate.v",
+        "in1_V_T",
+        "in2_V_T",
+        rf"no ipin {CELL}Gate_rtl_0/in1_V in the design",
+    ),
+    "a stream without ready": (
+        "src/nodes/attention1_gate/attention1_gate.v",
+        "in1_V_TREADY",
+        "in1_V_TRADY",
+        "interface in1_V of attention1_gate has no tready",
+    ),
+    "another module": (
+        "src/nodes/conv1/conv1_wrapper.v",
+        "module conv1 ",
+        "module conv0 ",
+        "no module conv1 in the project",
+    ),
+    "an unreadable port": ("src/nodes/conv1/conv1_wrapper.v", "input\tap_clk,", "inputt ap_clk,", "unreadable port"),
+    "an unknown command": (ACCELERATOR, "save_bd_design", "save_bd_desing", 'invalid command name "save_bd_desing"'),
+    "an unknown option": (ACCELERATOR, "update_ip_catalog", "update_ip_catalog -rebiuld", "unknown option -rebiuld"),
+    "a Tcl error": (ACCELERATOR, "save_bd_design", "set nothing $undefined", "no such variable"),
+    "an unconnected stream": (
+        ACCELERATOR,
+        rf"connect_bd_intf_net \[get_bd_intf_pins {CELL}StreamFork_rtl_0/out1_V\].*",
+        "",
+        rf"unconnected interface {CELL}\w+/(out1_V|in0_V)",
+    ),
+    "an unconnected clock": (
+        ACCELERATOR,
+        rf"connect_bd_net \[get_bd_ports ap_clk\] \[get_bd_pins {CELL}Gate_rtl_0/ap_clk\]",
+        "",
+        rf"unconnected pin {CELL}Gate_rtl_0/ap_clk",
+    ),
+    "two drivers of a net": (
+        ACCELERATOR,
+        "^validate_bd_design",
+        f"connect_bd_net [get_bd_pins {CELL}StreamingFIFO_rtl_0/count]"
+        f" [get_bd_pins {CELL}StreamingFIFO_rtl_0/maxcount]\nvalidate_bd_design",
+        "several drivers of one net",
+    ),
+    "a stream twice": (
+        ACCELERATOR,
+        rf"^connect_bd_intf_net \[get_bd_intf_pins {CELL}StreamFork_rtl_0/out1_V\]",
+        f"connect_bd_intf_net [get_bd_intf_pins {CELL}StreamFork_rtl_0/out0_V]",
+        "several ends of one interface",
+    ),
+    "an unknown pin": (
+        ACCELERATOR,
+        "Gate_rtl_0/ap_rst_n",
+        "Gate_rtl_0/ap_reset_n",
+        "no pin .*ap_reset_n in the design",
+    ),
+    "a design that is not validated": (ACCELERATOR, "^validate_bd_design", "", "is not validated"),
+    "another clock of one stream": (
+        ACCELERATOR,
+        rf"connect_bd_net \[get_bd_ports ap_clk\] \[get_bd_pins {CELL}Gate_rtl_0/ap_clk\]",
+        f"make_bd_pins_external [get_bd_pins {CELL}Gate_rtl_0/ap_clk]",
+        "have different clocks",
+    ),
+    "C++ that does not compile": (
+        "src/1_StreamingDataflowPartition_0_IODMA_hls_0/top_StreamingDataflowPartition_0_IODMA_hls_0.cpp",
+        "Mem2Stream_Batch",
+        "Mem2Steam_Batch",
+        "HLS compilation failed: .*Mem2Steam_Batch",
+    ),
+    "a missing header": ("src/hls/dma.h", None, "", r"HLS compilation failed: .*dma\.h"),
+    "an unknown IP": (
+        SHELL,
+        "create_bd_cell -type ip -vlnv xilinx_finn:",
+        "create_bd_cell -type ip -vlnv finn:",
+        "no IP finn:",
+    ),
+    "an unknown setting": (SHELL, "PCW_USE_S_AXI_HP0", "PCW_USE_S_AXI_HP9", "has no setting PCW_USE_S_AXI_HP9"),
+    "a port that is not switched on": (
+        SHELL,
+        r"PCW_USE_S_AXI_HP0 \{1\}",
+        "PCW_USE_S_AXI_HP0 {0}",
+        "no i?pin zynq_ps/S_AXI_HP0",
+    ),
+    "an unconnected DMA": (
+        SHELL,
+        r"^connect_bd_intf_net \[get_bd_intf_pins odma0/m_axi_gmem0\].*",
+        "",
+        r"unconnected interface (odma0/m_axi_gmem0|smartconnect_0/S01_AXI)",
+    ),
+    "a DMA without address": (SHELL, "^assign_axi_addr_proc odma0.*", "", "odma0/s_axi_control_0 has no address"),
+    "overlapping addresses": (SHELL, r"set axi_peripheral_base \[expr .*", "", "addresses of .*odma0.* overlap"),
+    "an unconnected reset": (
+        SHELL,
+        r"^.*proc_sys_reset_0/ext_reset_in\]",
+        "#",
+        "unconnected pin proc_sys_reset_0/ext_reset_in",
+    ),
+    "another clock than packaged for": (
+        SHELL,
+        "^set FREQ_MHZ 100",
+        "set FREQ_MHZ 90",
+        "was packaged for 100.0 MHz, .* gives 90",
+    ),
+    "no top": (SHELL, r"^set_property top top_wrapper \[get_filesets sources_1\]", "", "no property top"),
+    "an unknown object": (SHELL, r"get_runs impl_1", "get_runs impl_7", "no run impl_7"),
+    "an unknown property": (
+        SHELL,
+        r"^set_property SYNTH_CHECKPOINT_MODE .*",
+        "set_property NOTHING 1 [get_bd_cells zynq_ps]",
+        "no property NOTHING of cell:zynq_ps",
+    ),
+}
+
+QUICK = ("a missing source", "another width", "an unknown command", "an unconnected stream", "an unconnected DMA")
+"""Of the default run."""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small block's project."""
+    return write_project(tmp_path_factory.mktemp("build")).archive
+
+
+def logs(folder: Path) -> str:
+    return "\n".join(path.read_text() for path in sorted((folder / "work/logs").glob("*.log")))
+
+
+def test_a_whole_project_builds(archive: Path, tmp_path: Path) -> None:
+    folder = unpack(archive, tmp_path)
+    done = vivado(folder)
+    assert done.returncode == 0, done.stdout + logs(folder)
+    assert (folder / "result/accelerator.bit").read_bytes().startswith(bytes.fromhex("00090ff0"))
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=() if fault in QUICK else pytest.mark.slow) for fault in FAULTS]
+)
+def test_a_fault_is_found(archive: Path, tmp_path: Path, fault: str) -> None:
+    name, old, new, message = FAULTS[fault]
+    folder = unpack(archive, tmp_path)
+    if old is None:
+        for path in folder.glob(name):
+            path.unlink()
+    else:
+        text = (folder / name).read_text()
+        changed = re.sub(old, lambda _: new, text, flags=re.MULTILINE)
+        assert changed != text, "the test changes something"
+        (folder / name).write_text(changed)
+    done = vivado(folder)
+    assert done.returncode == 1
+    assert re.search(f"ERROR: .*{message}", logs(folder), re.DOTALL), logs(folder)[-3000:]
+    assert not (folder / "result").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (r"^connect_bd_net \[get_bd_pins clk_wiz_0/clk_out2\].*", "", r"unconnected pin \w+/ap_clk2x"),
+        ("clk_wiz_0/clk_out2", "clk_wiz_0/clk_out1", r"ap_clk2x was packaged for 200\.0 MHz, .*clk_out1 gives 100 MHz"),
+        (r"CONFIG\.CLKOUT2_USED \{true\}", "", "no pin clk_wiz_0/clk_out2"),
+    ],
+)
+def test_a_fault_of_the_second_clock_is_found(
+    double_pumped: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    folder = unpack(double_pumped, tmp_path)
+    script = folder / SHELL
+    script.write_text(re.sub(old, new, script.read_text(), flags=re.MULTILINE))
+    assert vivado(folder).returncode == 1
+    assert re.search(message, logs(folder)), logs(folder)[-3000:]
+
+
+@pytest.fixture(scope="module")
+def double_pumped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small block with one multiplier at twice the clock."""
+    model = dataflow.build(random_block(1), BLOCK)
+    for node in model.graph.node:
+        if node.name == "conv1":
+            operator(node).set_nodeattr("pumpedCompute", 1)
+    return write_project(tmp_path_factory.mktemp("double"), BLOCK, model).archive
+
+
+def test_a_second_clock_reaches_the_multipliers(double_pumped: Path, tmp_path: Path) -> None:
+    folder = unpack(double_pumped, tmp_path)
+    assert vivado(folder).returncode == 0, logs(folder)[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("header", "ports"),
+    [
+        ("module m (input a, output [7:0] b);", "{a I 1 0} {b O 8 0}"),
+        ("module m #(parameter W = 3, parameter V = (W+7)/8*8)(input wire [V-1:0] a);", "{a I 8 0}"),
+        ("module m #(parameter N = $clog2(9))(output reg [N:0] a); // [x]", "{a O 5 0}"),
+        ("module m (input [P-1:0] a); parameter P = 6;", "{a I 6 0}"),
+        ('module m ((* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 c CLK, x" *) input c);', "{c I 1 1}"),
+        ("/* module m (input z); */ module m #(parameter T = 8'hff)(input a);", "{a I 1 0}"),
+    ],
+)
+def test_ports_are_read_with_their_widths(tmp_path: Path, header: str, ports: str) -> None:
+    (tmp_path / "m.v").write_text(f"{header}\nendmodule\n")
+    script = f"source {FOLDER}/vendor.tcl; source {FOLDER}/verilog.tcl; puts [module_ports {tmp_path}/m.v m]"
+    done = subprocess.run(["tclsh"], input=script, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == (ports, "")

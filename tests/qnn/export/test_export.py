@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torch, qonnx and ONNX Runtime compute the same integers from what export writes, for the whole family."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from brevitas.nn import QuantIdentity
+from onnx import TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from twins import save_twin, varied_faces
+
+from qnn.data.loading import load
+from qnn.export import export as exporting
+from qnn.export import sigmoids
+from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung, planes
+from qnn.export.export import export, frozen_twin, read_report
+from qnn.export.qonnx_graph import accumulator_bounds
+from qnn.network import checkpoint
+from qnn.network.checkpoint import FLOAT, SHIPPED, Card
+from qnn.network.model import Architecture, CbamCnn
+from qnn.network.quantized import Affine, QuantCbamCnn
+
+FAMILY = [
+    ("w4a4", True, 13), ("w3a3", True, 7), ("w2a4", True, 12), ("w2a2", True, 5),
+    ("w4a4", False, 7), ("w3a3", False, 13), ("w2a4", False, 5), ("w2a2", False, 12),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One network of the family, exported."""
+
+    checkpoint: Path
+    out: Path
+    report: exporting.ExportReport
+    twin: QuantCbamCnn
+
+    def rungs(self) -> tuple[Rung, ...]:
+        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
+
+
+def exported(folder: Path, preset: str, attention: bool, aus: int) -> Exported:
+    path = save_twin(folder, Architecture(aus, attention, divisor=8), preset)
+    report = export(path, folder / "out")
+    return Exported(path, folder / "out", report, frozen_twin(path)[0])
+
+
+@pytest.fixture(scope="module", params=FAMILY, ids=lambda p: f"{p[0]}-{'attention' if p[1] else 'plain'}-{p[2]}")
+def member(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Each member of the family in turn."""
+    return exported(tmp_path_factory.mktemp("member"), *request.param)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """One member for all that is the same in every member."""
+    return exported(tmp_path_factory.mktemp("tiny"), "w4a4", True, 13)
+
+
+def assert_equal(rungs: tuple[Rung, ...], faces: np.ndarray) -> np.ndarray:
+    """Every rung gives the first one's integers, at every layer."""
+    first, *others = rungs
+    expected, codes = first.accumulators(faces), first.codes(faces)
+    for rung in others:
+        np.testing.assert_array_equal(rung.accumulators(faces), expected, rung.name)
+        found = rung.codes(faces)
+        assert list(found) == list(codes)
+        for layer, value in codes.items():
+            np.testing.assert_array_equal(found[layer], value, f"{rung.name}, {layer}")
+    return expected
+
+
+def test_every_rung_gives_the_same_integers(member: Exported) -> None:
+    accumulators = assert_equal(member.rungs(), varied_faces(24))
+    assert accumulators.dtype == np.int32
+    assert accumulators.shape == (24, len(member.report.aus))
+    assert len(np.unique(accumulators, axis=0)) > 12  # the networks do look at the faces
+
+
+def test_a_nudged_twin_gives_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sigmoids, "_candidates", lambda: iter([np.float32(3e-4)]))
+    member = exported(tmp_path, "w4a4", True, 13)
+    assert [check.nudge for check in member.report.nudges] == [float(np.float32(3e-4))] * 4
+    assert member.report.nudged == 4
+    ops = [node.op_type for node in onnx.load(member.out / "model.onnx").graph.node]
+    assert ops.count("Add") == 5  # four nudges beside batch norm's offset
+    assert_equal(member.rungs(), varied_faces(12))
+
+
+def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) -> None:
+    assert export(tiny.checkpoint, tmp_path) == tiny.report
+    assert (tmp_path / "model.onnx").read_bytes() == (tiny.out / "model.onnx").read_bytes()
+
+
+def test_the_folder_holds_three_files(tiny: Exported) -> None:
+    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "reference.onnx"]
+
+
+def test_the_model_keeps_its_contract(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "model.onnx")
+    wrapper = ModelWrapper(model)
+    assert [i.name for i in model.graph.input] == ["pixels"]
+    assert [o.name for o in model.graph.output] == ["accumulators"]
+    assert wrapper.get_tensor_shape("pixels") == [1, 3, 48, 48]
+    assert wrapper.get_tensor_shape("accumulators") == [1, 13]
+    assert wrapper.get_tensor_datatype("pixels").name == "UINT8"
+    assert wrapper.check_all_tensor_shapes_specified()
+
+
+def test_the_model_names_its_layers(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "model.onnx")
+    quants = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Quant"}
+    quantisers = {name for name, module in tiny.twin.named_modules() if isinstance(module, QuantIdentity)}
+    assert quantisers < set(quants)
+    assert all(name == output for name, output in quants.items())
+    assert {"conv1.weight", "conv1.bias", "attention2.fc2.weight", "fc3.weight"} < set(quants)
+    assert len({node.name for node in model.graph.node}) == len(model.graph.node)
+
+
+def test_the_model_says_nothing_of_where_it_was_made(tiny: Exported) -> None:
+    for name in ("model.onnx", "reference.onnx"):
+        content = (tiny.out / name).read_bytes()
+        assert str(Path.cwd()).encode() not in content
+        assert b"site-packages" not in content
+
+
+def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "reference.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert {node.domain for node in model.graph.node} == {""}
+    assert [entry.domain for entry in model.opset_import] == [""]
+    session = onnxruntime.InferenceSession(tiny.out / "reference.onnx")
+    expected = TwinRung(tiny.twin).accumulators(varied_faces(7))
+    for count in (1, 2, 7):
+        (result,) = session.run(None, {"pixels": planes(varied_faces(7)[:count])})
+        assert result.dtype == np.int32
+        np.testing.assert_array_equal(result, expected[:count])
+
+
+def test_optimising_the_reference_changes_nothing(tiny: Exported) -> None:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(tiny.out / "reference.onnx", options)
+    faces = varied_faces(12)
+    expected = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    np.testing.assert_array_equal(plain.run(None, {"pixels": planes(faces)})[0], expected)
+
+
+def test_the_report_gives_the_twins_logits(tiny: Exported) -> None:
+    faces = varied_faces(12)
+    accumulators = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    scale, offset = (np.array(x, np.float32) for x in (tiny.report.scale, tiny.report.offset))
+    logits = tiny.twin(torch.from_numpy(planes(faces))).numpy()
+    np.testing.assert_array_equal(accumulators.astype(np.float32) * scale + offset, logits)
+
+
+def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
+    assert [check.layer for check in tiny.report.nudges] == [
+        f"attention{block}.{part}_sigmoid" for block in (1, 2) for part in ("channel", "spatial")
+    ]
+    assert all(check.values > 1000 for check in tiny.report.nudges)
+    assert read_report(tiny.out) == tiny.report
+    digest = hashlib.sha256((tiny.out / "model.onnx").read_bytes()).hexdigest()
+    assert tiny.report.model_sha256 == json.loads((tiny.out / "export.json").read_text())["model_sha256"] == digest
+    assert tiny.report.colour == "grey"
+    assert tiny.report.thresholds == (0.5,) * 13
+
+
+def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> None:
+    path = save_twin(tmp_path, Architecture(3, False, 8), "w2a2")
+    card = checkpoint.read_card(path)
+    checkpoint.write_card(path, replace(card, thresholds=(0.25, 0.5, 0.75), colour="rgb"))
+    report = export(path, tmp_path / "out")
+    assert (report.thresholds, report.colour) == ((0.25, 0.5, 0.75), "rgb")
+    assert read_report(tmp_path / "out") == report
+
+
+def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
+    """Gain and offset on every reachable accumulator of conv3: two roundings, alike in torch and ONNX Runtime."""
+    affine = tiny.twin.bn
+    assert isinstance(affine, Affine)
+    bound = tiny.report.accumulator_bounds["conv3"]
+    scale = tiny.twin.conv3.quant_weight().scale.detach() * tiny.twin.conv2_q.act_quant.scale()
+    values = torch.relu(torch.arange(-bound, bound + 1) * scale.reshape(-1, 1, 1)).float()[None]  # (1, C, 1, V)
+    nodes = [helper.make_node("Mul", ["x", "gain"], ["scaled"]), helper.make_node("Add", ["scaled", "offset"], ["y"])]
+    graph = helper.make_graph(
+        nodes,
+        "affine",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(getattr(affine, name).numpy(), name) for name in ("gain", "offset")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    np.testing.assert_array_equal(session.run(None, {"x": values.numpy()})[0], affine(values).numpy())
+    assert (affine.gain < 0).any() and (affine.gain > 0).any()
+
+
+def test_a_float_checkpoint_is_refused(tmp_path: Path) -> None:
+    architecture = Architecture(divisor=8)
+    checkpoint.save(tmp_path / "f.safetensors", CbamCnn(architecture), Card("float", architecture))
+    with pytest.raises(ValueError, match=r"needs a quantised checkpoint, got the float one .*train its twin"):
+        export(tmp_path / "f.safetensors", tmp_path / "out")
+
+
+def test_another_preset_is_refused(tiny: Exported, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is of preset w4a4, need w2a2"):
+        export(tiny.checkpoint, tmp_path, preset="w2a2")
+
+
+def test_a_card_with_too_few_aus_is_refused(tiny: Exported, tmp_path: Path) -> None:
+    for path in (tiny.checkpoint, checkpoint.card_path(tiny.checkpoint)):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    card = tmp_path / checkpoint.card_path(tiny.checkpoint).name
+    card.write_text(json.dumps({**json.loads(card.read_text()), "aus": [1, 2]}))
+    with pytest.raises(ValueError, match="must name 13 AUs, got 2"):
+        export(tmp_path / tiny.checkpoint.name, tmp_path / "out")
+
+
+def test_an_output_that_is_no_folder_is_refused(tiny: Exported, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RuntimeError, match=r"cannot write to folder .*file/out: Not a directory"):
+        export(tiny.checkpoint, tmp_path / "file" / "out")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes to read-only folders")
+def test_a_read_only_folder_is_refused(tiny: Exported, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RuntimeError, match=r"cannot write to folder .*Permission denied"):
+        export(tiny.checkpoint, tmp_path)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Files end at 64 KiB, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_no_half_model(tiny: Exported, tmp_path: Path, small_files: None) -> None:
+    with pytest.raises(RuntimeError, match=r"cannot write .*model\.onnx: File too large"):
+        exporting._write_model(tmp_path / "model.onnx", onnx.load(tiny.out / "model.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_accumulators_beyond_float32_are_refused(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "model.onnx")
+    assert accumulator_bounds(model) == tiny.report.accumulator_bounds
+    (bias,) = (i for i in model.graph.initializer if i.name == "conv1.bias.float")
+    bias.CopyFrom(numpy_helper.from_array(np.full(bias.dims, 1e4, np.float32), bias.name))
+    with pytest.raises(ValueError, match=r"must stay below 2\*\*24, .* in conv1"):
+        accumulator_bounds(model)
+
+
+def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no export in .*run `auflow export` first"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("export.json", b"{", "is not JSON"),
+        ("export.json", b"{}", "is not of format"),
+        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
+        ("model.onnx", b"", r"model\.onnx is missing or not the one"),
+        ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
+    ],
+)
+def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, content: bytes, message: str) -> None:
+    for path in tiny.out.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 48, 48), np.uint8), np.zeros((2, 48, 48, 3)), np.zeros((0, 48, 48, 3))])
+def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -> None:
+    for rung in tiny.rungs():
+        with pytest.raises(ValueError, match="faces must be uint8 of shape"):
+            rung.accumulators(wrong)
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in SHIPPED.glob("*.safetensors")} - {FLOAT}))
+def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -> None:
+    """Faces of FER2013Valid where AUFLOW_FERPLUS names it, else variations of the example face."""
+    path = SHIPPED / f"{name}.safetensors"
+    ferplus = os.environ.get("AUFLOW_FERPLUS")
+    count = 500 if name in ("tiny", "w4a4") else 100
+    faces = load("ferplus", Path(ferplus), parts=("valid",)).network_input[:count] if ferplus else varied_faces(40)
+    report = export(path, tmp_path, preset=name)
+    assert report.nudges
+    rungs: tuple[Rung, ...] = (
+        TwinRung(frozen_twin(path)[0]),
+        QonnxRung(tmp_path / "model.onnx"),
+        ReferenceRung(tmp_path / "reference.onnx"),
+    )
+    expected, *others = [rung.accumulators(faces) for rung in rungs]
+    assert len(np.unique(expected, axis=0)) > 0.9 * len(faces)
+    for found in others:
+        np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint comes back as it was saved, or is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from twins import calibrated_twin, save_twin, varied_faces
+
+from qnn.export.executors import planes
+from qnn.network import checkpoint
+from qnn.network.checkpoint import Card
+from qnn.network.model import Architecture, CbamCnn
+
+TINY = Architecture(divisor=8)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quantised checkpoint, only to be read."""
+    return save_twin(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
+
+
+@pytest.fixture
+def copied(saved: Path, tmp_path: Path) -> Path:
+    """A quantised checkpoint to damage."""
+    for path in (saved, checkpoint.card_path(saved)):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path / saved.name
+
+
+def test_a_twin_comes_back(saved: Path) -> None:
+    twin, card = checkpoint.load(saved, "w4a4")
+    assert card == Card("w4a4", TINY)
+    pixels = torch.from_numpy(planes(varied_faces(4)))
+    assert torch.equal(twin(pixels), calibrated_twin(TINY, "w4a4")(pixels))
+
+
+def test_a_float_network_comes_back_with_its_card(tmp_path: Path) -> None:
+    model = CbamCnn(Architecture(5, False, 8)).eval()
+    card = Card("float", model.architecture, (6, 10, 12, 14, 17), {"seed": 3}, {"micro_f1": 0.5})
+    card = replace(card, colour="rgb", thresholds=(0.2, 0.3, 0.5, 0.7, 0.95))
+    checkpoint.save(tmp_path / "deep" / "m.safetensors", model, card)
+    loaded, read = checkpoint.load(tmp_path / "deep" / "m.safetensors", "float")
+    assert read == card
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+
+
+def test_nothing_else_is_left_behind(copied: Path) -> None:
+    assert sorted(path.name for path in copied.parent.iterdir()) == ["w4a4.json", "w4a4.safetensors"]
+
+
+def test_another_preset_is_refused(saved: Path) -> None:
+    with pytest.raises(ValueError, match="is of preset w4a4, need w2a2"):
+        checkpoint.load(saved, "w2a2")
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown preset 'w1a1': use one of float, w4a4"):
+        checkpoint.build_model(Card("w1a1", TINY))
+
+
+def test_a_truncated_checkpoint_is_refused(copied: Path) -> None:
+    copied.write_bytes(copied.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match="truncated or was changed"):
+        checkpoint.load(copied)
+
+
+def test_a_changed_checkpoint_is_refused(copied: Path) -> None:
+    content = bytearray(copied.read_bytes())
+    content[-1] ^= 1
+    copied.write_bytes(content)
+    with pytest.raises(ValueError, match="truncated or was changed"):
+        checkpoint.load(copied)
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no checkpoint at .*give a \.safetensors file"):
+        checkpoint.load(tmp_path / "none.safetensors")
+
+
+def test_a_missing_card_is_refused(copied: Path) -> None:
+    checkpoint.card_path(copied).unlink()
+    with pytest.raises(ValueError, match=r"lacks its card w4a4\.json"):
+        checkpoint.load(copied)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "other"}, "is not of format"),
+        ({"surprise": 1}, "missing or unknown entry"),
+        ({"architecture": {"width": 3}}, "missing or unknown entry"),
+        ({"colour": "sepia"}, r"colour must be one of grey, rgb, got 'sepia' \(in card"),
+        ({"thresholds": [0.5]}, "need one threshold for each of 13 AUs, got 1"),
+        ({"thresholds": [0.5] * 12 + [1.0]}, r"must be a probability between 0 and 1, got 1\.0"),
+        ({"thresholds": [0.5] * 12 + ["half"]}, "must be a probability between 0 and 1, got 'half'"),
+        ({"architecture": {"aus": 13, "attention": False, "divisor": 8}}, "does not fit its card"),
+        ({"architecture": {"aus": 13, "attention": True, "divisor": 4}}, "does not fit its card"),
+    ],
+)
+def test_a_wrong_card_is_refused(copied: Path, change: dict, message: str) -> None:
+    card = checkpoint.card_path(copied)
+    card.write_text(json.dumps({**json.loads(card.read_text()), **change}))
+    with pytest.raises(ValueError, match=message):
+        checkpoint.load(copied)
+
+
+def test_a_card_that_is_no_json_is_refused(copied: Path) -> None:
+    checkpoint.card_path(copied).write_bytes(b"\xff{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        checkpoint.load(copied)
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", fail)
+    before = copied.read_bytes()
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save(copied, CbamCnn(TINY), Card("float", TINY))
+    assert copied.read_bytes() == before
+    test_nothing_else_is_left_behind(copied)
+    checkpoint.load(copied, "w4a4")
+
+
+def test_a_card_can_be_rewritten_alone(copied: Path) -> None:
+    weights, thresholds = copied.read_bytes(), (0.25,) * 13
+    checkpoint.write_card(copied, replace(checkpoint.read_card(copied), thresholds=thresholds))
+    assert checkpoint.read_card(copied).decision_thresholds == thresholds
+    assert copied.read_bytes() == weights
+    test_nothing_else_is_left_behind(copied)
+
+
+def test_a_card_of_before_thresholds_decides_at_a_half(copied: Path) -> None:
+    card = checkpoint.card_path(copied)
+    content = json.loads(card.read_text())
+    del content["thresholds"], content["colour"]
+    card.write_text(json.dumps(content))
+    assert checkpoint.read_card(copied).decision_thresholds == (0.5,) * 13

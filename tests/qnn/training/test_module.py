@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pieces of a training stage: order, targets, draws that several processes share."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from bands import band_faces
+from torch import Tensor, nn
+
+from board.core.facs import PROTOTYPES
+from qnn.network.model import Architecture, CbamCnn
+from qnn.training import distributed
+from qnn.training.batches import ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
+from qnn.training.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
+from qnn.training.module import AuTraining
+from qnn.training.recipes import Recipe
+
+RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
+
+
+def as_process(patch: pytest.MonkeyPatch, rank: int, world: int) -> None:
+    """Let this process take itself for one of several."""
+    patch.setattr(distributed, "rank_and_world", lambda: (rank, world))
+    patch.setattr("qnn.training.batches.rank_and_world", lambda: (rank, world))
+
+
+def rows_of(order: ShuffledRows) -> list[list[int]]:
+    return [batch.tolist() for batch in order]
+
+
+def test_batches_go_on_where_the_steps_stand() -> None:
+    taken = 0
+    batches = ShuffledRows(faces=23, batch=5, seed=1, step=lambda: taken)
+    first = rows_of(batches)
+    assert len(first) == len(batches) == 4
+    assert len({face for batch in first for face in batch}) == 20
+    taken = 3
+    assert rows_of(batches) == first[3:]
+    taken = 4
+    second = rows_of(batches)
+    assert second != first
+    assert rows_of(ShuffledRows(23, 5, 1, lambda: 4)) == second
+    assert rows_of(ShuffledRows(23, 5, 2, lambda: 0)) != first
+
+
+def test_processes_share_every_batch_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = rows_of(ShuffledRows(24, 6, 1, lambda: 0))
+    parts = []
+    for rank in range(2):
+        as_process(monkeypatch, rank, 2)
+        parts.append(rows_of(ShuffledRows(24, 6, 1, lambda: 0)))
+    assert [a + b for a, b in zip(*parts, strict=True)] == whole
+    as_process(monkeypatch, 0, 4)
+    with pytest.raises(ValueError, match="must divide the batch of 6 faces, got 4 processes"):
+        rows_of(ShuffledRows(24, 6, 1, lambda: 0))
+
+
+def test_processes_draw_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.ones(6, 3, 4, 4)
+    dropout = SharedDropout(0.5)
+
+    def draw(rows: Tensor) -> list[Tensor]:
+        torch.manual_seed(7)
+        return [shared_rand(rows, 2), dropout(rows), RECIPE.augmentation.warp(rows * torch.arange(16.0).view(4, 4))]
+
+    whole = draw(x)
+    shares = []
+    for rank in range(3):
+        as_process(monkeypatch, rank, 3)
+        shares.append(draw(x[2 * rank : 2 * rank + 2]))
+    for one, several in zip(whole, zip(*shares, strict=True), strict=True):
+        torch.testing.assert_close(torch.cat(several), one, rtol=0, atol=0)
+
+
+def test_dropout_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    x = torch.ones(200, 50)
+    dropped = SharedDropout(0.2)(x)
+    assert set(dropped.unique().tolist()) == {0.0, 1.25}
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.02)
+    assert torch.equal(SharedDropout(0.2).eval()(x), x)
+
+
+def test_shared_batch_norm_of_one_process_is_batch_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "_Sum", type("Alone", (), {"apply": staticmethod(lambda x: x)}))
+    torch.manual_seed(0)
+    usual, shared = nn.BatchNorm2d(3), SharedBatchNorm2d(3)
+    x = torch.randn(8, 3, 5, 5) * 4 + 2
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [norm(rows) for norm, rows in zip((usual, shared), inputs, strict=True)]
+    for output in outputs:
+        output.square().sum().backward()
+        output.sin().sum()
+    torch.testing.assert_close(*outputs)
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+    torch.testing.assert_close(usual.running_mean, shared.running_mean)
+    torch.testing.assert_close(usual.running_var, shared.running_var)
+
+
+def test_sharing_keeps_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CbamCnn(Architecture(divisor=8))
+    before = copy.deepcopy(model.state_dict())
+    as_process(monkeypatch, 0, 2)
+    share(model)
+    assert isinstance(model.bn, SharedBatchNorm2d) and isinstance(model.dropout, SharedDropout)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_votes_become_targets_where_aus_follow_from_the_emotion() -> None:
+    faces = band_faces(8)
+    assert follow_from_emotion(faces)
+    by_votes = ResidentFaces(faces, RECIPE)
+    np.testing.assert_allclose(by_votes.targets, faces.votes @ PROTOTYPES)
+    by_labels = ResidentFaces(faces, replace(RECIPE, targets="labels"))
+    np.testing.assert_array_equal(by_labels.targets, faces.labels)
+    assert by_labels.votes.max(1).values.tolist() == [1.0] * 8
+
+
+def test_aus_that_a_coder_saw_are_the_targets() -> None:
+    faces = band_faces(8)
+    labels = faces.labels.copy()
+    labels[0, 0] = np.nan
+    coded = replace(faces, labels=labels)
+    assert not follow_from_emotion(coded)
+    np.testing.assert_array_equal(ResidentFaces(coded, RECIPE).targets, labels)
+
+
+class Says(nn.Module):
+    """A network that answers the same logits to whatever it sees."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, faces: Tensor) -> Tensor:
+        return self.logits
+
+
+def test_the_teachers_mean_stands_in_for_the_labels() -> None:
+    recipe = replace(RECIPE, distillation_weight=1.0, emotion_weight=0.5)
+    faces = ResidentFaces(band_faces(4), recipe)
+    logits, one, other = torch.randn(3, 4, 13, generator=torch.Generator().manual_seed(0))
+    training = AuTraining(Says(logits), recipe, faces, faces, [Says(one), Says(other)])
+    mean, patterns = (one + other) / 2, torch.from_numpy(PROTOTYPES).T
+    aus = nn.functional.binary_cross_entropy(torch.sigmoid(logits), torch.sigmoid(mean))
+    emotions = nn.functional.cross_entropy(logits @ patterns, torch.softmax(mean @ patterns, 1))
+    assert float(training.distillation(logits, faces.pixels)) == pytest.approx(float(aus + 0.5 * emotions), rel=1e-5)
+
+
+def test_no_state_of_a_broken_loss_is_saved() -> None:
+    faces = ResidentFaces(band_faces(8), RECIPE)
+    training = AuTraining(CbamCnn(Architecture(divisor=8)), RECIPE, faces, faces, [])
+    training.on_save_checkpoint({})
+    training.last_loss = torch.tensor(1.0)
+    training.on_save_checkpoint({})
+    training.last_loss = torch.tensor(float("nan"))
+    with pytest.raises(ValueError, match="the loss must stay finite, got nan"):
+        training.on_save_checkpoint({})
+
+
+def test_grey_and_colour_faces_enter_alike() -> None:
+    grey = torch.randint(0, 256, (2, 48, 48), dtype=torch.uint8)
+    colour = grey[..., None].expand(-1, -1, -1, 3)
+    assert torch.equal(network_input(planes(grey)), network_input(planes(colour)))
+    assert network_input(planes(grey)).shape == (2, 3, 48, 48)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random integer networks of the real topology, small enough for tests, with varied activations everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from board.core import graph as ir
+from board.core.arithmetic import needed_bits
+from hls_build.dataflow.multipliers import accumulator_bounds
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Shape of a random network.
+
+    Attributes:
+        size: Height and width of the picture, a multiple of 16.
+        channels: Of the five convolutions.
+        hidden: Of the attention's MLP.
+        dense: Outputs of the first two dense layers.
+        outputs: Of the network.
+        attention: Whether both attention blocks are there.
+        weight_bits: Of convolutions and attention.
+        bits: Of activations.
+        head_bits: Of the weights of fc1 and fc2.
+        descriptor_bits: Of pooled descriptors.
+    """
+
+    size: int = 48
+    channels: tuple[int, int, int, int, int] = (32, 64, 128, 128, 64)
+    hidden: int = 32
+    dense: tuple[int, int] = (1024, 512)
+    outputs: int = 13
+    attention: bool = True
+    weight_bits: int = 4
+    bits: int = 4
+    head_bits: int = 2
+    descriptor_bits: int = 8
+
+
+TINY = Sizes(channels=(4, 8, 16, 16, 8), hidden=4, dense=(128, 64))
+"""An eighth of every width."""
+SMALL = Sizes(size=32, channels=(4, 4, 8, 8, 4), hidden=4, dense=(16, 8), outputs=5)
+"""For tests that simulate many frames."""
+
+
+def random_network(seed: int, sizes: Sizes = TINY) -> ir.IntegerGraph:
+    """A network of random weights whose thresholds are quantiles of what really reaches them."""
+    return _Network(np.random.default_rng(seed), sizes).graph()
+
+
+def random_block(seed: int, size: int = 8, channels: int = 4) -> ir.IntegerGraph:
+    """One convolution and one attention block on a small picture: quick to compile."""
+    network = _Network(np.random.default_rng(seed), Sizes(size=size, hidden=2))
+    x = network.quantise(network.conv("conv1", "pixels", channels, 3, 8), 4, True)
+    x = network.attention("attention1", x)
+    x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
+    x = network.conv("fc1", x, 3, 1, 2)
+    return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
+
+
+def random_chain(seed: int) -> ir.IntegerGraph:
+    """One convolution and one dense layer on a small picture: so few foldings that all can be tried."""
+    network = _Network(np.random.default_rng(seed), Sizes(size=8))
+    x = network.quantise(network.conv("conv1", "pixels", 4, 3, 8), 4, False)
+    x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
+    x = network.conv("fc1", x, 3, 1, 2)
+    return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
+
+
+class _Network:
+    """Layers appended one by one, together with the values of a few random frames."""
+
+    def __init__(self, rng: np.random.Generator, sizes: Sizes) -> None:
+        self.rng, self.sizes = rng, sizes
+        self.tensors = {"pixels": ir.Tensor("pixels", (sizes.size, sizes.size, 3), 8, False)}
+        self.values = {"pixels": random_faces(rng, 6, sizes.size).astype(np.int64)}
+        self.nodes: list[ir.Node] = []
+
+    def add(self, node: ir.Node, *types: tuple[int, bool]) -> str:
+        """Append a layer with its outputs' bits and signedness; return the name of the last output."""
+        results = node.run(*(self.values[name] for name in node.inputs))
+        for name, value, (bits, signed) in zip(node.outputs, results, types, strict=True):
+            self.values[name] = value
+            self.tensors[name] = ir.Tensor(name, value.shape[1:], bits, signed)
+            assert self.tensors[name].low <= value.min() and value.max() <= self.tensors[name].high
+        self.nodes.append(node)
+        return node.outputs[-1]
+
+    def conv(self, name: str, x: str, outputs: int, kernel: int, bits: int) -> str:
+        top = (1 << (bits - 1)) - 1
+        shape = (outputs, kernel, kernel, self.tensors[x].shape[2])
+        weights = self.rng.integers(-top, top + 1, shape)
+        source = self.tensors[x]
+        low, high = accumulator_bounds(weights.reshape(outputs, -1).T, source.low, source.high)
+        return self.add(ir.Conv(name, (x,), (name,), weights, bits), (needed_bits(low, high, True), True))
+
+    def quantise(self, x: str, bits: int, signed: bool, shared: bool = False) -> str:
+        steps = (1 << bits) - 1 - signed * int(self.rng.integers(2))  # sometimes the least code is left out
+        channels = self.values[x].reshape(-1, self.values[x].shape[-1])
+        rows = [channels.ravel()] if shared else list(channels.T)
+        levels = (np.arange(steps) + 0.5 + 0.3 * self.rng.random(steps)) / (steps + 1)
+        thresholds = np.sort(np.array([np.quantile(row, levels).round().astype(np.int64) for row in rows]), axis=1)
+        thresholds[:, -1] = np.where(self.rng.random(len(rows)) < 0.2, 1 << 40, thresholds[:, -1])  # unreachable
+        name = f"{x}_q"
+        first = ((1 << (bits - 1)) - 1 - steps) if signed else 0
+        return self.add(ir.Threshold(name, (x,), (name,), thresholds, first), (bits, signed))
+
+    def pool(self, name: str, x: str) -> str:
+        return self.add(ir.MaxPool(name, (x,), (name,)), self.type_of(x))
+
+    def type_of(self, x: str) -> tuple[int, bool]:
+        return self.tensors[x].bits, self.tensors[x].signed
+
+    def fork(self, name: str, x: str) -> tuple[str, str]:
+        outputs = (f"{x}_0", f"{x}_1")
+        self.add(ir.Fork(name, (x,), outputs), self.type_of(x), self.type_of(x))
+        return outputs
+
+    def gate(self, name: str, x: str, g: str) -> str:
+        bits, signed = self.type_of(x)
+        levels = np.arange(1 << bits)
+        values = np.where(levels >= 1 << (bits - 1), levels - (1 << bits), levels) if signed else levels
+        product = values[:, None] * np.arange(1, (1 << self.tensors[g].bits) + 1)
+        table = np.round(product / (1 << self.tensors[g].bits)).astype(np.int64)
+        return self.add(ir.Gate(name, (x, g), (name,), table), (bits, signed))
+
+    def attention(self, block: str, x: str) -> str:
+        sizes, (bits, signed) = self.sizes, self.type_of(x)
+        height, width, channels = self.tensors[x].shape
+        body, branch = self.fork(f"{block}_fork", x)
+        shift = (height * width).bit_length() - 1
+        node = ir.GlobalDescriptors(f"{block}_descriptors", (branch,), (f"{block}_descriptors",), shift)
+        y = self.add(node, (bits + (height * width).bit_length(), signed))
+        y = self.quantise(y, sizes.descriptor_bits, signed, shared=True)
+        y = self.quantise(self.conv(f"{block}_fc1", y, sizes.hidden, 1, sizes.weight_bits), bits, False)
+        y = self.conv(f"{block}_fc2", y, channels, 1, sizes.weight_bits)
+        y = self.add(ir.SumPixels(f"{block}_sum", (y,), (f"{block}_sum",)), (self.tensors[y].bits + 1, True))
+        y = self.gate(f"{block}_gate", body, self.quantise(y, 4, False))
+        body, branch = self.fork(f"{block}_spatial_fork", y)
+        shift = channels.bit_length() - 1
+        name = f"{block}_spatial_descriptors"
+        y = self.add(ir.ChannelDescriptors(name, (branch,), (name,), shift), (bits + channels.bit_length(), signed))
+        y = self.quantise(y, sizes.descriptor_bits, signed, shared=True)
+        y = self.quantise(self.conv(f"{block}_spatial_conv", y, 1, 7, sizes.weight_bits), 4, False)
+        return self.gate(f"{block}_spatial_gate", body, y)
+
+    def graph(self) -> ir.IntegerGraph:
+        sizes = self.sizes
+        c1, c2, c3, c4, c5 = sizes.channels
+        x = self.quantise(self.conv("conv1", "pixels", c1, 3, 8), sizes.bits, False)
+        x = self.quantise(self.conv("conv2", x, c2, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.quantise(self.conv("conv3", self.pool("pool1", x), c3, 3, sizes.weight_bits), sizes.bits, True)
+        x = self.pool("pool2", self.attention("attention1", x) if sizes.attention else x)
+        x = self.quantise(self.conv("conv4", x, c4, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.quantise(self.conv("conv5", self.pool("pool3", x), c5, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.pool("pool4", x)
+        x = self.attention("attention2", x) if sizes.attention else x
+        x = self.add(ir.Flatten("flatten", (x,), ("flatten",)), self.type_of(x))
+        x = self.quantise(self.conv("fc1", x, sizes.dense[0], 1, sizes.head_bits), sizes.bits, False)
+        x = self.quantise(self.conv("fc2", x, sizes.dense[1], 1, sizes.head_bits), sizes.bits, False)
+        x = self.conv("fc3", x, sizes.outputs, 1, 4)
+        return ir.IntegerGraph(self.tensors, tuple(self.nodes), "pixels", x)
+
+
+def random_faces(rng: np.random.Generator, count: int, size: int = 48) -> np.ndarray:
+    """Pictures (count, size, size, 3), uint8, of blobs with noise: smoother than noise, so layers differ."""
+    coarse = rng.integers(0, 256, (count, size // 8, size // 8, 3))
+    smooth = coarse.repeat(8, axis=1).repeat(8, axis=2)
+    return np.clip(smooth + rng.integers(-40, 41, smooth.shape), 0, 255).astype(np.uint8)

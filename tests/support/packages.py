@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment small enough to make by hand: a network of a few integers with attention and thirteen outputs."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+
+from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking, sha256
+from board.core.facs import AU_NAMES
+from board.core.graph import Conv, Fork, Gate, IntegerGraph, MaxPool, Node, SumPixels, Tensor, Threshold
+from board.deployment import CONTRACT, INTEGER, Manifest, Timing
+
+CHANNELS = 4
+
+
+def small_graph(seed: int = 0) -> IntegerGraph:
+    """Pooling, a 3x3 convolution, a spatial gate on 24x24 pixels, and a dense layer over the sums."""
+    rng = np.random.default_rng(seed)
+    aus = len(AU_NAMES)
+    tensors = [
+        Tensor("face", (48, 48, 3), 8, False),
+        Tensor("pooled", (24, 24, 3), 8, False),
+        Tensor("map", (24, 24, CHANNELS), 16, True),
+        Tensor("levels", (24, 24, CHANNELS), 4, False),
+        Tensor("left", (24, 24, CHANNELS), 4, False),
+        Tensor("right", (24, 24, CHANNELS), 4, False),
+        Tensor("heat", (24, 24, 1), 16, True),
+        Tensor("gate", (24, 24, 1), 4, False),
+        Tensor("gated", (24, 24, CHANNELS), 8, False),
+        Tensor("sums", (1, 1, CHANNELS), 20, False),
+        Tensor("out", (1, 1, aus), 24, True),
+    ]
+    levels = np.arange(16)
+    nodes: tuple[Node, ...] = (
+        MaxPool("pool", ("face",), ("pooled",)),
+        Conv("conv", ("pooled",), ("map",), rng.integers(-7, 8, (CHANNELS, 3, 3, 3)), 4),
+        Threshold("conv_q", ("map",), ("levels",), np.sort(rng.integers(-4000, 4000, (CHANNELS, 15))), 0),
+        Fork("fork", ("levels",), ("left", "right")),
+        Conv("heat_conv", ("right",), ("heat",), rng.integers(-7, 8, (1, 7, 7, CHANNELS)), 4),
+        Threshold("heat_q", ("heat",), ("gate",), np.sort(rng.integers(-3000, 3000, (1, 15))), 0),
+        Gate("gate_by_heat", ("left", "gate"), ("gated",), np.outer(levels, levels)),
+        SumPixels("sum", ("gated",), ("sums",)),
+        Conv("dense", ("sums",), ("out",), rng.integers(-7, 8, (aus, 1, 1, CHANNELS)), 4),
+    )
+    return IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "face", "out")
+
+
+def small_contract(bits: int = 24) -> Contract:
+    """The contract of `small_graph`."""
+    return Contract(
+        model_sha256="0" * 64,
+        bitfile_sha256=None,
+        input=InputRule((48, 48, 3), "uint8", "grey", 0.0),
+        action_units=tuple(ActionUnit(name, 2.0**-12, 0.25 - index / 16) for index, name in enumerate(AU_NAMES)),
+        accumulator=f"INT{bits}",
+        input_stream=StreamPacking.of_frame(48 * 48 * 3, lanes=3, bits=8, signed=False),
+        output_stream=StreamPacking.of_frame(len(AU_NAMES), lanes=1, bits=bits, signed=True),
+        clock_mhz=100.0,
+        part="xc7z020clg400-1",
+        board="Pynq-Z2",
+        folding={},
+        layers=(),
+    )
+
+
+def write_package(folder: Path) -> Path:
+    """A deployment folder with the integer network alone."""
+    folder.mkdir(parents=True)
+    small_contract().write(folder / CONTRACT)
+    small_graph().save(folder / INTEGER)
+    seal(folder)
+    return folder
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest of what the folder holds."""
+    files = {path.name: sha256(path) for path in folder.iterdir() if path.name != "manifest.json"}
+    Manifest("small", "small", files, Timing(5000, 2400), None).write(folder)
+
+
+def pack(folder: Path) -> Path:
+    """The archive of a deployment folder."""
+    archive = folder.parent / "package.zip"
+    with ZipFile(archive, "w") as packed:
+        for path in sorted(folder.iterdir()):
+            packed.write(path, path.name)
+    return archive
+
+
+def faces(count: int, seed: int = 0) -> np.ndarray:
+    """Random faces, uint8 (count, 48, 48, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48, 3), dtype=np.uint8)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stand-in for Vivado and Vitis HLS in tests/hls_build/vivado, and a small project to run it on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+from networks import random_block
+from qonnx.core.modelwrapper import ModelWrapper
+
+from hls_build import dataflow
+from hls_build.config import build_config as config
+from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.rtl import stitch
+from hls_build.vivado import project
+
+FOLDER = Path(__file__).parent / "vivado"
+BLOCK = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's variables with the stand-in first on PATH, and its settings."""
+    return {**os.environ, "PATH": f"{FOLDER}:{os.environ['PATH']}", "XILINX_VIVADO": str(FOLDER), **settings}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A project and what it was made of."""
+
+    model: ModelWrapper
+    build: BuildConfig
+    rtl: Path
+    archive: Path
+
+
+def write_project(folder: Path, build: BuildConfig = BLOCK, model: ModelWrapper | None = None) -> Written:
+    """Stitch a graph, the small block unless another is given, and write its project."""
+    model = dataflow.build(random_block(1), build) if model is None else model
+    stitch.stitch(model, folder / "rtl", build.board.part, build.clk_period_ns)
+    archive = folder / "vivado" / f"{build.name}-vivado.zip"
+    project.write(model, build, folder / "rtl", archive)
+    return Written(model, build, folder / "rtl", archive)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack a project as a person would."""
+    with ZipFile(archive) as packed:
+        packed.extractall(folder)
+    return folder / archive.stem
+
+
+def vivado(folder: Path, script: str = "build.tcl", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder as `vivado -mode batch`."""
+    command = ["vivado", "-mode", "batch", "-source", script]
+    return subprocess.run(command, cwd=folder, env=environment(**settings), capture_output=True, text=True)

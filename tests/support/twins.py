@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random networks whose quantisers have seen faces: what the tests of this package export and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
+from torch import nn
+
+from board.core.facs import AUS
+from qnn.data.example import example_faces
+from qnn.export.executors import planes
+from qnn.network import checkpoint
+from qnn.network.checkpoint import Card
+from qnn.network.model import Architecture
+from qnn.network.quantized import PRESETS, QuantCbamCnn
+
+FACES = 16
+MAX_SEEDS = 30
+CALIBRATION_STEPS = 6
+SATURATION = 4
+"""Activation scales are so much smaller than the largest value asks for: codes spread, and some saturate."""
+
+
+def calibrated_twin(architecture: Architecture, preset: str) -> QuantCbamCnn:
+    """A random twin that tells faces apart: of some seeds the first whose network does not go dead."""
+    pixels = torch.from_numpy(planes(example_faces(FACES)))
+    for seed in range(MAX_SEEDS):
+        twin = _random_twin(architecture, preset, pixels, seed)
+        with torch.no_grad():
+            distinct = len(twin.accumulators(pixels).unique(dim=0))
+        if distinct >= FACES - 2:
+            return twin
+    raise AssertionError(f"all of {MAX_SEEDS} random networks are dead")
+
+
+def _random_twin(architecture: Architecture, preset: str, pixels: torch.Tensor, seed: int) -> QuantCbamCnn:
+    """Random weights and biases, batch norm gains of either sign, and scales that fit some faces."""
+    torch.manual_seed(seed)
+    twin = QuantCbamCnn(architecture, PRESETS[preset])
+    with torch.no_grad():
+        for module in twin.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.normal_(module.bias, std=0.1)
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight)
+                nn.init.normal_(module.bias, std=0.3)
+                module.momentum = 0.9  # a few steps are all it gets
+        nn.init.normal_(twin.fc3_bias)
+        twin.train()
+        for _ in range(CALIBRATION_STEPS):
+            twin(pixels)
+        for module in twin.modules():
+            if isinstance(module, ParameterFromRuntimeStatsScaling):
+                module.buffer /= SATURATION
+    return twin.eval()
+
+
+def save_twin(folder: Path, architecture: Architecture, preset: str) -> Path:
+    """A checkpoint of a calibrated twin."""
+    path = folder / f"{preset}.safetensors"
+    checkpoint.save(path, calibrated_twin(architecture, preset), Card(preset, architecture, AUS[: architecture.aus]))
+    return path
+
+
+def varied_faces(count: int, seed: int = 0) -> np.ndarray:
+    """Real faces, and at their end noise, black and white: uint8 (count, 48, 48, 3)."""
+    faces = example_faces(count, seed)
+    faces[-1], faces[-2] = 255, 0
+    faces[-3] = np.random.default_rng(seed).integers(0, 256, faces[-3].shape)
+    return faces
