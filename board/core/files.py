@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files: written whole or not at all, told apart by their digest, and the folder of what can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CACHE_VARIABLE = "AUFLOW_CACHE"
+"""Names the cache folder; empty or not set, it is ~/.cache/auflow."""
+
+
+def cache_folder(name: str) -> Path:
+    """Folder of one kind of what can be made again, such as "models"; it need not exist.
+
+    $AUFLOW_CACHE/name, where the variable is not empty (~ is the home folder), else ~/.cache/auflow/name.
+    """
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/auflow").expanduser().absolute() / name
+
+
+def sha256(content: Path | bytes) -> str:
+    """Digest of a file or of bytes, 64 hexadecimal digits.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    if isinstance(content, bytes):
+        digest.update(content)
+        return digest.hexdigest()
+    with open(content, "rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def partial_name(path: Path) -> Path:
+    """Where a file or folder grows until it is whole: hidden beside it, of this process, with its suffix."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Write a file or a folder whole or not at all.
+
+    Yields a name to write to, which becomes `path` at the end; an error leaves nothing behind, and what was at `path`
+    as it was. The parent folder is made where it is missing. A folder replaces a folder.
+
+    Raises:
+        RuntimeError: It cannot be written; the sentence names the path and the reason.
+    """
+    partial = partial_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        if partial.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
+    except OSError as error:
+        raise RuntimeError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; see `whole`."""
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text as UTF-8, whole or not at all; see `whole`."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for programs and people, whole or not at all; see `whole`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path, what: str, remedy: str) -> Any:
+    """Read JSON.
+
+    Args:
+        path: The file.
+        what: What it is, such as "a contract".
+        remedy: What to do where it is none, such as "build again".
+
+    Raises:
+        ValueError: It is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{what} must be JSON, got {error} in {path}: {remedy}") from None
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write arrays as one compressed .npz, nothing pickled, whole or not at all; see `whole`."""
+    with whole(path) as partial, open(partial, "wb") as file:
+        try:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        except ValueError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
+                raise error.__context__ from None
+            raise

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files are whole or not there, errors name path and reason, and the cache has one meaning."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from board.core import files
+
+
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="in the middle"), files.whole(path) as partial:
+        partial.write_text("half")
+        raise ValueError("in the middle")
+    assert path.read_text() == '{\n  "a": 1\n}\n'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.txt"
+    with pytest.raises(RuntimeError, match=f"cannot write {path}: No space left on device"), files.whole(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "deploy"
+    for content in ("first", "second"):
+        with files.whole(path) as partial:
+            partial.mkdir()
+            (partial / content).write_text(content)
+    with pytest.raises(KeyboardInterrupt), files.whole(path) as partial:
+        partial.mkdir()
+        raise KeyboardInterrupt
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*")] == ["deploy", "deploy/second"]
+
+
+def test_the_partial_name_keeps_the_suffix_that_libraries_go_by() -> None:
+    assert files.partial_name(Path("x/clip.mp4")).suffix == ".mp4"
+
+
+def test_a_digest_is_sha256_of_files_and_bytes(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 8193  # more than one read
+    (tmp_path / "x").write_bytes(content)
+    assert files.sha256(tmp_path / "x") == files.sha256(content) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+def test_what_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a contract must be .*, got .* {path}: build again$"):
+        files.read_json(path, "a contract", "build again")
+
+
+def test_arrays_come_back(tmp_path: Path) -> None:
+    files.write_npz(tmp_path / "x.npz", {"a": np.arange(3)})
+    with np.load(tmp_path / "x.npz") as archive:
+        np.testing.assert_array_equal(archive["a"], np.arange(3))
+
+
+def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("AUFLOW_CACHE", "~/kept")
+    assert files.cache_folder("models") == Path("/home/someone/kept/models")
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("AUFLOW_CACHE", "")
+    assert files.cache_folder("models") == Path("/home/someone/.cache/auflow/models")
