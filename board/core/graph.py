@@ -80,7 +80,7 @@ class Conv(Node):
 
 @dataclass(frozen=True)
 class Threshold(Node):
-    """Whatever stood between an accumulator and the next quantiser.
+    """Whatever stood between an accumulator and the next quantizer.
 
     Attributes:
         thresholds: Integers of shape (C, T) or (1, T), ascending along T.

@@ -90,7 +90,7 @@ def write_software(checkpoint: Path, out: Path) -> None:
     """Make a deployment without an accelerator, for the backends `reference` and `onnx`.
 
     Args:
-        checkpoint: A quantised .safetensors file with its card.
+        checkpoint: A quantized .safetensors file with its card.
         out: Its folder, complete or not there.
     """
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:

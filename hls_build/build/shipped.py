@@ -21,7 +21,7 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
     """A deployment without an accelerator, made of a checkpoint once and kept in the user's cache.
 
     Args:
-        checkpoint: A quantised .safetensors file with its card.
+        checkpoint: A quantized .safetensors file with its card.
 
     Returns:
         Its folder, for the backends `reference` and `onnx`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantisers: FINN+'s thresholds."""
+"""Quantizers: FINN+'s thresholds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def threshold(builder: Builder, node: ir.Threshold, folding: Folding) -> None:
-    """A quantiser. Its thresholds are widened to the output type's whole range, as the RTL counts in it."""
+    """A quantizer. Its thresholds are widened to the output type's whole range, as the RTL counts in it."""
     stream = builder.streams[node.inputs[0]]
     target = builder.graph.tensors[node.outputs[0]]
     pe = builder.parallelism(node, folding, stream.lanes)

@@ -11,13 +11,13 @@ from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
 from board.core.graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
-from hls_build.lowering.thresholds import Quantiser, gate_table
+from hls_build.lowering.thresholds import Quantizer, gate_table
 from hls_build.lowering.values import Product, Reduced, Stream, Value
 from hls_build.lowering.walk import LoweringError, Walk
 
 
 class Attention(Walk):
-    """Reductions wait for each other, products for their quantiser."""
+    """Reductions wait for each other, products for their quantizer."""
 
     def axes(self, node: NodeProto) -> list[int]:
         return sorted(int(a) for a in np.asarray(self.constant(node, 1)).reshape(-1))
@@ -32,7 +32,7 @@ class Attention(Walk):
         return self.reduced(node, "max")
 
     def reduced(self, node: NodeProto, kind: Any) -> Reduced:
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         over = {(2, 3): "pixels", (-2, -1): "pixels", (1,): "channels"}.get(tuple(self.axes(node)))
         if over is None or stream.layout != "map":
             raise LoweringError(
@@ -87,26 +87,26 @@ class Attention(Walk):
         value = self.operand(node, 0)
         if isinstance(value, Reduced) and value.over == "pixels":
             return value
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         if stream.layout != "vector" or self.axes(node) not in ([2, 3], [-2, -1]):
             raise LoweringError(
                 f"node {node.name} (Unsqueeze) adds axes {self.axes(node)}, supported is a channel gate"
             )
         return replace(stream, layout="map")
 
-    def gated(self, node: NodeProto, product: Product, quantiser: Quantiser) -> Stream:
+    def gated(self, node: NodeProto, product: Product, quantizer: Quantizer) -> Stream:
         feature, gate = (self.tensors[s.tensor] for s in (product.feature, product.gate))
-        inputs = tuple(Quantiser(1.0, t.bits, t.signed, False) for t in (feature, gate))
+        inputs = tuple(Quantizer(1.0, t.bits, t.signed, False) for t in (feature, gate))
         scales = float(product.feature.scale[0]), float(product.gate.scale[0])
-        table = gate_table(inputs[0], inputs[1], scales, quantiser)
+        table = gate_table(inputs[0], inputs[1], scales, quantizer)
         name = f"{product.gate.block}_gate"
-        tensor = self.new_tensor(name, feature.shape, quantiser.bits, quantiser.signed)
+        tensor = self.new_tensor(name, feature.shape, quantizer.bits, quantizer.signed)
         self.nodes.append(Gate(name, (feature.name, gate.name), (name,), table))
-        return self.typed_stream(tensor, np.array([quantiser.scale]), quantised=True)
+        return self.typed_stream(tensor, np.array([quantizer.scale]), quantized=True)
 
     def product(self, node: NodeProto) -> Product:
         """A feature map times a gate per channel or per pixel."""
-        streams = [self.quantised(node, 0), self.quantised(node, 1)]
+        streams = [self.quantized(node, 0), self.quantized(node, 1)]
         streams.sort(key=lambda s: int(np.prod(s.shape)), reverse=True)
         feature, gate = streams
         height, width, channels = feature.shape

@@ -14,7 +14,7 @@ from onnx import NodeProto, helper
 from board.core.arithmetic import needed_bits
 from board.core.graph import Conv, Flatten, IntegerGraph, MaxPool, Threshold
 from hls_build.lowering.attention import Attention
-from hls_build.lowering.thresholds import Quantiser, ScalarFunction, directions, tabulate, thresholds_from_codes
+from hls_build.lowering.thresholds import Quantizer, ScalarFunction, directions, tabulate, thresholds_from_codes
 from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
 from hls_build.lowering.walk import LoweringError
 
@@ -47,7 +47,7 @@ def lower(model: onnx.ModelProto) -> IntegerGraph:
         Its exact integer form, with a Fork wherever a stream is read twice.
 
     Raises:
-        LoweringError: An unknown op, an unquantised tensor, or a function that no thresholds express.
+        LoweringError: An unknown op, an unquantized tensor, or a function that no thresholds express.
     """
     return _Lowering(model).run()
 
@@ -90,63 +90,63 @@ class _Lowering(Attention):
         nodes = self.with_forks()
         return IntegerGraph(self.tensors, nodes, "pixels", result.tensor)
 
-    # Quantisers
+    # Quantizers
 
     def quant(self, node: NodeProto) -> Value:
         value = self.operand(node, 0)
-        scale, bits, signed, narrow = self.quantiser(node)
+        scale, bits, signed, narrow = self.quantizer(node)
         if isinstance(value, Constant):
-            return self.quantised_constant(node, value.value, scale, bits, signed, narrow)
+            return self.quantized_constant(node, value.value, scale, bits, signed, narrow)
         if isinstance(value, Weights):
-            raise LoweringError(f"node {node.name} (Quant) quantises weights a second time")
+            raise LoweringError(f"node {node.name} (Quant) quantizes weights a second time")
         if len(scale) != 1:
             raise LoweringError(f"node {node.name} (Quant) has {len(scale)} scales, need one for an activation")
-        quantiser = Quantiser(float(scale[0]), bits, signed, narrow)
+        quantizer = Quantizer(float(scale[0]), bits, signed, narrow)
         if isinstance(value, Product):
-            return self.gated(node, value, quantiser)
+            return self.gated(node, value, quantizer)
         if isinstance(value, Reduced):
-            raise LoweringError(f"node {node.name} (Quant) quantises one descriptor alone: Concat sum and maximum")
-        return self.thresholded(node, value, quantiser)
+            raise LoweringError(f"node {node.name} (Quant) quantizes one descriptor alone: Concat sum and maximum")
+        return self.thresholded(node, value, quantizer)
 
-    def quantised_constant(
+    def quantized_constant(
         self, node: NodeProto, value: np.ndarray, scale: np.ndarray, bits: int, signed: bool, narrow: bool
     ) -> Weights:
         outputs = value.shape[0]
         scale = np.broadcast_to(scale, outputs)
-        low, high = Quantiser(1.0, bits, signed, narrow).low, Quantiser(1.0, bits, signed, narrow).high
+        low, high = Quantizer(1.0, bits, signed, narrow).low, Quantizer(1.0, bits, signed, narrow).high
         integers = np.rint(value / scale.reshape(-1, *[1] * (value.ndim - 1)))
         return Weights(np.clip(integers, low, high).astype(np.int64), scale, bits)
 
-    def thresholded(self, node: NodeProto, value: Stream | Pending, quantiser: Quantiser) -> Stream:
-        """Quantise a stream, through scalar functions if any are pending."""
+    def thresholded(self, node: NodeProto, value: Stream | Pending, quantizer: Quantizer) -> Stream:
+        """Quantize a stream, through scalar functions if any are pending."""
         stream = value.stream if isinstance(value, Pending) else value
         nodes = value.nodes if isinstance(value, Pending) else ()
         tensor = self.tensors[stream.tensor]
-        same = (tensor.low, tensor.high, float(stream.scale[0])) == (quantiser.low, quantiser.high, quantiser.scale)
+        same = (tensor.low, tensor.high, float(stream.scale[0])) == (quantizer.low, quantizer.high, quantizer.scale)
         if not self.nodes and not nodes and same:  # the pixels themselves; elsewhere layers keep their places
-            return replace(stream, quantised=True)
+            return replace(stream, quantized=True)
         source = value.source if isinstance(value, Pending) else ""
         operands = self.folded_constants(nodes)
         per_channel = any(operands[name].size > 1 for n in nodes for name in n.input if name in operands)
         alike = not per_channel and all(len(a) == 1 for a in (stream.scale, stream.low, stream.high))
         channels = 1 if alike else stream.shape[2]
-        values, codes = tabulate(stream, ScalarFunction(source, nodes, operands), quantiser, channels)
+        values, codes = tabulate(stream, ScalarFunction(source, nodes, operands), quantizer, channels)
         falling = directions(codes, node) < 0
         if falling.any():
             stream = self.negated(node, stream, falling)
             codes = np.where(falling[:, None], codes[:, ::-1], codes)
-        thresholds = thresholds_from_codes(values, codes, quantiser)
+        thresholds = thresholds_from_codes(values, codes, quantizer)
         thresholds = np.clip(thresholds, stream.low[:, None], stream.high[:, None] + 1)
         if (thresholds == thresholds[:1]).all():
             thresholds = thresholds[:1]
         name = f"{stream.tensor}_q"
-        self.new_tensor(name, stream.shape, quantiser.bits, quantiser.signed)
-        self.nodes.append(Threshold(name, (stream.tensor,), (name,), thresholds, quantiser.low))
-        result = self.typed_stream(self.tensors[name], np.array([quantiser.scale]), layout=stream.layout)
-        return replace(result, block=stream.block, quantised=True)
+        self.new_tensor(name, stream.shape, quantizer.bits, quantizer.signed)
+        self.nodes.append(Threshold(name, (stream.tensor,), (name,), thresholds, quantizer.low))
+        result = self.typed_stream(self.tensors[name], np.array([quantizer.scale]), layout=stream.layout)
+        return replace(result, block=stream.block, quantized=True)
 
     def folded_constants(self, nodes: tuple[NodeProto, ...]) -> dict[str, np.ndarray]:
-        """Constant operands of scalar functions, quantised ones as the reals they stand for."""
+        """Constant operands of scalar functions, quantized ones as the reals they stand for."""
         names = {name for node in nodes for name in node.input if name in self.values}
         return {
             name: value.real if isinstance(value, Weights) else value.value
@@ -160,7 +160,7 @@ class _Lowering(Attention):
         layer = None if index is None else self.nodes[index]
         if not isinstance(layer, Conv) or index is None:
             raise LoweringError(
-                f"node {node.name} (Quant) quantises a falling function of {stream.tensor}, which no weights feed: "
+                f"node {node.name} (Quant) quantizes a falling function of {stream.tensor}, which no weights feed: "
                 "only a layer's own sums can be negated"
             )
         sign = np.where(falling, -1, 1)
@@ -182,13 +182,13 @@ class _Lowering(Attention):
         for key, need in expected.items():
             if attributes.get(key, need) != need:
                 raise LoweringError(f"node {node.name} (Conv) has {key} {attributes[key]}, supported is {need}")
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         name = f"{stream.block}_conv" if stream.block else self.numbered("conv")
         return self.layer(node, stream, weights, weights.integers.transpose(0, 2, 3, 1), name)
 
     def dense(self, node: NodeProto) -> Value:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         weights = self.weights(node, 1, transposed=not attributes.get("transB", 0))
         integers = weights.integers
         if stream.layout == "map":
@@ -207,7 +207,7 @@ class _Lowering(Attention):
     def layer(
         self, node: NodeProto, stream: Stream, weights: Weights, integers: np.ndarray, name: str
     ) -> Stream | Pending:
-        """Write a Conv node (outputs, k, k, inputs); a bias waits for the quantiser."""
+        """Write a Conv node (outputs, k, k, inputs); a bias waits for the quantizer."""
         tensor = self.tensors[stream.tensor]
         if integers.shape[3] != tensor.shape[2]:
             raise LoweringError(
@@ -225,7 +225,7 @@ class _Lowering(Attention):
         bias = self.operand(node, 2)
         if not isinstance(bias, Weights) or (bias.scale != sums.scale).any():
             raise LoweringError(
-                f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantised at its sums' scale"
+                f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantized at its sums' scale"
             )
         operand, source = f"{node.output[0]}_bias", f"{node.output[0]}_sums"
         shape_in_model = (-1, 1, 1) if stream.layout == "map" else (-1,)
@@ -279,7 +279,7 @@ class _Lowering(Attention):
         for key, need in expected.items():
             if attributes.get(key, need) != need:
                 raise LoweringError(f"node {node.name} (MaxPool) has {key} {attributes[key]}, supported is {need}")
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         height, width, channels = stream.shape
         if height % 2 or width % 2:
             raise LoweringError(f"node {node.name} (MaxPool) needs an even height and width, got {height} x {width}")
@@ -289,7 +289,7 @@ class _Lowering(Attention):
         return replace(stream, tensor=name, shape=self.tensors[name].shape)
 
     def flatten(self, node: NodeProto) -> Stream:
-        stream = self.quantised(node, 0)
+        stream = self.quantized(node, 0)
         shape = (1, 1, int(np.prod(stream.shape)))
         if stream.layout != "map":
             raise LoweringError(f"node {node.name} ({node.op_type}) flattens what is no feature map")

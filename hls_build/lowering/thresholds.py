@@ -18,7 +18,7 @@ CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
-class Quantiser:
+class Quantizer:
     """A QONNX Quant node's parameters; zero point 0, rounding half to even.
 
     Attributes:
@@ -44,7 +44,7 @@ class Quantiser:
         return (1 << (self.bits - self.signed)) - 1
 
     def codes(self, real: np.ndarray) -> np.ndarray:
-        """Quantise real values to integer codes."""
+        """Quantize real values to integer codes."""
         return np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
 
 
@@ -80,14 +80,14 @@ class ScalarFunction:
 
 
 def tabulate(
-    stream: Stream, function: ScalarFunction, quantiser: Quantiser, channels: int
+    stream: Stream, function: ScalarFunction, quantizer: Quantizer, channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes of every reachable integer of every channel.
 
     Args:
         stream: Source of the integers.
-        function: What stands between them and the quantiser.
-        quantiser: The next quantiser.
+        function: What stands between them and the quantizer.
+        quantizer: The next quantizer.
         channels: Channels to evaluate; 1 where all are alike.
 
     Returns:
@@ -109,7 +109,7 @@ def tabulate(
             real = real.T
         result = function(np.ascontiguousarray(real))
         result = result[0, :, :, 0] if stream.layout == "map" else result.reshape(len(part), channels).T
-        codes[:, start : start + len(part)] = quantiser.codes(result)
+        codes[:, start : start + len(part)] = quantizer.codes(result)
     return values, codes
 
 
@@ -124,29 +124,29 @@ def directions(codes: np.ndarray, node: NodeProto) -> np.ndarray:
     if (rises & falls).any():
         channel = int((rises & falls).argmax())
         raise ValueError(
-            f"node {node.name} ({node.op_type}) quantises a function that rises and falls over channel {channel}'s "
+            f"node {node.name} ({node.op_type}) quantizes a function that rises and falls over channel {channel}'s "
             "accumulator range: only monotone functions become thresholds"
         )
     return np.where(falls, -1, 1)
 
 
-def thresholds_from_codes(values: np.ndarray, codes: np.ndarray, quantiser: Quantiser) -> np.ndarray:
+def thresholds_from_codes(values: np.ndarray, codes: np.ndarray, quantizer: Quantizer) -> np.ndarray:
     """Least integer that reaches each code above the lowest, shape (channels, high - low), rows ascending.
 
     A code that is never reached gets one more than the greatest value.
     """
-    levels = np.arange(quantiser.low + 1, quantiser.high + 1)
+    levels = np.arange(quantizer.low + 1, quantizer.high + 1)
     beyond = np.append(values, values[-1] + 1)
     return np.stack([beyond[np.searchsorted(row, levels, side="left")] for row in codes])
 
 
-def gate_table(feature: Quantiser, gate: Quantiser, scales: tuple[float, float], result: Quantiser) -> np.ndarray:
+def gate_table(feature: Quantizer, gate: Quantizer, scales: tuple[float, float], result: Quantizer) -> np.ndarray:
     """Codes of feature * gate, shape (2**feature.bits, 2**gate.bits), indexed by two's complement codes."""
 
-    def reals(quantiser: Quantiser, scale: float) -> np.ndarray:
-        codes = np.arange(1 << quantiser.bits)
-        if quantiser.signed:
-            codes = np.where(codes >> (quantiser.bits - 1), codes - (1 << quantiser.bits), codes)
+    def reals(quantizer: Quantizer, scale: float) -> np.ndarray:
+        codes = np.arange(1 << quantizer.bits)
+        if quantizer.signed:
+            codes = np.where(codes >> (quantizer.bits - 1), codes - (1 << quantizer.bits), codes)
         return (codes * scale).astype(np.float32)
 
     return result.codes(np.multiply.outer(reals(feature, scales[0]), reals(gate, scales[1])))

@@ -24,7 +24,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Weights:
-    """Quantised constants: real value = integers * scale, one scale per output channel.
+    """Quantized constants: real value = integers * scale, one scale per output channel.
 
     Attributes:
         integers: Outputs first, as ONNX holds a convolution's or a transposed Gemm's weights.
@@ -57,7 +57,7 @@ class Stream:
         high: Greatest, likewise.
         layout: How ONNX holds it.
         block: Attention block that it belongs to, or empty.
-        quantised: It left a quantiser and has its type, so multiplications may read it.
+        quantized: It left a quantizer and has its type, so multiplications may read it.
     """
 
     tensor: str
@@ -67,7 +67,7 @@ class Stream:
     high: np.ndarray
     layout: Layout = "map"
     block: str = ""
-    quantised: bool = False
+    quantized: bool = False
 
     def scaled(self, factor: np.ndarray) -> Stream:
         """The same integers with another scale."""
@@ -76,7 +76,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Pending:
-    """A stream behind scalar functions that wait for their quantiser.
+    """A stream behind scalar functions that wait for their quantizer.
 
     Attributes:
         stream: Where the integers come from.
@@ -106,7 +106,7 @@ class Reduced:
 
 @dataclass(frozen=True)
 class Product:
-    """A feature map times its gate, waiting for its quantiser."""
+    """A feature map times its gate, waiting for its quantizer."""
 
     feature: Stream
     gate: Stream

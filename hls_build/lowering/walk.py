@@ -75,11 +75,11 @@ class Walk:
             raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
         return self.values[name]
 
-    def quantised(self, node: NodeProto, index: int) -> Stream:
+    def quantized(self, node: NodeProto, index: int) -> Stream:
         value = self.operand(node, index)
-        if not isinstance(value, Stream) or not value.quantised:
+        if not isinstance(value, Stream) or not value.quantized:
             raise LoweringError(
-                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantised: "
+                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantized: "
                 "put a Quant node with a power-of-two scale before it"
             )
         return value
@@ -96,14 +96,14 @@ class Walk:
         value = self.operand(node, index)
         if not isinstance(value, Weights):
             raise LoweringError(
-                f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantised: "
+                f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantized: "
                 "put a Quant node with power-of-two scales before it"
             )
         if value.transposed != transposed:
             raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
         return value
 
-    def quantiser(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
+    def quantizer(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
         """Scales (flat), bits, signed and narrow of a Quant node."""
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         scale, zero, bits = (np.asarray(self.constant(node, i)) for i in (1, 2, 3))

@@ -24,12 +24,12 @@ TWIN_LAYERS = {
     "spatial_gate_q": "spatial_conv_q",
     "spatial_q": "spatial_gate",
 }
-"""Quantisers inside the twin's attention blocks, by what the integer graph calls them."""
+"""Quantizers inside the twin's attention blocks, by what the integer graph calls them."""
 
 
-def hardware_layer(quantiser: str) -> str:
-    """What the integer graph calls a quantiser of the twin: attention1.channel_q is attention1_gate."""
-    block, _, name = quantiser.rpartition(".")
+def hardware_layer(quantizer: str) -> str:
+    """What the integer graph calls a quantizer of the twin: attention1.channel_q is attention1_gate."""
+    block, _, name = quantizer.rpartition(".")
     return f"{block}_{TWIN_LAYERS.get(name, name)}" if block else name
 
 

@@ -37,7 +37,7 @@ GRIDS: dict[str, tuple[str, str]] = {
         64 1 4 15 block 0 1, 128 1 4 16 block 0 1, 1024 1 4 14 block 0 1, 32 1 8 18 block 0 1, 128 2 4 16 block 0 1,
         512 1 2 14 block 0 1""",
     ),
-    "quantiser": (
+    "quantizer": (
         "preset layer pe style",
         """w4a4 conv1_q 1 distributed, w4a4 conv2_q 2 distributed, w4a4 conv3_q 1 distributed,
         w4a4 conv5_q 1 distributed, w4a4 attention1_fc1_q 1 distributed, w4a4 attention1_sum_q 1 distributed,

@@ -151,7 +151,7 @@ def threshold(
     shared: bool = False,
     signed: bool = True,
 ) -> ModelWrapper:
-    """A quantiser with made-up thresholds, evenly spaced, by other steps in every channel.
+    """A quantizer with made-up thresholds, evenly spaced, by other steps in every channel.
 
     They fill an eighth of the inputs' range, since accumulators never come near their bounds.
     """
@@ -164,8 +164,8 @@ def threshold(
     return _thresholding(name, table, channels, pe, style, *types)
 
 
-def quantiser(name: str, preset: str, layer: str, pe: int, style: str) -> ModelWrapper:
-    """A quantiser with the thresholds that the shipped weights of a preset have there."""
+def quantizer(name: str, preset: str, layer: str, pe: int, style: str) -> ModelWrapper:
+    """A quantizer with the thresholds that the shipped weights of a preset have there."""
     model = _shipped(preset)
     (node,) = (node for node in model.graph.node if node.name == layer)
     types = [model.get_tensor_datatype(tensor).name for tensor in (*node.input, *node.output)]
@@ -185,7 +185,7 @@ def _shipped(preset: str) -> ModelWrapper:
 def _thresholding(
     name: str, table: Table, channels: int, pe: int, style: str, source: str, constant: str, sink: str
 ) -> ModelWrapper:
-    """A quantiser of thresholds (channels or 1, steps), with the types of its input, of them and of its output."""
+    """A quantizer of thresholds (channels or 1, steps), with the types of its input, of them and of its output."""
     node = _finn(
         "Thresholding_rtl",
         name,
@@ -302,7 +302,7 @@ NODES: dict[str, Callable[..., ModelWrapper]] = {
     "multiplier": multiplier,
     "memory": memory,
     "threshold": threshold,
-    "quantiser": quantiser,
+    "quantizer": quantizer,
     "window": window,
     "padding": padding,
     "fifo": fifo,

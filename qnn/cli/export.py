@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Option(help="A quantised .safetensors file with its card beside it.")],
+    checkpoint: Annotated[Path, typer.Option(help="A quantized .safetensors file with its card beside it.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx, reference.onnx and export.json.")],
     preset: Annotated[str | None, typer.Option(help="Refuse a checkpoint of any other preset.")] = None,
 ) -> None:

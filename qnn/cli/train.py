@@ -23,7 +23,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Change the recipe: epochs=8 in both stages, float.epochs=8 or quantised.learning_rate=5e-4 in one,"
+        help="Change the recipe: epochs=8 in both stages, float.epochs=8 or quantized.learning_rate=5e-4 in one,"
         " augmentation.mix_up=0.2. `--show-recipe` prints all names.",
         metavar="NAME=VALUE",
     ),
@@ -48,7 +48,7 @@ def train(
         "runs/ferplus"
     ),
     preset: Annotated[
-        list[str] | None, typer.Option(help="float, or quantised presets such as w4a4; may be given several times.")
+        list[str] | None, typer.Option(help="float, or quantized presets such as w4a4; may be given several times.")
     ] = None,
     recipe: RecipeName = "modern",
     changes: Settings = None,
@@ -60,7 +60,7 @@ def train(
     labels: Labels = "paper",
     start: Annotated[
         Path | None,
-        typer.Option(help="Float checkpoint to quantise; --preset float trains it on. [default: train one first]"),
+        typer.Option(help="Float checkpoint to quantize; --preset float trains it on. [default: train one first]"),
     ] = None,
     twin: Annotated[
         Path | None,
@@ -82,7 +82,7 @@ def train(
     precision: Precision = "32-true",
     show_recipe: Annotated[bool, typer.Option("--show-recipe", help="Print the recipe and stop.")] = False,
 ) -> None:
-    """Train the float network, then each quantised preset from it.
+    """Train the float network, then each quantized preset from it.
 
     Leaves RUN/float.safetensors, RUN/w4a4.safetensors ... with their cards, and logs, TensorBoard events and
     curves.png beside them in RUN/<preset>/. The same command goes on after an interruption, to the same weights.
@@ -100,7 +100,7 @@ def train(
 
     plan = change(plan_named(recipe), [f"seed={seed}", *(changes or [])])
     if show_recipe:
-        print(json.dumps({"float": asdict(plan.floating), "quantised": asdict(plan.quantised)}, indent=2))
+        print(json.dumps({"float": asdict(plan.floating), "quantized": asdict(plan.quantized)}, indent=2))
         return
     presets = preset or [checkpoint.FLOAT]
     usual = checkpoint.common_divisor(presets)

@@ -134,7 +134,7 @@ def select(
 
 
 def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", seed: int = 0) -> Measured:
-    """Run a checkpoint over faces and compare with their labels; a quantised one runs exactly as it is exported.
+    """Run a checkpoint over faces and compare with their labels; a quantized one runs exactly as it is exported.
 
     Args:
         checkpoint: A .safetensors file with its card.

@@ -28,7 +28,7 @@ HOW_DECODED = {
 }
 
 USES = """\
-It is meant for research on affect sensing and on quantised networks, and as the example of this repository.
+It is meant for research on affect sensing and on quantized networks, and as the example of this repository.
 
 It must not be used to judge a person: not for hiring, policing, schooling, insurance, medicine or lie detection. What
 it names is the look of a face, not what somebody feels. It has been measured on photographs of one dataset, whose
@@ -103,8 +103,8 @@ def _stages(preset: str, training: Mapping[str, Any]) -> list[tuple[str, Mapping
     floats = [(FLOAT, first), *((f"{FLOAT}, trained on", stage) for stage in more)]
     if preset == FLOAT:
         return floats
-    twins = [(f"quantised to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
-    return [*floats, *twins, ("quantised", training)]
+    twins = [(f"quantized to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
+    return [*floats, *twins, ("quantized", training)]
 
 
 def _chain(stage: Mapping[str, Any] | None, link: str) -> list[Mapping[str, Any]]:

@@ -96,7 +96,7 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method:
 
     The maps of the last convolution, after ReLU and before pooling, times the score's gradient, summed, negative sums
     cut off. HiResCAM (Draelos and Carin 2020) takes each pixel's gradient, Grad-CAM (Selvaraju et al. 2017; the paper's
-    section V.C) their mean. Through a twin's quantisers gradients go straight, as in training.
+    section V.C) their mean. Through a twin's quantizers gradients go straight, as in training.
 
     Args:
         network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three forms of the quantised network with one face: faces in, integer accumulators and every layer's codes out."""
+"""Three forms of the quantized network with one face: faces in, integer accumulators and every layer's codes out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rung(Protocol):
         """Faces, uint8 (N, 48, 48, 3), to int32 (N, aus)."""
 
     def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Every quantiser's integers (N, H, W, C) by its layer's name, in the order of execution, int64.
+        """Every quantizer's integers (N, H, W, C) by its layer's name, in the order of execution, int64.
 
         A vector has H = W = 1, a pair of descriptors W = 2; `accumulators` come last.
         """
@@ -64,8 +64,8 @@ class TwinRung:
 
             return module.register_forward_hook(keep)
 
-        quantisers = [(n, m) for n, m in self.twin.named_modules() if isinstance(m, QuantIdentity)]
-        hooks = [hook(name, module) for name, module in quantisers]
+        quantizers = [(n, m) for n, m in self.twin.named_modules() if isinstance(m, QuantIdentity)]
+        hooks = [hook(name, module) for name, module in quantizers]
         try:
             accumulators = self.accumulators(faces)
         finally:

@@ -76,7 +76,7 @@ def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamC
     """The twin of a checkpoint in its inference form, nudged: exactly what `export` writes.
 
     Args:
-        checkpoint: A quantised .safetensors file with its card.
+        checkpoint: A quantized .safetensors file with its card.
         preset: The preset that the caller needs; None takes any.
 
     Raises:
@@ -84,7 +84,7 @@ def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamC
     """
     card = checkpoints.read_card(checkpoint)
     if card.preset == FLOAT:
-        raise ValueError(f"export needs a quantised checkpoint, got the float one {checkpoint}: train its twin first")
+        raise ValueError(f"export needs a quantized checkpoint, got the float one {checkpoint}: train its twin first")
     twin, card = checkpoints.load(checkpoint, preset)
     assert isinstance(twin, QuantCbamCnn)
     if len(card.aus) != card.architecture.aus:
@@ -97,7 +97,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
     """Write model.onnx, reference.onnx and, last, export.json.
 
     Args:
-        checkpoint: A quantised .safetensors file with its card.
+        checkpoint: A quantized .safetensors file with its card.
         out: Folder, made where it is missing.
         preset: The preset that the caller needs; None takes any.
 

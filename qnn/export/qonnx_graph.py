@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the frozen twin to QONNX, with every quantiser called by its layer's name and nothing else left behind."""
+"""From the frozen twin to QONNX, with every quantizer called by its layer's name and nothing else left behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Accumulators(nn.Module):
 
 
 @dataclass(frozen=True)
-class Quantiser:
+class Quantizer:
     """A Quant node's constants.
 
     Attributes:
@@ -61,18 +61,18 @@ class Quantiser:
     high: int
 
     def real(self, x: np.ndarray) -> np.ndarray:
-        """Quantised x in float32, rounding half to even."""
+        """Quantized x in float32, rounding half to even."""
         return (np.clip(np.rint(x / self.scale), self.low, self.high) * self.scale).astype(np.float32)
 
     def codes(self, real: np.ndarray) -> np.ndarray:
-        """Integers of values that are quantised already."""
+        """Integers of values that are quantized already."""
         return (real / self.scale).astype(np.int64)
 
 
 def to_qonnx(twin: QuantCbamCnn) -> onnx.ModelProto:
     """Export a frozen twin; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
 
-    Each quantiser's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
+    Each quantizer's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
     and biases are `conv1.weight` and `conv1.bias`, and so on.
     """
     module = Accumulators(copy.deepcopy(twin)).eval()  # the exporter leaves its marks on what it exports
@@ -92,21 +92,21 @@ def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
 
 
-def quantiser(node: NodeProto, values: dict[str, np.ndarray]) -> Quantiser:
+def quantizer(node: NodeProto, values: dict[str, np.ndarray]) -> Quantizer:
     """Constants of a Quant node of a tidy model."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     bits = int(values[node.input[3]])
     if not attributes["signed"]:
-        return Quantiser(values[node.input[1]], 0, (1 << bits) - 1)
+        return Quantizer(values[node.input[1]], 0, (1 << bits) - 1)
     top = 1 << (bits - 1)
-    return Quantiser(values[node.input[1]], -top + attributes["narrow"], top - 1)
+    return Quantizer(values[node.input[1]], -top + attributes["narrow"], top - 1)
 
 
-def layers(model: onnx.ModelProto) -> dict[str, Quantiser]:
-    """The quantisers of activations by their layers' names, in the order of execution."""
+def layers(model: onnx.ModelProto) -> dict[str, Quantizer]:
+    """The quantizers of activations by their layers' names, in the order of execution."""
     values = constants(model)
     quants = [node for node in model.graph.node if node.op_type == "Quant" and node.input[0] not in values]
-    return {node.name: quantiser(node, values) for node in quants}
+    return {node.name: quantizer(node, values) for node in quants}
 
 
 def accumulator_bounds(model: onnx.ModelProto) -> dict[str, int]:
@@ -124,14 +124,14 @@ def accumulator_bounds(model: onnx.ModelProto) -> dict[str, int]:
 
     def integers(name: str) -> np.ndarray:
         node = source(name, ("Transpose",))
-        quant = quantiser(node, values)
+        quant = quantizer(node, values)
         return quant.codes(quant.real(values[node.input[0]]))
 
     bounds: dict[str, int] = {}
     for node in model.graph.node:
         if node.op_type not in ("Conv", "MatMul", "Gemm"):
             continue
-        read = quantiser(source(node.input[0], ("MaxPool", "Flatten")), values)
+        read = quantizer(source(node.input[0], ("MaxPool", "Flatten")), values)
         weights = integers(node.input[1])
         sums = np.abs(weights).reshape(len(weights), -1).sum(axis=1) * max(-read.low, read.high)
         if len(node.input) > 2:

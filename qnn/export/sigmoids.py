@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sigmoids that every runtime quantises alike: each reachable accumulator value is tried, and offsets are nudged."""
+"""Sigmoids that every runtime quantizes alike: each reachable accumulator value is tried, and offsets are nudged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SigmoidCheck:
     Attributes:
         layer: Name in the twin, such as `attention1.channel_sigmoid`.
         values: Reachable accumulator values that were evaluated, over all channels.
-        disagreements: How many of them torch, ONNX Runtime and float64 quantise differently without a nudge.
+        disagreements: How many of them torch, ONNX Runtime and float64 quantize differently without a nudge.
         margin: Every value's sigmoid is at least so far from a rounding boundary with the nudge.
         nudge: Added to the sigmoid's input.
     """
@@ -105,7 +105,7 @@ def exact_sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def gate_codes(sigmoid: np.ndarray) -> np.ndarray:
-    """Codes of the gates' quantiser."""
+    """Codes of the gates' quantizer."""
     return np.clip(np.rint(sigmoid * (1 << GATE_BITS)), 0, (1 << GATE_BITS) - 1).astype(np.int64)
 
 
@@ -117,7 +117,7 @@ def _reachable(
     Args:
         weights: Integers (channels, inputs).
         scale: Of the weights, powers of two (channels,).
-        source: The quantiser of the inputs.
+        source: The quantizer of the inputs.
         results: How many results are summed.
         bias: Real values (channels,), which the accumulator takes as integers.
     """
@@ -134,7 +134,7 @@ def _reachable(
 
 
 def settle(layer: str, values: np.ndarray) -> SigmoidCheck:
-    """The largest margin, and then the least nudge, with which all runtimes quantise the sigmoid alike.
+    """The largest margin, and then the least nudge, with which all runtimes quantize the sigmoid alike.
 
     Args:
         layer: Name of the sigmoid.
@@ -152,7 +152,7 @@ def settle(layer: str, values: np.ndarray) -> SigmoidCheck:
             if not _too_near(near + nudge, margin).any() and not _disagree(distinct + nudge).any():
                 return SigmoidCheck(layer, len(values), disagreements, margin, float(nudge))
     raise ValueError(
-        f"no nudge up to {NUDGE_STEP * NUDGE_STEPS:g} makes torch and ONNX Runtime quantise {layer} alike: its"
+        f"no nudge up to {NUDGE_STEP * NUDGE_STEPS:g} makes torch and ONNX Runtime quantize {layer} alike: its"
         f" accumulator's steps of {np.diff(distinct).min():g} are too fine for float32"
     )
 

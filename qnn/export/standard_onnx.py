@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from qnn.export.qonnx_graph import INPUT, OUTPUT, Quantiser, constants, quantiser
+from qnn.export.qonnx_graph import INPUT, OUTPUT, Quantizer, constants, quantizer
 
 BATCH = "N"
 
@@ -25,11 +25,11 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         if node.op_type == "Quant" and node.input[0] in values:
-            values[node.output[0]] = quantiser(node, values).real(values[node.input[0]])
+            values[node.output[0]] = quantizer(node, values).real(values[node.input[0]])
         elif node.op_type == "Transpose" and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]].T.copy()
         elif node.op_type == "Quant":
-            nodes += _quantise(node, quantiser(node, values), values)
+            nodes += _quantize(node, quantizer(node, values), values)
         else:
             nodes.append(node)
     last = nodes.pop()
@@ -50,7 +50,7 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _quantise(node: NodeProto, quant: Quantiser, values: dict[str, np.ndarray]) -> list[NodeProto]:
+def _quantize(node: NodeProto, quant: Quantizer, values: dict[str, np.ndarray]) -> list[NodeProto]:
     """Four standard nodes for one Quant; their constants join values."""
     name = node.name
     constants = {"inverse": 1 / quant.scale, "low": quant.low, "high": quant.high}

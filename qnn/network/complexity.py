@@ -126,7 +126,7 @@ def weight_bits(layer: str, preset: Preset) -> int:
 
 
 class Step(NamedTuple):
-    """A layer with its activation and quantiser.
+    """A layer with its activation and quantizer.
 
     Attributes:
         name: Of the step and of what it writes.

@@ -21,7 +21,7 @@ GATE_BITS = 4
 """Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
 
 Values: TypeAlias = Tensor | QuantTensor
-"""Numbers, with their scale where a quantiser hands it on."""
+"""Numbers, with their scale where a quantizer hands it on."""
 
 CALIBRATION_STEPS = 40
 """Training steps whose activations set the first scales, which are learned from then on."""
@@ -71,7 +71,7 @@ class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
 
 
 def activation(bits: int, signed: bool = False, with_scale: bool = True) -> QuantIdentity:
-    """A quantiser with a learned power-of-two scale, which it hands on where a layer's bias needs it."""
+    """A quantizer with a learned power-of-two scale, which it hands on where a layer's bias needs it."""
     quant = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
     return QuantIdentity(
         act_quant=quant,
@@ -82,7 +82,7 @@ def activation(bits: int, signed: bool = False, with_scale: bool = True) -> Quan
 
 
 def fraction(bits: int, with_scale: bool = False) -> QuantIdentity:
-    """A quantiser to code * 2**-bits."""
+    """A quantizer to code * 2**-bits."""
     return QuantIdentity(act_quant=UnitScaleActivation, bit_width=bits, return_quant_tensor=with_scale)
 
 
@@ -101,7 +101,7 @@ class Dense(QuantLinear):
 
 
 def _plain(x: Values) -> Tensor:
-    """The numbers that a quantiser gave."""
+    """The numbers that a quantizer gave."""
     return x.value if isinstance(x, QuantTensor) else x
 
 
@@ -166,7 +166,7 @@ def mean_exponent(count: int) -> int:
 
 
 class QuantCbam(nn.Module):
-    """Channel then spatial attention on quantised maps.
+    """Channel then spatial attention on quantized maps.
 
     Averages are sums times a power of two: 9/8 of the mean over 576 or 9 pixels, the mean itself over channels.
     """
@@ -256,16 +256,16 @@ class QuantCbamCnn(nn.Module):
         x = self.dropout(self.fc2_q(torch.relu(self.fc2(x))))
         return self.fc3(x)
 
-    def _maxima(self, x: Tensor, quantiser: QuantIdentity) -> Values:
+    def _maxima(self, x: Tensor, quantizer: QuantIdentity) -> Values:
         """Each 2x2 window's greatest code, which hardware finds among codes.
 
         Training takes the greatest number's code: the same values, from a quarter of the work, and a gradient for that
         number instead of the first of equal codes.
         """
-        return quantiser(self.pool(x)) if self.training else self.pool(quantiser(x))
+        return quantizer(self.pool(x)) if self.training else self.pool(quantizer(x))
 
     def load_float(self, state: Mapping[str, Tensor]) -> None:
-        """Start from a float model's state; quantiser scales keep their initial values.
+        """Start from a float model's state; quantizer scales keep their initial values.
 
         Raises:
             ValueError: A float weight has no place here.
@@ -273,10 +273,10 @@ class QuantCbamCnn(nn.Module):
         renamed = {"fc3_bias" if name == "fc3.bias" else name: value for name, value in state.items()}
         unexpected = self.load_state_dict(renamed, strict=False).unexpected_keys
         if unexpected:
-            raise ValueError(f"float weights without a place in the quantised twin: {', '.join(unexpected)}")
+            raise ValueError(f"float weights without a place in the quantized twin: {', '.join(unexpected)}")
 
     def load_twin(self, other: QuantCbamCnn) -> None:
-        """Start from the weights of a trained twin of other bits; quantiser scales keep their initial values."""
+        """Start from the weights of a trained twin of other bits; quantizer scales keep their initial values."""
         state = other.state_dict()
         self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
 
@@ -290,7 +290,7 @@ class QuantCbamCnn(nn.Module):
         return (self.scaled_accumulators(pixels) / self.output_scale()).round().to(torch.int32)
 
     def snap_weights(self) -> None:
-        """Replace every weight by the quantised value it stands for: the network stays the same, its file shrinks."""
+        """Replace every weight by the quantized value it stands for: the network stays the same, its file shrinks."""
         for module in self.modules():
             if isinstance(module, QuantConv2d | QuantLinear):
                 module.weight.data = module.quant_weight().value.detach().clone()

@@ -44,7 +44,7 @@ class Variant:
 
     Attributes:
         name: What a reader sees.
-        preset: `float` or a quantised preset.
+        preset: `float` or a quantized preset.
         attention: With the CBAM blocks.
         settings: Changes to the recipe, see recipes.change.
         head_divisor: Of the units of fc1 and fc2, see Architecture.
@@ -66,7 +66,7 @@ class Variant:
     @property
     def float_folder(self) -> str:
         """Folder of the float network's run, shared by variants that differ in their twins only."""
-        return self._folder(tuple(setting for setting in self.settings if not setting.startswith("quantised.")))
+        return self._folder(tuple(setting for setting in self.settings if not setting.startswith("quantized.")))
 
     def _folder(self, settings: tuple[str, ...]) -> str:
         head = [f"head{self.head_divisor}"] * (self.head_divisor > 1)
@@ -102,8 +102,8 @@ STUDIES: Mapping[str, Study] = {
             Variant("4 bits", "w4a4h4"),
             Variant("4 bits, a quarter of the units", "w4a4h4", head_divisor=4),
             Variant("4 bits, a sixteenth of the units", "w4a4h4", head_divisor=16),
-            Variant("4 bits, half pruned", "w4a4h4", settings=("quantised.pruned=0.5",)),
-            Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantised.pruned=0.9",)),
+            Variant("4 bits, half pruned", "w4a4h4", settings=("quantized.pruned=0.5",)),
+            Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantized.pruned=0.9",)),
         )
     ),
     "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
@@ -111,8 +111,8 @@ STUDIES: Mapping[str, Study] = {
         (
             Variant("w2a2", "w2a2"),
             Variant("w2a2 from w4a4", "w2a2", twin="w4a4"),
-            Variant("w2a2 without distillation", "w2a2", settings=("quantised.distillation_weight=0",)),
-            Variant("w2a2 without averaging", "w2a2", settings=("quantised.average=0",)),
+            Variant("w2a2 without distillation", "w2a2", settings=("quantized.distillation_weight=0",)),
+            Variant("w2a2 without averaging", "w2a2", settings=("quantized.average=0",)),
         )
     ),
 }
@@ -212,7 +212,7 @@ def _train(
         seed,
         preset.weight_bits if preset else FLOAT_BITS,
         preset.activation_bits if preset else FLOAT_BITS,
-        weight_bytes(architecture, preset, recipe.quantised.pruned if preset else 0.0),
+        weight_bytes(architecture, preset, recipe.quantized.pruned if preset else 0.0),
         {name: metrics[name] for name in FIGURES},
         metrics["per_au_f1"],
     )

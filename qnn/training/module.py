@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training stage as a Lightning module: the float network, or its quantised twin from it."""
+"""One training stage as a Lightning module: the float network, or its quantized twin from it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cosine(step: int, rise: int, steps: int) -> float:
 
 
 def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser. Only matrices decay: no bias, batch norm or quantiser scale."""
+    """The recipe's optimiser. Only matrices decay: no bias, batch norm or quantizer scale."""
     if recipe.optimiser == "adam":
         return torch.optim.Adam(model.parameters(), recipe.learning_rate)
     hidden = {name for name, p in model.named_parameters() if is_matrix(p)}

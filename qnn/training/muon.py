@@ -19,7 +19,7 @@ NEWTON_SCHULZ_STEPS = 5
 def is_matrix(parameter: Tensor) -> bool:
     """Whether a parameter, its first axis as rows and all others as columns, has several of both.
 
-    Biases, batch norm, quantiser scales and the single-output spatial convolutions have not.
+    Biases, batch norm, quantizer scales and the single-output spatial convolutions have not.
     """
     return parameter.ndim > 1 and min(len(parameter), parameter.numel() // len(parameter)) > 1
 

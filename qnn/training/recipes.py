@@ -31,7 +31,7 @@ class Recipe:
         decoding: How probabilities come from logits there, see board.core.decoding; elsewhere each AU's by itself.
         distillation_weight: Of what the teachers' mean logits give in place of the labels, in both losses; a twin's
             teacher is the float network that it starts from, where no others are named.
-        dropout: Share of the elements dropped; the paper's is 0.2. Quantisation is regularisation enough for a twin.
+        dropout: Share of the elements dropped; the paper's is 0.2. Quantization is regularisation enough for a twin.
         pruned: Share of the weights of fc1 and fc2, those least in magnitude at the start, that a twin does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
         augmentation: How faces are changed.
@@ -82,10 +82,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """Recipes of both stages: the float network, and a quantised twin from it."""
+    """Recipes of both stages: the float network, and a quantized twin from it."""
 
     floating: Recipe
-    quantised: Recipe
+    quantized: Recipe
 
 
 _PAPER = Recipe(
@@ -112,7 +112,7 @@ PLANS: Mapping[str, Plan] = {
             warm_up=0.02,
             augmentation=replace(_GENTLE, erase=0.5, light=0.3),
         ),
-        quantised=Recipe(
+        quantized=Recipe(
             epochs=72,
             batch=64,
             learning_rate=1e-3,
@@ -123,7 +123,7 @@ PLANS: Mapping[str, Plan] = {
             augmentation=replace(_GENTLE, erase=0.25, light=0.15),
         ),
     ),
-    "paper": Plan(floating=_PAPER, quantised=_PAPER),
+    "paper": Plan(floating=_PAPER, quantized=_PAPER),
 }
 
 
@@ -139,7 +139,7 @@ def change(plan: Plan, settings: Sequence[str]) -> Plan:
 
     Args:
         plan: What to start from.
-        settings: Such as `epochs=8` for both stages, `quantised.loss=focal` for one, `augmentation.mix_up=0.2`.
+        settings: Such as `epochs=8` for both stages, `quantized.loss=focal` for one, `augmentation.mix_up=0.2`.
 
     Raises:
         ValueError: An unknown name or a value that does not fit.
@@ -149,10 +149,10 @@ def change(plan: Plan, settings: Sequence[str]) -> Plan:
         if not given:
             raise ValueError(f"a setting must be NAME=VALUE, such as epochs=8, got {setting!r}")
         stage, _, rest = name.partition(".")
-        if stage in ("float", "quantised"):
+        if stage in ("float", "quantized"):
             stages, name = [stage], rest
         else:
-            stages = ["float", "quantised"]
+            stages = ["float", "quantized"]
         for each in stages:
             part = "floating" if each == "float" else each
             plan = replace(plan, **{part: _with(getattr(plan, part), name, value)})

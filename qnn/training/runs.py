@@ -98,7 +98,7 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantised twin starts from and is taught by.
+        start: Float checkpoint that a float network goes on from, or a quantized twin starts from and is taught by.
         twin: Twin of more bits whose weights it starts from instead.
         teachers: Float checkpoints that teach in place of `start`, of any architecture.
 
@@ -154,7 +154,7 @@ def _module(
         if twin is not None:
             first, twin_card = _begin(twin, card)
             if not isinstance(first, QuantCbamCnn):
-                raise ValueError(f"a twin to start from must be quantised, got the float network {twin}")
+                raise ValueError(f"a twin to start from must be quantized, got the float network {twin}")
             model.load_twin(first)
             earlier = (twin_card.training.get("start") or {}).get("twin")
             origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
@@ -329,7 +329,7 @@ def train(
     twin: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> list[Path]:
-    """Train the float network, then each quantised preset from it, or from a twin.
+    """Train the float network, then each quantized preset from it, or from a twin.
 
     A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
     every stage.
@@ -345,5 +345,5 @@ def train(
     for preset in presets:
         if preset != FLOAT:
             stage = replace(card, preset=preset)
-            done.append(train_stage(stage, parts, run, plan.quantised, machine, start, twin, teachers))
+            done.append(train_stage(stage, parts, run, plan.quantized, machine, start, twin, teachers))
     return done

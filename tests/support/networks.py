@@ -55,7 +55,7 @@ def random_network(seed: int, sizes: Sizes = TINY) -> ir.IntegerGraph:
 def random_block(seed: int, size: int = 8, channels: int = 4) -> ir.IntegerGraph:
     """One convolution and one attention block on a small picture: quick to compile."""
     network = _Network(np.random.default_rng(seed), Sizes(size=size, hidden=2))
-    x = network.quantise(network.conv("conv1", "pixels", channels, 3, 8), 4, True)
+    x = network.quantize(network.conv("conv1", "pixels", channels, 3, 8), 4, True)
     x = network.attention("attention1", x)
     x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
     x = network.conv("fc1", x, 3, 1, 2)
@@ -65,7 +65,7 @@ def random_block(seed: int, size: int = 8, channels: int = 4) -> ir.IntegerGraph
 def random_chain(seed: int) -> ir.IntegerGraph:
     """One convolution and one dense layer on a small picture: so few foldings that all can be tried."""
     network = _Network(np.random.default_rng(seed), Sizes(size=8))
-    x = network.quantise(network.conv("conv1", "pixels", 4, 3, 8), 4, False)
+    x = network.quantize(network.conv("conv1", "pixels", 4, 3, 8), 4, False)
     x = network.add(ir.Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
     x = network.conv("fc1", x, 3, 1, 2)
     return ir.IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
@@ -98,7 +98,7 @@ class _Network:
         low, high = accumulator_bounds(weights.reshape(outputs, -1).T, source.low, source.high)
         return self.add(ir.Conv(name, (x,), (name,), weights, bits), (needed_bits(low, high, True), True))
 
-    def quantise(self, x: str, bits: int, signed: bool, shared: bool = False) -> str:
+    def quantize(self, x: str, bits: int, signed: bool, shared: bool = False) -> str:
         steps = (1 << bits) - 1 - signed * int(self.rng.integers(2))  # sometimes the least code is left out
         channels = self.values[x].reshape(-1, self.values[x].shape[-1])
         rows = [channels.ravel()] if shared else list(channels.T)
@@ -135,33 +135,33 @@ class _Network:
         shift = (height * width).bit_length() - 1
         node = ir.GlobalDescriptors(f"{block}_descriptors", (branch,), (f"{block}_descriptors",), shift)
         y = self.add(node, (bits + (height * width).bit_length(), signed))
-        y = self.quantise(y, sizes.descriptor_bits, signed, shared=True)
-        y = self.quantise(self.conv(f"{block}_fc1", y, sizes.hidden, 1, sizes.weight_bits), bits, False)
+        y = self.quantize(y, sizes.descriptor_bits, signed, shared=True)
+        y = self.quantize(self.conv(f"{block}_fc1", y, sizes.hidden, 1, sizes.weight_bits), bits, False)
         y = self.conv(f"{block}_fc2", y, channels, 1, sizes.weight_bits)
         y = self.add(ir.SumPixels(f"{block}_sum", (y,), (f"{block}_sum",)), (self.tensors[y].bits + 1, True))
-        y = self.gate(f"{block}_gate", body, self.quantise(y, 4, False))
+        y = self.gate(f"{block}_gate", body, self.quantize(y, 4, False))
         body, branch = self.fork(f"{block}_spatial_fork", y)
         shift = channels.bit_length() - 1
         name = f"{block}_spatial_descriptors"
         y = self.add(ir.ChannelDescriptors(name, (branch,), (name,), shift), (bits + channels.bit_length(), signed))
-        y = self.quantise(y, sizes.descriptor_bits, signed, shared=True)
-        y = self.quantise(self.conv(f"{block}_spatial_conv", y, 1, 7, sizes.weight_bits), 4, False)
+        y = self.quantize(y, sizes.descriptor_bits, signed, shared=True)
+        y = self.quantize(self.conv(f"{block}_spatial_conv", y, 1, 7, sizes.weight_bits), 4, False)
         return self.gate(f"{block}_spatial_gate", body, y)
 
     def graph(self) -> ir.IntegerGraph:
         sizes = self.sizes
         c1, c2, c3, c4, c5 = sizes.channels
-        x = self.quantise(self.conv("conv1", "pixels", c1, 3, 8), sizes.bits, False)
-        x = self.quantise(self.conv("conv2", x, c2, 3, sizes.weight_bits), sizes.bits, False)
-        x = self.quantise(self.conv("conv3", self.pool("pool1", x), c3, 3, sizes.weight_bits), sizes.bits, True)
+        x = self.quantize(self.conv("conv1", "pixels", c1, 3, 8), sizes.bits, False)
+        x = self.quantize(self.conv("conv2", x, c2, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.quantize(self.conv("conv3", self.pool("pool1", x), c3, 3, sizes.weight_bits), sizes.bits, True)
         x = self.pool("pool2", self.attention("attention1", x) if sizes.attention else x)
-        x = self.quantise(self.conv("conv4", x, c4, 3, sizes.weight_bits), sizes.bits, False)
-        x = self.quantise(self.conv("conv5", self.pool("pool3", x), c5, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.quantize(self.conv("conv4", x, c4, 3, sizes.weight_bits), sizes.bits, False)
+        x = self.quantize(self.conv("conv5", self.pool("pool3", x), c5, 3, sizes.weight_bits), sizes.bits, False)
         x = self.pool("pool4", x)
         x = self.attention("attention2", x) if sizes.attention else x
         x = self.add(ir.Flatten("flatten", (x,), ("flatten",)), self.type_of(x))
-        x = self.quantise(self.conv("fc1", x, sizes.dense[0], 1, sizes.head_bits), sizes.bits, False)
-        x = self.quantise(self.conv("fc2", x, sizes.dense[1], 1, sizes.head_bits), sizes.bits, False)
+        x = self.quantize(self.conv("fc1", x, sizes.dense[0], 1, sizes.head_bits), sizes.bits, False)
+        x = self.quantize(self.conv("fc2", x, sizes.dense[1], 1, sizes.head_bits), sizes.bits, False)
         x = self.conv("fc3", x, sizes.outputs, 1, 4)
         return ir.IntegerGraph(self.tensors, tuple(self.nodes), "pixels", x)
 

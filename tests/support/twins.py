@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random networks whose quantisers have seen faces: what the tests of this package export and compare."""
+"""Random networks whose quantizers have seen faces: what the tests of this package export and compare."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gate: multiply a feature map by an attention gate and requantise, both as one table look-up."""
+"""Gate: multiply a feature map by an attention gate and requantize, both as one table look-up."""
 
 from __future__ import annotations
 

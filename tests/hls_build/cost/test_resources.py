@@ -18,7 +18,7 @@ from hls_build.yosys.synthesis import Counts, Design
 
 LUT_SHARE, LUT_FEW = 0.10, 12
 """LUTs may be off by a tenth, or by a dozen in a small block."""
-NOT_A_TENTH = {"threshold": (0.25, LUT_FEW), "quantiser": (0.25, 65)}
+NOT_A_TENTH = {"threshold": (0.25, LUT_FEW), "quantizer": (0.25, 65)}
 """Share and LUTs of kinds that select among constants. Yosys finds that logic more or less well: a block by another
 name takes up to 11 % more of it, and of two trained blocks with as many inputs one takes 158 LUTs and one 257."""
 MEMORY_OF_ROWS = "memory_4608_32_block"
@@ -39,7 +39,7 @@ def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts)
     assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
     share, few = NOT_A_TENTH.get(specimen.kind, (LUT_SHARE, LUT_FEW))
     share = 0.25 if specimen.name == MEMORY_OF_ROWS else share
-    again = "new weights have other thresholds: python -m hls_build.yosys.calibrate" * (specimen.kind == "quantiser")
+    again = "new weights have other thresholds: python -m hls_build.yosys.calibrate" * (specimen.kind == "quantizer")
     assert abs(found.lut - counts.lut) <= max(share * counts.lut, few), again
     assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW), again
 

@@ -11,7 +11,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.graph import Conv, IntegerGraph, Threshold
 from hls_build.lowering import lower, lower_file
-from hls_build.lowering.thresholds import Quantiser, directions, thresholds_from_codes
+from hls_build.lowering.thresholds import Quantizer, directions, thresholds_from_codes
 
 SIZE = 4
 
@@ -30,7 +30,7 @@ def quant(source: str, output: str, bits: int, scale: str = "one", signed: int =
 
 
 def model(nodes: list[NodeProto], constants: dict[str, np.ndarray], channels: int = 3) -> onnx.ModelProto:
-    """Nodes from `pixels` (1, channels, 4, 4) to `out`, with the usual quantiser parameters at hand."""
+    """Nodes from `pixels` (1, channels, 4, 4) to `out`, with the usual quantizer parameters at hand."""
     constants = {
         "one": np.array(1.0),
         "zero": np.array(0.0),
@@ -53,7 +53,7 @@ def model(nodes: list[NodeProto], constants: dict[str, np.ndarray], channels: in
 
 
 def conv_model(function: list[NodeProto], constants: dict[str, np.ndarray], weights: np.ndarray) -> onnx.ModelProto:
-    """Pixels through a 3x3 convolution `sums`, a scalar function `real` and a signed 4-bit quantiser."""
+    """Pixels through a 3x3 convolution `sums`, a scalar function `real` and a signed 4-bit quantizer."""
     kernel: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     nodes = [
         quant("pixels", "x", 8),
@@ -96,11 +96,11 @@ def test_a_shared_threshold_row_is_kept_once(rng: np.random.Generator) -> None:
 
 
 def test_thresholds_are_where_codes_change() -> None:
-    quantiser = Quantiser(1.0, 2, False, False)
+    quantizer = Quantizer(1.0, 2, False, False)
     values = np.arange(-4, 5)
     codes = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 2], [3] * 9])
     expected = [[-1, 1, 5], [-4, -4, -4]]
-    np.testing.assert_array_equal(thresholds_from_codes(values, codes, quantiser), expected)
+    np.testing.assert_array_equal(thresholds_from_codes(values, codes, quantizer), expected)
 
 
 def test_a_graph_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -118,14 +118,14 @@ def test_refuses_an_unknown_op() -> None:
         lower(model(nodes, {}))
 
 
-def test_refuses_an_unquantised_tensor(rng: np.random.Generator) -> None:
+def test_refuses_an_unquantized_tensor(rng: np.random.Generator) -> None:
     nodes = [
         quant("pixels", "x", 8),
         helper.make_node("Relu", ["x"], ["r"]),
         quant("w", "wq", 4, signed=1, narrow=1),
         helper.make_node("Conv", ["r", "wq"], ["out"], name="late", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     ]
-    with pytest.raises(ValueError, match=r"node late \(Conv\) reads r, which is not quantised"):
+    with pytest.raises(ValueError, match=r"node late \(Conv\) reads r, which is not quantized"):
         lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}))
 
 
@@ -134,7 +134,7 @@ def test_refuses_float_weights(rng: np.random.Generator) -> None:
         quant("pixels", "x", 8),
         helper.make_node("Conv", ["x", "w"], ["out"], name="float", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     ]
-    with pytest.raises(ValueError, match=r"node float \(Conv\) has weights w that are not quantised"):
+    with pytest.raises(ValueError, match=r"node float \(Conv\) has weights w that are not quantized"):
         lower(model(nodes, {"w": rng.normal(size=(4, 3, 3, 3)).astype(np.float32)}))
 
 
@@ -145,7 +145,7 @@ def test_refuses_float_weights(rng: np.random.Generator) -> None:
         ({"zero": np.array(1.0)}, r"has zero point 1\.0, need 0"),
     ],
 )
-def test_refuses_a_quantiser_that_is_not_exact(constants: dict[str, np.ndarray], message: str) -> None:
+def test_refuses_a_quantizer_that_is_not_exact(constants: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lower(model([quant("pixels", "out", 4)], constants))
 
@@ -173,7 +173,7 @@ def test_a_batch_norm_node_with_negative_gain_negates_the_weights(rng: np.random
 
 
 def test_refuses_a_function_that_rises_and_falls() -> None:
-    with pytest.raises(ValueError, match=r"quant_y \(Quant\) quantises a function that rises and falls over channel 1"):
+    with pytest.raises(ValueError, match=r"quant_y \(Quant\) quantizes a function that rises and falls over channel 1"):
         directions(np.array([[0, 0, 1], [0, 1, 0]]), quant("x", "y", 4))
 
 

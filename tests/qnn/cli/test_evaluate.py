@@ -65,7 +65,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quantised checkpoint, only to be read."""
+    """A quantized checkpoint, only to be read."""
     return save_twin(tmp_path_factory.mktemp("twin"), Architecture(attention=False, divisor=8), "w2a2")
 
 

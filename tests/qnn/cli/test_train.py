@@ -74,7 +74,7 @@ def test_study_writes_tables_and_pictures(app: typer.Typer, root: Path, tmp_path
 def test_the_recipe_can_be_read_before_it_is_used(app: typer.Typer) -> None:
     result = CliRunner().invoke(app, ["train", "--show-recipe", "--seed", "3", "--set", "float.epochs=7"])
     shown = json.loads(result.output)
-    assert (shown["float"]["epochs"], shown["float"]["seed"], shown["quantised"]["seed"]) == (7, 3, 3)
+    assert (shown["float"]["epochs"], shown["float"]["seed"], shown["quantized"]["seed"]) == (7, 3, 3)
 
 
 @pytest.mark.parametrize(

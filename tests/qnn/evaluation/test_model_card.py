@@ -59,7 +59,7 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     model_card.write(measured(PROTOTYPES[np.arange(FACES) % len(EMOTIONS)], card), path)
     text = path.read_text()
     assert "Data: some faces." in text
-    assert "- float, 3.25 hours: `epochs=9`\n- quantised, 1.5 hours: `epochs=2`, `augmentation.zoom=0.1`" in text
+    assert "- float, 3.25 hours: `epochs=9`\n- quantized, 1.5 hours: `epochs=2`, `augmentation.zoom=0.1`" in text
     assert "1,234 training faces that set no weights, to name an emotion by Table 2 for the surest 87.5 %\n" in text
     assert "is taken for" not in text and "is weak" not in text
     assert "13 action units, each by itself." in text
@@ -80,9 +80,9 @@ FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}
             [
                 "- float, 3 hours: epochs=9",
                 "- float, trained on, 1 hours: epochs=5",
-                "- quantised to w4a4, 2 hours: epochs=6",
-                "- quantised to w3a3, 1 hours: epochs=3",
-                "- quantised: epochs=4",
+                "- quantized to w4a4, 2 hours: epochs=6",
+                "- quantized to w3a3, 1 hours: epochs=3",
+                "- quantized: epochs=4",
             ],
         ),
         (

@@ -186,11 +186,11 @@ def test_gates_are_the_networks_own(kind: str) -> None:
     for block in (model.attention1, model.attention2):
         assert isinstance(block, nn.Module)
         if kind == "twin":
-            quantiser = block.get_submodule("spatial_q")
+            quantizer = block.get_submodule("spatial_q")
             gated = block.get_submodule("channel_q")
             outputs: list[torch.Tensor] = []
             gated.register_forward_hook(lambda _m, _i, result, kept=outputs: kept.append(result))
-            quantiser.register_forward_pre_hook(lambda _m, inputs, kept=outputs: seen.append((kept[-1], inputs[0])))
+            quantizer.register_forward_pre_hook(lambda _m, inputs, kept=outputs: seen.append((kept[-1], inputs[0])))
         else:
             block.register_forward_hook(lambda m, inputs, result: seen.append((channel_gated(m, inputs[0]), result)))
     with torch.no_grad():

@@ -122,8 +122,8 @@ def test_the_model_keeps_its_contract(tiny: Exported) -> None:
 def test_the_model_names_its_layers(tiny: Exported) -> None:
     model = onnx.load(tiny.out / "model.onnx")
     quants = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Quant"}
-    quantisers = {name for name, module in tiny.twin.named_modules() if isinstance(module, QuantIdentity)}
-    assert quantisers < set(quants)
+    quantizers = {name for name, module in tiny.twin.named_modules() if isinstance(module, QuantIdentity)}
+    assert quantizers < set(quants)
     assert all(name == output for name, output in quants.items())
     assert {"conv1.weight", "conv1.bias", "attention2.fc2.weight", "fc3.weight"} < set(quants)
     assert len({node.name for node in model.graph.node}) == len(model.graph.node)
@@ -211,7 +211,7 @@ def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
 def test_a_float_checkpoint_is_refused(tmp_path: Path) -> None:
     architecture = Architecture(divisor=8)
     checkpoint.save(tmp_path / "f.safetensors", CbamCnn(architecture), Card("float", architecture))
-    with pytest.raises(ValueError, match=r"needs a quantised checkpoint, got the float one .*train its twin"):
+    with pytest.raises(ValueError, match=r"needs a quantized checkpoint, got the float one .*train its twin"):
         export(tmp_path / "f.safetensors", tmp_path / "out")
 
 

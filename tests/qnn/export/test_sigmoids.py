@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sigmoids are quantised alike by every runtime, on every value that can reach them."""
+"""Sigmoids are quantized alike by every runtime, on every value that can reach them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_harmless_values_are_left_alone() -> None:
 
 def test_a_grid_too_fine_for_float32_is_refused() -> None:
     around = boundary(0) + np.arange(-5000, 5000, dtype=np.float32) * np.spacing(boundary(0))
-    with pytest.raises(ValueError, match=r"quantise attention1\.x alike: its accumulator's steps of .* too fine"):
+    with pytest.raises(ValueError, match=r"quantize attention1\.x alike: its accumulator's steps of .* too fine"):
         settle("attention1.x", around)
 
 

@@ -21,13 +21,13 @@ TINY = Architecture(divisor=8)
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quantised checkpoint, only to be read."""
+    """A quantized checkpoint, only to be read."""
     return save_twin(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
 
 
 @pytest.fixture
 def copied(saved: Path, tmp_path: Path) -> Path:
-    """A quantised checkpoint to damage."""
+    """A quantized checkpoint to damage."""
     for path in (saved, checkpoint.card_path(saved)):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path / saved.name

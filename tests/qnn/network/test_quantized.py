@@ -23,7 +23,7 @@ def twin(request: pytest.FixtureRequest) -> QuantCbamCnn:
 
 
 def bits(twin: QuantCbamCnn, name: str) -> int:
-    """Width of a layer's weights or of a quantiser's codes."""
+    """Width of a layer's weights or of a quantizer's codes."""
     module = twin.get_submodule(name)
     if isinstance(module, QuantIdentity):
         return int(module.act_quant.bit_width())
@@ -31,9 +31,9 @@ def bits(twin: QuantCbamCnn, name: str) -> int:
     return int(module.weight_quant.bit_width())
 
 
-def scale(twin: QuantCbamCnn, quantiser: str) -> torch.Tensor:
-    """Scale of a quantiser's codes."""
-    module = twin.get_submodule(quantiser)
+def scale(twin: QuantCbamCnn, quantizer: str) -> torch.Tensor:
+    """Scale of a quantizer's codes."""
+    module = twin.get_submodule(quantizer)
     assert isinstance(module, QuantIdentity)
     return module.act_quant.scale()
 
@@ -138,7 +138,7 @@ def test_a_twin_of_other_bits_gives_its_weights_and_no_scales() -> None:
 def test_training_finds_the_codes_that_hardware_finds(twin: QuantCbamCnn) -> None:
     pixels = torch.from_numpy(planes(varied_faces(8)))
     expected = twin.accumulators(pixels)
-    twin.training = True  # of the network alone: batch norm and quantisers stay as they are
+    twin.training = True  # of the network alone: batch norm and quantizers stay as they are
     try:
         assert (twin.accumulators(pixels) == expected).all()
     finally:

@@ -66,7 +66,7 @@ class Crossings(TorchDispatchMode):
 @pytest.mark.parametrize("preset", ["float", "w4a4"])
 def test_a_step_neither_looks_at_values_nor_moves_them(preset: str) -> None:
     """On torch's device without values, where looking at one is an error, as on a GPU that records."""
-    recipe = PLAN.floating if preset == "float" else PLAN.quantised
+    recipe = PLAN.floating if preset == "float" else PLAN.quantized
     faces = ResidentFaces(band_faces(16), recipe)
     teacher = CbamCnn(TINY)
     model = teacher if preset == "float" else QuantCbamCnn(TINY, PRESETS[preset])

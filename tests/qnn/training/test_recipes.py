@@ -10,7 +10,7 @@ from qnn.training.recipes import PLANS, Recipe, change, plan_named
 
 
 def test_the_papers_recipe_is_section_iii() -> None:
-    for recipe in (PLANS["paper"].floating, PLANS["paper"].quantised):
+    for recipe in (PLANS["paper"].floating, PLANS["paper"].quantized):
         assert (recipe.optimiser, recipe.learning_rate, recipe.weight_decay) == ("adam", 1e-4, 1e-6)
         assert (recipe.epochs, recipe.loss, recipe.targets, recipe.emotion_weight) == (700, "weighted", "labels", 0)
         assert recipe.augmentation == Augmentation(rotation_deg=30, shear=0.3, zoom=0.3, mirror=True)
@@ -19,10 +19,10 @@ def test_the_papers_recipe_is_section_iii() -> None:
 def test_settings_reach_one_stage_or_both() -> None:
     plan = PLANS["modern"]
     assert [r.epochs for r in vars(change(plan, ["epochs=2"])).values()] == [2, 2]
-    changed = change(plan, ["float.epochs=5", "quantised.loss=focal", "quantised.augmentation.mirror=false"])
-    assert (changed.floating.epochs, changed.quantised.epochs) == (5, plan.quantised.epochs)
-    assert (changed.floating.loss, changed.quantised.loss) == (plan.floating.loss, "focal")
-    assert changed.floating.augmentation.mirror and not changed.quantised.augmentation.mirror
+    changed = change(plan, ["float.epochs=5", "quantized.loss=focal", "quantized.augmentation.mirror=false"])
+    assert (changed.floating.epochs, changed.quantized.epochs) == (5, plan.quantized.epochs)
+    assert (changed.floating.loss, changed.quantized.loss) == (plan.floating.loss, "focal")
+    assert changed.floating.augmentation.mirror and not changed.quantized.augmentation.mirror
     assert change(plan, ["augmentation.mix_up=0.2"]).floating.augmentation.mix_up == 0.2
 
 

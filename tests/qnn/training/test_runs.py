@@ -176,7 +176,7 @@ def test_a_float_network_is_trained_on(run: Path, tmp_path: Path) -> None:
 
 def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
     """It begins better than from the float network, which teaches it all the same; its card names both."""
-    short = change(PLAN, ["quantised.epochs=1", "quantised.learning_rate=1e-9", "quantised.matrix_rate=1e-9"])
+    short = change(PLAN, ["quantized.epochs=1", "quantized.learning_rate=1e-9", "quantized.matrix_rate=1e-9"])
     start, twin = run / "float.safetensors", run / "tiny.safetensors"
     alone, after = (
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, first)[0]
@@ -189,7 +189,7 @@ def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
     assert not torch.equal(*(load_file(path)["fc3.weight"] for path in (alone, after)))
     with pytest.raises(ValueError, match=r"begun with twin .*, got None: go on with the same"):
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / "after", short, runs.Machine("cpu"), start)
-    with pytest.raises(ValueError, match="a twin to start from must be quantised, got the float network"):
+    with pytest.raises(ValueError, match="a twin to start from must be quantized, got the float network"):
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
 
 
@@ -197,7 +197,7 @@ def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None
     """What they say moves the weights, whoever starts; the card names each."""
     without, cpu = replace(TINY, attention=False), runs.Machine("cpu")
     (plain,) = runs.train([FLOAT], without, band_parts(), tmp_path / "plain", PLAN, cpu)
-    start, short = run / "float.safetensors", change(PLAN, ["quantised.epochs=1"])
+    start, short = run / "float.safetensors", change(PLAN, ["quantized.epochs=1"])
     (alone,), (taught,) = (
         runs.train(["tiny"], TINY, band_parts(), tmp_path / name, short, cpu, start, teachers=teachers)
         for name, teachers in (("alone", ()), ("taught", (start, plain)))
@@ -290,7 +290,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
 
 def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
     start = run / "float.safetensors"
-    plan = change(PLAN, ["quantised.pruned=0.75"])
+    plan = change(PLAN, ["quantized.pruned=0.75"])
     (path,) = runs.train(["tiny"], TINY, band_parts(), tmp_path, plan, runs.Machine("cpu"), start)
     before, after = load_file(start), load_file(path)
     for name in ("fc1.weight", "fc2.weight"):
@@ -341,7 +341,7 @@ def test_a_start_of_other_widths_is_refused(run: Path, tmp_path: Path) -> None:
         runs.train_stage(wide, band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "float.safetensors")
 
 
-def test_a_quantised_start_is_refused(run: Path, tmp_path: Path) -> None:
+def test_a_quantized_start_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is of preset tiny, need float"):
         runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "tiny.safetensors")
 
