@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,36 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from packages import largest_file, small_contract
+from observations import AUS, CONTRACT, KINDS, face, frame, rows_of
+from packages import largest_file
 
 from board.faces.find import Box
-from board.observation import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
+from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.outputs import CsvOutput, JsonlOutput, PicturesOutput, VideoOutput, open_outputs
 from board.outputs.annotate import PRESENT, TROUBLE, draw
 from board.outputs.openface_csv import COLUMNS
 from board.outputs.resumable_table import RowsOutput
-from board.sources.open_source import ArraySource, Frame
-
-CONTRACT = small_contract()
-AUS = len(CONTRACT.action_units)
-
-
-def frame(index: int, size: tuple[int, int] = (120, 160)) -> Frame:
-    return Frame(index, index / 25, "film", np.full((*size, 3), 100, np.uint8), "", 0.0)
-
-
-def face(index: int, face_id: int = 0, status: str = OK) -> Observation:
-    """A face whose AUs differ from frame to frame."""
-    accumulators = np.arange(AUS) + 10 * index
-    probabilities = np.linspace(0, 1, AUS)
-    aus = FaceAus(accumulators, probabilities, probabilities >= 0.5, "happiness") if status == OK else None
-    box = Box(30 + face_id, 20, 60)
-    return Observation(index, index / 25, "film", status, "", face_id, box, 0.75, aus, 0.0123)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+from board.sources.open_source import ArraySource
 
 
 def test_the_columns_are_openfaces() -> None:
@@ -91,9 +70,6 @@ def test_json_lines_hold_the_integers(tmp_path: Path) -> None:
     assert [unit["present"] for unit in units.values()] == (np.linspace(0, 1, AUS) >= 0.5).tolist()
     assert one["box"] == [30, 20, 60] and one["attention"] == [[0.0, 0.5]] and one["latency_s"] == 0.0123
     assert other["status"] == NO_FACE and "action_units" not in other
-
-
-KINDS = [(CsvOutput, "aus.csv"), (JsonlOutput, "aus.jsonl")]
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_outputs import AUS, CONTRACT, face, frame, rows_of
+from observations import AUS, CONTRACT, face, frame, rows_of
 
 from board.faces.find import Box
 from board.outputs import CsvOutput, PicturesOutput, VideoOutput, open_outputs

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from observations import CONTRACT, KINDS, face, frame, rows_of
 from packages import largest_file, small_contract
-from test_outputs import CONTRACT, KINDS, face, frame, rows_of
 
 from board.faces.find import Box
 from board.observation import FAILED, Observation

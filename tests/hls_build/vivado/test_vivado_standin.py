@@ -19,7 +19,7 @@ SHELL = "src/6_shell/ip_config.tcl"
 CELL = "StreamingDataflowPartition_1_"
 
 FAULTS = {
-    "a missing source": ("src/kernels/gate.sv", None, "", r"file \S+/work/kernels/gate\.sv does not exist"),
+    "a missing source": ("src/kernels/gate/gate.sv", None, "", r"file \S+/work/kernels/gate/gate\.sv does not exist"),
     "a missing weight file": (
         "src/nodes/conv1/memblock.dat",
         None,

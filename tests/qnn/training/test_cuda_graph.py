@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from bands import band_faces, band_parts
-from test_runs import PLAN, TINY
+from short_plan import PLAN, TINY
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -20,6 +20,7 @@ import pytest
 import torch
 from bands import band_parts
 from safetensors.torch import load_file
+from short_plan import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY
 
 from board.core.facs import AUS
 from qnn.evaluation import evaluate
@@ -31,21 +32,17 @@ from qnn.network.model import Architecture
 from qnn.training import learning_curves, runs
 from qnn.training.batches import ResidentFaces, network_input, planes
 from qnn.training.losses import euclidean
-from qnn.training.recipes import Plan, Recipe, change
+from qnn.training.recipes import change
 
 ROOT = Path(__file__).parents[3]
-TINY = Architecture(divisor=8)
-FLOAT_RECIPE = Recipe(epochs=8, batch=16, learning_rate=1e-2, average=0.9)
-QUANTISED_RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-3, average=0.9, distillation_weight=1.0)
-PLAN = Plan(FLOAT_RECIPE, QUANTISED_RECIPE)
 
 TRAIN = """
 import sys, torch
 from pathlib import Path
-sys.path.insert(0, "tests/qnn")
+sys.path.insert(0, "tests/support")
 from bands import band_parts
-from test_runs import PLAN, TINY
-from qnn import runs
+from short_plan import PLAN, TINY
+from qnn.training import runs
 from qnn.training.recipes import change
 torch.set_num_threads(1)
 out, preset, processes, faces, *settings = sys.argv[1:]
@@ -110,7 +107,7 @@ def test_cards_hold_recipe_and_start(run: Path) -> None:
     of_twin = checkpoint.read_card(run / "tiny.safetensors")
     assert of_float.training["recipe"] == asdict(FLOAT_RECIPE)
     assert of_float.training["start"] is None
-    assert of_twin.training["recipe"] == asdict(QUANTISED_RECIPE)
+    assert of_twin.training["recipe"] == asdict(QUANTIZED_RECIPE)
     assert of_twin.training["start"]["metrics"] == of_float.metrics
 
 
@@ -332,18 +329,18 @@ def test_a_state_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None
 
 def test_a_twin_without_a_float_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="preset tiny trains from a float checkpoint: give one"):
-        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE)
+        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTIZED_RECIPE)
 
 
 def test_a_start_of_other_widths_is_refused(run: Path, tmp_path: Path) -> None:
     wide = Card("w4a4", Architecture(divisor=4))
     with pytest.raises(ValueError, match=r"divisor=8.*need .*divisor=4"):
-        runs.train_stage(wide, band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "float.safetensors")
+        runs.train_stage(wide, band_parts(), tmp_path, QUANTIZED_RECIPE, start=run / "float.safetensors")
 
 
 def test_a_quantized_start_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is of preset tiny, need float"):
-        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "tiny.safetensors")
+        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTIZED_RECIPE, start=run / "tiny.safetensors")
 
 
 def test_a_batch_beyond_the_faces_is_refused(tmp_path: Path) -> None:
