@@ -14,7 +14,7 @@ BATCH = 8
 
 
 class OnnxBackend:
-    """Executes the deployment's reference.onnx, whose float32 operations are exact on these integers."""
+    """Executes the deployment's standard.onnx, whose float32 operations are exact on these integers."""
 
     name = "onnx"
 

@@ -54,7 +54,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     out = folder.deploy
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    copies = {INTEGER: folder.integer, ONNX: folder.root / export.REFERENCE, CONTRACT: folder.contract}
+    copies = {INTEGER: folder.integer, ONNX: folder.root / export.STANDARD, CONTRACT: folder.contract}
     copies |= {name: path for name in (BITFILE, HANDOFF) if (path := folder.root / name).is_file()}
     simulation = None
     if pack_simulation:

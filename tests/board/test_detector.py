@@ -103,8 +103,8 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
 
 def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = Deployment(folder)
-    assert executors.best(deployment) == "reference"  # no reference.onnx, no bitfile
-    (folder / "reference.onnx").touch()
+    assert executors.best(deployment) == "reference"  # no standard.onnx, no bitfile
+    (folder / "standard.onnx").touch()
     seal(folder)
     assert executors.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "reference")
     for name in ("accelerator.bit", "accelerator.hwh"):

@@ -153,7 +153,7 @@ def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path
     assert "rows go to a file that ends in" in refused("detect", clip, *deploy, "--out", tmp_path / "x.xlsx")
     assert "a deployment must hold manifest.json" in refused("parity", "--deploy", tmp_path)
     assert "was built without it" in refused("bench", "--deploy", folder)  # no example
-    assert "must hold reference.onnx" in refused("detect", clip, "--deploy", folder, "--backend", "onnx") or (
+    assert "must hold standard.onnx" in refused("detect", clip, "--deploy", folder, "--backend", "onnx") or (
         find_spec("onnxruntime") is None
     )
 
