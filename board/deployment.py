@@ -196,7 +196,7 @@ class Deployment:
         if simulated is not None and simulated.platform != here:
             raise ValueError(
                 f"the simulation library in {self.folder} runs on {simulated.platform}, this computer is {here}:"
-                " use another backend or build the deployment here"
+                " use another executor or build the deployment here"
             )
         library = self.file(LIBRARY)
         for name in self.manifest.files:
