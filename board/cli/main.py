@@ -61,7 +61,7 @@ def detect(options: argparse.Namespace, deployment: Deployment) -> int:
 def parity(options: argparse.Namespace, deployment: Deployment) -> int:
     """Compare the integers of every executor that runs here, by ==."""
     from board.faces.load import load_faces
-    from board.parity import compare
+    from board.parity import compare, levels_of
 
     rule = deployment.contract.input
     if options.faces is None:
@@ -69,14 +69,16 @@ def parity(options: argparse.Namespace, deployment: Deployment) -> int:
         print(f"{options.count} frames of noise, seed 0; --faces names real ones", file=sys.stderr)
     else:
         faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
-    slow = {"rtl": options.rtl_count, "fpga": options.rtl_count} if options.rtl_count is not None else {}
+    slow = {"rtl": options.rtl_count, "fpga": options.rtl_count}
+    levels = levels_of(deployment, options.executors or tuple(EXECUTORS), slow)
     with _bar("faces", None) as step:
-        found = compare(deployment, faces, slow, options.executors or tuple(EXECUTORS), lambda name, done: step(done))
-    for one in found:
+        found = compare(levels, faces, deployment.contract.au_names, lambda name, done, asked: step(done))
+    for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
         print(f"{one.executor:<10} {verdict:<28} {one.description}")
-    _write_json(options.json, {"name": deployment.manifest.name, "executors": [one.as_json() for one in found]})
-    differences = [one.difference for one in found if one.difference]
+    print(found.verdict())
+    _write_json(options.json, {"name": deployment.manifest.name, **found.as_json()})
+    differences = [one.difference for one in found.executors if one.difference]
     for difference in differences:
         print(f"auflow: parity failed: {difference}", file=sys.stderr)
     return 1 if differences else 0

@@ -5,62 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from board.deployment import Deployment
+from board.executors.executor import Executor
+from board.executors.fpga_executor import FpgaExecutor, on_a_board
+from board.executors.numpy_executor import NumpyExecutor
+from board.executors.onnx_executor import OnnxExecutor
+from board.executors.rtl_executor import RtlExecutor
+from board.simulation.accelerator import Accelerator
 
 
-class Executor(Protocol):
-    """One way to compute.
-
-    Attributes:
-        name: One of EXECUTORS.
-        description: What it runs on, for a person.
-    """
-
-    name: str
-    description: str
-
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to the accelerator's integers, int64 (N, AUs)."""
-
-    def close(self) -> None:
-        """Give back what it holds."""
-
-
-def _numpy(deployment: Deployment) -> Executor:
-    from board.executors.numpy_executor import NumpyExecutor
-
-    return NumpyExecutor(deployment)
-
-
-def _onnx(deployment: Deployment) -> Executor:
-    from board.executors.onnx_executor import OnnxExecutor
-
-    return OnnxExecutor(deployment)
-
-
-def _rtl(deployment: Deployment) -> Executor:
-    from board.executors.rtl_executor import RtlExecutor
-
-    return RtlExecutor(deployment)
-
-
-def _fpga(deployment: Deployment) -> Executor:
-    from board.executors.fpga_executor import FpgaExecutor
-
-    return FpgaExecutor(deployment)
+def _rtl(deployment: Deployment) -> RtlExecutor:
+    contract = deployment.contract
+    return RtlExecutor(Accelerator(deployment.simulation(), contract.input_stream, contract.output_stream))
 
 
 EXECUTORS: dict[str, Callable[[Deployment], Executor]] = {
-    "fpga": _fpga, "numpy": _numpy, "onnx": _onnx, "rtl": _rtl
-}  # fmt: skip
+    "fpga": FpgaExecutor,
+    "numpy": lambda deployment: NumpyExecutor(deployment.integer_graph()),
+    "onnx": lambda deployment: OnnxExecutor(deployment.onnx),
+    "rtl": _rtl,
+}
+"""What runs a deployment, by name."""
 AUTO = "auto"
-FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
-"""Where Linux shows an FPGA that it can configure."""
 CHOICES = (AUTO, *EXECUTORS)
 
 
@@ -86,8 +53,3 @@ def best(deployment: Deployment) -> str:
     if deployment.has_bitfile and on_a_board():
         return "fpga"
     return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "numpy"
-
-
-def on_a_board() -> bool:
-    """Whether this machine is a board whose FPGA pynq drives."""
-    return FPGA_MANAGER.exists() and find_spec("pynq") is not None

@@ -122,6 +122,8 @@ def test_an_unknown_executor_is_named(folder: Path) -> None:
 
 @pytest.mark.skipif(find_spec("onnxruntime") is not None, reason="onnxruntime is installed")
 def test_a_missing_onnxruntime_is_named(folder: Path) -> None:
+    (folder / "standard.onnx").touch()
+    seal(folder)
     with pytest.raises(RuntimeError, match="executor onnx needs onnxruntime, which is not installed"):
         AUDetector(folder, "onnx")
 

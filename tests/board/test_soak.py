@@ -26,6 +26,7 @@ class Board:
 
     name = "fpga"
     description = "an emulated board that fails at random"
+    output = "stream out0"
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
