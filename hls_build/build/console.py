@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from board.core.contract import Contract
+from board.parity import Parity, Progress
+from hls_build.build_folder import BuildFolder
 from hls_build.config.build_config import Board
-from hls_build.parity.ladder import Parity
 
 
 def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
@@ -67,37 +69,57 @@ def resources(estimate: dict[str, Any], board: Board) -> Table:
 
 
 def parity(found: Parity) -> Table:
-    """One row per rung."""
-    table = Table("rung", title="Equality with the Brevitas model")
-    for column in ("faces", "mismatches", "seconds"):
+    """One row per executor."""
+    table = Table("executor", title=f"Equality with {found.executors[0].executor}")
+    for column in ("faces", "differ", "seconds"):
         table.add_column(column, justify="right")
-    for rung in found.rungs:
-        table.add_row(rung.name, str(rung.faces), str(rung.mismatches), f"{rung.seconds:.1f}")
+    table.add_column("what it is")
+    for one in found.executors:
+        asked = (str(one.faces), str(one.mismatches), f"{one.seconds:.1f}") if one.faces else ("", "", "")
+        table.add_row(one.executor, *asked, one.description)
     if found.difference is not None:
         table.caption = str(found.difference)
     return table
 
 
+def next_steps(folder: BuildFolder) -> str:
+    """What a person can do with a finished build, a command a line."""
+    commands = {
+        f"auflow detect PICTURE --deploy {folder.deploy}": "action units of your own pictures, videos or camera",
+        f"auflow parity --build {folder.root} --faces PATH --count 20": "the same proof with your own faces",
+        f"auflow report --build {folder.root}": "one page about this accelerator",
+    }
+    width = max(map(len, commands))
+    return "\n".join(["Try next:", *(f"  {command:<{width}}  {about}" for command, about in commands.items())])
+
+
 @contextmanager
-def rungs(console: Console, faces: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar per rung, as the rungs report faces."""
+def ladder(console: Console) -> Iterator[tuple[Progress, Callable[[int], None]]]:
+    """A bar per executor, full when it has done all that it is asked for, and the cycles of one that simulates.
+
+    Yields:
+        What board.parity.compare calls, and what takes the cycles of the executor in work.
+    """
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        tasks: dict[str, Any] = {}
+    with Bars(*columns, TextColumn("{task.fields[note]}"), console=console) as bars:
+        tasks: dict[str, TaskID] = {}
 
-        def report(rung: str, done: int) -> None:
-            if rung not in tasks:
-                tasks[rung] = progress.add_task(rung, total=faces)
-            progress.update(tasks[rung], completed=done)
+        def faces(executor: str, done: int, asked: int) -> None:
+            if executor not in tasks:
+                tasks[executor] = bars.add_task(executor, total=asked, note="")
+            bars.update(tasks[executor], advance=done)
 
-        yield report
+        def cycles(count: int) -> None:
+            bars.update(list(tasks.values())[-1], note=f"{count:,} cycles")
+
+        yield faces, cycles
 
 
 @contextmanager
 def cycles(console: Console) -> Iterator[Callable[[int], None]]:
     """A running count of simulated cycles."""
     columns = (TextColumn("  simulating"), TextColumn("{task.completed:,} cycles"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Bars(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda count: progress.update(task, completed=count)
 
@@ -108,7 +130,7 @@ def synthesis(
 ) -> Iterator[tuple[Callable[[Sequence[str]], None], Callable[[str], None]]]:
     """A bar of synthesised modules, and which are in work: functions that take names begun and names done."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as progress:
+    with Bars(*columns, console=console) as progress:
         task = progress.add_task("", total=modules)
 
         def begins(names: Sequence[str]) -> None:

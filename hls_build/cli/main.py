@@ -17,7 +17,6 @@ import qnn.cli.data
 import qnn.cli.evaluate
 import qnn.cli.export
 import qnn.cli.train
-from board.faces.load import load_faces
 from hls_build.build import shipped
 from hls_build.cli import fold, report, synth
 from hls_build.config.build_config import CONFIGS
@@ -95,9 +94,9 @@ def simulate(
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
     """Run faces through the verilated accelerator, cycle by cycle, and compare with the integer model."""
-    from hls_build.build import flow
+    from hls_build.build import proof
 
-    result = flow.simulate(build, load_faces(faces, frames), stalls, trace, Console())
+    result = proof.simulate(build, faces, frames, stalls, trace, Console())
     write_json(json_out, result)
     if result["mismatches"]:
         raise typer.Exit(1)
@@ -105,18 +104,18 @@ def simulate(
 
 @app.command()
 def parity(
-    build: Annotated[Path | None, typer.Option(help="Folder that `auflow build` left: every form of it.")] = None,
+    build: Annotated[Path | None, typer.Option(help="Folder that `auflow build` left: every executor of it.")] = None,
     deploy: Annotated[
-        Path | None, typer.Option(help="Deployment, folder or archive: every backend that runs on this machine.")
+        Path | None, typer.Option(help="Deployment, folder or archive: every executor that runs on this machine.")
     ] = None,
     faces: Annotated[Path | None, typer.Option(help=FACES_HELP + " A deployment also takes noise.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="Faces in software.")] = 100,
+    count: Annotated[int, typer.Option(min=1, help="Faces in software, beside 6 test patterns.")] = 100,
     rtl_count: Annotated[int, typer.Option(min=0, help="Faces, at most, on the stitched RTL.")] = 4,
     stalls: Annotated[int | None, typer.Option(help="With --build: seed of random stalls on the RTL.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """Compare all forms of a build, or all backends of a deployment, and name the first difference."""
-    from hls_build.build import flow
+    """Compare all executors of a build, or of a deployment, by ==, and name the first difference."""
+    from hls_build.build import proof
 
     if deploy is not None and build is None and stalls is None:
         given = {"--faces": faces, "--json": json_out}
@@ -126,9 +125,9 @@ def parity(
     if build is None or deploy is not None or faces is None:
         raise ValueError("parity needs --build with --faces, or --deploy alone: see auflow parity --help")
 
-    result = flow.parity(build, load_faces(faces, count), rtl_count, stalls, Console())
-    write_json(json_out, result)
-    if result["difference"]:
+    found = proof.parity(build, faces, count, rtl_count, stalls, Console())
+    write_json(json_out, found.as_json())
+    if found.difference is not None:
         raise typer.Exit(1)
 
 

@@ -85,8 +85,8 @@ class Facts:
 
     @property
     def mismatches(self) -> int:
-        """Faces on which any form of the network differed from Brevitas, over all forms."""
-        return sum(int(rung["mismatches"]) for rung in self.parity["rungs"])
+        """Faces on which an executor differed from the quantized network in torch, over all executors."""
+        return sum(int(one["mismatches"]) for one in self.parity["executors"])
 
     @cached_property
     def streams(self) -> dict[str, Counters]:

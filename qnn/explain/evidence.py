@@ -17,12 +17,12 @@ from torch import nn
 
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
+from board.executors.executor import planes
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import in_colour, load_network, progress, select
 from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
 from qnn.explain.heatmaps import COLOURS, check_aus
-from qnn.export.executors import planes
 from qnn.network.checkpoint import Card
 from qnn.network.inference import BATCH, batch_logits
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from board.core.decoding import emotion_probabilities
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network.checkpoint import Card
 from qnn.network.inference import batch_logits
 from qnn.network.quantized import QuantCbamCnn

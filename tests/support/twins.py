@@ -11,8 +11,8 @@ from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from torch import nn
 
 from board.core.facs import AUS
+from board.executors.executor import planes
 from qnn.data.example import example_faces
-from qnn.export.executors import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments: all backends compute the same integers from one, and the wheel in it installs on a board as it is."""
+"""Deployments: all executors compute the same integers from one, and the wheel in it installs on a board as it is."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import tomllib
 from rich.console import Console
 
 import board
-from board import parity
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
 from board.faces.load import load_faces, read_picture
+from board.parity import PATTERNS, compare, levels_of
 from hls_build.build import flow, package, shipped
 from hls_build.config.build_config import CONFIGS
 from qnn.data.example import example_faces, example_picture
@@ -54,12 +54,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.verilator
-def test_every_backend_of_a_build_computes_the_same_integers(built: Path) -> None:
+def test_every_executor_of_a_build_computes_the_same_integers(built: Path) -> None:
     deployment = Deployment(built / "deploy")
-    names = ("onnx", "reference", "sim")  # fpga needs pynq: the board's environments test it
-    found = parity.compare(deployment, example_faces(40), {"sim": 4}, names)
-    assert [(one.backend, one.faces, one.mismatches) for one in found] == [
-        ("onnx", 40, 0), ("reference", 40, 0), ("sim", 4, 0)
+    names = ("onnx", "rtl")  # fpga needs pynq: the board's environments test it
+    found = compare(levels_of(deployment, names, {"rtl": 4}), example_faces(40), deployment.contract.au_names)
+    assert [(one.executor, one.faces - len(PATTERNS), one.mismatches) for one in found.executors] == [
+        ("numpy", 40, 0), ("onnx", 40, 0), ("rtl", 4, 0)
     ]  # fmt: skip
 
 
@@ -103,8 +103,11 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
     assert shipped.software(flow.shipped_checkpoint("tiny")) == made
     assert (made / MANIFEST).stat().st_mtime_ns == stamp
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
-    found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "reference", "sim"))
-    assert [one.mismatches for one in found] == [0, 0, 0] and [one.faces for one in found] == [8, 8, 0]
+    deployment = Deployment(made)
+    found = compare(levels_of(deployment, ("onnx", "rtl")), example_faces(8), deployment.contract.au_names)
+    assert [(one.executor, one.faces, one.mismatches) for one in found.executors] == [
+        ("numpy", 14, 0), ("onnx", 14, 0), ("rtl", 0, 0)
+    ]  # fmt: skip
 
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:

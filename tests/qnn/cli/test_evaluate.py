@@ -24,6 +24,7 @@ from typer.testing import CliRunner, Result
 from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import DECODINGS
 from board.core.facs import AUS, EMOTIONS
+from board.executors.onnx_executor import OnnxExecutor
 from board.faces.find import to_input
 from qnn.cli import evaluate as cli_evaluate
 from qnn.data.example import example_faces
@@ -33,7 +34,6 @@ from qnn.data.protocols import held_out
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.measuring import load_network, predicted, select
-from qnn.export.executors import ReferenceRung
 from qnn.export.export import export
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
@@ -174,7 +174,7 @@ def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
         100.0, "part", "board", {}, (), report.decoding,
     )  # fmt: skip
-    decided = contract.outputs(ReferenceRung(tmp_path / "out" / "reference.onnx").accumulators(faces.network_input))
+    decided = contract.outputs(OnnxExecutor(tmp_path / "out" / "standard.onnx").accumulators(faces.network_input))
     np.testing.assert_array_equal(found, decided.probabilities)
     assert decided.occurrence[5].all() and not decided.occurrence.all()
     content = measured(copied, root, tmp_path / "e.json")

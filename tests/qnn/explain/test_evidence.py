@@ -17,6 +17,7 @@ from emotion_faces import write_part
 from typer.testing import CliRunner, Result
 
 from board.core.facs import AUS
+from board.executors.executor import planes
 from board.faces.load import read_picture
 from qnn.cli import evaluate
 from qnn.data.example import example_faces
@@ -24,7 +25,6 @@ from qnn.data.faces import Faces
 from qnn.evaluation.measuring import load_network
 from qnn.explain import evidence
 from qnn.explain.explanation import METHODS, Explanation, au_maps, explain
-from qnn.export.executors import planes
 from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.inference import BATCH
 from qnn.network.model import Architecture, CbamCnn

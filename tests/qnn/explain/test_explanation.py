@@ -16,6 +16,7 @@ from twins import calibrated_twin
 from typer.testing import CliRunner
 
 from board.core.facs import AUS, EMOTIONS
+from board.executors.executor import planes
 from board.faces.find import Box, cut_face, find_face
 from board.faces.load import locate_face, read_picture
 from qnn.cli import evaluate
@@ -24,7 +25,6 @@ from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
 from qnn.explain.heatmaps import SIDE_PX, cut_square, explain_pictures, overlay, panels
-from qnn.export.executors import planes
 from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.inference import batch_logits
 from qnn.network.model import Architecture, CbamCnn

@@ -21,10 +21,11 @@ from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from twins import save_twin, varied_faces
 
+from board.executors.executor import LayerExecutor, planes
 from qnn.data.loading import load
 from qnn.export import export as exporting
 from qnn.export import sigmoids
-from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung, planes
+from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor, layer_name
 from qnn.export.export import export, frozen_twin, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
@@ -47,8 +48,13 @@ class Exported:
     report: exporting.ExportReport
     twin: QuantCbamCnn
 
-    def rungs(self) -> tuple[Rung, ...]:
-        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
+    def executors(self) -> tuple[LayerExecutor, ...]:
+        return executors(self.twin, self.out)
+
+
+def executors(network: QuantCbamCnn, out: Path) -> tuple[LayerExecutor, ...]:
+    """Of an export, the network in torch first."""
+    return TorchExecutor(network), QonnxExecutor(out / "model.onnx"), OnnxLayerExecutor(out / "standard.onnx")
 
 
 def exported(folder: Path, preset: str, attention: bool, aus: int) -> Exported:
@@ -69,22 +75,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return exported(tmp_path_factory.mktemp("tiny"), "w4a4", True, 13)
 
 
-def assert_equal(rungs: tuple[Rung, ...], faces: np.ndarray) -> np.ndarray:
-    """Every rung gives the first one's integers, at every layer."""
-    first, *others = rungs
-    expected, codes = first.accumulators(faces), first.codes(faces)
-    for rung in others:
-        np.testing.assert_array_equal(rung.accumulators(faces), expected, rung.name)
-        found = rung.codes(faces)
-        assert list(found) == list(codes)
-        for layer, value in codes.items():
-            np.testing.assert_array_equal(found[layer], value, f"{rung.name}, {layer}")
+def assert_equal(executors: tuple[LayerExecutor, ...], faces: np.ndarray) -> np.ndarray:
+    """Every executor gives the first one's integers, at every layer."""
+    first, *others = executors
+    expected, layers = first.accumulators(faces), first.layers(faces)
+    for executor in others:
+        np.testing.assert_array_equal(executor.accumulators(faces), expected, executor.name)
+        found = executor.layers(faces)
+        assert list(found) == list(layers)
+        for layer, value in layers.items():
+            assert value.dtype == np.int64 and value.shape[0] == len(faces) and value.ndim == 4, layer
+            np.testing.assert_array_equal(found[layer], value, f"{executor.name}, {layer}")
     return expected
 
 
-def test_every_rung_gives_the_same_integers(member: Exported) -> None:
-    accumulators = assert_equal(member.rungs(), varied_faces(24))
-    assert accumulators.dtype == np.int32
+def test_every_executor_gives_the_same_integers(member: Exported) -> None:
+    accumulators = assert_equal(member.executors(), varied_faces(24))
+    assert accumulators.dtype == np.int64
     assert accumulators.shape == (24, len(member.report.aus))
     assert len(np.unique(accumulators, axis=0)) > 12  # the networks do look at the faces
 
@@ -96,7 +103,7 @@ def test_a_nudged_twin_gives_the_same_integers(tmp_path: Path, monkeypatch: pyte
     assert member.report.nudged == 4
     ops = [node.op_type for node in onnx.load(member.out / "model.onnx").graph.node]
     assert ops.count("Add") == 5  # four nudges beside batch norm's offset
-    assert_equal(member.rungs(), varied_faces(12))
+    assert_equal(member.executors(), varied_faces(12))
 
 
 def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) -> None:
@@ -105,7 +112,7 @@ def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) ->
 
 
 def test_the_folder_holds_three_files(tiny: Exported) -> None:
-    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "reference.onnx"]
+    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "standard.onnx"]
 
 
 def test_the_model_keeps_its_contract(tiny: Exported) -> None:
@@ -130,37 +137,37 @@ def test_the_model_names_its_layers(tiny: Exported) -> None:
 
 
 def test_the_model_says_nothing_of_where_it_was_made(tiny: Exported) -> None:
-    for name in ("model.onnx", "reference.onnx"):
+    for name in ("model.onnx", "standard.onnx"):
         content = (tiny.out / name).read_bytes()
         assert str(Path.cwd()).encode() not in content
         assert b"site-packages" not in content
 
 
-def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
-    model = onnx.load(tiny.out / "reference.onnx")
+def test_standard_onnx_uses_standard_operators_and_takes_any_batch(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "standard.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
     assert [entry.domain for entry in model.opset_import] == [""]
-    session = onnxruntime.InferenceSession(tiny.out / "reference.onnx")
-    expected = TwinRung(tiny.twin).accumulators(varied_faces(7))
+    session = onnxruntime.InferenceSession(tiny.out / "standard.onnx")
+    expected = TorchExecutor(tiny.twin).accumulators(varied_faces(7))
     for count in (1, 2, 7):
         (result,) = session.run(None, {"pixels": planes(varied_faces(7)[:count])})
         assert result.dtype == np.int32
         np.testing.assert_array_equal(result, expected[:count])
 
 
-def test_optimising_the_reference_changes_nothing(tiny: Exported) -> None:
+def test_optimising_standard_onnx_changes_nothing(tiny: Exported) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain = onnxruntime.InferenceSession(tiny.out / "reference.onnx", options)
+    plain = onnxruntime.InferenceSession(tiny.out / "standard.onnx", options)
     faces = varied_faces(12)
-    expected = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    expected = OnnxLayerExecutor(tiny.out / "standard.onnx").accumulators(faces)
     np.testing.assert_array_equal(plain.run(None, {"pixels": planes(faces)})[0], expected)
 
 
 def test_the_report_gives_the_twins_logits(tiny: Exported) -> None:
     faces = varied_faces(12)
-    accumulators = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    accumulators = OnnxLayerExecutor(tiny.out / "standard.onnx").accumulators(faces)
     scale, offset = (np.array(x, np.float32) for x in (tiny.report.scale, tiny.report.offset))
     logits = tiny.twin(torch.from_numpy(planes(faces))).numpy()
     np.testing.assert_array_equal(accumulators.astype(np.float32) * scale + offset, logits)
@@ -276,9 +283,9 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "is not JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-5", "nudges": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
-        ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
+        ("standard.onnx", b"", r"standard\.onnx is missing or not the one"),
     ],
 )
 def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, content: bytes, message: str) -> None:
@@ -291,9 +298,16 @@ def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 48, 48), np.uint8), np.zeros((2, 48, 48, 3)), np.zeros((0, 48, 48, 3))])
 def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -> None:
-    for rung in tiny.rungs():
+    for executor in tiny.executors():
         with pytest.raises(ValueError, match="faces must be uint8 of shape"):
-            rung.accumulators(wrong)
+            executor.accumulators(wrong)
+
+
+def test_layers_are_called_as_the_integer_graph_calls_them() -> None:
+    assert layer_name("conv3_q") == "conv3_q"
+    assert layer_name("attention1.fc1_q") == "attention1_fc1_q"
+    assert layer_name("attention2.channel_gate_q") == "attention2_sum_q"
+    assert layer_name("attention1.spatial_q") == "attention1_spatial_gate"
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in SHIPPED.glob("*.safetensors")} - {FLOAT}))
@@ -305,12 +319,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     faces = load("ferplus", Path(ferplus), parts=("valid",)).network_input[:count] if ferplus else varied_faces(40)
     report = export(path, tmp_path, preset=name)
     assert report.nudges
-    rungs: tuple[Rung, ...] = (
-        TwinRung(frozen_twin(path)[0]),
-        QonnxRung(tmp_path / "model.onnx"),
-        ReferenceRung(tmp_path / "reference.onnx"),
-    )
-    expected, *others = [rung.accumulators(faces) for rung in rungs]
+    expected, *others = [one.accumulators(faces) for one in executors(frozen_twin(path)[0], tmp_path)]
     assert len(np.unique(expected, axis=0)) > 0.9 * len(faces)
     for found in others:
         np.testing.assert_array_equal(found, expected)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from twins import calibrated_twin, varied_faces
 
+from board.executors.executor import planes
 from qnn.export import sigmoids as nudges
-from qnn.export.executors import planes
 from qnn.export.sigmoids import (
     channel_values,
     exact_sigmoid,

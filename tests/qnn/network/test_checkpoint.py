@@ -11,7 +11,7 @@ import pytest
 import torch
 from twins import calibrated_twin, save_twin, varied_faces
 
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture, CbamCnn

@@ -9,7 +9,7 @@ import torch
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from twins import calibrated_twin, varied_faces
 
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.quantized import PRESETS, Affine, QuantCbamCnn, _plain
 
