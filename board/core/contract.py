@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
-from board.core.facs import AU_NAMES
+from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.lanes import Lanes
-from board.faces.find import COLOURS, PREPROCESSING
 
 FORMAT = 2
+COLOURS = ("grey", "rgb")
+"""Colour rules, see board.faces.crop.to_input."""
+PREPROCESSING = "haar-frontal-area48-1"
+"""Name of what board.faces does to a picture, so that old builds notice a change."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,9 @@ class InputRule:
     Attributes:
         shape: (height, width, channels) of a frame.
         dtype: "uint8": raw pixels enter the accelerator.
-        colour: "grey" or "rgb", see board.faces.find.to_input.
-        crop_margin: Share of the face's side added on each side, see board.faces.find.cut_face.
-        preprocessing: Name of the steps in board.faces.find that the network was trained for.
+        colour: "grey" or "rgb", see board.faces.crop.to_input.
+        crop_margin: Share of the face's side added on each side, see board.faces.crop.framed.
+        preprocessing: Name of the steps in board.faces that the network was trained for.
     """
 
     shape: tuple[int, int, int]
@@ -134,14 +138,21 @@ class StreamPacking:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the host computes from accumulators: float64 logits and probabilities, and which AUs are present.
+    """What the host computes from the accumulators of one face, in the order of the contract.
 
-    All of shape (N, AUs).
+    Attributes:
+        accumulators: What left the accelerator, of shape (AUs,): the same integers from every executor.
+        logits: float64 (AUs,).
+        probabilities: float64 (AUs,).
+        occurrence: Whether each probability reaches its decision threshold, bool (AUs,).
+        emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
     """
 
-    logits: np.ndarray
-    probabilities: np.ndarray
-    occurrence: np.ndarray
+    accumulators: Integers
+    logits: Reals
+    probabilities: Reals
+    occurrence: Flags
+    emotion: str | None
 
 
 @dataclass(frozen=True)
@@ -216,8 +227,8 @@ class Contract:
         """Names of the action units, in the order of the accumulators."""
         return tuple(unit.name for unit in self.action_units)
 
-    def outputs(self, accumulators: np.ndarray) -> Outputs:
-        """Logits, probabilities and occurrence of raw integer accumulators of shape (N, AUs)."""
+    def outputs(self, accumulators: Integers) -> list[Outputs]:
+        """What raw integer accumulators of shape (N, AUs) mean, face by face."""
         if accumulators.ndim != 2 or accumulators.shape[1] != len(self.action_units):
             raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
         if not np.issubdtype(accumulators.dtype, np.integer):
@@ -227,7 +238,11 @@ class Contract:
         ).T
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
-        return Outputs(logits, found, found >= threshold)
+        emotions: list[str | None] = [None] * len(logits)
+        if self.au_names == AU_NAMES:
+            emotions = [EMOTIONS[index] for index in nearest_emotions(logits)]
+        faces = zip(accumulators, logits, found, found >= threshold, emotions, strict=True)
+        return [Outputs(*face) for face in faces]
 
     def check_model(self, path: Path) -> None:
         """Refuse a model.onnx other than the one this accelerator was built from."""

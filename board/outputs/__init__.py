@@ -11,7 +11,7 @@ from board.outputs.openface_csv import CsvOutput
 from board.outputs.terminal import TerminalOutput
 from board.outputs.video import CODECS, PicturesOutput, VideoOutput
 from board.pipeline import Output
-from board.sources.open_source import Source
+from board.sources.frame import Source
 
 ROWS = {".csv": CsvOutput, ".jsonl": JsonlOutput}
 DRAWN = (".jpg", ".jpeg", ".png")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from board.observation import Observation
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 
 class RowsOutput(ABC):

@@ -13,12 +13,12 @@ import numpy as np
 from board.core.contract import Contract
 from board.observation import Observation
 from board.outputs.annotate import SMALLEST_PX, draw
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 CODECS = {".mp4": ("mp4v", "avc1"), ".mkv": ("mp4v", "MJPG"), ".avi": ("MJPG",), ".mov": ("mp4v", "avc1")}
 """By suffix, tried in this order: which of them OpenCV can write depends on how it was built."""
 UNDECODED = np.full((SMALLEST_PX, SMALLEST_PX * 4 // 3, 3), 40, np.uint8)
-"""Stands in a film for a first frame that cannot be decoded."""
+"""Stands in a video for a first frame that cannot be decoded."""
 
 
 class VideoOutput:

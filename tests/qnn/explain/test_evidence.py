@@ -17,7 +17,7 @@ from emotion_faces import write_part
 from typer.testing import CliRunner, Result
 
 from board.core.facs import AUS
-from board.faces.load import read_picture
+from board.sources.pictures import read_picture
 from qnn.cli import evaluate
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces
