@@ -15,7 +15,7 @@ from board.core.arrays import Accumulators, Integers, Pixels
 from board.core.contract import Outputs
 from board.core.graph import Gate, IntegerGraph
 from board.deployment import Deployment
-from board.executors import AUTO, open_backend
+from board.executors import AUTO, open_executor
 from board.faces.crop import Box, cut_face
 from board.faces.find import Face, find_faces
 from board.observation import NO_FACE, OK, UNREADABLE, Observation
@@ -40,31 +40,31 @@ class Located:
 class AUDetector:
     """Detects facial action units with the network of one deployment.
 
-    Every backend computes the same integers, so every answer is the same but for its latency.
+    Every executor computes the same integers, so every answer is the same but for its latency.
 
     Args:
         deploy: Folder or archive that `auflow build` left, or a Deployment.
-        backend: One of backends.CHOICES; "auto" takes the fastest that is there.
+        executor: One of executors.CHOICES; "auto" takes the fastest that is there.
 
     Attributes:
         deployment: The files in use.
         contract: What the accelerator takes and gives.
-        backend: What computes.
+        executor: What computes.
 
     Raises:
-        ValueError: The deployment is damaged or lacks what the backend needs.
-        RuntimeError: The backend is not installed here, or does not work.
+        ValueError: The deployment is damaged or lacks what the executor needs.
+        RuntimeError: The executor is not installed here, or does not work.
     """
 
-    def __init__(self, deploy: Path | Deployment, backend: str = AUTO) -> None:
+    def __init__(self, deploy: Path | Deployment, executor: str = AUTO) -> None:
         self.deployment = deploy if isinstance(deploy, Deployment) else Deployment(deploy)
         self.contract = self.deployment.contract
-        self.backend = open_backend(self.deployment, backend)
+        self.executor = open_executor(self.deployment, executor)
         self._graph: IntegerGraph | None = None
 
     def close(self) -> None:
-        """Give back what the backend holds."""
-        self.backend.close()
+        """Give back what the executor holds."""
+        self.executor.close()
 
     def __enter__(self) -> AUDetector:
         return self
@@ -108,7 +108,7 @@ class AUDetector:
             raise ValueError(f"faces must be uint8 of shape (N, {shape}), got {crops.dtype} {crops.shape}")
         if not len(crops):
             return np.empty((0, len(self.contract.action_units)), np.int64)
-        return self.backend.accumulators(crops)
+        return self.executor.accumulators(crops)
 
     def outputs(self, crops: Pixels) -> list[Outputs]:
         """Action units of crops, uint8 (N, 48, 48, 3) as `cut` gives them."""
@@ -117,7 +117,7 @@ class AUDetector:
     def attention(self, crops: Pixels) -> npt.NDArray[np.float32]:
         """Where the network looks: the first block's spatial gate.
 
-        The integer network computes it whatever the backend is: only accumulators leave an accelerator, and the
+        The integer network computes it whatever the executor is: only accumulators leave an accelerator, and the
         integers are the same.
 
         Args:

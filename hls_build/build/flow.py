@@ -58,7 +58,7 @@ class Job:
 
 
 def export_step(job: Job) -> None:
-    """Checkpoint to model.onnx and reference.onnx."""
+    """Checkpoint to model.onnx and standard.onnx."""
     report = export.export(job.checkpoint, job.folder.root, job.config.preset)
     job.folder.write_report("export", asdict(report))
     checked = sum(check.values for check in report.nudges)
@@ -145,7 +145,7 @@ def deploy_step(job: Job) -> None:
 
 
 STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
-    "export": (export_step, (export.MODEL, export.REFERENCE, export.REPORT, "report/export.json")),
+    "export": (export_step, (export.MODEL, export.STANDARD, export.REPORT, "report/export.json")),
     "lower": (lower_step, ("integer.npz",)),
     "compile": (compile_step, ("dataflow.onnx", "rtl", "finn", "accelerator.json", "report/estimate.json")),
     "verilate": (verilate_step, ("sim",)),
@@ -269,7 +269,7 @@ def _compare(
     rungs: list[tuple[Rung, int | None]] = [
         (TwinRung(twin), None),
         (QonnxRung(folder.root / export.MODEL), None),
-        (ReferenceRung(folder.root / export.REFERENCE), None),
+        (ReferenceRung(folder.root / export.STANDARD), None),
         (IntegerRung(graph), None),
         (DataflowRung(ModelWrapper(str(folder.dataflow))), dataflow_limit),
         *rtl,
