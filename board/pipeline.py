@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 
 from board.detector import AUDetector, Located
 from board.faces.track import SEARCH_EVERY, FaceTracker
 from board.observation import FAILED, Observation
+from board.outputs.output import Output
 from board.sources.frame import Frame, Source
 from board.summary import StageFigures, Summary
 
@@ -29,19 +30,6 @@ LIVE_FRAMES = 1
 """The same for a live source, where every frame that waits makes the answers later."""
 POLL_S = 0.1
 """Longest time for which a stage does not look whether it is to end."""
-
-
-class Output(Protocol):
-    """Where observations go."""
-
-    def write(self, frame: Frame, observations: list[Observation]) -> None:
-        """Take the observations of the next frame."""
-
-    def close(self) -> None:
-        """Finish: all frames are there."""
-
-    def abandon(self) -> None:
-        """End early, such that it can be resumed."""
 
 
 T = TypeVar("T")

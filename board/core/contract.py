@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ import numpy as np
 from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
+from board.core.files import read_json, sha256, write_json
 from board.core.lanes import Lanes
 
 FORMAT = 2
@@ -256,17 +255,12 @@ class Contract:
 
     def write(self, path: Path) -> None:
         """Write accelerator.json."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Contract:
         """Read accelerator.json; an unknown version, a missing or unknown key or a bad value is refused."""
-        try:
-            content = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise ValueError(f"an accelerator needs its contract, got none at {path}: build it") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"accelerator.json must be JSON, got {error} in {path}: build again") from None
+        content = read_json(path, "accelerator.json", "build again")
         try:
             return cls._parse(content)
         except ValueError as error:
@@ -290,11 +284,6 @@ class Contract:
         for key in ("accumulator", "part", "board"):
             _typed(str, top[key], key)
         return cls(**top)
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file, 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check_digest(path: Path, expected: str, what: str) -> None:

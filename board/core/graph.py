@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from board.core import arithmetic
+from board.core.files import write_npz
 
 FORMAT = "auflow-integer-graph-1"
 
@@ -233,13 +234,7 @@ class IntegerGraph:
         description = {
             "format": FORMAT, "tensors": tensors, "nodes": nodes, "input": self.input, "output": self.output
         }  # fmt: skip
-        with open(path, "wb") as file:
-            try:
-                np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
-            except ValueError as error:
-                if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
-                    raise error.__context__ from None
-                raise
+        write_npz(path, {"description": np.array(json.dumps(description)), **arrays})
 
     @classmethod
     def load(cls, path: Path) -> IntegerGraph:

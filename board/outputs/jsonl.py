@@ -9,10 +9,10 @@ from typing import Any
 
 from board.core.contract import Contract
 from board.observation import Observation
-from board.outputs.resumable_table import RowsOutput
+from board.outputs.resumable_table import ResumableTable
 
 
-class JsonlOutput(RowsOutput):
+class JsonlOutput(ResumableTable):
     """A file with one JSON object for each observation, as `as_json` makes it.
 
     Args:

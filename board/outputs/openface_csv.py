@@ -25,7 +25,7 @@ from pathlib import Path
 
 from board.core.contract import Contract
 from board.observation import OK, Observation
-from board.outputs.resumable_table import RowsOutput
+from board.outputs.resumable_table import ResumableTable
 
 INTENSITIES = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
 PRESENCES = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
@@ -47,7 +47,7 @@ def au_number(name: str) -> int:
     return int(found.group(1))
 
 
-class CsvOutput(RowsOutput):
+class CsvOutput(ResumableTable):
     """A CSV file of observations.
 
     Args:

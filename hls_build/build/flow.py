@@ -18,7 +18,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
-from board.core.contract import Contract, InputRule, sha256
+from board.core.contract import Contract, InputRule
+from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.deployment import BITFILE, HANDOFF
 from hls_build import dataflow, estimate

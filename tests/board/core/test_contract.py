@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking, sha256
+from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.files import sha256
 
 UNITS = (
     ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),

@@ -19,7 +19,7 @@ from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.outputs import CsvOutput, JsonlOutput, PicturesOutput, VideoOutput, open_outputs
 from board.outputs.annotate import PRESENT, TROUBLE, draw
 from board.outputs.openface_csv import COLUMNS
-from board.outputs.resumable_table import RowsOutput
+from board.outputs.resumable_table import ResumableTable
 from board.sources.array import ArraySource
 
 
@@ -59,7 +59,7 @@ def test_csv_has_a_row_for_every_frame_and_face(tmp_path: Path) -> None:
     assert rows[3]["message"] == 'broken, "twice" and again'
 
 
-def test_json_lines_hold_the_integers(tmp_path: Path) -> None:
+def test_jsonl_holds_the_integers(tmp_path: Path) -> None:
     out = JsonlOutput(tmp_path / "aus.jsonl", CONTRACT)
     out.write(frame(0), [replace(face(0), attention=np.array([[0, 0.5]], np.float32))])
     out.write(frame(1), [Observation(1, 0.04, "video", NO_FACE)])
@@ -78,7 +78,7 @@ def test_json_lines_hold_the_integers(tmp_path: Path) -> None:
 def test_an_interrupted_file_goes_on_to_the_same_content(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str, torn: int
 ) -> None:
-    def run(path: Path, start: int, end: int, out: RowsOutput) -> RowsOutput:
+    def run(path: Path, start: int, end: int, out: ResumableTable) -> ResumableTable:
         for index in range(start, end):
             out.write(frame(index), [face(index), face(index, 1)])
         return out
