@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.files import read_json, sha256, write_json
 from board.core.lanes import Lanes
 
+T = TypeVar("T")
 FORMAT = 2
 COLOURS = ("grey", "rgb")
 """Colour rules, see board.faces.crop.to_input."""
@@ -296,16 +297,16 @@ def _check_digest(path: Path, expected: str, what: str) -> None:
 
 def _keys(cls: Any, content: Any, where: str) -> dict[str, Any]:
     """A JSON object that has exactly the fields of a dataclass."""
-    _typed(dict, content, where)
+    found: dict[str, Any] = _typed(dict, content, where)
     expected = {item.name for item in fields(cls)}
-    if missing := sorted(expected - set(content)):
+    if missing := sorted(expected - set(found)):
         raise ValueError(f"{where} must have the key {missing[0]!r}, got none")
-    if unknown := sorted(set(content) - expected):
+    if unknown := sorted(set(found) - expected):
         raise ValueError(f"{where} must have only known keys, got {unknown[0]!r}")
-    return content
+    return found
 
 
-def _typed(kind: type, value: Any, where: str) -> Any:
+def _typed(kind: type[T], value: Any, where: str) -> T:
     """A JSON value of the given kind."""
     if not isinstance(value, kind):
         raise ValueError(f"{where} must be of type {kind.__name__}, got {type(value).__name__}")
