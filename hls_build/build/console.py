@@ -21,19 +21,12 @@ from hls_build.config.build_config import Board
 
 def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
     """The AUs of one face, accumulators of shape (1, AUs)."""
-    outputs = contract.outputs(accumulators)
+    (face,) = contract.outputs(accumulators)
     table = Table("action unit", title="Action units of the first face")
     for column in ("accumulator", "logit", "probability"):
         table.add_column(column, justify="right")
     table.add_column("present")
-    rows = zip(
-        contract.au_names,
-        accumulators[0],
-        outputs.logits[0],
-        outputs.probabilities[0],
-        outputs.occurrence[0],
-        strict=True,
-    )
+    rows = zip(contract.au_names, face.accumulators, face.logits, face.probabilities, face.occurrence, strict=True)
     for name, accumulator, logit, probability, present in rows:
         table.add_row(name, str(accumulator), f"{logit:.3f}", f"{probability:.3f}", "yes" if present else "")
     return table

@@ -16,7 +16,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import cv2
 
 import board
-from board.core.contract import Contract, InputRule, StreamPacking, sha256
+from board.core.contract import Contract, InputRule, StreamPacking
+from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.deployment import BITFILE, CONTRACT, EXAMPLE, HANDOFF, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
 from hls_build import lowering

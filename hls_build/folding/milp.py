@@ -11,7 +11,7 @@ import scipy.optimize
 import scipy.sparse
 
 from hls_build.config.build_config import Folding
-from hls_build.estimate import Resources
+from hls_build.cost.resources import Resources
 from hls_build.folding.latency import latency_of, segments
 from hls_build.folding.options import Edge, Option, Prices, total
 

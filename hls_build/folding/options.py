@@ -18,8 +18,9 @@ from onnx import NodeProto
 from board.core import graph as ir
 from hls_build import dataflow, estimate
 from hls_build.config.build_config import Board, BuildConfig, Folding
+from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
-from hls_build.estimate import NodeEstimate, Resources
+from hls_build.estimate import NodeEstimate
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
 """A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from board.simulation.streams import Counters
 from hls_build.config.build_config import Board
-from hls_build.estimate import Resources
+from hls_build.cost.resources import Resources
 from hls_build.folding.search import USABLE
 from hls_build.report.layers import Layer
 from hls_build.report.timeline import Timeline

@@ -17,7 +17,7 @@ from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
 from hls_build.build_folder import BuildFolder
 from hls_build.config import build_config
-from hls_build.estimate import Resources
+from hls_build.cost.resources import Resources
 from hls_build.finn_adapter import operator
 from hls_build.report.layers import Layer, gather, total
 from hls_build.yosys import report as synthesis

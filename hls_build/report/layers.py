@@ -12,7 +12,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core import graph as ir
-from hls_build.estimate import Resources, dsp_lanes
+from hls_build.cost.resources import Resources
+from hls_build.estimate import dsp_lanes
 from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from hls_build.estimate import Resources
+from hls_build.cost.resources import Resources
 from hls_build.folding.search import USABLE
 from hls_build.report import charts
 from hls_build.report.facts import Facts

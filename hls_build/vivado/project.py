@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import sha256
+from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
 from hls_build.config.build_config import BuildConfig
 from hls_build.finn_adapter import operator

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import EMOTIONS
-from board.faces.find import SIDE_PX, cut_face, find_face
+from board.faces.crop import SIDE_PX, cut_face
+from board.faces.find import find_face
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
 
 log = logging.getLogger("auflow")
@@ -264,9 +265,9 @@ class Dataset(ABC):
             raise ValueError(f"a picture of {self.title} must have at least 48x48 pixels, got {width}x{height}")
 
     def face(self, picture: npt.NDArray[np.uint8], margin: float) -> npt.NDArray[np.uint8] | None:
-        """The prepared face (48, 48, 3) of an RGB picture (H, W, 3), None where no frontal face is found."""
+        """The prepared face (48, 48, 3) of an RGB picture (H, W, 3) by the picture rule, None where none is found."""
         self.accept(picture)
-        box = find_face(picture) or find_face(picture, scale=1.0)  # the full size finds what the half overlooks
+        box = find_face(picture)
         return None if box is None else cut_face(picture, box, margin, self.colour)
 
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from board.faces.find import PREPROCESSING
+from board.core.contract import PREPROCESSING
 from qnn.data.dataset import Dataset, Source, log
 from qnn.data.datasets import find
 from qnn.data.faces import Faces

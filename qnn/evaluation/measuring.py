@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from board.core.decoding import BY_EMOTION
-from board.faces.find import to_input
+from board.faces.crop import to_input
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
 from qnn.data.loading import load

@@ -37,7 +37,7 @@ class ExportReport:
         offset: Logit at accumulator 0, per AU.
         thresholds: Decision threshold of each AU, a probability.
         decoding: How probabilities come from logits, see board.core.decoding.
-        colour: How faces become input, see board.faces.find.to_input.
+        colour: How faces become input, see board.faces.crop.to_input.
         crop_margin: Share of the face's side that its crop adds on each side.
         nudges: What was found on each sigmoid.
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from board.core.contract import COLOURS
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.core.facs import AUS
-from board.faces.find import COLOURS
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.quantized import PRESETS, QuantCbamCnn
 
@@ -39,8 +39,8 @@ class Card:
         aus: FACS numbers in the order of the outputs.
         training: Data and its terms, recipe, seed.
         metrics: Figures with what they were measured on.
-        colour: The colour rule of its faces, "grey" or "rgb", see board.faces.find.to_input.
-        crop_margin: Share of the face's side that its crops add on each side, see board.faces.find.cut_face.
+        colour: The colour rule of its faces, "grey" or "rgb", see board.faces.crop.to_input.
+        crop_margin: Share of the face's side that its crops add on each side, see board.faces.crop.framed.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
         decoding: How probabilities come from logits, see board.core.decoding.
     """

@@ -18,7 +18,8 @@ from board.core.contract import Contract
 from board.core.facs import nearest_emotions
 from board.deployment import CONTRACT, Deployment
 from board.detector import AUDetector
-from board.faces.find import Box, find_faces
+from board.faces.crop import Box, to_input
+from board.faces.find import find_faces
 from board.observation import NO_FACE, OK
 
 
@@ -32,19 +33,21 @@ def test_faces_to_action_units(folder: Path) -> None:
     expected = small_graph().run(x).reshape(11, -1)
     outputs = small_contract().outputs(expected)
     with AUDetector(folder, "numpy") as detector:
-        answers = detector.aus(x)
+        answers = detector.outputs(x)
     assert len(answers) == 11
     for index, answer in enumerate(answers):
         np.testing.assert_array_equal(answer.accumulators, expected[index])
-        np.testing.assert_array_equal(answer.probabilities, outputs.probabilities[index])
-        np.testing.assert_array_equal(answer.occurrence, outputs.occurrence[index])
+        np.testing.assert_array_equal(answer.probabilities, outputs[index].probabilities)
+        np.testing.assert_array_equal(answer.occurrence, outputs[index].occurrence)
     emotions = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-    assert [answer.emotion for answer in answers] == [emotions[i] for i in nearest_emotions(outputs.logits)]
+    assert [answer.emotion for answer in answers] == [
+        emotions[i] for i in nearest_emotions(np.stack([one.logits for one in outputs]))
+    ]
 
 
 def test_no_faces_are_no_answers(folder: Path) -> None:
     with AUDetector(folder, "numpy") as detector:
-        assert detector.aus(faces(0)) == []
+        assert detector.outputs(faces(0)) == []
         assert detector.accumulators(faces(0)).shape == (0, 13)
 
 
@@ -53,7 +56,7 @@ def test_no_faces_are_no_answers(folder: Path) -> None:
 )
 def test_other_arrays_are_refused(folder: Path, bad: np.ndarray) -> None:
     with AUDetector(folder, "numpy") as detector, pytest.raises(ValueError, match="faces must be uint8 of shape"):
-        detector.aus(bad)
+        detector.outputs(bad)
 
 
 def test_other_action_units_have_no_emotion(folder: Path) -> None:
@@ -63,7 +66,7 @@ def test_other_action_units_have_no_emotion(folder: Path) -> None:
     replace(contract, action_units=tuple(units)).write(folder / CONTRACT)
     seal(folder)
     with AUDetector(folder, "numpy") as detector:
-        assert detector.aus(faces(2))[0].emotion is None
+        assert detector.outputs(faces(2))[0].emotion is None
 
 
 def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
@@ -80,12 +83,28 @@ def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
     with AUDetector(folder, "numpy") as detector:
         (seen,) = detector.detect(picture, attention=True)
         box = find_faces(picture)[0].box
-        (expected,) = detector.aus(detector.cut(picture, [box]))
+        (expected,) = detector.outputs(detector.cut(picture, [box]))
         (nothing,) = detector.detect(np.full((100, 100, 3), 90, np.uint8))
-    assert (seen.status, seen.box, seen.face_id) == (OK, box, 0)
+    assert seen.status == OK and seen.face is not None and (seen.face.box, seen.face.face_id) == (box, 0)
     assert seen.aus is not None and seen.attention is not None and seen.latency_s > 0
     np.testing.assert_array_equal(seen.aus.accumulators, expected.accumulators)
     assert nothing.status == NO_FACE and nothing.aus is None
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.25])
+def test_a_picture_of_the_inputs_size_is_a_face_already(folder: Path, margin: float) -> None:
+    """It was refused once: nothing was found in it, though the command line took it."""
+    contract = Contract.read(folder / CONTRACT)
+    replace(contract, input=replace(contract.input, crop_margin=margin)).write(folder / CONTRACT)
+    seal(folder)
+    crop = faces(1)[0]
+    with AUDetector(folder, "numpy") as detector:
+        for picture in (crop, crop[..., 0]):
+            (seen,) = detector.detect(picture)
+            assert seen.status == OK and seen.aus is not None and seen.face is not None
+            assert (seen.face.box, seen.face.confidence) == (Box(0, 0, 48), 1.0)
+            (expected,) = detector.accumulators(to_input(picture, contract.input.colour)[np.newaxis])
+            np.testing.assert_array_equal(seen.aus.accumulators, expected)
 
 
 def test_the_crop_follows_the_contract(folder: Path) -> None:

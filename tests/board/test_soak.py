@@ -16,7 +16,7 @@ from board.driver import Driver
 from board.emulator import EmulatedBoard, Stalls, TimedAccelerator, random_faults, write_overlay
 from board.observation import OK, Observation
 from board.pipeline import Pipeline
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 pytestmark = pytest.mark.board
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from board.faces.find import SIDE_PX, to_input
+from board.faces.crop import SIDE_PX, to_input
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.label_files import whole_numbers

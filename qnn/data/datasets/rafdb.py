@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from board.faces.find import SIDE_PX, Box, cut_face
+from board.faces.crop import SIDE_PX, Box, cut_face
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 
 LABELS = Path("EmoLabel", "list_patition_label.txt")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from small import SIZE, UNITS, ZYNQ, ZYNQMP, expected, random_faces, small_board, small_contract, small_graph
 
-from board.core.contract import Contract, StreamPacking, sha256
+from board.core.contract import Contract, StreamPacking
+from board.core.files import sha256
 from board.driver import Driver
 from board.driver.overlay import bitfile_part, check_overlay, handoff_part, same_part
 from board.driver.watermark import Watermark

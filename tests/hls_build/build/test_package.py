@@ -18,8 +18,9 @@ from rich.console import Console
 
 import board
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
-from board.faces.load import load_faces, read_picture
+from board.faces.load import load_faces
 from board.parity import PATTERNS, compare, levels_of
+from board.sources.pictures import read_picture
 from hls_build.build import flow, package, shipped
 from hls_build.config.build_config import CONFIGS
 from qnn.data.example import example_faces, example_picture

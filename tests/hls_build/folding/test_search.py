@@ -19,7 +19,8 @@ from hls_build.build import shipped
 from hls_build.cli.main import app
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig, Folding
-from hls_build.estimate import Estimate, Resources, estimate
+from hls_build.cost.resources import Resources
+from hls_build.estimate import Estimate, estimate
 from hls_build.folding import search as solver
 from hls_build.folding.milp import RELATIVE_GAP, RESOURCES, Programme
 from hls_build.folding.options import Goal, Prices, total

@@ -13,7 +13,7 @@ from rich.console import Console
 from board.core.contract import Contract
 from board.executors.rtl_executor import RtlExecutor
 from board.parity import PATTERNS, Level, compare
-from board.simulation.harness import STALLS
+from board.simulation.streams import STALLS
 from hls_build.build import flow
 from hls_build.config import build_config
 from hls_build.parity.executors import software

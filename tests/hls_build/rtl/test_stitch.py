@@ -10,7 +10,7 @@ import pytest
 from networks import TINY, random_block, random_faces, random_network
 
 from board.core import graph as ir
-from board.simulation.harness import DeadlockError
+from board.simulation.streams import DeadlockError
 from hls_build import dataflow
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig, Folding

@@ -25,7 +25,7 @@ from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import DECODINGS
 from board.core.facs import AUS, EMOTIONS
 from board.executors.onnx_executor import OnnxExecutor
-from board.faces.find import to_input
+from board.faces.crop import to_input
 from qnn.cli import evaluate as cli_evaluate
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces
@@ -174,11 +174,12 @@ def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
         100.0, "part", "board", {}, (), report.decoding,
     )  # fmt: skip
-    decided = contract.outputs(OnnxExecutor(tmp_path / "out" / "standard.onnx").accumulators(faces.network_input))
-    np.testing.assert_array_equal(found, decided.probabilities)
-    assert decided.occurrence[5].all() and not decided.occurrence.all()
+    outputs = contract.outputs(OnnxExecutor(tmp_path / "out" / "standard.onnx").accumulators(faces.network_input))
+    np.testing.assert_array_equal(found, np.stack([face.probabilities for face in outputs]))
+    decided = np.stack([face.occurrence for face in outputs])
+    assert decided[5].all() and not decided.all()
     content = measured(copied, root, tmp_path / "e.json")
-    occurrence = decided.occurrence.astype(np.float64)
+    occurrence = decided.astype(np.float64)
     expected = evaluate(occurrence, faces.labels, faces.emotions, (0.5,) * 13, AUS, resamples=0)
     assert [au["f1"] for au in content["per_au"].values()] == [au.f1 for au in expected.per_au.values()]
     assert predictions.nearest is not None

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.faces.find import cut_face, find_face
+from board.faces.crop import cut_face
+from board.faces.find import find_face
 from qnn.data.datasets.ferplus import FerPlus
 from qnn.data.example import example_picture
 from qnn.data.framing import margins

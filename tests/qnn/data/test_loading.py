@@ -15,7 +15,8 @@ import pytest
 import trees
 
 from board.core.facs import EMOTIONS
-from board.faces.find import Box, cut_face, find_face
+from board.faces.crop import Box, cut_face
+from board.faces.find import find_face
 from qnn.data import loading, reading
 from qnn.data.dataset import Source
 from qnn.data.datasets import DATASETS

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from board.core.facs import AUS
 from board.executors.executor import planes
-from board.faces.load import read_picture
+from board.sources.pictures import read_picture
 from qnn.cli import evaluate
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces

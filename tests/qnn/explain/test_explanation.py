@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 
 from board.core.facs import AUS, EMOTIONS
 from board.executors.executor import planes
-from board.faces.find import Box, cut_face, find_face
-from board.faces.load import locate_face, read_picture
+from board.faces.crop import Box, cut_face
+from board.faces.find import find_face
+from board.faces.load import locate_face
+from board.sources.pictures import read_picture
 from qnn.cli import evaluate
 from qnn.data.example import example_faces, example_picture
 from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
-from qnn.explain.heatmaps import SIDE_PX, cut_square, explain_pictures, overlay, panels
+from qnn.explain.heatmaps import SIDE_PX, enlarged, explain_pictures, overlay, panels
 from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.inference import batch_logits
 from qnn.network.model import Architecture, CbamCnn
@@ -256,11 +258,24 @@ def test_the_shown_square_is_the_networks() -> None:
     box = find_face(picture)
     assert box is not None
     for square in (box, Box(-20, -10, 200), Box(400, 450, 150)):  # also beyond the picture's edges
-        shown = cut_square(picture, square)
+        shown = enlarged(picture, square)
         assert shown.shape == (SIDE_PX, SIDE_PX, 3)
         small = cv2.resize(shown, (48, 48), interpolation=cv2.INTER_AREA)
         difference = np.abs(small.astype(int) - cut_face(picture, square, colour="rgb"))
         assert difference.mean() < 2
+
+
+def test_the_crop_margin_of_the_card_is_explained_and_shown(astronaut: Path) -> None:
+    """Both were cut without it once, whatever the network was trained on."""
+    model, picture = float_network(), example_picture()
+    card = Card("float", TINY, colour="rgb", crop_margin=0.3)
+    (shown,) = explain_pictures(model, card, [astronaut], (12,))
+    box = find_face(picture)
+    assert box is not None
+    expected = explain(model, card, cut_face(picture, box, 0.3, "rgb"))
+    np.testing.assert_array_equal(shown.explanation.au_maps, expected.au_maps)
+    small = cv2.resize(shown.picture, (48, 48), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - cut_face(picture, box, 0.3, "rgb")).mean() < 2
 
 
 def test_a_small_picture_is_a_face(tmp_path: Path) -> None:
