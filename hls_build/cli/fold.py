@@ -41,11 +41,12 @@ def fold(
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as config
+    from hls_build.config.board import load_board
+    from hls_build.config.build import BuildConfig
     from hls_build.folding import results
     from hls_build.folding import search as solver
 
-    chosen = config.board(board)
+    chosen = load_board(board)
     graph = IntegerGraph.load(software(checkpoint or shipped_checkpoint(preset)) / "integer.npz")
     request = solver.Request(graph, chosen, clock_mhz or chosen.clock_mhz, not single_clock, latency)
     console = Console()
@@ -56,7 +57,7 @@ def fold(
     if out is not None:
         name = f"{board.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else str(checkpoint.resolve())
-        build = config.BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
+        build = BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board} --clock-mhz {request.clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * single_clock
         out.write_text(results.toml(build, f"{rate:g} frames per second, {command}"))
@@ -86,12 +87,12 @@ def fifos(
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as configs
+    from hls_build.config.build import load_build
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
     from qnn.data.example import example_faces
 
-    build = configs.load(config)
+    build = load_build(config)
     checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
     console = Console()

@@ -18,7 +18,8 @@ import numpy as np
 from board.core.graph import IntegerGraph
 from board.simulation.accelerator import Run
 from hls_build import dataflow
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.estimate import Estimate, estimate
 from hls_build.finn_adapter import operator

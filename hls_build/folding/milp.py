@@ -10,12 +10,11 @@ import numpy as np
 import scipy.optimize
 import scipy.sparse
 
-from hls_build.config.build_config import Folding
-from hls_build.estimate import Resources
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.folding.latency import latency_of, segments
-from hls_build.folding.options import Edge, Option, Prices, total
+from hls_build.folding.options import Edge, Option, Prices
 
-RESOURCES = ("lut", "ff", "bram18", "dsp")
 TIME_LIMIT_S = 120.0
 RELATIVE_GAP = 1e-3
 """How far, relatively, a solution may be from the best."""
@@ -78,7 +77,7 @@ class Programme:
         """The options that take the least share of the limits; None where none fits.
 
         Args:
-            limits: Most of each of RESOURCES; one that is not named is free.
+            limits: Most of each resource; one that is not named is free.
             latency_cycles: Most cycles from a frame's first pixel to its result.
             least: Resource of which as little as possible shall be taken instead.
 
@@ -89,7 +88,7 @@ class Programme:
             return None
         columns, priced = len(self._columns), len(self._costs)
         variables = priced + len(self.segments)  # and the cycles of each segment's slowest layer
-        amounts = {name: np.zeros(variables) for name in RESOURCES}
+        amounts = {name: np.zeros(variables) for name in LABELS}
         for name, row in amounts.items():
             row[:priced] = [getattr(cost, name) for cost in self._costs]
         weights = {least: 1.0} if least else {name: 1 / max(limit, 1.0) for name, limit in limits.items()}
@@ -111,7 +110,7 @@ class Programme:
             raise RuntimeError(f"the solver found no folding: {found.message}")
         chosen = np.flatnonzero(found.x[:priced] > 0.5)
         options = dict(self._columns[column] for column in chosen if column < columns)
-        used = total(self._costs[column] for column in chosen)
+        used = sum((self._costs[column] for column in chosen), Resources())
         return Solution(options, used, latency_of(self.segments, {n: o.cycles for n, o in options.items()}))
 
     def _price_edge(self, edge: Edge) -> None:

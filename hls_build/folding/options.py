@@ -7,7 +7,7 @@ A price is the estimate of the very nodes that the compiler would make, so that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import product
 from math import prod
@@ -17,9 +17,12 @@ from onnx import NodeProto
 
 from board.core import graph as ir
 from hls_build import dataflow, estimate
-from hls_build.config.build_config import Board, BuildConfig, Folding
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
-from hls_build.estimate import NodeEstimate, Resources
+from hls_build.estimate import NodeEstimate
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
 """A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""
@@ -113,7 +116,7 @@ class Prices:
         folding = replace(option.folding, fifo_depths=None)
         nodes, _ = self.builder.layer(node, folding, lanes)
         helpers = {f"{node.name}_in{edge.index}_{kind}" for kind in ("fifo", "dwc")}
-        return total(self._price(helper).resources for helper in nodes if helper.name in helpers)
+        return sum((self._price(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
     def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
         """Price a folding whose inputs need neither converter nor FIFO; the fill is its window's."""
@@ -121,7 +124,7 @@ class Prices:
         nodes, lanes_out = self.builder.layer(node, bare, lanes)
         prices = [self._price(part) for part in nodes]
         cycles = max(price.cycles for price in prices) + fill
-        return Option(folding, lanes, lanes_out, cycles, total(price.resources for price in prices))
+        return Option(folding, lanes, lanes_out, cycles, sum((price.resources for price in prices), Resources()))
 
     def _price(self, node: NodeProto) -> NodeEstimate:
         """The estimate of a node."""
@@ -193,12 +196,6 @@ def _known_price(node: bytes, part: str, thresholds: Rows | None) -> NodeEstimat
     return estimate.node_estimate(NodeProto.FromString(node), part, table)
 
 
-def total(parts: Iterable[Resources]) -> Resources:
-    """Sum of resources."""
-    listed = list(parts)
-    return Resources(**{f.name: sum(getattr(part, f.name) for part in listed) for f in fields(Resources)})
-
-
 def _undominated(options: Iterable[Option]) -> Iterator[Option]:
     """Options of which none with the same lanes is as good in everything."""
     kept: Mapping[tuple[tuple[int, ...], int], list[tuple[tuple[int, ...], Option]]] = {}
@@ -216,4 +213,4 @@ def _undominated(options: Iterable[Option]) -> Iterator[Option]:
 def _costs(option: Option) -> tuple[int, ...]:
     """What an option should have little of."""
     used = option.resources
-    return (option.cycles, used.lut, used.ff, used.bram18, used.dsp)
+    return (option.cycles, *used.as_json().values())

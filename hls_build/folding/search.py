@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from board.core import graph as ir
-from hls_build.config.build_config import Board
+from hls_build.config.board import Board
 from hls_build.dataflow import rules
-from hls_build.folding.milp import RESOURCES, Programme, Solution
+from hls_build.folding.milp import Programme, Solution
 from hls_build.folding.options import Goal, Prices
 
-USABLE = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
-"""Share of a device that placing and routing gets along with."""
 LATENCY_INTERVALS = 3.0
 """Most intervals from a frame's first pixel to its result, where nothing else is said."""
 
@@ -42,12 +40,9 @@ class Request:
     latency_intervals: float = LATENCY_INTERVALS
 
     @property
-    def limits(self) -> dict[str, float]:
+    def limits(self) -> dict[str, int]:
         """What the accelerator may take of each resource."""
-        board = self.board
-        device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
-        shell = {"lut": board.shell_lut, "ff": board.shell_ff, "bram18": 2 * board.shell_bram36, "dsp": 0}
-        return {name: USABLE[name] * device[name] - shell[name] for name in RESOURCES}
+        return self.board.usable.as_json()
 
     @cached_property
     def intervals(self) -> list[int]:
@@ -116,7 +111,7 @@ def binding_constraints(request: Request, interval_cycles: int) -> list[str]:
         others = {other: most for other, most in request.limits.items() if other != name}
         found = _solve(programme, request, interval_cycles, others, least=name)
         if found:
-            clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {int(limit):,} usable")
+            clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {limit:,} usable")
     if programme.solve(request.limits):
         clauses.append(f"a latency of {request.latency_intervals:g} intervals binds")
     return clauses or ["no single resource binds, several do together"]

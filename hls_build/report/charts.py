@@ -11,17 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from board.simulation.streams import Counters
-from hls_build.config.build_config import Board
-from hls_build.estimate import Resources
-from hls_build.folding.search import USABLE
+from hls_build.config.board import MAX_UTILISATION, Board
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.report.layers import Layer
 from hls_build.report.timeline import Timeline
 
 BLUE, ORANGE, GREY, PALE = "#3b6ea5", "#d9822b", "#8a8f98", "#dfe3e8"
 DRAM_BYTES_PER_CYCLE = 8
 """What one 64-bit high-performance port of the processing system moves in a cycle of the accelerator."""
-PORT_BITS = 72
-"""Width of a block RAM of 36 kbit at its widest, read once per cycle."""
+PORT_BITS = 36
+"""Width of a block RAM of 18 kbit at its widest, read once per cycle."""
 BAR = 0.72
 
 
@@ -103,23 +102,21 @@ def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
         parts: By what is written in the legend.
         board: Whose device counts.
     """
-    device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
-    titles = {"lut": "LUT", "ff": "FF", "bram18": "BRAM", "dsp": "DSP"}
     figure = Figure(figsize=(11, 3), layout="constrained")
     axes = figure.subplots()
-    left = np.zeros(len(device))
+    left = np.zeros(len(LABELS))
     colours = colormaps["tab20c"](np.linspace(0, 1, len(parts)))
     for (label, part), colour in zip(parts.items(), colours, strict=True):
-        share = np.array([getattr(part, key) / available for key, available in device.items()])
-        axes.barh(list(titles.values()), share, BAR, left, color=colour, label=label)
+        share = np.array(list(part.shares(board.budget).values()))
+        axes.barh(list(LABELS.values()), share, BAR, left, color=colour, label=label)
         left += share
-    for row, key in enumerate(device):
-        axes.plot([USABLE[key]] * 2, [row - 0.45, row + 0.45], color="black", linewidth=2)
-        axes.text(max(left[row], USABLE[key]) + 0.01, row, f"{left[row]:.0%}", va="center", fontsize=9)
+    for row, most in enumerate(MAX_UTILISATION.values()):
+        axes.plot([most] * 2, [row - 0.45, row + 0.45], color="black", linewidth=2)
+        axes.text(max(left[row], most) + 0.01, row, f"{left[row]:.0%}", va="center", fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.08, left.max() + 0.08))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
-    axes.set_xlabel(f"share of {board.part}; black: as full as placing and routing allow")
+    axes.set_xlabel(f"share of {board.part}; black: maximum utilisation")
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure
 
@@ -144,10 +141,12 @@ def roofline(
     pump = 2 if any(one.pumped for one in multipliers) else 1
     giga = clock_mhz * 1e6 / 1e9
     roofs = {
-        f"{board.dsp} DSPs, {lanes:.1f} products each{', twice a cycle' if pump == 2 else ''}": board.dsp
+        f"{board.budget.dsp} DSPs, {lanes:.1f} products each{', twice a cycle' if pump == 2 else ''}": board.budget.dsp
         * lanes
         * pump,
-        f"{board.bram36} block RAMs of weights, {mean_bits:.1f} bits each": board.bram36 * PORT_BITS / mean_bits,
+        f"{board.budget.bram18} block RAMs of weights, {mean_bits:.1f} bits each": board.budget.bram18
+        * PORT_BITS
+        / mean_bits,
     }
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()

@@ -7,18 +7,16 @@ import base64
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from matplotlib.figure import Figure
 
-from hls_build.estimate import Resources
-from hls_build.folding.search import USABLE
+from hls_build.config.board import MAX_UTILISATION
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
 from hls_build.report.facts import Facts
-from hls_build.report.layers import resources_of, total
 from hls_build.report.timeline import Timeline, record
 from hls_build.simulation.accelerator import open_rtl
 from qnn.data.example import example_faces
@@ -38,7 +36,6 @@ KINDS = {
     "LaneConverter_rtl": "width converters",
 }
 OURS = "pools, forks and gates"
-LABELS = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "dsp": "DSP"}
 
 
 def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[int], None] | None = None) -> list[Path]:
@@ -73,7 +70,7 @@ def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[i
             resources=_against_budget(facts),
             layers=rows,
             streams=_stream_rows(facts),
-            attention=asdict(total(layer.resources for layer in facts.layers if layer.is_attention)),
+            attention=sum((layer.resources for layer in facts.layers if layer.is_attention), Resources()),
             price=price(facts, plain) if plain else None,
             pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
         )
@@ -94,7 +91,7 @@ def layer_rows(facts: Facts) -> Iterator[dict[str, Any]]:
             "macs": one.macs if one else "",
             "cycles": layer.cycles,
             "busy": f"{layer.cycles / facts.interval_cycles:.3f}",
-            **asdict(layer.resources),
+            **layer.resources.as_json(),
         }
 
 
@@ -145,19 +142,16 @@ def _parts(facts: Facts) -> dict[str, Resources]:
     """Resources by kind of hardware, the shell last."""
     parts = {label: Resources() for label in (*dict.fromkeys(KINDS.values()), OURS)}
     for node in facts.nodes.values():
-        label = KINDS.get(node["op_type"], OURS)
-        parts[label] = total([parts[label], resources_of(node)])
-    board = facts.board
-    return parts | {"shell (allowance)": Resources(board.shell_lut, board.shell_ff, 2 * board.shell_bram36)}
+        parts[KINDS.get(node.op_type, OURS)] += node.resources
+    return parts | {"shell (allowance)": facts.board.shell}
 
 
 def _against_budget(facts: Facts) -> list[tuple[str, int, int, float, float]]:
-    """(label, needed with the shell, in the device, share, usable share)."""
-    board, needed = facts.board, total(_parts(facts).values())
-    device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
+    """(label, needed with the shell, in the device, utilisation, maximum utilisation)."""
+    budget, needed = facts.board.budget, facts.resources + facts.board.shell
     return [
-        (LABELS[key], getattr(needed, key), device[key], getattr(needed, key) / device[key], USABLE[key])
-        for key in LABELS
+        (LABELS[name], getattr(needed, name), getattr(budget, name), share, MAX_UTILISATION[name])
+        for name, share in needed.shares(budget).items()
     ]
 
 

@@ -16,7 +16,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import sha256
 from board.deployment import BITFILE, HANDOFF
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
 from hls_build.finn_adapter import operator
 from hls_build.kernels.kernel_spec import FOLDER as KERNELS
 from hls_build.vivado import reports, shell
@@ -110,22 +111,21 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
     shutil.copyfile(HERE / "scripts/reports.tcl", linking / "reports.tcl")
     script = linking / steps[-1].call.script.name
     text = script.read_text()
-    for rewrite in shell.rewrites(build.clock_mhz, double_pumped):
+    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped):
         text = rewrite.apply(text)
     script.write_text(text)
     _copy_library(source, list(source.rglob("*.tcl")))
     for path in _files(source):
         path.write_text(_placed(path.read_text(), places))
     shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
-    part = shell.board_part(text)
-    (folder / "steps.tcl").write_text(_steps_script(steps, build.board.part, part))
+    (folder / "steps.tcl").write_text(_steps_script(steps, build.board))
     (folder / "README.md").write_text(
         README.format(
             name=build.name,
             board=build.board.name,
             part=build.board.part,
             clock=build.clock_mhz,
-            board_part=part,
+            board_part=build.board.board_part,
             files=FILES,
         )
     )
@@ -190,7 +190,7 @@ def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
             shutil.copyfile(path, target)
 
 
-def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
+def _steps_script(steps: list[_Step], board: Board) -> str:
     """steps.tcl: what build.tcl does."""
     calls = []
     for step in steps:
@@ -207,8 +207,8 @@ def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
     return "\n".join(
         [
             "# SPDX-License-Identifier: Apache-2.0",
-            f"set part {part}",
-            f"set board_part {board_part}",
+            f"set part {board.part}",
+            f"set board_part {board.board_part}",
             f"set libraries {{{' '.join(LIBRARIES)}}}",
             "set steps {",
             *calls,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from board.core.files import write_text
 from hls_build.cost.resources import Resources
 from hls_build.finn_adapter import use_build_folder
 from hls_build.yosys import calibration_cases
@@ -147,7 +148,7 @@ def _value(name: str, text: str) -> Any:
 def load(path: Path = DATA) -> list[tuple[Specimen, Counts]]:
     """The checked-in specimens and what they take."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(Specimen(line["kind"], line["parameters"]), Counts(**line["counts"])) for line in lines]
+    return [(Specimen(line["kind"], line["parameters"]), Counts.from_json(line["counts"])) for line in lines]
 
 
 def run(path: Path = DATA) -> None:
@@ -159,12 +160,10 @@ def run(path: Path = DATA) -> None:
         for name, cells in synthesise(designs.values(), lambda names: print("synthesising", *names, flush=True)):
             found[name] = Counts.of(cells)
     lines = [
-        json.dumps({"kind": one.kind, "parameters": dict(one.parameters), "counts": asdict(found[design.name])})
+        json.dumps({"kind": one.kind, "parameters": dict(one.parameters), "counts": found[design.name].as_json()})
         for one, design in designs.items()
     ]
-    partial = path.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n")
-    partial.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

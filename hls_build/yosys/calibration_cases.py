@@ -16,7 +16,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from hls_build import dataflow
-from hls_build.config import build_config
+from hls_build.config.build import BUILDS, load_build
 from hls_build.cost.resources import Resources
 from hls_build.cost.thresholding import Table
 from hls_build.cost.weight_memory import weight_memory
@@ -71,8 +71,7 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
 def modelled(kind: str, parameters: Parameters) -> Resources:
     """What the model of hls_build.cost, or a kernel's spec, says of a specimen."""
     if kind in KERNELS:
-        counts = kernel(kind, parameters).resources()
-        return Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
+        return kernel(kind, parameters).resources()
     if kind == "memory":
         return weight_memory(parameters["depth"], -(-parameters["width"] // 8) * 8, parameters["style"])
     model = NODES[kind]("specimen", **parameters)
@@ -176,7 +175,7 @@ def quantizer(name: str, preset: str, layer: str, pe: int, style: str) -> ModelW
 @cache
 def _shipped(preset: str) -> ModelWrapper:
     """The dataflow graph of shipped weights."""
-    build = build_config.load(build_config.CONFIGS / f"pynq-z2_{preset}.toml")
+    build = load_build(BUILDS / f"pynq-z2_{preset}.toml")
     with tempfile.TemporaryDirectory() as place:
         export.export(checkpoint.SHIPPED / f"{preset}.safetensors", Path(place))
         return dataflow.build(lower_file(Path(place) / export.MODEL), build)

@@ -19,7 +19,7 @@ import pytest
 
 from board.core.contract import Contract
 from hls_build.build.flow import shipped_checkpoint as shipped
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS
 from hls_build.cost.resources import Resources
 from hls_build.report import facts
 from hls_build.report.timeline import Timeline
@@ -27,7 +27,7 @@ from qnn.data.example import example_faces
 from qnn.export.export import export
 from qnn.network import checkpoint
 
-TINY = CONFIGS / "pynq-z2_tiny.toml"
+TINY = BUILDS / "pynq-z2_tiny.toml"
 COMMAND = [sys.executable, "-m", "hls_build.cli.main"]
 
 

@@ -36,19 +36,19 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.mark.parametrize(("specimen", "counts"), SPECIMENS, ids=lambda value: getattr(value, "name", ""))
 def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts) -> None:
     found = specimen.modelled()
-    assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
+    assert (found.dsp, found.bram18) == (counts.resources.dsp, counts.resources.bram18)
     share, few = NOT_A_TENTH.get(specimen.kind, (LUT_SHARE, LUT_FEW))
     share = 0.25 if specimen.name == MEMORY_OF_ROWS else share
     again = "new weights have other thresholds: python -m hls_build.yosys.calibrate" * (specimen.kind == "quantizer")
-    assert abs(found.lut - counts.lut) <= max(share * counts.lut, few), again
-    assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW), again
+    assert abs(found.lut - counts.resources.lut) <= max(share * counts.resources.lut, few), again
+    assert abs(found.ff - counts.resources.ff) <= max(0.2 * counts.resources.ff, LUT_FEW), again
 
 
 def test_no_kind_is_off_as_a_whole() -> None:
     lut: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for specimen, counts in SPECIMENS:
         lut[specimen.kind][0] += specimen.modelled().lut
-        lut[specimen.kind][1] += counts.lut
+        lut[specimen.kind][1] += counts.resources.lut
     for kind, (model, synthesis) in lut.items():
         assert abs(model - synthesis) <= 0.06 * synthesis, kind
 

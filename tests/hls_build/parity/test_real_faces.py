@@ -12,7 +12,7 @@ from rich.console import Console
 from board.core.graph import IntegerGraph
 from board.simulation.harness import STALLS
 from hls_build.build import flow
-from hls_build.config import build_config
+from hls_build.config.build import BUILDS, load_build
 from hls_build.parity.executors import DataflowRung, IntegerRung, RtlRung
 from hls_build.parity.ladder import compare
 from hls_build.simulation.accelerator import open_rtl
@@ -34,7 +34,7 @@ def real_faces(count: int) -> np.ndarray:
 
 def built(name: str, folder: Path) -> flow.BuildFolder:
     """A checked-in configuration, built as far as the simulator."""
-    path = build_config.CONFIGS / f"{name}.toml"
+    path = BUILDS / f"{name}.toml"
     flow.run(path, None, folder, 1, "verilate", resume=False, pack_simulation=False, console=Console(quiet=True))
     return flow.BuildFolder(folder)
 
@@ -43,9 +43,7 @@ def check(name: str, folder: Path, software: int, dataflow: int, rtl: int) -> No
     """Hold every form against the Brevitas model, the RTL under every stall pattern."""
     build = built(name, folder)
     graph = IntegerGraph.load(build.integer)
-    twin, _, _ = export.frozen_twin(
-        flow.shipped_checkpoint(build_config.load(build_config.CONFIGS / f"{name}.toml").preset)
-    )
+    twin, _, _ = export.frozen_twin(flow.shipped_checkpoint(load_build(BUILDS / f"{name}.toml").preset))
     with open_rtl(build.rtl, build.library) as live:
         rungs: list[tuple[Rung, int | None]] = [
             (TwinRung(twin), None),
