@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person and `auflow build` get of a folding: a TOML file, a table, a plot of what faster costs."""
+"""Results of the folding search: a TOML file for `auflow build`, tables, and a plot of resources against frame rate."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def fifo_table(found: Sizing) -> Table:
 
 
 def plot(found: Mapping[int, Solution], request: Request, path: Path) -> None:
-    """Frames per second against the share of each resource: what faster costs."""
+    """Resources against frame rate: the share of each that more frames per second cost."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     rates = [request.rate(cycles) for cycles in found]
@@ -124,7 +124,7 @@ def plot(found: Mapping[int, Solution], request: Request, path: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("frames per second")
     axes.set_ylabel("% of what is usable")
-    axes.set_title(f"What faster costs: {request.board.name} at {request.clock_mhz:g} MHz")
+    axes.set_title(f"Resources against frame rate: {request.board.name} at {request.clock_mhz:g} MHz")
     axes.set_xticks(rates, [f"{rate:,.0f}" for rate in rates], rotation=45)
     axes.minorticks_off()
     axes.legend()

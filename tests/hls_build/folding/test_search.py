@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folding solver: as good as trying everything, exact about its own builds, clear about what does not fit."""
+"""The folding search: as good as trying everything, exact about its own builds, clear about what does not fit."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.estimate import Estimate, estimate
-from hls_build.folding import search as solver
-from hls_build.folding.milp import RELATIVE_GAP, Programme
-from hls_build.folding.options import Goal, Prices
+from hls_build.folding import search
+from hls_build.folding.milp import RELATIVE_GAP, Milp
+from hls_build.folding.options import FoldingOptions, Goal
 
 BOARD = load_board("Pynq-Z2")
 
@@ -38,8 +38,8 @@ INTERVAL = 18432
 """Cycles per frame that the small network is folded for."""
 
 
-def request(graph: IntegerGraph, **changes: Any) -> solver.Request:
-    return replace(solver.Request(graph, BOARD, 100.0), **changes)
+def request(graph: IntegerGraph, **changes: Any) -> search.Request:
+    return replace(search.Request(graph, BOARD, 100.0), **changes)
 
 
 def estimated(graph: IntegerGraph, folding: dict[str, Folding]) -> Estimate:
@@ -52,25 +52,24 @@ def network() -> IntegerGraph:
     return random_network(1, SMALL)
 
 
-def everything(programme: Programme) -> list[Resources]:
+def everything(milp: Milp) -> list[Resources]:
     """What every combination of options costs."""
-    prices = programme.prices
+    source = milp.source
     found = []
-    for options in product(*programme.options.values()):
-        chosen = dict(zip(programme.options, options, strict=True))
+    for options in product(*milp.options.values()):
+        chosen = dict(zip(milp.options, options, strict=True))
         parts = [option.resources for option in options]
-        for edge in prices.edges:
-            lanes = chosen[edge.source].lanes_out if edge.source else 3
-            sink = chosen[edge.sink]
-            parts.append(prices.between(edge, lanes, sink.lanes_in[edge.index], sink))
+        for connection in source.connections:
+            lanes = chosen[connection.source].lanes_out if connection.source else 3
+            parts.append(source.between(connection, lanes, chosen[connection.sink]))
         found.append(sum(parts, Resources()))
     return found
 
 
 @pytest.mark.parametrize("double_pump", [False, True])
 def test_nothing_is_cheaper(double_pump: bool) -> None:
-    programme = Programme(Prices(random_chain(3), BOARD, Goal(2000, double_pump)))
-    costs = everything(programme)
+    milp = Milp(FoldingOptions(random_chain(3), BOARD, Goal(2000, double_pump)))
+    costs = everything(milp)
     assert len(costs) > 500
     limits = {"lut": 900.0, "ff": 2000.0, "bram18": 20.0, "dsp": 9.0}
 
@@ -79,56 +78,56 @@ def test_nothing_is_cheaper(double_pump: bool) -> None:
 
     fitting = [cost for cost in costs if all(getattr(cost, name) <= limits[name] for name in LABELS)]
     assert 0 < len(fitting) < len(costs)
-    solution = programme.solve(limits)
+    solution = milp.solve(limits)
     assert solution is not None and solution.resources in fitting
     best = min(map(share, fitting))
     assert best <= share(solution.resources) <= best * (1 + RELATIVE_GAP)
     for name in LABELS:
         least = min(getattr(cost, name) for cost in costs)
-        scarce = programme.solve({name: float(least)}, least=name)
+        scarce = milp.solve({name: float(least)}, least=name)
         assert scarce is not None and getattr(scarce.resources, name) == least
-        assert programme.solve({name: least - 0.5}) is None
+        assert milp.solve({name: least - 0.5}) is None
 
 
-def test_the_build_costs_what_the_solver_said(network: IntegerGraph) -> None:
-    solution = solver.fold(request(network), INTERVAL)
+def test_the_build_takes_what_the_search_said(network: IntegerGraph) -> None:
+    solution = search.fold(request(network), INTERVAL)
     assert solution is not None
     built = estimated(network, solution.folding)
     found, said = built.total, solution.resources
     assert (found.bram18, found.dsp) == (said.bram18, said.dsp)
-    # FIFOs wait for the interval that is reached, the solver's for the one that is wanted
+    # FIFOs wait for the interval that is reached, the search's for the one that is wanted
     assert found.lut == pytest.approx(said.lut, rel=0.002)
     assert found.ff == pytest.approx(said.ff, rel=0.002)
     assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.0015 * INTERVAL
 
 
 def test_double_pumping_halves_what_is_scarce(network: IntegerGraph) -> None:
-    single = solver.fold(request(network, double_pump=False), INTERVAL)
+    single = search.fold(request(network, double_pump=False), INTERVAL)
     assert single is not None and not any(folding.pumped for folding in single.folding.values())
     scarce = with_budget(dsp=20)
-    assert solver.fold(request(network, double_pump=False, board=scarce), INTERVAL) is None
-    double = solver.fold(request(network, board=scarce), INTERVAL)
+    assert search.fold(request(network, double_pump=False, board=scarce), INTERVAL) is None
+    double = search.fold(request(network, board=scarce), INTERVAL)
     assert double is not None and any(folding.pumped for folding in double.folding.values())
     assert estimated(network, double.folding).total.dsp == double.resources.dsp <= scarce.budget.dsp
 
 
 def test_latency_is_a_constraint(network: IntegerGraph) -> None:
-    free = solver.fold(request(network, latency_intervals=10.0), INTERVAL)
+    free = search.fold(request(network, latency_intervals=10.0), INTERVAL)
     assert free is not None
     bound = free.latency_cycles / INTERVAL * 0.95
-    quick = solver.fold(request(network, latency_intervals=bound), INTERVAL)
+    quick = search.fold(request(network, latency_intervals=bound), INTERVAL)
     assert quick is not None and quick.latency_cycles <= bound * INTERVAL < free.latency_cycles
-    assert solver.fold(request(network, latency_intervals=0.5), INTERVAL) is None
+    assert search.fold(request(network, latency_intervals=0.5), INTERVAL) is None
 
 
 def test_the_fastest_is_next_to_what_does_not_fit(network: IntegerGraph) -> None:
     asked = request(network, board=with_budget(lut=17_000, dsp=18), double_pump=False)
-    fits = [bool(solver.fold(asked, cycles)) for cycles in asked.intervals[-40:]]
+    fits = [bool(search.fold(asked, cycles)) for cycles in asked.intervals[-40:]]
     assert fits == sorted(fits) and len(set(fits)) == 2  # so that a binary search finds the first
     faster, first = asked.intervals[-41 + fits.index(True)], asked.intervals[-40 + fits.index(True)]
-    assert solver.fastest(asked, lambda _: None) == solver.fold(asked, first)
-    with pytest.raises(solver.DoesNotFit) as refusal:
-        solver.at_rate(asked, asked.rate(faster), lambda _: None)
+    assert search.fastest(asked, lambda _: None) == search.fold(asked, first)
+    with pytest.raises(search.DoesNotFit) as refusal:
+        search.at_rate(asked, asked.rate(faster), lambda _: None)
     assert "at 100 MHz do not fit on Pynq-Z2" in str(refusal.value)
     assert " binds, " in str(refusal.value)
     assert f"use --fps {int(asked.rate(first))} " in str(refusal.value)
@@ -136,22 +135,22 @@ def test_the_fastest_is_next_to_what_does_not_fit(network: IntegerGraph) -> None
 
 def test_what_binds_is_named(network: IntegerGraph) -> None:
     asked = request(network, board=with_budget(dsp=5), double_pump=False)
-    (clause,) = solver.binding_constraints(asked, INTERVAL)
+    (clause,) = search.binding_constraints(asked, INTERVAL)
     needed = int(clause.removeprefix("dsp binds, ").split()[0])
     assert clause == f"dsp binds, {needed} needed of 5 usable"
-    assert solver.fold(replace(asked, board=with_budget(dsp=needed)), INTERVAL)
-    assert not solver.fold(replace(asked, board=with_budget(dsp=needed - 1)), INTERVAL)
-    assert solver.binding_constraints(request(network, latency_intervals=0.5), INTERVAL) == [
+    assert search.fold(replace(asked, board=with_budget(dsp=needed)), INTERVAL)
+    assert not search.fold(replace(asked, board=with_budget(dsp=needed - 1)), INTERVAL)
+    assert search.binding_constraints(request(network, latency_intervals=0.5), INTERVAL) == [
         "a latency of 0.5 intervals binds"
     ]
-    (impossible,) = solver.binding_constraints(request(network), 100)
+    (impossible,) = search.binding_constraints(request(network), 100)
     assert impossible == "layer conv1 cannot be that fast at any parallelism"
 
 
 def test_a_rate_that_no_cycle_gives_is_refused(network: IntegerGraph) -> None:
     asked = request(network, board=with_budget(lut=1000))
-    with pytest.raises(solver.DoesNotFit, match="the network does not fit on Pynq-Z2 at any frame rate"):
-        solver.fastest(asked, lambda _: None)
+    with pytest.raises(search.DoesNotFit, match="the network does not fit on Pynq-Z2 at any frame rate"):
+        search.fastest(asked, lambda _: None)
 
 
 @pytest.fixture
@@ -179,6 +178,6 @@ def test_the_command_writes_what_a_build_reads(network: IntegerGraph, tmp_path: 
 def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
     out = tmp_path / "folded.toml"
     done = CliRunner().invoke(app, ["fold", "--fps", "1e9", "--out", str(out)])
-    assert isinstance(done.exception, solver.DoesNotFit) and not out.exists()
+    assert isinstance(done.exception, search.DoesNotFit) and not out.exists()
     done = CliRunner().invoke(app, ["fold", "--board", "Zybo"])
     assert str(done.exception) == "need a board out of KV260, PYNQ-Z1, Pynq-Z2, Ultra96, ZCU104, got 'Zybo'"
