@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core.graph import IntegerGraph
 from board.simulation.accelerator import Run
@@ -55,7 +56,7 @@ class Sizing:
 def size(
     graph: IntegerGraph,
     build: BuildConfig,
-    faces: np.ndarray,
+    faces: npt.NDArray[np.uint8],
     folder: Path,
     report: Callable[[str], None] = print,
 ) -> Sizing:
@@ -101,7 +102,7 @@ def _compile(graph: IntegerGraph, build: BuildConfig, rtl: Path) -> tuple[dict[s
     return found, estimate(model, build)
 
 
-def _run(rtl: Path, faces: np.ndarray, stall: str = "none", pace_cycles: int | None = None) -> Run:
+def _run(rtl: Path, faces: npt.NDArray[np.uint8], stall: str = "none", pace_cycles: int | None = None) -> Run:
     with open_rtl(rtl) as live:
         return live.run(faces, stall, STALL_SEED, pace_cycles=pace_cycles)
 
@@ -129,7 +130,7 @@ def _with_depths(graph: IntegerGraph, build: BuildConfig, depths: Mapping[str, i
     return result
 
 
-def _check(run: Run, expected: np.ndarray, most_cycles: float | None) -> None:
+def _check(run: Run, expected: npt.NDArray[np.int64], most_cycles: float | None) -> None:
     """Hold a run to its results and its rate."""
     if (run.accumulators != expected).any():
         raise RuntimeError("the accelerator with sized FIFOs gives other results than the integer graph")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.optimize
 import scipy.sparse
 
@@ -162,7 +163,7 @@ class Milp:
                 row += 1
         return scipy.optimize.LinearConstraint(_sparse(places, row, variables), -np.inf, 0)
 
-    def _latency(self, variables: int) -> np.ndarray:
+    def _latency(self, variables: int) -> npt.NDArray[np.float64]:
         """Weights of all variables in a frame's latency."""
         weights = np.zeros(variables)
         weights[len(self._costs) :] = 1
