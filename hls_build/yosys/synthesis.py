@@ -84,7 +84,7 @@ class Design:
     @classmethod
     def of(cls, rtl: Path, block: Block) -> Design:
         """The design of a block of an RTL folder."""
-        sources = {name: finn_patches.text(rtl / name) for name in block.sources}
+        sources = {name: finn_patches.patched(rtl / name) for name in block.sources}
         memories = {name: (rtl / name).read_bytes() for name in block.memories}
         options: tuple[str, ...] = ()
         if _MULTIPLIER in sources:
@@ -95,7 +95,7 @@ class Design:
     @classmethod
     def whole(cls, rtl: Path) -> Design:
         """The design of all of an RTL folder."""
-        sources = {name: finn_patches.text(rtl / name) for name in Stitched.load(rtl).sources}
+        sources = {name: finn_patches.patched(rtl / name) for name in Stitched.load(rtl).sources}
         memories = {path.name: path.read_bytes() for path in sorted(rtl.glob("*.dat"))}
         sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
         return cls(TOP, TOP, sources, memories, _MULTIPLIER_OPTIONS)

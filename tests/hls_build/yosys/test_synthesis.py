@@ -155,7 +155,7 @@ def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(
         RuntimeError, match=r"synthesis rewrites '`default_nettype none' in FINN\+'s vpc\.sv, found none"
     ):
-        finn_patches.text(path)
+        finn_patches.patched(path)
 
 
 @pytest.mark.parametrize(
