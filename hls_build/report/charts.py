@@ -61,13 +61,13 @@ def boundary(layer: Layer, edges: Sequence[tuple[str, str, str]]) -> tuple[list[
 
 
 def stalls(streams: Mapping[str, Counters], cycles: int) -> Figure:
-    """Share of a run that each stream moved, was held back by its sink, or waited for its source."""
+    """Share of a run that each stream moved beats, was stalled by its sink, or starved for its source."""
     names = list(streams)
     figure = Figure(figsize=(11, 0.9 + 0.19 * len(names)), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(names))
-    parts = (("beats", BLUE, "moves"), ("stalls", ORANGE, "held back by its sink"), ("starves", PALE, "empty"))
-    for key, colour, label in parts:
+    states = (("beats", BLUE, "moves a beat"), ("stalls", ORANGE, "stalled by its sink"), ("starves", PALE, "starved"))
+    for key, colour, label in states:
         share = np.array([getattr(streams[name], key) / cycles for name in names])
         axes.barh(names, share, BAR, left, color=colour, label=label)
         left += share
@@ -96,7 +96,7 @@ def fifos(fill: Mapping[str, int], depth: Mapping[str, int]) -> Figure:
 
 
 def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
-    """Share of the device that each part of the accelerator takes, with what is usable.
+    """Utilisation of the device by each part of the accelerator, with the maximum.
 
     Args:
         parts: By what is written in the legend.
@@ -116,7 +116,7 @@ def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.08, left.max() + 0.08))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
-    axes.set_xlabel(f"share of {board.part}; black: maximum utilisation")
+    axes.set_xlabel(f"utilisation of {board.part}; black: maximum utilisation")
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure
 
@@ -124,7 +124,7 @@ def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
 def roofline(
     layers: Sequence[Layer], interval_cycles: float, frame_bytes: int, board: Board, clock_mhz: float
 ) -> Figure:
-    """Products per second over products per byte of DRAM, under what DSPs, block RAMs and the DRAM port allow.
+    """Multiply-accumulates (MAC) per second over MAC per byte of DRAM, under what DSPs, block RAMs and its port allow.
 
     Args:
         layers: All.
@@ -141,7 +141,7 @@ def roofline(
     pump = 2 if any(one.pumped for one in multipliers) else 1
     giga = clock_mhz * 1e6 / 1e9
     roofs = {
-        f"{board.budget.dsp} DSPs, {lanes:.1f} products each{', twice a cycle' if pump == 2 else ''}": board.budget.dsp
+        f"{board.budget.dsp} DSPs, {lanes:.1f} MAC each{', twice a cycle' if pump == 2 else ''}": board.budget.dsp
         * lanes
         * pump,
         f"{board.budget.bram18} block RAMs of weights, {mean_bits:.1f} bits each": board.budget.bram18
@@ -158,7 +158,7 @@ def roofline(
     speed = macs / interval_cycles * giga
     axes.plot(resident, speed, "o", color=BLUE, markersize=9, label=f"this build: {speed:,.1f} GMAC/s")
     axes.plot(streamed, speed, "o", color=BLUE, fillstyle="none", markersize=9, label="were weights read from DRAM")
-    axes.set_xlabel("products per byte of DRAM traffic")
+    axes.set_xlabel("arithmetic intensity, MAC per byte of DRAM traffic")
     axes.set_ylabel("GMAC/s")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8, loc="lower right")

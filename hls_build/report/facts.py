@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a build's folder tells of it, gathered for the report."""
+"""Facts of a build, gathered from its folder for the report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import Contract
+from board.core.files import read_json
 from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
 from hls_build.build_folder import BuildFolder
@@ -86,7 +87,7 @@ class Facts:
 
     @property
     def mismatches(self) -> int:
-        """Faces on which any form of the network differed from Brevitas, over all forms."""
+        """Faces on which an executor differed from the baseline, over all executors."""
         return sum(int(rung["mismatches"]) for rung in self.parity["rungs"])
 
     @cached_property
@@ -104,10 +105,8 @@ def read(root: Path) -> Facts:
     folder = BuildFolder(root)
     reports = {}
     for name in ("estimate", "simulation", "parity"):
-        path = folder.report / f"{name}.json"
-        if not path.is_file():
-            raise ValueError(f"a report needs a simulated build, got no {path}: run `auflow build` to its end first")
-        reports[name] = json.loads(path.read_text())
+        remedy = "run `auflow build` to its end first"
+        reports[name] = read_json(folder.report / f"{name}.json", "a simulated build's figures", remedy)
     if reports["simulation"]["interval_cycles"] is None:
         raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
     checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])

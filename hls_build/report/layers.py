@@ -28,8 +28,8 @@ class Multiplier:
     Attributes:
         pe: Outputs per cycle.
         simd: Inputs per cycle.
-        macs: Products of a frame.
-        lanes: Products that one DSP slice gives per DSP cycle.
+        macs: Multiply-accumulates of a frame.
+        lanes: Multiply-accumulates of one DSP slice per DSP cycle.
         weight_bits: Per weight.
         weights: How many it has.
         pumped: Whether its DSPs run at twice the clock.
@@ -45,7 +45,7 @@ class Multiplier:
 
     @property
     def units(self) -> int:
-        """Products per cycle."""
+        """Multiply-accumulates per cycle."""
         return self.pe * self.simd
 
 

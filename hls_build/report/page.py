@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
+from board.core.files import whole, write_bytes, write_text
 from hls_build.config.board import MAX_UTILISATION
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
@@ -28,9 +29,9 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 TIMELINE = "timeline.npz"
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
-    "ConvolutionInputGenerator_rtl": "windows",
-    "FMPadding_rtl": "windows",
-    "Thresholding_rtl": "thresholds",
+    "ConvolutionInputGenerator_rtl": "sliding windows",
+    "FMPadding_rtl": "sliding windows",
+    "Thresholding_rtl": "activation thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
     "LaneConverter_rtl": "width converters",
@@ -43,37 +44,37 @@ def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[i
 
     Args:
         facts: Of the build.
-        plain: Of the same build without attention, for the price of attention.
+        plain: Of the same build without attention, for the cost of attention.
         folder: Where to.
         progress: Called with the cycles that the waterfall's simulation has done.
 
     Returns:
         What was written, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {name: _png(figure) for name, figure in _figures(facts, _timeline(facts, progress)).items()}
     page = folder / "index.html"
     written = [page]
     for name, picture in pictures.items():
         written.append(folder / f"{name}.png")
-        written[-1].write_bytes(picture)
+        write_bytes(written[-1], picture)
     rows = list(layer_rows(facts))
     written.append(folder / "layers.csv")
-    with written[-1].open("w", newline="") as file:
+    with whole(written[-1]) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page.write_text(
+    write_text(
+        page,
         environment.from_string(TEMPLATE.read_text()).render(
             facts=facts,
             resources=_against_budget(facts),
             layers=rows,
             streams=_stream_rows(facts),
             attention=sum((layer.resources for layer in facts.layers if layer.is_attention), Resources()),
-            price=price(facts, plain) if plain else None,
+            cost_of_attention=cost_of_attention(facts, plain) if plain else None,
             pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
-        )
+        ),
     )
     return written
 
@@ -95,8 +96,8 @@ def layer_rows(facts: Facts) -> Iterator[dict[str, Any]]:
         }
 
 
-def price(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
-    """What attention costs: (measure, with, without, difference)."""
+def cost_of_attention(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
+    """Attention against none: (measure, with, without, difference)."""
     rows = [
         ("frames per second", facts.frames_per_second, plain.frames_per_second, "{:,.1f}"),
         ("interval in cycles", facts.interval_cycles, plain.interval_cycles, "{:,}"),

@@ -12,7 +12,8 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import Contract, sha256
+from board.core.contract import Contract
+from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder

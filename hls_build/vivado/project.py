@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import sha256
+from board.core.files import sha256, whole
 from board.deployment import BITFILE, HANDOFF
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
@@ -71,7 +71,6 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
     Raises:
         RuntimeError: FINN+ did not make what is expected, or the disk does not take it.
     """
-    archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         workspace, folder = Path(temporary).resolve() / "finn", Path(temporary) / archive.stem
         workspace.mkdir()
@@ -223,17 +222,11 @@ def _steps_script(steps: list[_Step], board: Board) -> str:
 
 def _pack(folder: Path, archive: Path) -> None:
     """Pack a folder, every file dated alike: the same build gives the same archive."""
-    partial = archive.with_suffix(".partial")
-    try:
-        with ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-            for path in _files(folder):
-                info = ZipInfo(path.relative_to(folder.parent).as_posix())
-                info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-                packed.writestr(info, path.read_bytes())
-        partial.replace(archive)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(f"cannot write {archive}: {error.strerror}") from None
+    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+        for path in _files(folder):
+            info = ZipInfo(path.relative_to(folder.parent).as_posix())
+            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+            packed.writestr(info, path.read_bytes())
 
 
 def _files(folder: Path) -> list[Path]:

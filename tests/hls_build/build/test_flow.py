@@ -289,7 +289,7 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     figures = json.loads((report / "simulation.json").read_text())
     estimate = json.loads((report / "estimate.json").read_text())
     assert f"<b>{1e8 / figures['interval_cycles']:,.0f}</b>frames per second" in page
-    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the price, against itself
+    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the cost of attention, against itself
     assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
     with (report / "layers.csv").open() as file:
         layers = list(csv.DictReader(file))
@@ -307,4 +307,4 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
 
 
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "a report needs a simulated build, got no" in refused("report", "--build", tmp_path)
+    assert "a simulated build's figures must be a file, got none at" in refused("report", "--build", tmp_path)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from standin import environment
 
-from board.core.contract import Contract, sha256
+from board.core.contract import Contract
+from board.core.files import sha256
 from hls_build.build_folder import BuildFolder
 from hls_build.config.build import BUILDS, load_build
 from hls_build.vivado import bitstream, tools
