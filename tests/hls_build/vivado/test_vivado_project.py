@@ -125,6 +125,15 @@ def test_the_shell_is_of_the_board(name: str, shell_of_finn: str) -> None:
     assert 'if {$ZYNQ_TYPE == "zynq_us+"} {' in after and '{$ZYNQ_TYPE == "zynq_7000"} {' in after
 
 
+def test_a_board_that_finn_does_not_know_gets_its_project(tmp_path: Path) -> None:
+    board = replace(BLOCK.board, name="Arty-Z7-20", board_part="digilentinc.com:arty-z7-20:part0:1.1")
+    folder = unpack(write_project(tmp_path, replace(BLOCK, board=board)).archive, tmp_path)
+    assert "set board_part digilentinc.com:arty-z7-20:part0:1.1\n" in (folder / "steps.tcl").read_text()
+    script = (folder / "src/6_shell/ip_config.tcl").read_text()
+    assert "set FPGA_PART xc7z020clg400-1\n" in script
+    assert "set_property board_part digilentinc.com:arty-z7-20:part0:1.1 [current_project]\n" in script
+
+
 def test_ports_are_as_wide_as_finn_has_them() -> None:
     from finn.util.basic import pynq_native_port_width, pynq_part_map
 
