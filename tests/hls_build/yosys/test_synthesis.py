@@ -127,6 +127,23 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
     assert found.total == Counts(Resources(lut=12))
 
 
+@pytest.mark.parametrize(("variable", "place"), [("", ".cache/auflow"), ("~/kept", "kept")])
+def test_counts_are_kept_in_the_users_cache(
+    build: BuildFolder, app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str
+) -> None:
+    """Neither an empty AUFLOW_CACHE nor one with ~ makes a folder where the user happens to be."""
+    here, home = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AUFLOW_CACHE", variable)
+    monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_: {top: {"LUT6": 4} for top in tops})
+    done = CliRunner().invoke(app, ["--build", str(build.root), "--module", "conv1"])
+    assert done.exit_code == 0, done.output
+    assert not list(here.iterdir())
+    assert len(list((home / place / "synthesis").glob("*.json"))) == 1
+
+
 def test_other_weights_are_another_design(build: BuildFolder, tmp_path: Path) -> None:
     """What a memory holds decides how much of it is left, so counts of other weights do not serve."""
     copy = BuildFolder(tmp_path / "copy")
