@@ -16,7 +16,8 @@ from rich.table import Table
 from board.core.contract import Contract
 from board.parity import Parity, Progress
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import Board
+from hls_build.config.board import Board
+from hls_build.cost.resources import LABELS, Resources
 
 
 def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
@@ -54,10 +55,10 @@ def resources(estimate: dict[str, Any], board: Board) -> Table:
     table = Table("resource", title=f"Estimate for {board.name} ({board.part})")
     for column in ("needed", "available", "share"):
         table.add_column(column, justify="right")
-    for name, available in (("lut", board.lut), ("ff", board.ff), ("bram36", board.bram36), ("dsp", board.dsp)):
-        needed = estimate["total"].get(name)
-        if needed is not None:
-            table.add_row(name.upper(), f"{needed:,g}", f"{available:,}", f"{needed / available:.0%}")
+    needed = Resources.from_json(estimate["total"])
+    for name, share in needed.shares(board.budget).items():
+        used, held = getattr(needed, name), getattr(board.budget, name)
+        table.add_row(LABELS[name], f"{used:,}", f"{held:,}", f"{share:.0%}")
     return table
 
 

@@ -22,15 +22,15 @@ from hls_build import dataflow, estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
 from hls_build.build_folder import BuildFolder
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig, load_build
 from hls_build.finn_adapter import use_build_folder
 from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
 from hls_build.simulation import accelerator, verilator
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
-from hls_build.yosys import report as synthesis
+from hls_build.yosys import synthesis_report
 from qnn.data.example import example_faces
 from qnn.export import export
 from qnn.network import checkpoint as checkpoints
@@ -76,7 +76,7 @@ def compile_step(job: Job) -> None:
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)
     folder.write_report("estimate", estimated.as_json())
-    (folder.report / f"{synthesis.NAME}.json").unlink(missing_ok=True)  # which was of other RTL
+    (folder.report / f"{synthesis_report.NAME}.json").unlink(missing_ok=True)  # which was of other RTL
     report = export.read_report(folder.root)
     height, width, channels = graph.tensors[graph.input].shape
     Contract(
@@ -178,9 +178,9 @@ def run(
     """
     if stop_after is not None and stop_after not in STEPS:
         raise ValueError(f"stop-after must be one of {', '.join(STEPS)}, got {stop_after!r}")
-    build = config.load(path)
+    build = load_build(path)
     if board is not None:
-        build = replace(build, board=config.board(board))
+        build = replace(build, board=load_board(board))
     checkpoint = path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     folder = BuildFolder(out or Path("build") / build.name)
     vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None

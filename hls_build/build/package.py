@@ -22,7 +22,7 @@ from board.core.graph import IntegerGraph
 from board.deployment import BITFILE, CONTRACT, EXAMPLE, HANDOFF, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
 from hls_build import lowering
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.data.example import example_picture
 from qnn.export import export

@@ -29,10 +29,10 @@ def fold(
     latency: Annotated[float, typer.Option(help="Most intervals from a frame's first pixel to its result.")] = 3.0,
     checkpoint: Annotated[Path | None, typer.Option(help="Weights. [default: the preset's in the repository]")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the build's TOML here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw what faster costs into this PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw resources against frame rate into this PNG.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
-    """Choose the parallelism and the memories of every layer: optimal by an integer programme.
+    """Choose the parallelism and the memories of every layer: optimal by a mixed-integer linear program (MILP).
 
     Prints rate, latency and resources, and writes the TOML file that `auflow build --config` reads.
 
@@ -41,22 +41,22 @@ def fold(
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as config
-    from hls_build.folding import results
-    from hls_build.folding import search as solver
+    from hls_build.config.board import load_board
+    from hls_build.config.build import BuildConfig
+    from hls_build.folding import results, search
 
-    chosen = config.board(board)
+    chosen = load_board(board)
     graph = IntegerGraph.load(software(checkpoint or shipped_checkpoint(preset)) / "integer.npz")
-    request = solver.Request(graph, chosen, clock_mhz or chosen.clock_mhz, not single_clock, latency)
+    request = search.Request(graph, chosen, clock_mhz or chosen.clock_mhz, not single_clock, latency)
     console = Console()
     tell = console.print
-    solution = solver.fastest(request, tell) if fps is None else solver.at_rate(request, fps, tell)
+    solution = search.fastest(request, tell) if fps is None else search.at_rate(request, fps, tell)
     console.print(results.table(solution, request))
     rate = round(request.rate(solution.interval_cycles)) if fps is None else fps
     if out is not None:
         name = f"{board.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else str(checkpoint.resolve())
-        build = config.BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
+        build = BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board} --clock-mhz {request.clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * single_clock
         out.write_text(results.toml(build, f"{rate:g} frames per second, {command}"))
@@ -65,8 +65,8 @@ def fold(
         json_out.write_text(json.dumps(results.summary(solution, request), indent=2) + "\n")
     if plot is not None:
         intervals = [round(solution.interval_cycles / share) for share in SWEEP]
-        results.plot(solver.sweep(request, intervals, tell), request, plot)
-        console.print(f"{plot}: what faster costs", soft_wrap=True)
+        results.plot(search.sweep(request, intervals, tell), request, plot)
+        console.print(f"{plot}: resources against frame rate", soft_wrap=True)
 
 
 def fifos(
@@ -86,12 +86,12 @@ def fifos(
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as configs
+    from hls_build.config.build import load_build
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
     from qnn.data.example import example_faces
 
-    build = configs.load(config)
+    build = load_build(config)
     checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
     console = Console()

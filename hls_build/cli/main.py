@@ -19,7 +19,7 @@ import qnn.cli.export
 import qnn.cli.train
 from hls_build.build import shipped
 from hls_build.cli import fold, report, synth
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +60,7 @@ INTERRUPTED = 130
 
 @app.command()
 def build(
-    config: Annotated[Path, typer.Option(help="What to build.")] = CONFIGS / "pynq-z2_w4a4.toml",
+    config: Annotated[Path, typer.Option(help="What to build.")] = BUILDS / "pynq-z2_w4a4.toml",
     board: Annotated[str | None, typer.Option(help="Board to build for instead of the configuration's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the build. [default: build/<name>]")] = None,
     sim_frames: Annotated[int, typer.Option(min=1, help="Faces to run through the accelerator.")] = 4,

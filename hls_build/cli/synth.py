@@ -33,18 +33,18 @@ def synth(
     """
     from hls_build.build import console as tables
     from hls_build.build_folder import BuildFolder
-    from hls_build.config import build_config
-    from hls_build.yosys import report
+    from hls_build.config.board import load_board
+    from hls_build.yosys import synthesis_report
 
     if flatten and module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder, console = BuildFolder(build), Console()
-    wanted = report.designs(folder, module or (), flatten)
-    board = build_config.board(json.loads(folder.contract.read_text())["board"])
+    wanted = synthesis_report.designs(folder, module or (), flatten)
+    board = load_board(json.loads(folder.contract.read_text())["board"])
     with tables.synthesis(console, len(wanted)) as (begins, done):
-        found = report.run(wanted, begins, done)
-    console.print(report.table(found, board))
+        found = synthesis_report.run(wanted, begins, done)
+    console.print(synthesis_report.table(found, board))
     if not flatten and not module:
-        folder.write_report(report.NAME, found.as_json(board))
+        folder.write_report(synthesis_report.NAME, found.as_json(board))
     if json_out is not None:
         json_out.write_text(json.dumps(found.as_json(board), indent=2) + "\n")

@@ -17,7 +17,9 @@ from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import Board, BuildConfig
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.vivado import reports
 from hls_build.vivado.reports import Implemented
 from hls_build.vivado.run import run
@@ -97,8 +99,8 @@ def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_
         return [
             f"bitstream: not made, {figures['reason']}; {folder.root / figures['project']} makes it where Vivado is"
         ]
-    used = figures["used"]
-    shares = [f"{name.upper()} {used[name]:g} ({used[name] / total:.0%})" for name, total in _budget(board).items()]
+    used = Resources.from_json(figures["used"])
+    shares = [f"{LABELS[n]} {getattr(used, n):,} ({share:.0%})" for n, share in used.shares(board.budget).items()]
     slack = figures["worst_setup_slack_ns"]
     lines = [
         f"bitstream: made with Vivado {figures['vivado']}, worst slack {slack:g} ns at {clock_mhz:g} MHz,"
@@ -111,9 +113,3 @@ def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_
             " build with a lower clock_mhz"
         )
     return lines
-
-
-def _budget(board: Board) -> dict[str, int]:
-    """What the device holds, of what is reported."""
-    budget = {"lut": board.lut, "ff": board.ff, "bram36": board.bram36, "uram": board.uram, "dsp": board.dsp}
-    return {name: total for name, total in budget.items() if total}

@@ -26,7 +26,7 @@ from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, Parity, compare
 from hls_build.build import proof
 from hls_build.build.flow import shipped_checkpoint as shipped
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS
 from hls_build.cost.resources import Resources
 from hls_build.report import facts
 from hls_build.report.timeline import Timeline
@@ -34,7 +34,7 @@ from qnn.data.example import example_faces, example_picture
 from qnn.export.export import export
 from qnn.network import checkpoint
 
-TINY = CONFIGS / "pynq-z2_tiny.toml"
+TINY = BUILDS / "pynq-z2_tiny.toml"
 COMMAND = [sys.executable, "-m", "hls_build.cli.main"]
 
 
@@ -345,7 +345,7 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     figures = json.loads((report / "simulation.json").read_text())
     estimate = json.loads((report / "estimate.json").read_text())
     assert f"<b>{1e8 / figures['interval_cycles']:,.0f}</b>frames per second" in page
-    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the price, against itself
+    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the cost of attention, against itself
     assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
     with (report / "layers.csv").open() as file:
         layers = list(csv.DictReader(file))
@@ -363,4 +363,4 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
 
 
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "a report needs a simulated build, got no" in refused("report", "--build", tmp_path)
+    assert "a simulated build's figures must be a file, got none at" in refused("report", "--build", tmp_path)

@@ -22,7 +22,7 @@ from board.faces.load import load_faces
 from board.parity import PATTERNS, compare, levels_of
 from board.sources.pictures import read_picture
 from hls_build.build import flow, package, shipped
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS, load_build
 from qnn.data.example import example_faces, example_picture
 
 ROOT = Path(board.__file__).parents[1]
@@ -33,7 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished build of the tiny network."""
     out = tmp_path_factory.mktemp("deploy") / "tiny"
     flow.run(
-        CONFIGS / "pynq-z2_tiny.toml",
+        BUILDS / "pynq-z2_tiny.toml",
         None,
         out,
         2,
@@ -89,12 +89,12 @@ def test_the_readme_has_five_lines_and_names_the_wheel(built: Path) -> None:
 @pytest.mark.verilator
 def test_the_simulation_may_stay_out(built: Path) -> None:
     build = flow.BuildFolder(built)
-    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=False)
+    package.write(build, load_build(BUILDS / "pynq-z2_tiny.toml"), pack_simulation=False)
     deployment = Deployment(build.deploy)
     assert not (build.deploy / "sim").exists()
     with pytest.raises(ValueError, match="was built without it"):
         deployment.simulation()
-    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=True)
+    package.write(build, load_build(BUILDS / "pynq-z2_tiny.toml"), pack_simulation=True)
 
 
 def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:

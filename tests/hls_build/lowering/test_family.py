@@ -10,8 +10,8 @@ from twins import save_twin, varied_faces
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, compare
 from hls_build import dataflow
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
 from hls_build.lowering import lower_file
 from hls_build.parity.executors import DataflowExecutor
 from qnn.export.executors import TorchExecutor
@@ -35,7 +35,7 @@ def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: 
     path = save_twin(tmp_path, Architecture(aus, attention, divisor=8), preset)
     export(path, tmp_path / "out")
     graph = lower_file(tmp_path / "out" / MODEL)
-    model = dataflow.build(graph, BuildConfig("family", preset, config.board("Pynq-Z2"), 100.0))
+    model = dataflow.build(graph, BuildConfig("family", preset, load_board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
     network, integer = TorchExecutor(frozen_twin(path)[0]), NumpyExecutor(graph)
     levels = [Level.of(network), Level.of(integer), Level.of(DataflowExecutor(model), 2)]

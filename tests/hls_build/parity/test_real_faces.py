@@ -15,7 +15,7 @@ from board.executors.rtl_executor import RtlExecutor
 from board.parity import PATTERNS, Level, compare
 from board.simulation.streams import STALLS
 from hls_build.build import flow
-from hls_build.config import build_config
+from hls_build.config.build import BUILDS, load_build
 from hls_build.parity.executors import software
 from hls_build.simulation.accelerator import open_rtl
 from qnn.data.loading import load
@@ -34,7 +34,7 @@ def real_faces(count: int) -> np.ndarray:
 
 def built(name: str, folder: Path) -> flow.BuildFolder:
     """A checked-in configuration, built as far as the simulator."""
-    path = build_config.CONFIGS / f"{name}.toml"
+    path = BUILDS / f"{name}.toml"
     flow.run(path, None, folder, 1, "verilate", resume=False, pack_simulation=False, console=Console(quiet=True))
     return flow.BuildFolder(folder)
 
@@ -42,7 +42,7 @@ def built(name: str, folder: Path) -> flow.BuildFolder:
 def check(name: str, folder: Path, count: int, dataflow: int, rtl: int) -> None:
     """Hold every executor against the Brevitas model, the RTL under every stall pattern."""
     build = built(name, folder)
-    checkpoint = flow.shipped_checkpoint(build_config.load(build_config.CONFIGS / f"{name}.toml").preset)
+    checkpoint = flow.shipped_checkpoint(load_build(BUILDS / f"{name}.toml").preset)
     *levels, last = [Level.of(executor) for executor in software(build, checkpoint)]
     levels.append(replace(last, faces=dataflow))
     with ExitStack() as opened:

@@ -172,7 +172,9 @@ def test_a_fault_is_found(archive: Path, tmp_path: Path, fault: str) -> None:
     name, old, new, message = FAULTS[fault]
     folder = unpack(archive, tmp_path)
     if old is None:
-        for path in folder.glob(name):
+        paths = list(folder.glob(name))
+        assert paths, "the test changes something"
+        for path in paths:
             path.unlink()
     else:
         text = (folder / name).read_text()
