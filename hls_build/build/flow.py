@@ -265,9 +265,9 @@ def _compare(
 ) -> Parity:
     """Every software rung, then the given RTL rungs."""
     graph = IntegerGraph.load(folder.integer)
-    twin, _, _ = export.frozen_twin(checkpoint)
+    network, _, _ = export.frozen_network(checkpoint)
     rungs: list[tuple[Rung, int | None]] = [
-        (TwinRung(twin), None),
+        (TwinRung(network), None),
         (QonnxRung(folder.root / export.MODEL), None),
         (ReferenceRung(folder.root / export.REFERENCE), None),
         (IntegerRung(graph), None),

@@ -65,14 +65,14 @@ def train(
     twin: Annotated[
         Path | None,
         typer.Option(
-            help="Trained twin of more bits to start from: few bits gain by it. The float network stays the teacher."
+            help="Trained network of more bits to start from: few bits gain by it. The float network stays the teacher."
         ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
             help="Float checkpoint that teaches; several teach by their mean. Takes --set distillation_weight=W."
-            " [default: a twin's float network]"
+            " [default: a quantized network's float start]"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, initial weights, order and augmentation.")] = 0,
@@ -125,7 +125,7 @@ def study(
     ),
     which: Annotated[
         list[str] | None,
-        typer.Option("--only", help="attention, losses, head, bits or twins; once for each. [default: all]"),
+        typer.Option("--only", help="attention, losses, head, bits or qat; once for each. [default: all]"),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings of each variant. [default: 3 for attention, else 1]")

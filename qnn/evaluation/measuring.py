@@ -23,7 +23,7 @@ from qnn.data.loading import load
 from qnn.data.protocols import held_out, split
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.metrics import Evaluation, evaluate
-from qnn.export.export import frozen_twin
+from qnn.export.export import frozen_network
 from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import FLOAT, Card
 from qnn.network.inference import Prediction, predict
@@ -248,7 +248,7 @@ def tune_checkpoint(
 
 
 def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[nn.Module, Card]:
-    """A checkpoint's network as it is deployed: a twin frozen and nudged as export does it.
+    """A checkpoint's network as it is deployed: a quantized one frozen and nudged as export does it.
 
     Raises:
         ValueError: A checkpoint that is refused, or one of other AUs than `aus`.
@@ -259,7 +259,7 @@ def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[
             f"the AUs of checkpoint and dataset must be the same, got {_listed(card.aus)} in {checkpoint}"
             f" and {_listed(aus)} in the dataset"
         )
-    return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_twin(checkpoint)[:2]
+    return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_network(checkpoint)[:2]
 
 
 def predicted(network: nn.Module, card: Card, faces: Faces, title: str) -> Prediction:

@@ -103,8 +103,9 @@ def _stages(preset: str, training: Mapping[str, Any]) -> list[tuple[str, Mapping
     floats = [(FLOAT, first), *((f"{FLOAT}, trained on", stage) for stage in more)]
     if preset == FLOAT:
         return floats
-    twins = [(f"quantized to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
-    return [*floats, *twins, ("quantized", training)]
+    earlier = reversed(_chain(start.get("quantized"), "quantized"))
+    quantized = [(f"quantized to {stage['preset']}", stage) for stage in earlier]
+    return [*floats, *quantized, ("quantized", training)]
 
 
 def _chain(stage: Mapping[str, Any] | None, link: str) -> list[Mapping[str, Any]]:

@@ -114,7 +114,7 @@ def gather(
     """Explain the first faces that show an AU and in which the network finds it, but for maps without evidence.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         faces: In the card's colour and of its AUs.
         aus: Those to look at.

@@ -72,8 +72,8 @@ class ExportReport:
         return sum(check.nudge != 0 for check in self.nudges)
 
 
-def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
-    """The twin of a checkpoint in its inference form, nudged: exactly what `export` writes.
+def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
+    """The quantized network of a checkpoint in its inference form, nudged: exactly what `export` writes.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -84,13 +84,13 @@ def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamC
     """
     card = checkpoints.read_card(checkpoint)
     if card.preset == FLOAT:
-        raise ValueError(f"export needs a quantized checkpoint, got the float one {checkpoint}: train its twin first")
-    twin, card = checkpoints.load(checkpoint, preset)
-    assert isinstance(twin, QuantCbamCnn)
+        raise ValueError(f"export needs a quantized checkpoint, got the float one {checkpoint}: quantize it first")
+    network, card = checkpoints.load(checkpoint, preset)
+    assert isinstance(network, QuantCbamCnn)
     if len(card.aus) != card.architecture.aus:
         raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
-    twin.freeze()
-    return twin, card, nudge_sigmoids(twin)
+    network.freeze()
+    return network, card, nudge_sigmoids(network)
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
@@ -102,18 +102,18 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         preset: The preset that the caller needs; None takes any.
 
     Raises:
-        ValueError: The checkpoint is refused (see `frozen_twin`) or cannot be computed exactly.
+        ValueError: The checkpoint is refused (see `frozen_network`) or cannot be computed exactly.
         RuntimeError: The folder cannot be written.
     """
-    twin, card, nudges = frozen_twin(checkpoint, preset)
+    network, card, nudges = frozen_network(checkpoint, preset)
     _make_folder(out)
-    model = to_qonnx(twin)
+    model = to_qonnx(network)
     bounds = accumulator_bounds(model)
     report = ExportReport(
         preset=card.preset,
         aus=card.aus,
-        scale=tuple(twin.output_scale().tolist()),
-        offset=tuple(twin.fc3_bias.tolist()),
+        scale=tuple(network.output_scale().tolist()),
+        offset=tuple(network.fc3_bias.tolist()),
         thresholds=card.decision_thresholds,
         decoding=card.decoding,
         colour=card.colour,

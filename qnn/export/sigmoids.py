@@ -28,7 +28,7 @@ class SigmoidCheck:
     """What was found on one sigmoid.
 
     Attributes:
-        layer: Name in the twin, such as `attention1.channel_sigmoid`.
+        layer: Name in the network, such as `attention1.channel_sigmoid`.
         values: Reachable accumulator values that were evaluated, over all channels.
         disagreements: How many of them torch, ONNX Runtime and float64 quantize differently without a nudge.
         margin: Every value's sigmoid is at least so far from a rounding boundary with the nudge.
@@ -42,14 +42,14 @@ class SigmoidCheck:
     nudge: float
 
 
-def nudge_sigmoids(twin: QuantCbamCnn) -> tuple[SigmoidCheck, ...]:
-    """Set every sigmoid's nudge in a frozen twin so that torch, ONNX Runtime and float64 agree on every code.
+def nudge_sigmoids(network: QuantCbamCnn) -> tuple[SigmoidCheck, ...]:
+    """Set every sigmoid's nudge in a frozen network so that torch, ONNX Runtime and float64 agree on every code.
 
     Raises:
         ValueError: No small nudge does.
     """
     checks = []
-    for name, block in twin.named_children():
+    for name, block in network.named_children():
         if isinstance(block, QuantCbam):
             checks.append(settle(f"{name}.channel_sigmoid", channel_values(block)))
             block.channel_sigmoid.nudge.fill_(checks[-1].nudge)

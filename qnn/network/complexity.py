@@ -67,7 +67,7 @@ class Complexity:
 
 
 def measure(architecture: Architecture) -> Complexity:
-    """Cost of the float network and of its twin in every preset."""
+    """Cost of the float network and of the quantized one in every preset."""
     model = CbamCnn(architecture)
     trainable, non_trainable = parameter_counts(model)
     divisors = (1, architecture.divisor)  # a preset of other widths is another network

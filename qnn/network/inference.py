@@ -23,10 +23,10 @@ BATCH = 32
 
 
 def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> npt.NDArray[np.float64]:
-    """Logits (N, AUs) of N faces; a twin runs as it is exported, on a frozen copy, and its logits are the contract's.
+    """Logits (N, AUs) of N faces; a quantized network runs frozen, as exported, and its logits are the contract's.
 
     Args:
-        model: Float network or twin.
+        model: Float or quantized network.
         faces: Faces.
         done: Called with the number of faces of each batch.
 
@@ -47,9 +47,9 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
 
 
 def batch_logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
-    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a twin frozen.
+    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a quantized one frozen.
 
-    A twin's offset is added to its exact sums in float64, as board.core.contract does.
+    A quantized network's offset is added to its exact sums in float64, as board.core.contract does.
     """
     with torch.inference_mode():
         if isinstance(network, QuantCbamCnn):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Brevitas twin of the CBAM-CNN: power-of-two scales, integer biases, so every sum is exact in float32."""
+"""The quantized CBAM-CNN in Brevitas: power-of-two scales, integer biases, so every sum is exact in float32."""
 
 from __future__ import annotations
 
@@ -273,10 +273,10 @@ class QuantCbamCnn(nn.Module):
         renamed = {"fc3_bias" if name == "fc3.bias" else name: value for name, value in state.items()}
         unexpected = self.load_state_dict(renamed, strict=False).unexpected_keys
         if unexpected:
-            raise ValueError(f"float weights without a place in the quantized twin: {', '.join(unexpected)}")
+            raise ValueError(f"float weights without a place in the quantized network: {', '.join(unexpected)}")
 
-    def load_twin(self, other: QuantCbamCnn) -> None:
-        """Start from the weights of a trained twin of other bits; quantizer scales keep their initial values."""
+    def load_quantized(self, other: QuantCbamCnn) -> None:
+        """Start from the weights of a trained network of other bits; quantizer scales keep their initial values."""
         state = other.state_dict()
         self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
 

@@ -48,7 +48,7 @@ class Variant:
         attention: With the CBAM blocks.
         settings: Changes to the recipe, see recipes.change.
         head_divisor: Of the units of fc1 and fc2, see Architecture.
-        twin: Preset of the trained twin that this one starts from; None starts from the float network.
+        start_quantized: Preset of the trained network that this one starts from; None starts from the float network.
     """
 
     name: str
@@ -56,16 +56,16 @@ class Variant:
     attention: bool = True
     settings: tuple[str, ...] = ()
     head_divisor: int = 1
-    twin: str | None = None
+    start_quantized: str | None = None
 
     @property
     def folder(self) -> str:
         """Folder of its run, shared by variants that differ in their preset only."""
-        return self._folder(self.settings) + ("" if self.twin is None else f"_from_{self.twin}")
+        return self._folder(self.settings) + ("" if self.start_quantized is None else f"_from_{self.start_quantized}")
 
     @property
     def float_folder(self) -> str:
-        """Folder of the float network's run, shared by variants that differ in their twins only."""
+        """Folder of the float network's run, shared by variants that differ in their quantized networks only."""
         return self._folder(tuple(setting for setting in self.settings if not setting.startswith("quantized.")))
 
     def _folder(self, settings: tuple[str, ...]) -> str:
@@ -107,10 +107,10 @@ STUDIES: Mapping[str, Study] = {
         )
     ),
     "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
-    "twins": Study(
+    "qat": Study(
         (
             Variant("w2a2", "w2a2"),
-            Variant("w2a2 from w4a4", "w2a2", twin="w4a4"),
+            Variant("w2a2 from w4a4", "w2a2", start_quantized="w4a4"),
             Variant("w2a2 without distillation", "w2a2", settings=("quantized.distillation_weight=0",)),
             Variant("w2a2 without averaging", "w2a2", settings=("quantized.average=0",)),
         )
@@ -197,12 +197,12 @@ def _train(
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
     home = out / variant.float_folder
     (floating,) = runs.train([FLOAT], architecture, parts, home, recipe, machine)
-    path, twin = floating, None
-    if variant.twin is not None:
-        (twin,) = runs.train([variant.twin], architecture, parts, home, recipe, machine, floating)
+    path, start_quantized = floating, None
+    if variant.start_quantized is not None:
+        (start_quantized,) = runs.train([variant.start_quantized], architecture, parts, home, recipe, machine, floating)
     if variant.preset != FLOAT:
         (path,) = runs.train(
-            [variant.preset], architecture, parts, out / variant.folder, recipe, machine, floating, twin
+            [variant.preset], architecture, parts, out / variant.folder, recipe, machine, floating, start_quantized
         )
     metrics = checkpoint.read_card(path).metrics
     preset = PRESETS.get(variant.preset)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training stage as a Lightning module: the float network, or its quantized twin from it."""
+"""One training stage as a Lightning module: the float network, or its quantized network from it."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class AuTraining(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def calibrate(self, device: torch.device) -> None:
-        """Set a twin's activation scales from the first batches, the same in every process; they learn from there."""
+        """Set activation scales from the first batches, the same in every process; they learn from there."""
         self.to(device)
         self.learn.to(device)
         self.model.train()

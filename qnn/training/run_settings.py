@@ -20,7 +20,7 @@ from qnn.training.recipes import Recipe
 
 
 def settings_of(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, teachers: Sequence[Path]
+    card: Card, parts: Parts, recipe: Recipe, start: Path | None, start_quantized: Path | None, teachers: Sequence[Path]
 ) -> dict[str, Any]:
     """All that decides a stage's outcome."""
     digest = hashlib.sha256()
@@ -32,8 +32,8 @@ def settings_of(
         "architecture": asdict(card.architecture),
         "recipe": asdict(recipe),
         "faces": digest.hexdigest(),
-        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
-        "twin": None if twin is None else hashlib.sha256(twin.read_bytes()).hexdigest(),
+        "start": start and hashlib.sha256(start.read_bytes()).hexdigest(),
+        "start_quantized": start_quantized and hashlib.sha256(start_quantized.read_bytes()).hexdigest(),
         "teachers": [hashlib.sha256(path.read_bytes()).hexdigest() for path in teachers] or None,
     }
 

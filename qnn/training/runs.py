@@ -47,7 +47,7 @@ from qnn.training.recipes import Plan, Recipe
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
 AVERAGE_EVERY_STEPS = 10
-"""Averaging walks the thousand modules of a twin, which takes as long as a whole step on a GPU."""
+"""Averaging walks the thousand modules of a quantized network, which takes as long as a whole step on a GPU."""
 VALIDATION_BATCH = 512
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # batches are rows of tensors in memory
@@ -87,7 +87,7 @@ def train_stage(
     recipe: Recipe,
     machine: Machine | None = None,
     start: Path | None = None,
-    twin: Path | None = None,
+    start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> Path:
     """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
@@ -98,26 +98,26 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantized twin starts from and is taught by.
-        twin: Twin of more bits whose weights it starts from instead.
+        start: Float checkpoint that a float network goes on from, or a quantized one starts from and is taught by.
+        start_quantized: Quantized checkpoint of more bits whose weights it starts from instead.
         teachers: Float checkpoints that teach in place of `start`, of any architecture.
 
     Returns:
         The checkpoint.
 
     Raises:
-        ValueError: A twin without a float start, a start of another architecture, teachers of other AUs or without
-            weight, a folder of another run, a loss that is not finite.
+        ValueError: A quantized preset without a float start, a start of another architecture, teachers of other AUs or
+            without weight, a folder of another run, a loss that is not finite.
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = run_settings.settings_of(card, parts, recipe, start, twin, teachers)
+    settings = run_settings.settings_of(card, parts, recipe, start, start_quantized, teachers)
     run_settings.check(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
     resumes = _resumes(folder)
-    module, origin = _module(card, parts, recipe, start, twin, teachers)
+    module, origin = _module(card, parts, recipe, start, start_quantized, teachers)
     rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _module(
     parts: Parts,
     recipe: Recipe,
     start: Path | None,
-    twin: Path | None,
+    start_quantized: Path | None,
     teachers: Sequence[Path],
 ) -> tuple[AuTraining, dict[str, Any] | None]:
     """The module to fit, and what its start was."""
@@ -151,13 +151,13 @@ def _module(
         if before is None or origin is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
         model.load_float(before.state_dict())
-        if twin is not None:
-            first, twin_card = _begin(twin, card)
+        if start_quantized is not None:
+            first, first_card = _begin(start_quantized, card)
             if not isinstance(first, QuantCbamCnn):
-                raise ValueError(f"a twin to start from must be quantized, got the float network {twin}")
-            model.load_twin(first)
-            earlier = (twin_card.training.get("start") or {}).get("twin")
-            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
+                raise ValueError(f"--start-quantized must be a quantized network, got the float one {start_quantized}")
+            model.load_quantized(first)
+            earlier = (first_card.training.get("start") or {}).get("quantized")
+            origin["quantized"] = {"preset": first_card.preset, **_stage(first_card), "quantized": earlier}
     elif before is not None:
         model.load_state_dict(before.state_dict())
     taught_by = [_teacher(path, card, recipe) for path in teachers]
@@ -190,7 +190,7 @@ def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
 
 
 def _stage(card: Card) -> dict[str, Any]:
-    """What the next stage's card keeps of this one's; of a twin's float start it has its own."""
+    """What the next stage's card keeps of this one's; of a quantized network's float start it has its own."""
     stage = {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
     return stage | ({"start": card.training.get("start")} if card.preset == FLOAT else {})
 
@@ -326,10 +326,10 @@ def train(
     plan: Plan,
     machine: Machine | None = None,
     start: Path | None = None,
-    twin: Path | None = None,
+    start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> list[Path]:
-    """Train the float network, then each quantized preset from it, or from a twin.
+    """Train the float network, then each quantized preset from it, or from a quantized checkpoint of more bits.
 
     A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
     every stage.
@@ -345,5 +345,5 @@ def train(
     for preset in presets:
         if preset != FLOAT:
             stage = replace(card, preset=preset)
-            done.append(train_stage(stage, parts, run, plan.quantized, machine, start, twin, teachers))
+            done.append(train_stage(stage, parts, run, plan.quantized, machine, start, start_quantized, teachers))
     return done

@@ -79,7 +79,7 @@ def test_a_form_that_shows_no_layers_is_located_at_its_output(rng: np.random.Gen
     assert (difference.layer, difference.sample, difference.element) == ("fc3", 0, (0, 0, 0))
 
 
-def test_the_twins_quantizers_are_called_as_the_hardware_calls_them() -> None:
+def test_the_torch_networks_quantizers_are_called_as_the_hardware_calls_them() -> None:
     assert hardware_layer("conv3_q") == "conv3_q"
     assert hardware_layer("attention1.fc1_q") == "attention1_fc1_q"
     assert hardware_layer("attention2.channel_gate_q") == "attention2_sum_q"

@@ -43,12 +43,12 @@ def check(name: str, folder: Path, software: int, dataflow: int, rtl: int) -> No
     """Hold every form against the Brevitas model, the RTL under every stall pattern."""
     build = built(name, folder)
     graph = IntegerGraph.load(build.integer)
-    twin, _, _ = export.frozen_twin(
+    network, _, _ = export.frozen_network(
         flow.shipped_checkpoint(build_config.load(build_config.CONFIGS / f"{name}.toml").preset)
     )
     with open_rtl(build.rtl, build.library) as live:
         rungs: list[tuple[Rung, int | None]] = [
-            (TwinRung(twin), None),
+            (TwinRung(network), None),
             (QonnxRung(build.root / export.MODEL), None),
             (ReferenceRung(build.root / export.REFERENCE), None),
             (IntegerRung(graph), None),

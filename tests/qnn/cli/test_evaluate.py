@@ -18,7 +18,7 @@ import pytest
 import torch
 import typer
 from emotion_faces import EMOTIONS_IN_TURN, write_part
-from twins import save_twin
+from quantized_networks import save_network
 from typer.testing import CliRunner, Result
 
 from board.core.contract import Contract, InputRule, StreamPacking
@@ -64,9 +64,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quantized checkpoint, only to be read."""
-    return save_twin(tmp_path_factory.mktemp("twin"), Architecture(attention=False, divisor=8), "w2a2")
+    return save_network(tmp_path_factory.mktemp("quantized"), Architecture(attention=False, divisor=8), "w2a2")
 
 
 @pytest.fixture
@@ -159,9 +159,11 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path, root: Path, tmp_path: Path) -> None:
+def test_a_quantized_network_decides_as_its_accelerator(
+    decoding: str, quantized: Path, root: Path, tmp_path: Path
+) -> None:
     """To the last bit, also where a threshold is a probability that occurs."""
-    copied = copy_checkpoint(twin, tmp_path)
+    copied = copy_checkpoint(quantized, tmp_path)
     faces = select("ferplus", root).faces
     network, card = load_network(copied)
     predictions = predicted(network, card, faces, "testing")
@@ -213,11 +215,11 @@ def copy_checkpoint(path: Path, folder: Path) -> Path:
     return folder / path.name
 
 
-@pytest.mark.parametrize(("kind", "decoding"), [("twin", "emotions"), ("float", "independent")])
+@pytest.mark.parametrize(("kind", "decoding"), [("quantized", "emotions"), ("float", "independent")])
 def test_tune_writes_thresholds_of_training_faces(
-    kind: str, decoding: str, twin: Path, flat: Path, root: Path, tmp_path: Path
+    kind: str, decoding: str, quantized: Path, flat: Path, root: Path, tmp_path: Path
 ) -> None:
-    path = copy_checkpoint(twin, tmp_path) if kind == "twin" else flat
+    path = copy_checkpoint(quantized, tmp_path) if kind == "quantized" else flat
     before, weights = checkpoint.read_card(path), path.read_bytes()
     result = run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
     assert result.exit_code == 0, result.exception
@@ -237,8 +239,8 @@ def test_tune_writes_thresholds_of_training_faces(
     assert content["thresholds"] == list(after.thresholds)
 
 
-def test_tune_for_a_coverage_of_emotions(twin: Path, root: Path, tmp_path: Path) -> None:
-    path = copy_checkpoint(twin, tmp_path)
+def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: Path) -> None:
+    path = copy_checkpoint(quantized, tmp_path)
     result = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
     assert result.exit_code == 0, result.exception
     card = checkpoint.read_card(path)
@@ -316,8 +318,8 @@ def test_a_checkpoint_of_other_aus_is_refused(command: str, root: Path, tmp_path
 
 
 @pytest.mark.parametrize("command", ["eval", "tune"])
-def test_broken_weights_are_one_sentence(command: str, root: Path, tmp_path: Path, twin: Path) -> None:
-    model, card = checkpoint.load(twin)
+def test_broken_weights_are_one_sentence(command: str, root: Path, tmp_path: Path, quantized: Path) -> None:
+    model, card = checkpoint.load(quantized)
     with torch.no_grad():
         model.fc3_bias.fill_(torch.nan)  # type: ignore[operator] # a parameter
     checkpoint.save(tmp_path / "broken.safetensors", model, card)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from twins import save_twin
+from quantized_networks import save_network
 from typer.testing import CliRunner
 
 from qnn.cli import export
@@ -35,7 +35,7 @@ def test_complexity_writes_json_and_prints_a_table(app: typer.Typer, tmp_path: P
 
 
 def test_export_writes_a_folder_and_prints_the_nudges(app: typer.Typer, tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
+    path = save_network(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
     arguments = ["export", "--checkpoint", str(path), "--out", str(tmp_path / "out"), "--preset", "w2a2"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -54,11 +54,11 @@ def by_hand(explained: Sequence[Explanation], faces: Faces, au: int, most: int) 
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["float", "twin"])
+@pytest.mark.parametrize("kind", ["float", "quantized"])
 def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None:
     torch.manual_seed(3)
     flat = CbamCnn(TINY).eval(), Card("float", TINY)
-    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "twin" else flat
+    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "quantized" else flat
     card = replace(card, decoding="independent", thresholds=(0.4,) * len(AUS))
     faces, aus, most = some_faces(), (1, 4, 6, 12, 15, 26), 9
     batches: list[int] = []

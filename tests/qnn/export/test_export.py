@@ -19,13 +19,13 @@ import torch
 from brevitas.nn import QuantIdentity
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
-from twins import save_twin, varied_faces
+from quantized_networks import save_network, varied_faces
 
 from qnn.data.loading import load
 from qnn.export import export as exporting
 from qnn.export import sigmoids
 from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung, planes
-from qnn.export.export import export, frozen_twin, read_report
+from qnn.export.export import export, frozen_network, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
 from qnn.network.checkpoint import FLOAT, SHIPPED, Card
@@ -45,16 +45,16 @@ class Exported:
     checkpoint: Path
     out: Path
     report: exporting.ExportReport
-    twin: QuantCbamCnn
+    network: QuantCbamCnn
 
     def rungs(self) -> tuple[Rung, ...]:
-        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
+        return TwinRung(self.network), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
 
 
 def exported(folder: Path, preset: str, attention: bool, aus: int) -> Exported:
-    path = save_twin(folder, Architecture(aus, attention, divisor=8), preset)
+    path = save_network(folder, Architecture(aus, attention, divisor=8), preset)
     report = export(path, folder / "out")
-    return Exported(path, folder / "out", report, frozen_twin(path)[0])
+    return Exported(path, folder / "out", report, frozen_network(path)[0])
 
 
 @pytest.fixture(scope="module", params=FAMILY, ids=lambda p: f"{p[0]}-{'attention' if p[1] else 'plain'}-{p[2]}")
@@ -89,7 +89,7 @@ def test_every_rung_gives_the_same_integers(member: Exported) -> None:
     assert len(np.unique(accumulators, axis=0)) > 12  # the networks do look at the faces
 
 
-def test_a_nudged_twin_gives_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nudged_network_gives_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sigmoids, "_candidates", lambda: iter([np.float32(3e-4)]))
     member = exported(tmp_path, "w4a4", True, 13)
     assert [check.nudge for check in member.report.nudges] == [float(np.float32(3e-4))] * 4
@@ -122,7 +122,7 @@ def test_the_model_keeps_its_contract(tiny: Exported) -> None:
 def test_the_model_names_its_layers(tiny: Exported) -> None:
     model = onnx.load(tiny.out / "model.onnx")
     quants = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Quant"}
-    quantizers = {name for name, module in tiny.twin.named_modules() if isinstance(module, QuantIdentity)}
+    quantizers = {name for name, module in tiny.network.named_modules() if isinstance(module, QuantIdentity)}
     assert quantizers < set(quants)
     assert all(name == output for name, output in quants.items())
     assert {"conv1.weight", "conv1.bias", "attention2.fc2.weight", "fc3.weight"} < set(quants)
@@ -142,7 +142,7 @@ def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
     assert {node.domain for node in model.graph.node} == {""}
     assert [entry.domain for entry in model.opset_import] == [""]
     session = onnxruntime.InferenceSession(tiny.out / "reference.onnx")
-    expected = TwinRung(tiny.twin).accumulators(varied_faces(7))
+    expected = TwinRung(tiny.network).accumulators(varied_faces(7))
     for count in (1, 2, 7):
         (result,) = session.run(None, {"pixels": planes(varied_faces(7)[:count])})
         assert result.dtype == np.int32
@@ -158,11 +158,11 @@ def test_optimising_the_reference_changes_nothing(tiny: Exported) -> None:
     np.testing.assert_array_equal(plain.run(None, {"pixels": planes(faces)})[0], expected)
 
 
-def test_the_report_gives_the_twins_logits(tiny: Exported) -> None:
+def test_the_report_gives_the_logits(tiny: Exported) -> None:
     faces = varied_faces(12)
     accumulators = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
     scale, offset = (np.array(x, np.float32) for x in (tiny.report.scale, tiny.report.offset))
-    logits = tiny.twin(torch.from_numpy(planes(faces))).numpy()
+    logits = tiny.network(torch.from_numpy(planes(faces))).numpy()
     np.testing.assert_array_equal(accumulators.astype(np.float32) * scale + offset, logits)
 
 
@@ -179,7 +179,7 @@ def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
 
 
 def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(3, False, 8), "w2a2")
+    path = save_network(tmp_path, Architecture(3, False, 8), "w2a2")
     card = checkpoint.read_card(path)
     checkpoint.write_card(path, replace(card, thresholds=(0.25, 0.5, 0.75), colour="rgb"))
     report = export(path, tmp_path / "out")
@@ -189,10 +189,10 @@ def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> N
 
 def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
     """Gain and offset on every reachable accumulator of conv3: two roundings, alike in torch and ONNX Runtime."""
-    affine = tiny.twin.bn
+    affine = tiny.network.bn
     assert isinstance(affine, Affine)
     bound = tiny.report.accumulator_bounds["conv3"]
-    scale = tiny.twin.conv3.quant_weight().scale.detach() * tiny.twin.conv2_q.act_quant.scale()
+    scale = tiny.network.conv3.quant_weight().scale.detach() * tiny.network.conv2_q.act_quant.scale()
     values = torch.relu(torch.arange(-bound, bound + 1) * scale.reshape(-1, 1, 1)).float()[None]  # (1, C, 1, V)
     nodes = [helper.make_node("Mul", ["x", "gain"], ["scaled"]), helper.make_node("Add", ["scaled", "offset"], ["y"])]
     graph = helper.make_graph(
@@ -211,7 +211,7 @@ def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
 def test_a_float_checkpoint_is_refused(tmp_path: Path) -> None:
     architecture = Architecture(divisor=8)
     checkpoint.save(tmp_path / "f.safetensors", CbamCnn(architecture), Card("float", architecture))
-    with pytest.raises(ValueError, match=r"needs a quantized checkpoint, got the float one .*train its twin"):
+    with pytest.raises(ValueError, match=r"needs a quantized checkpoint, got the float one .*quantize it first"):
         export(tmp_path / "f.safetensors", tmp_path / "out")
 
 
@@ -306,7 +306,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     report = export(path, tmp_path, preset=name)
     assert report.nudges
     rungs: tuple[Rung, ...] = (
-        TwinRung(frozen_twin(path)[0]),
+        TwinRung(frozen_network(path)[0]),
         QonnxRung(tmp_path / "model.onnx"),
         ReferenceRung(tmp_path / "reference.onnx"),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from twins import calibrated_twin, varied_faces
+from quantized_networks import calibrated_network, varied_faces
 
 from qnn.export import sigmoids as nudges
 from qnn.export.executors import planes
@@ -30,11 +30,11 @@ LAYERS = (
 
 
 @pytest.fixture(scope="module")
-def twin() -> QuantCbamCnn:
-    """A frozen twin with its sigmoids settled."""
-    twin = calibrated_twin(Architecture(divisor=8), "w4a4").freeze()
-    nudge_sigmoids(twin)
-    return twin
+def network() -> QuantCbamCnn:
+    """A frozen network with its sigmoids settled."""
+    network = calibrated_network(Architecture(divisor=8), "w4a4").freeze()
+    nudge_sigmoids(network)
+    return network
 
 
 def boundary(code: int) -> np.float32:
@@ -84,27 +84,27 @@ def test_a_grid_too_fine_for_float32_is_refused() -> None:
         settle("attention1.x", around)
 
 
-def test_what_reaches_the_sigmoids_was_evaluated(twin: QuantCbamCnn) -> None:
+def test_what_reaches_the_sigmoids_was_evaluated(network: QuantCbamCnn) -> None:
     met: dict[str, np.ndarray] = {}
     handles = [
-        twin.get_submodule(name).register_forward_hook(
+        network.get_submodule(name).register_forward_hook(
             lambda _module, inputs, _result, name=name: met.update({name: inputs[0].numpy()})
         )
         for name in LAYERS
     ]
-    twin(torch.from_numpy(planes(varied_faces(12))))
+    network(torch.from_numpy(planes(varied_faces(12))))
     for handle in handles:
         handle.remove()
     for name, values in met.items():
-        block = twin.get_submodule(name.partition(".")[0])
+        block = network.get_submodule(name.partition(".")[0])
         assert isinstance(block, QuantCbam)
         reachable = channel_values(block) if "channel" in name else spatial_values(block)
         assert np.isin(values, reachable).all(), name
         assert len(np.unique(values)) > 3, name
 
 
-def test_each_channel_contributes_its_whole_range(twin: QuantCbamCnn) -> None:
-    block = twin.attention1
+def test_each_channel_contributes_its_whole_range(network: QuantCbamCnn) -> None:
+    block = network.attention1
     assert isinstance(block, QuantCbam)
     weights = block.fc2.quant_weight().int().numpy().astype(int)
     count = sum(2 * 15 * int(np.abs(row).sum()) + 1 for row in weights)
@@ -112,5 +112,5 @@ def test_each_channel_contributes_its_whole_range(twin: QuantCbamCnn) -> None:
 
 
 def test_nothing_to_nudge_without_attention() -> None:
-    twin = calibrated_twin(Architecture(attention=False, divisor=8), "w4a4").freeze()
-    assert nudge_sigmoids(twin) == ()
+    network = calibrated_network(Architecture(attention=False, divisor=8), "w4a4").freeze()
+    assert nudge_sigmoids(network) == ()

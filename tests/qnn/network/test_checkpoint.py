@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from twins import calibrated_twin, save_twin, varied_faces
+from quantized_networks import calibrated_network, save_network, varied_faces
 
 from qnn.export.executors import planes
 from qnn.network import checkpoint
@@ -22,7 +22,7 @@ TINY = Architecture(divisor=8)
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quantized checkpoint, only to be read."""
-    return save_twin(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
+    return save_network(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def copied(saved: Path, tmp_path: Path) -> Path:
     return tmp_path / saved.name
 
 
-def test_a_twin_comes_back(saved: Path) -> None:
-    twin, card = checkpoint.load(saved, "w4a4")
+def test_a_quantized_network_comes_back(saved: Path) -> None:
+    network, card = checkpoint.load(saved, "w4a4")
     assert card == Card("w4a4", TINY)
     pixels = torch.from_numpy(planes(varied_faces(4)))
-    assert torch.equal(twin(pixels), calibrated_twin(TINY, "w4a4")(pixels))
+    assert torch.equal(network(pixels), calibrated_network(TINY, "w4a4")(pixels))
 
 
 def test_a_float_network_comes_back_with_its_card(tmp_path: Path) -> None:

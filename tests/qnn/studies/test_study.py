@@ -60,8 +60,8 @@ def test_variants_of_one_float_network_share_its_run() -> None:
     assert [variant.float_folder for variant in STUDIES["head"].variants] == [
         "attention", "attention", "attention_head4", "attention_head16", "attention", "attention",
     ]  # fmt: skip
-    twins = [(variant.preset, variant.folder) for variant in STUDIES["head"].variants]
-    assert len(set(twins)) == len(twins)
+    quantized_networks = [(variant.preset, variant.folder) for variant in STUDIES["head"].variants]
+    assert len(set(quantized_networks)) == len(quantized_networks)
 
 
 def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
@@ -79,16 +79,16 @@ def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
     assert seeds == {"attention": {0, 1, 2}, "losses": {0}}
 
 
-def test_a_twin_from_a_twin_starts_there(tmp_path: Path) -> None:
+def test_a_quantized_network_from_a_quantized_network_starts_there(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     plan = Plan(QUICK, QUICK)
-    variant = Variant("w2a2 from w4a4", "w2a2", twin="w4a4")
+    variant = Variant("w2a2 from w4a4", "w2a2", start_quantized="w4a4")
     study = Study((Variant("w2a2", "w2a2"), variant))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cast(dict[str, Study], STUDIES), "twins", study)
-        run_study(["twins"], lambda seed: band_parts(learn=64), tmp_path, 8, None, plan, report=lambda _: None)
+        patch.setitem(cast(dict[str, Study], STUDIES), "qat", study)
+        run_study(["qat"], lambda seed: band_parts(learn=64), tmp_path, 8, None, plan, report=lambda _: None)
     cards = [checkpoint.read_card(path).training["start"] for path in sorted(tmp_path.rglob("w2a2.safetensors"))]
-    assert "twin" not in cards[0] and cards[1]["twin"]["preset"] == "w4a4"
+    assert "quantized" not in cards[0] and cards[1]["quantized"]["preset"] == "w4a4"
 
 
 def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, twins, got 'colours'"):
+    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, qat, got 'colours'"):
         run_study(["colours"], lambda seed: band_parts(), tmp_path, 8, 1, Plan(QUICK, QUICK))
 
 

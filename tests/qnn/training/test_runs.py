@@ -65,7 +65,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A float network and its twin, trained without an interruption."""
+    """A float network and a quantized one from it, trained without an interruption."""
     folder = tmp_path_factory.mktemp("run")
     paths = runs.train(["tiny"], TINY, band_parts(), folder, PLAN, runs.Machine("cpu"))
     assert paths == [folder / "float.safetensors", folder / "tiny.safetensors"]
@@ -107,11 +107,11 @@ def test_other_aus_are_decoded_one_by_one() -> None:
 
 def test_cards_hold_recipe_and_start(run: Path) -> None:
     of_float = checkpoint.read_card(run / "float.safetensors")
-    of_twin = checkpoint.read_card(run / "tiny.safetensors")
+    of_quantized = checkpoint.read_card(run / "tiny.safetensors")
     assert of_float.training["recipe"] == asdict(FLOAT_RECIPE)
     assert of_float.training["start"] is None
-    assert of_twin.training["recipe"] == asdict(QUANTISED_RECIPE)
-    assert of_twin.training["start"]["metrics"] == of_float.metrics
+    assert of_quantized.training["recipe"] == asdict(QUANTISED_RECIPE)
+    assert of_quantized.training["start"]["metrics"] == of_float.metrics
 
 
 def test_logs_and_curves_lie_beside_the_state(run: Path) -> None:
@@ -162,34 +162,34 @@ def test_a_finished_run_is_not_repeated(run: Path) -> None:
 
 
 def test_a_float_network_is_trained_on(run: Path, tmp_path: Path) -> None:
-    """It goes on from its weights, not anew, and its twin starts from what that gives."""
+    """It goes on from its weights, not anew, and the quantized network starts from what that gives."""
     start = run / "float.safetensors"
     still = change(PLAN, ["epochs=1", "learning_rate=1e-9", "matrix_rate=1e-9", "average=0"])
     paths = runs.train([FLOAT, "tiny"], TINY, band_parts(), tmp_path, still, runs.Machine("cpu"), start)
     before, after = (load_file(path)["fc3.weight"] for path in (start, paths[0]))
     assert torch.allclose(before, after, atol=1e-6)
-    of_float, of_twin, of_start = (checkpoint.read_card(path) for path in (*paths, start))
+    of_float, of_quantized, of_start = (checkpoint.read_card(path) for path in (*paths, start))
     assert of_float.training["start"]["metrics"] == of_start.metrics
-    assert of_twin.training["start"]["metrics"] == of_float.metrics
-    assert of_twin.training["start"]["start"]["recipe"] == of_start.training["recipe"]
+    assert of_quantized.training["start"]["metrics"] == of_float.metrics
+    assert of_quantized.training["start"]["start"]["recipe"] == of_start.training["recipe"]
 
 
-def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
+def test_a_quantized_network_starts_from_a_quantized_network(run: Path, tmp_path: Path) -> None:
     """It begins better than from the float network, which teaches it all the same; its card names both."""
     short = change(PLAN, ["quantized.epochs=1", "quantized.learning_rate=1e-9", "quantized.matrix_rate=1e-9"])
-    start, twin = run / "float.safetensors", run / "tiny.safetensors"
+    start, quantized = run / "float.safetensors", run / "tiny.safetensors"
     alone, after = (
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, first)[0]
-        for name, first in (("alone", None), ("after", twin))
+        for name, first in (("alone", None), ("after", quantized))
     )
-    cards = [checkpoint.read_card(path) for path in (alone, after, twin)]
+    cards = [checkpoint.read_card(path) for path in (alone, after, quantized)]
     origin = cards[1].training["start"]
-    assert origin["metrics"] == cards[0].training["start"]["metrics"] and "twin" not in cards[0].training["start"]
-    assert (origin["twin"]["preset"], origin["twin"]["metrics"]) == ("tiny", cards[2].metrics)
+    assert origin["metrics"] == cards[0].training["start"]["metrics"] and "quantized" not in cards[0].training["start"]
+    assert (origin["quantized"]["preset"], origin["quantized"]["metrics"]) == ("tiny", cards[2].metrics)
     assert not torch.equal(*(load_file(path)["fc3.weight"] for path in (alone, after)))
-    with pytest.raises(ValueError, match=r"begun with twin .*, got None: go on with the same"):
+    with pytest.raises(ValueError, match=r"begun with start_quantized .*, got None: go on with the same"):
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / "after", short, runs.Machine("cpu"), start)
-    with pytest.raises(ValueError, match="a twin to start from must be quantized, got the float network"):
+    with pytest.raises(ValueError, match="--start-quantized must be a quantized network, got the float one"):
         runs.train(["w2a2"], TINY, band_parts(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
 
 
@@ -288,7 +288,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(figures["2"], figures["1"], rtol=1e-3)
 
 
-def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
+def test_a_pruned_network_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
     start = run / "float.safetensors"
     plan = change(PLAN, ["quantized.pruned=0.75"])
     (path,) = runs.train(["tiny"], TINY, band_parts(), tmp_path, plan, runs.Machine("cpu"), start)
@@ -330,7 +330,7 @@ def test_a_state_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None
         runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, FLOAT_RECIPE)
 
 
-def test_a_twin_without_a_float_start_is_refused(tmp_path: Path) -> None:
+def test_a_quantized_network_without_a_float_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="preset tiny trains from a float checkpoint: give one"):
         runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE)
 
