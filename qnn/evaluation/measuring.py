@@ -248,7 +248,7 @@ def tune_checkpoint(
 
 
 def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[nn.Module, Card]:
-    """A checkpoint's network as it is deployed: a quantized one frozen and nudged as export does it.
+    """A checkpoint's network as it is deployed: a quantized one frozen, its sigmoids corrected, as export does it.
 
     Raises:
         ValueError: A checkpoint that is refused, or one of other AUs than `aus`.

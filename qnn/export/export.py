@@ -16,13 +16,13 @@ import onnx
 from board.core.contract import ActionUnit
 from board.core.facs import au_names
 from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
-from qnn.export.sigmoids import SigmoidCheck, nudge_sigmoids
+from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
 from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import FLOAT, Card
 from qnn.network.quantized import QuantCbamCnn
 
-FORMAT = "auflow-export-4"
+FORMAT = "auflow-export-5"
 MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
 
 
@@ -39,7 +39,7 @@ class ExportReport:
         decoding: How probabilities come from logits, see board.core.decoding.
         colour: How faces become input, see board.faces.find.to_input.
         crop_margin: Share of the face's side that its crop adds on each side.
-        nudges: What was found on each sigmoid.
+        sigmoids: What was found on each of them.
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
         checkpoint_sha256: Digest of the checkpoint.
         model_sha256: Digest of model.onnx.
@@ -54,7 +54,7 @@ class ExportReport:
     decoding: str
     colour: str
     crop_margin: float
-    nudges: tuple[SigmoidCheck, ...]
+    sigmoids: tuple[SigmoidCheck, ...]
     accumulator_bounds: Mapping[str, int]
     checkpoint_sha256: str
     model_sha256: str
@@ -67,13 +67,13 @@ class ExportReport:
         return tuple(ActionUnit(*unit) for unit in units)
 
     @property
-    def nudged(self) -> int:
-        """Sigmoids whose offset had to be nudged."""
-        return sum(check.nudge != 0 for check in self.nudges)
+    def corrected(self) -> int:
+        """Sigmoids that needed a correction."""
+        return sum(check.correction != 0 for check in self.sigmoids)
 
 
 def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
-    """The quantized network of a checkpoint in its inference form, nudged: exactly what `export` writes.
+    """The quantized network of a checkpoint in its inference form, sigmoids corrected: exactly what `export` writes.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -90,7 +90,7 @@ def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCb
     if len(card.aus) != card.architecture.aus:
         raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
     network.freeze()
-    return network, card, nudge_sigmoids(network)
+    return network, card, correct_sigmoids(network)
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
@@ -105,7 +105,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         ValueError: The checkpoint is refused (see `frozen_network`) or cannot be computed exactly.
         RuntimeError: The folder cannot be written.
     """
-    network, card, nudges = frozen_network(checkpoint, preset)
+    network, card, sigmoids = frozen_network(checkpoint, preset)
     _make_folder(out)
     model = to_qonnx(network)
     bounds = accumulator_bounds(model)
@@ -118,7 +118,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         decoding=card.decoding,
         colour=card.colour,
         crop_margin=card.crop_margin,
-        nudges=nudges,
+        sigmoids=sigmoids,
         accumulator_bounds=bounds,
         checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         model_sha256=_write_model(out / MODEL, model),
@@ -143,7 +143,7 @@ def read_report(out: Path) -> ExportReport:
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
     try:
-        content["nudges"] = tuple(SigmoidCheck(**check) for check in content["nudges"])
+        content["sigmoids"] = tuple(SigmoidCheck(**check) for check in content["sigmoids"])
         entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         report = ExportReport(**entries)
     except (KeyError, TypeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from brevitas.core.scaling import ScalingImplType
@@ -148,16 +148,22 @@ class Affine(nn.Module):
 
 
 class Sigmoid(nn.Module):
-    """Sigmoid of x + nudge; the nudge is zero unless runtimes disagree on a reachable code (qnn.export.export)."""
+    """Sigmoid of x + correction, which is 0 unless runtimes disagree on a reachable code (qnn.export.sigmoids)."""
 
-    nudge: Tensor
+    correction: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("nudge", torch.zeros(()))
+        self.register_buffer("correction", torch.zeros(()), persistent=False)
+        self.register_load_state_dict_pre_hook(_leave_out_correction)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x + self.nudge)
+        return torch.sigmoid(x + self.correction)
+
+
+def _leave_out_correction(_module: nn.Module, state: dict[str, Any], prefix: str, *_others: Any) -> None:
+    """Pass over what checkpoints of 0.1 hold of a correction, always 0: export finds it anew."""
+    state.pop(f"{prefix}nudge", None)
 
 
 def mean_exponent(count: int) -> int:

@@ -89,13 +89,13 @@ def test_every_rung_gives_the_same_integers(member: Exported) -> None:
     assert len(np.unique(accumulators, axis=0)) > 12  # the networks do look at the faces
 
 
-def test_a_nudged_network_gives_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corrected_sigmoids_give_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sigmoids, "_candidates", lambda: iter([np.float32(3e-4)]))
     member = exported(tmp_path, "w4a4", True, 13)
-    assert [check.nudge for check in member.report.nudges] == [float(np.float32(3e-4))] * 4
-    assert member.report.nudged == 4
+    assert [check.correction for check in member.report.sigmoids] == [float(np.float32(3e-4))] * 4
+    assert member.report.corrected == 4
     ops = [node.op_type for node in onnx.load(member.out / "model.onnx").graph.node]
-    assert ops.count("Add") == 5  # four nudges beside batch norm's offset
+    assert ops.count("Add") == 5  # four corrections beside batch norm's offset
     assert_equal(member.rungs(), varied_faces(12))
 
 
@@ -167,10 +167,10 @@ def test_the_report_gives_the_logits(tiny: Exported) -> None:
 
 
 def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
-    assert [check.layer for check in tiny.report.nudges] == [
+    assert [check.layer for check in tiny.report.sigmoids] == [
         f"attention{block}.{part}_sigmoid" for block in (1, 2) for part in ("channel", "spatial")
     ]
-    assert all(check.values > 1000 for check in tiny.report.nudges)
+    assert all(check.values > 1000 for check in tiny.report.sigmoids)
     assert read_report(tiny.out) == tiny.report
     digest = hashlib.sha256((tiny.out / "model.onnx").read_bytes()).hexdigest()
     assert tiny.report.model_sha256 == json.loads((tiny.out / "export.json").read_text())["model_sha256"] == digest
@@ -276,7 +276,7 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "is not JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-5", "sigmoids": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
         ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
     ],
@@ -304,7 +304,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     count = 500 if name in ("tiny", "w4a4") else 100
     faces = load("ferplus", Path(ferplus), parts=("valid",)).network_input[:count] if ferplus else varied_faces(40)
     report = export(path, tmp_path, preset=name)
-    assert report.nudges
+    assert report.sigmoids
     rungs: tuple[Rung, ...] = (
         TwinRung(frozen_network(path)[0]),
         QonnxRung(tmp_path / "model.onnx"),

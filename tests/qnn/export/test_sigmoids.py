@@ -8,13 +8,13 @@ import pytest
 import torch
 from quantized_networks import calibrated_network, varied_faces
 
-from qnn.export import sigmoids as nudges
+from qnn.export import sigmoids
 from qnn.export.executors import planes
 from qnn.export.sigmoids import (
     channel_values,
+    correct_sigmoids,
     exact_sigmoid,
     gate_codes,
-    nudge_sigmoids,
     onnx_sigmoid,
     settle,
     spatial_values,
@@ -33,7 +33,7 @@ LAYERS = (
 def network() -> QuantCbamCnn:
     """A frozen network with its sigmoids settled."""
     network = calibrated_network(Architecture(divisor=8), "w4a4").freeze()
-    nudge_sigmoids(network)
+    correct_sigmoids(network)
     return network
 
 
@@ -44,38 +44,38 @@ def boundary(code: int) -> np.float32:
 
 
 @pytest.mark.parametrize("code", range(15))
-def test_a_value_on_a_boundary_is_nudged_off_it(code: int) -> None:
+def test_a_value_on_a_boundary_is_moved_off_it(code: int) -> None:
     values = np.array([*(np.arange(-400, 401) / 64), boundary(code)], np.float32)
     check = settle("sigmoid", values)
-    assert 0 < abs(check.nudge) < 1e-3
-    assert check.margin == nudges.MARGINS[0]
-    nudged = values + np.float32(check.nudge)
-    codes = gate_codes(exact_sigmoid(nudged))
-    for sigmoid in (*torch_sigmoids(nudged), onnx_sigmoid(nudged)):
+    assert 0 < abs(check.correction) < 1e-3
+    assert check.margin == sigmoids.MARGINS[0]
+    moved = values + np.float32(check.correction)
+    codes = gate_codes(exact_sigmoid(moved))
+    for sigmoid in (*torch_sigmoids(moved), onnx_sigmoid(moved)):
         np.testing.assert_array_equal(gate_codes(sigmoid), codes)
-    assert (np.diff(codes[np.argsort(nudged)]) >= 0).all()
+    assert (np.diff(codes[np.argsort(moved)]) >= 0).all()
 
 
 def test_disagreements_are_counted_for_every_channel() -> None:
     """Around a boundary runtimes do differ, which is why all this is needed."""
     near = boundary(0) + np.arange(-40, 41, dtype=np.float32) * np.spacing(boundary(0))
-    undecided = near[nudges._disagree(near)]
+    undecided = near[sigmoids._disagree(near)]
     assert len(undecided) > 0
     check = settle("sigmoid", np.concatenate([undecided[:1]] * 5))
     assert (check.values, check.disagreements) == (5, 5)
-    assert check.nudge != 0
+    assert check.correction != 0
 
 
-def test_the_smallest_nudge_is_taken() -> None:
+def test_the_smallest_correction_is_taken() -> None:
     values = np.array([boundary(7)], np.float32)
     check = settle("sigmoid", values)
-    smaller = values + np.float32(check.nudge / 2)
-    assert nudges._too_near(smaller, check.margin).all()
+    smaller = values + np.float32(check.correction / 2)
+    assert sigmoids._too_near(smaller, check.margin).all()
 
 
 def test_harmless_values_are_left_alone() -> None:
     check = settle("sigmoid", np.arange(-1000, 1001, dtype=np.float32) / 32)
-    assert (check.nudge, check.disagreements, check.values) == (0.0, 0, 2001)
+    assert (check.correction, check.disagreements, check.values) == (0.0, 0, 2001)
 
 
 def test_a_grid_too_fine_for_float32_is_refused() -> None:
@@ -111,6 +111,6 @@ def test_each_channel_contributes_its_whole_range(network: QuantCbamCnn) -> None
     assert len(channel_values(block)) == count
 
 
-def test_nothing_to_nudge_without_attention() -> None:
+def test_nothing_to_correct_without_attention() -> None:
     network = calibrated_network(Architecture(attention=False, divisor=8), "w4a4").freeze()
-    assert nudge_sigmoids(network) == ()
+    assert correct_sigmoids(network) == ()
