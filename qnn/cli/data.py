@@ -65,12 +65,12 @@ def headline(found: Findings) -> str:
 
 
 def tables(found: Findings) -> list[Table]:
-    """What a folder holds: pictures by part, group and subject, and by AU."""
+    """What a folder holds: pictures by split, group and subject, and by AU."""
     counts = found.counts
     held = Table()
     for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):
         held.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for kind in (counts.parts, counts.groups):
+    for kind in (counts.splits, counts.groups):
         for name, number in kind.items():
             held.add_row(name, f"{number:,}", f"{number / counts.pictures:.1%}")
         held.add_section()

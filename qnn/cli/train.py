@@ -16,7 +16,7 @@ from qnn.cli.options import Data, Fold, Labels, Protocol, Root
 
 Part = Annotated[
     str | None,
-    typer.Option("--split", help="Official part that is measured. [default: the first after training]"),
+    typer.Option("--split", help="Official split that is the test set. [default: the first after training]"),
 ]
 RecipeName = Annotated[str, typer.Option("--recipe", help="modern, or paper: its section III.D, 700 epochs.")]
 Settings = Annotated[
@@ -91,7 +91,7 @@ def train(
     """
     from dataclasses import asdict
 
-    from qnn.data.splits import load_parts
+    from qnn.data.splits import load_splits
     from qnn.network import checkpoint
     from qnn.network.model import Architecture
     from qnn.training import runs
@@ -104,11 +104,11 @@ def train(
         return
     presets = preset or [checkpoint.FLOAT]
     usual = checkpoint.common_divisor(presets)
-    parts = load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
+    splits = load_splits(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
-    architecture = Architecture(len(parts.learn.aus), attention, divisor or usual)
+    architecture = Architecture(len(splits.train.aus), attention, divisor or usual)
     try:
-        done = runs.train(presets, architecture, parts, run, plan, machine, start, twin, teacher or ())
+        done = runs.train(presets, architecture, splits, run, plan, machine, start, twin, teacher or ())
     except KeyboardInterrupt:
         Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None
@@ -145,7 +145,7 @@ def study(
     Leaves OUT/study.csv, study.json, study.md and one picture for each study. Variants that share a float network
     train it once.
     """
-    from qnn.data.splits import load_parts
+    from qnn.data.splits import load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
     from qnn.training import runs
@@ -156,7 +156,7 @@ def study(
     try:
         rows = run_study(
             which or list(STUDIES),
-            lambda seed: load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed),
+            lambda seed: load_splits(data, root, protocol, part, fold, labels, plan.floating.held_out, seed),
             out,
             divisor,
             seeds,

@@ -23,14 +23,14 @@ class Counts:
 
     Attributes:
         pictures: Labelled pictures.
-        parts: Pictures of each official part.
+        splits: Pictures of each official split.
         groups: Pictures of each emotion or task.
         subjects: Pictures of each subject.
         aus: Pictures in which each AU is active, inactive and unknown.
     """
 
     pictures: int
-    parts: dict[str, int]
+    splits: dict[str, int]
     groups: dict[str, int]
     subjects: dict[str, int]
     aus: dict[int, dict[str, int]]
@@ -99,7 +99,7 @@ def count(index: Index, aus: tuple[int, ...]) -> Counts:
     groups = sorted(Counter(index.groups.tolist()).items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
     return Counts(
         len(index),
-        {part: number for part, number in Counter(index.parts.tolist()).items() if part},
+        {split_name: number for split_name, number in Counter(index.splits.tolist()).items() if split_name},
         {group: number for group, number in groups if group},
         {subject: number for subject, number in sorted(Counter(index.subjects.tolist()).items()) if subject},
         {

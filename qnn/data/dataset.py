@@ -97,7 +97,7 @@ class Index:
     votes: npt.NDArray[np.float32]  # (N, 7)
     groups: npt.NDArray[np.str_]  # (N,)
     subjects: npt.NDArray[np.str_]  # (N,)
-    parts: npt.NDArray[np.str_]  # (N,)
+    splits: npt.NDArray[np.str_]  # (N,)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -115,7 +115,7 @@ def block(
     votes: npt.ArrayLike | None = None,
     groups: npt.ArrayLike = "",
     subject: str = "",
-    part: str = "",
+    split: str = "",
 ) -> Index:
     """An index of N pictures that share what is given once.
 
@@ -126,7 +126,7 @@ def block(
         votes: Share of each emotion, (N, 7); by default all for `emotions`.
         groups: Text (N,), or one for all.
         subject: Who is shown.
-        part: Which of the official parts it is.
+        split: Which of the official splits it is.
     """
     count = len(sources)
     indices = np.broadcast_to(np.asarray(emotions, dtype=np.int64), count)
@@ -137,7 +137,7 @@ def block(
         np.asarray(labels, dtype=np.float32),
         indices,
         np.asarray(votes, dtype=np.float32),
-        *(np.broadcast_to(np.asarray(text, dtype=np.str_), count) for text in (groups, subject, part)),
+        *(np.broadcast_to(np.asarray(text, dtype=np.str_), count) for text in (groups, subject, split)),
     )
 
 
@@ -146,8 +146,8 @@ def join(blocks: Sequence[Index], aus: int) -> Index:
     blocks = blocks or [block((), np.empty((0, aus)))]
     arrays = [name for name in Index.__dataclass_fields__ if name != "sources"]
     return Index(
-        tuple(source for part in blocks for source in part.sources),
-        *(np.concatenate([getattr(part, name) for part in blocks]) for name in arrays),
+        tuple(source for one in blocks for source in one.sources),
+        *(np.concatenate([getattr(one, name) for one in blocks]) for name in arrays),
     )
 
 
@@ -164,7 +164,7 @@ class Dataset(ABC):
         markers: Glob patterns, of which a folder of this dataset matches at least one.
         terms: Its licence in a sentence.
         label_rules: How labels can be read; the first is the paper's.
-        official_parts: Its own split, the training part first; empty where it has none.
+        official_splits: Its own division, the training set first; empty where it has none.
         cropped: Whether its pictures are faces already, and none is looked for.
         crop_margin: Share of its side by which a Haar box grows on each side to frame a face as this dataset does.
         published_subjects: How many it has, where they are known.
@@ -179,7 +179,7 @@ class Dataset(ABC):
     markers: tuple[str, ...]
     terms: str
     label_rules: tuple[str, ...] = ("paper",)
-    official_parts: tuple[str, ...] = ()
+    official_splits: tuple[str, ...] = ()
     cropped: bool = False
     crop_margin: float = 0.0
     published_subjects: int | None = None
@@ -189,19 +189,19 @@ class Dataset(ABC):
         """The one that is used where none is asked for."""
         return self.protocols[0]
 
-    def index(self, root: Path, labels: str = "paper", parts: Sequence[str] | None = None) -> Index:
+    def index(self, root: Path, labels: str = "paper", splits: Sequence[str] | None = None) -> Index:
         """Find every picture and its labels without reading any picture.
 
         Args:
             root: The dataset's folder.
             labels: One of label_rules.
-            parts: Some of official_parts; by default all that the folder holds.
+            splits: Some of official_splits; by default all that the folder holds.
 
         Raises:
             ValueError: The folder is not this dataset's, or something in it is missing or cannot be understood.
         """
         report = Report(strict=True)
-        index = self.look(root, labels, parts, report)
+        index = self.look(root, labels, splits, report)
         for kind, count in report.left_out.items():
             log.warning("%s in %s: left out %s (%s)", self.title, root, f"{count:,}", kind)
         if not len(index):
@@ -214,18 +214,18 @@ class Dataset(ABC):
         self.look(root, labels, None, report)
         return list(report.problems)
 
-    def look(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
+    def look(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
         """Index a folder and report what is wrong with it."""
         if labels not in self.label_rules:
             raise ValueError(f"the labels of {self.title} must be one of {', '.join(self.label_rules)}, got {labels!r}")
-        for part in parts or ():
-            if part not in self.official_parts:
-                known = ", ".join(self.official_parts) or "none"
-                raise ValueError(f"the official parts of {self.title} are {known}, got {part!r}")
+        for split in splits or ():
+            if split not in self.official_splits:
+                known = ", ".join(self.official_splits) or "none"
+                raise ValueError(f"the official splits of {self.title} are {known}, got {split!r}")
         if (sentence := self._not_ours(root)) is not None:
             report.wrong("folder", sentence)
             return join((), len(self.aus))
-        index = self.scan(root, labels, parts, report)
+        index = self.scan(root, labels, splits, report)
         if not len(index) and not report.problems:
             report.wrong("empty", f"{self.title} needs at least one labelled picture, got none in {root}")
         subjects = len(set(index.subjects.tolist()))
@@ -254,7 +254,7 @@ class Dataset(ABC):
         return f"a folder of {self.title} must hold {self.layout}, got {root}, which holds nothing of it"
 
     @abstractmethod
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
         """Index a folder that has this dataset's layout."""
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:

@@ -34,7 +34,7 @@ def load(
     name: str,
     root: Path,
     labels: str = "paper",
-    parts: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
     cache: Path | None = None,
     progress: bool = True,
     *,
@@ -49,7 +49,7 @@ def load(
         name: One of datasets.DATASETS.
         root: The dataset's folder.
         labels: One of the dataset's label_rules.
-        parts: Some of its official_parts; by default all that the folder holds.
+        splits: Some of its official_splits; by default all that the folder holds.
         cache: Folder of the cached files; by default `faces` under $AUFLOW_CACHE or ~/.cache/auflow.
         progress: Show a bar on standard error while pictures are prepared.
         margin: The contract's crop margin, for datasets whose faces are cut here.
@@ -60,7 +60,7 @@ def load(
             no face at all.
     """
     dataset = find(name)
-    index = dataset.index(root, labels, parts)
+    index = dataset.index(root, labels, splits)
     if cache is None:
         cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "faces"
     files = {_cached(cache, dataset, root, lot, margin): lot for lot in lots(index.sources)}

@@ -28,7 +28,7 @@ from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import FLOAT, Card
 from qnn.network.inference import Prediction, predict
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Measured:
 def select(
     name: str,
     root: Path,
-    part: str | None = None,
+    split_name: str | None = None,
     protocol: str | None = None,
     fold: int = 0,
     labels: str = "paper",
@@ -91,8 +91,8 @@ def select(
     Args:
         name: The dataset.
         root: Its folder.
-        part: `train`, or `valid` or `test`: with `official` those parts, with other protocols the faces held back. By
-            default the first part after training.
+        split_name: `train`, or `valid` or `test`: with `official` those splits, with other protocols the test set. By
+            default the first split after training.
         protocol: How faces are divided, by default the dataset's usual way.
         fold: With `subjects`, the fold that is held back.
         labels: Label rule.
@@ -100,27 +100,27 @@ def select(
         keep_duplicates: Keep copies of training faces.
 
     Raises:
-        ValueError: An unknown name, part, protocol or fold, or a folder that is not the dataset's.
+        ValueError: An unknown name, split, protocol or fold, or a folder that is not the dataset's.
     """
     dataset = find(name)
     protocol = protocol or dataset.default_protocol
     official = protocol == "official"
-    part = part or (dataset.official_parts[1] if official and dataset.official_parts else "valid")
-    if part not in PARTS:
-        raise ValueError(f"a split must be one of {', '.join(PARTS)}, got {part!r}")
-    description = {"dataset": name, "split": part, "protocol": protocol, "fold": fold, "labels": labels}
-    if official and part == "train":
-        return Selection(load(name, root, labels, (part,)), description, 0)
+    split_name = split_name or (dataset.official_splits[1] if official and dataset.official_splits else "valid")
+    if split_name not in SPLITS:
+        raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {split_name!r}")
+    description = {"dataset": name, "split": split_name, "protocol": protocol, "fold": fold, "labels": labels}
+    if official and split_name == "train":
+        return Selection(load(name, root, labels, (split_name,)), description, 0)
     try:
-        faces = load(name, root, labels, ("train", part) if official else None)
+        faces = load(name, root, labels, ("train", split_name) if official else None)
     except ValueError as error:
         if not official:
             raise
-        alone = load(name, root, labels, (part,))  # where this fails too, its sentence is the one that matters
+        alone = load(name, root, labels, (split_name,))  # where this fails too, its sentence is the one that matters
         note = f"copies of training faces are not left out, since those cannot be read: {error}"
         return Selection(alone, description, None, note)
-    rows = split(faces, protocol, part, fold, seed)
-    if part == "train":
+    rows = split(faces, protocol, split_name, fold, seed)
+    if split_name == "train":
         return Selection(faces.take(rows.train), description, 0)
     measured = faces.take(rows.test)
     if keep_duplicates:

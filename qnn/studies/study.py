@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from qnn.data.splits import Parts
+from qnn.data.splits import Splits
 from qnn.network import checkpoint
 from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
@@ -145,7 +145,7 @@ class Row:
 
 def run_study(
     names: Sequence[str],
-    parts_of: Callable[[int], Parts],
+    splits_of: Callable[[int], Splits],
     out: Path,
     divisor: int,
     seeds: int | None,
@@ -173,11 +173,11 @@ def run_study(
     rows = []
     count = {name: seeds or STUDIES[name].seeds for name in names}
     for seed in range(max(count.values())):
-        parts = parts_of(seed)
+        splits = splits_of(seed)
         for name in names:
             for variant in STUDIES[name].variants if seed < count[name] else ():
                 report(f"{name}: {variant.name}, seed {seed}")
-                rows.append(_train(name, variant, parts, out / f"seed{seed}", divisor, seed, plan, machine))
+                rows.append(_train(name, variant, splits, out / f"seed{seed}", divisor, seed, plan, machine))
     _write(rows, out)
     return rows
 
@@ -185,7 +185,7 @@ def run_study(
 def _train(
     study: str,
     variant: Variant,
-    parts: Parts,
+    splits: Splits,
     out: Path,
     divisor: int,
     seed: int,
@@ -193,16 +193,18 @@ def _train(
     machine: runs.Machine | None,
 ) -> Row:
     """One variant with one seed."""
-    architecture = Architecture(len(parts.learn.aus), variant.attention, divisor, variant.head_divisor)
+    architecture = Architecture(len(splits.train.aus), variant.attention, divisor, variant.head_divisor)
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
     home = out / variant.float_folder
-    (floating,) = runs.train([FLOAT], architecture, parts, home, recipe, machine)
+    (floating,) = runs.train([FLOAT], architecture, splits, home, recipe, machine)
     path, start_quantized = floating, None
     if variant.start_quantized is not None:
-        (start_quantized,) = runs.train([variant.start_quantized], architecture, parts, home, recipe, machine, floating)
+        (start_quantized,) = runs.train(
+            [variant.start_quantized], architecture, splits, home, recipe, machine, floating
+        )
     if variant.preset != FLOAT:
         (path,) = runs.train(
-            [variant.preset], architecture, parts, out / variant.folder, recipe, machine, floating, start_quantized
+            [variant.preset], architecture, splits, out / variant.folder, recipe, machine, floating, start_quantized
         )
     metrics = checkpoint.read_card(path).metrics
     preset = PRESETS.get(variant.preset)

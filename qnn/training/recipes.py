@@ -35,8 +35,8 @@ class Recipe:
         pruned: Share of the weights of fc1 and fc2, least in magnitude at the start, that quantization does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
         augmentation: How faces are changed.
-        held_out: Share of the training faces that only choose the best epoch and tune decision thresholds.
-        seed: Of initial weights, order, augmentation, dropout and held-out faces.
+        held_out: Share of the training faces held out as validation set: it chooses the epoch and tunes thresholds.
+        seed: Of initial weights, order, augmentation, dropout and the validation set.
     """
 
     epochs: int

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from qnn.data.splits import Parts
+from qnn.data.splits import Splits
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
 from qnn.training.augmentation import Augmentation
@@ -20,11 +20,16 @@ from qnn.training.recipes import Recipe
 
 
 def settings_of(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, start_quantized: Path | None, teachers: Sequence[Path]
+    card: Card,
+    splits: Splits,
+    recipe: Recipe,
+    start: Path | None,
+    start_quantized: Path | None,
+    teachers: Sequence[Path],
 ) -> dict[str, Any]:
     """All that decides a stage's outcome."""
     digest = hashlib.sha256()
-    for faces in (parts.learn, parts.held_out, parts.test):
+    for faces in (splits.train, splits.validation, splits.test):
         for array in (faces.pixels, faces.labels, faces.votes):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return {

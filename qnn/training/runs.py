@@ -29,7 +29,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from qnn.data.splits import Parts
+from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
@@ -82,7 +82,7 @@ class Machine:
 
 def train_stage(
     card: Card,
-    parts: Parts,
+    splits: Splits,
     run: Path,
     recipe: Recipe,
     machine: Machine | None = None,
@@ -94,7 +94,7 @@ def train_stage(
 
     Args:
         card: Preset and architecture.
-        parts: Faces.
+        splits: Training, validation and test set.
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
@@ -111,29 +111,29 @@ def train_stage(
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = run_settings.settings_of(card, parts, recipe, start, start_quantized, teachers)
+    settings = run_settings.settings_of(card, splits, recipe, start, start_quantized, teachers)
     run_settings.check(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
     resumes = _resumes(folder)
-    module, origin = _module(card, parts, recipe, start, start_quantized, teachers)
-    rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
+    module, origin = _module(card, splits, recipe, start, start_quantized, teachers)
+    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
         run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
     trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
         named = [_taught_by(path) for path in teachers]
-        done = replace(card, decoding=module.learn.decoding)
-        _finish(module.model, done, parts, recipe, origin, named, folder, result)
+        done = replace(card, decoding=module.train_set.decoding)
+        _finish(module.model, done, splits, recipe, origin, named, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
 
 def _module(
     card: Card,
-    parts: Parts,
+    splits: Splits,
     recipe: Recipe,
     start: Path | None,
     start_quantized: Path | None,
@@ -164,7 +164,7 @@ def _module(
     if not taught_by and before is not None and isinstance(model, QuantCbamCnn):
         taught_by = [before]
     module = AuTraining(
-        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), taught_by
+        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), taught_by
     )
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
@@ -229,10 +229,10 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             enable_model_summary=False,
             log_every_n_steps=LOG_EVERY_STEPS,
         )
-        held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        validation: DataLoader[int] = DataLoader(range(len(module.validation_set)), VALIDATION_BATCH)  # type: ignore[arg-type]
         if isinstance(module.model, QuantCbamCnn) and not resumes:
             module.calibrate(trainer.strategy.root_device)
-        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if resumes else None)
+        trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:
@@ -243,18 +243,18 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
 def _finish(
     model: torch.nn.Module,
     card: Card,
-    parts: Parts,
+    splits: Splits,
     recipe: Recipe,
     origin: dict[str, Any] | None,
     teachers: Sequence[dict[str, Any]],
     folder: Path,
     result: Path,
 ) -> None:
-    """Measure the trained network, tune its thresholds on held-out faces, save it with its card and curves."""
+    """Tune decision thresholds on the validation set, measure on the test set, save network, card and curves."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    thresholds = tune(predict(model, parts.held_out).probabilities(card.decoding), parts.held_out.labels)
-    test = parts.test
+    thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
+    test = splits.test
     found = predict(model, test)
     figures = evaluate(
         found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
@@ -262,12 +262,12 @@ def _finish(
     )  # fmt: skip
     done = replace(
         card,
-        aus=parts.learn.aus,
+        aus=splits.train.aus,
         thresholds=tuple(thresholds.tolist()),
         training={
-            **parts.origin,
+            **splits.origin,
             "recipe": asdict(recipe),
-            "hours": round(learning_curves.hours(folder, len(parts.learn)), 2),
+            "hours": round(learning_curves.hours(folder, len(splits.train)), 2),
             "start": origin,
             **({"teachers": teachers} if teachers else {}),
         },
@@ -321,7 +321,7 @@ def _calm() -> Iterator[None]:
 def train(
     presets: Sequence[str],
     architecture: Architecture,
-    parts: Parts,
+    splits: Splits,
     run: Path,
     plan: Plan,
     machine: Machine | None = None,
@@ -337,13 +337,13 @@ def train(
     Returns:
         The checkpoints that this run holds, in that order.
     """
-    card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
+    card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
     done = []
     if start is None or FLOAT in presets:
-        start = train_stage(card, parts, run, plan.floating, machine, start, teachers=teachers)
+        start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
         done.append(start)
     for preset in presets:
         if preset != FLOAT:
             stage = replace(card, preset=preset)
-            done.append(train_stage(stage, parts, run, plan.quantized, machine, start, start_quantized, teachers))
+            done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
     return done

@@ -73,13 +73,13 @@ def put(path: Path, lines: Sequence[str]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def ferplus(root: Path, parts: Sequence[str] = ("Train", "Valid")) -> Path:
-    """Six faces in each part, three of which are usable."""
-    for place, part in enumerate(parts):
+def ferplus(root: Path, splits: Sequence[str] = ("Train", "Valid")) -> Path:
+    """Six faces in each split, three of which are usable."""
+    for place, split in enumerate(splits):
         for number, name in enumerate(FER_VOTES):
-            write(root / f"FER2013{part}" / name, noise(100 * place + number, 48, 48))
+            write(root / f"FER2013{split}" / name, noise(100 * place + number, 48, 48))
         lines = [f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes))}' for name, votes in FER_VOTES.items()]
-        put(root / f"FER2013{part}" / "label.csv", lines)
+        put(root / f"FER2013{split}" / "label.csv", lines)
     return root
 
 
@@ -87,8 +87,8 @@ def ferplus_by_csv(root: Path) -> Path:
     """The same faces, labelled by fer2013new.csv."""
     ferplus(root)
     lines = ["Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"]
-    for usage, part in (("Training", "Train"), ("PublicTest", "Valid")):
-        (root / f"FER2013{part}" / "label.csv").unlink()
+    for usage, split in (("Training", "Train"), ("PublicTest", "Valid")):
+        (root / f"FER2013{split}" / "label.csv").unlink()
         lines += [f"{usage},{name},{','.join(map(str, votes))}" for name, votes in FER_VOTES.items()]
         lines += [f"{usage},,0,0,0,0,0,0,0,0,0,10"]  # FER+ took it away
     put(root / "fer2013new.csv", lines)

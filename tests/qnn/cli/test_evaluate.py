@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 import typer
-from emotion_faces import EMOTIONS_IN_TURN, write_part
+from emotion_faces import EMOTIONS_IN_TURN, write_split
 from quantized_networks import save_network
 from typer.testing import CliRunner, Result
 
@@ -54,12 +54,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Faces of seven emotions in turn; the last ones of the valid part are copies of training faces."""
+    """Faces of seven emotions in turn; the last ones of the split valid are copies of training faces."""
     folder = tmp_path_factory.mktemp("ferplus")
     train = example_faces(TRAIN, seed=1)[..., 0]
     valid = np.concatenate([example_faces(VALID - COPIES + 1, seed=2)[1:, ..., 0], train[1 : 1 + COPIES]])
-    write_part(folder, "Train", train)
-    write_part(folder, "Valid", valid)
+    write_split(folder, "Train", train)
+    write_split(folder, "Valid", valid)
     return folder
 
 
@@ -97,7 +97,7 @@ def test_eval_measures_the_valid_part_without_copies(flat: Path, root: Path, tmp
     assert (content["n"], content["duplicates_left_out"], content["split"]) == (VALID - COPIES, COPIES, "valid")
     assert content["checkpoint_sha256"] == hashlib.sha256(flat.read_bytes()).hexdigest()
     assert content["thresholds"] == [0.5] * 13
-    train, valid = (load("ferplus", root, parts=(part,)) for part in ("train", "valid"))
+    train, valid = (load("ferplus", root, splits=(part,)) for part in ("train", "valid"))
     faces = valid.without_copies_of(train)
     model, _ = checkpoint.load(flat)
     found = predict(model, faces).probabilities()
@@ -224,7 +224,7 @@ def test_tune_writes_thresholds_of_training_faces(
     result = run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
     assert result.exit_code == 0, result.exception
     after = checkpoint.read_card(path)
-    faces = load("ferplus", root, parts=("train",))
+    faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.4, 2)[1])
     network, _ = load_network(path)
     assert after.thresholds == tuple(tune(predict(network, faces).probabilities(decoding), faces.labels).tolist())
@@ -244,7 +244,7 @@ def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: 
     result = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
     assert result.exit_code == 0, result.exception
     card = checkpoint.read_card(path)
-    faces = load("ferplus", root, parts=("train",))
+    faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.1, 0)[1])
     probabilities = predict(load_network(path)[0], faces).probabilities("emotions")
     assert card.thresholds == tuple(tune_for_emotions(probabilities, faces.labels, 0.1).tolist())

@@ -110,8 +110,8 @@ CASES: dict[str, tuple[str, str, Damage, str]] = {
     "rafdb misnamed": ("rafdb", "paper", renamed("Image/aligned/test_0001_aligned.jpg", "test_0001_aligned.png"), "rename test_0001_aligned.png, which lies there"),
     "rafdb no emotion": ("rafdb", "paper", adds(RAF, "train_00005.jpg 8"), "a line of list_patition_label.txt must be train_ or test_, a number, .jpg, and an emotion from 1 to 7, got 'train_00005.jpg 8' in line 8 of {root}/" + str(RAF)),
     "rafdb stray column": ("rafdb", "paper", adds(RAF, "train_00005.jpg 7 1"), "got 'train_00005.jpg 7 1' in line 8 of {root}/" + str(RAF)),
-    "rafdb no such part": ("rafdb", "paper", adds(RAF, "val_00005.jpg 7"), "got 'val_00005.jpg 7' in line 8 of {root}/" + str(RAF)),
-    "rafdb no test part": ("rafdb", "paper", says(RAF, "train_00001.jpg 5\n"), "list_patition_label.txt must have lines of part test, got none in {root}/" + str(RAF)),
+    "rafdb no such split": ("rafdb", "paper", adds(RAF, "val_00005.jpg 7"), "got 'val_00005.jpg 7' in line 8 of {root}/" + str(RAF)),
+    "rafdb no test split": ("rafdb", "paper", says(RAF, "train_00001.jpg 5\n"), "list_patition_label.txt must have lines of split test, got none in {root}/" + str(RAF)),
 }  # fmt: skip
 
 
@@ -150,8 +150,8 @@ def test_an_empty_dataset_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_every_problem_is_listed(tmp_path: Path) -> None:
     root = trees.ferplus(tmp_path)
-    for part in ("train", "valid"):
-        (root / FOLDERS[part] / "fer0000000.png").unlink()
+    for split in ("train", "valid"):
+        (root / FOLDERS[split] / "fer0000000.png").unlink()
     adds(TRAIN / "label.csv", "fer0000009.png,1,2,3")(root)
     problems = DATASETS["ferplus"].problems(root)
     assert [problem.split(",")[0] for problem in problems] == [
@@ -166,7 +166,7 @@ def test_unknown_names() -> None:
         find("fer")
     with pytest.raises(ValueError, match="the labels of DISFA must be one of paper, usual, got 'strict'"):
         DATASETS["disfa"].index(Path("."), "strict")
-    with pytest.raises(ValueError, match="the official parts of RAF-DB are train, test, got 'valid'"):
-        DATASETS["rafdb"].index(Path("."), parts=("train", "valid"))
-    with pytest.raises(ValueError, match="the official parts of BP4D are none, got 'train'"):
-        DATASETS["bp4d"].index(Path("."), parts=("train",))
+    with pytest.raises(ValueError, match="the official splits of RAF-DB are train, test, got 'valid'"):
+        DATASETS["rafdb"].index(Path("."), splits=("train", "valid"))
+    with pytest.raises(ValueError, match="the official splits of BP4D are none, got 'train'"):
+        DATASETS["bp4d"].index(Path("."), splits=("train",))

@@ -51,7 +51,7 @@ def test_counts(tmp_path: Path) -> None:
     assert counts.groups == {"T1": 8, "T2": 4}
     assert counts.aus[10] == {"active": 6, "inactive": 3, "unknown": 3}
     counts = checking.check("ferplus", trees.ferplus(tmp_path / "fer"), progress=False).counts
-    assert counts.parts == {"train": 3, "valid": 3} and counts.subjects == {}
+    assert counts.splits == {"train": 3, "valid": 3} and counts.subjects == {}
 
 
 def test_bp4d_says_how_many_nines_there_are(app: typer.Typer, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_part_that_is_not_there_is_a_note(app: typer.Typer, tmp_path: Path) ->
     root = trees.ferplus(tmp_path)
     result = CliRunner().invoke(app, ["data", "check", "ferplus", str(root)])
     assert result.exit_code == 0
-    assert f"note: {root / 'FER2013Test'} is missing: there is no part test" in result.stdout
+    assert f"note: {root / 'FER2013Test'} is missing: there is no split test" in result.stdout
 
 
 def test_everything_wrong_is_listed_by_kind(app: typer.Typer, tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ def test_ferplus(tmp_path: Path) -> None:
     root = trees.ferplus(tmp_path)
     index = DATASETS["ferplus"].index(root)
     assert names(index.sources, root) == [
-        f"FER2013{part}/{name}" for part in ("Train", "Valid") for name in trees.FER_KEPT
+        f"FER2013{split}/{name}" for split in ("Train", "Valid") for name in trees.FER_KEPT
     ]
     assert index.groups.tolist() == 2 * list(trees.FER_KEPT.values())
     assert [EMOTIONS[emotion] for emotion in index.emotions] == index.groups.tolist()
     np.testing.assert_array_equal(index.labels, PROTOTYPES[index.emotions])
-    assert index.parts.tolist() == 3 * ["train"] + 3 * ["valid"]
+    assert index.splits.tolist() == 3 * ["train"] + 3 * ["valid"]
     assert not (index.subjects != "").any()
     # EMOTIONS: neutral, anger, disgust, fear, happiness, sadness, surprise; contempt and unknown have no share
     np.testing.assert_allclose(index.votes[0], (0.1, 0, 0, 0, 0.9, 0, 0))
@@ -57,16 +57,16 @@ def test_ferplus_labelled_by_one_file_is_the_same(tmp_path: Path) -> None:
     folders, table = trees.ferplus(tmp_path / "a"), trees.ferplus_by_csv(tmp_path / "b")
     one, other = DATASETS["ferplus"].index(folders), DATASETS["ferplus"].index(table)
     assert names(one.sources, folders) == names(other.sources, table)
-    for field in ("labels", "emotions", "votes", "groups", "parts"):
+    for field in ("labels", "emotions", "votes", "groups", "splits"):
         np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
 
 
 def test_a_single_part_of_ferplus_is_enough(tmp_path: Path) -> None:
-    root = trees.ferplus(tmp_path, parts=["Test"])
-    assert len(DATASETS["ferplus"].index(root, parts=("test",))) == 3
+    root = trees.ferplus(tmp_path, splits=["Test"])
+    assert len(DATASETS["ferplus"].index(root, splits=("test",))) == 3
     assert len(DATASETS["ferplus"].index(root)) == 3
     with pytest.raises(ValueError, match=r"FERPlus needs .*FER2013Train, got none"):
-        DATASETS["ferplus"].index(root, parts=("train", "test"))
+        DATASETS["ferplus"].index(root, splits=("train", "test"))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_rafdb(tmp_path: Path) -> None:
         "Image/aligned/test_0001_aligned.jpg",
     ]
     assert index.groups.tolist() == ["sadness", "surprise", "neutral", "fear", "happiness", "anger", "disgust"]
-    assert index.parts.tolist() == 4 * ["train"] + 3 * ["test"]
+    assert index.splits.tolist() == 4 * ["train"] + 3 * ["test"]
     np.testing.assert_array_equal(index.labels, PROTOTYPES[index.emotions])
     np.testing.assert_array_equal(index.votes.argmax(1), index.emotions)
-    assert DATASETS["rafdb"].index(root, parts=("test",)).groups.tolist() == ["happiness", "anger", "disgust"]
+    assert DATASETS["rafdb"].index(root, splits=("test",)).groups.tolist() == ["happiness", "anger", "disgust"]
 
 
 @pytest.mark.parametrize(("facs", "emotion"), [("FACS", "Emotion"), ("FACS_labels/FACS", "Emotion_labels/Emotion")])

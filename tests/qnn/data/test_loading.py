@@ -60,7 +60,7 @@ def test_faces_stand_in_the_order_of_the_index(tmp_path: Path, quiet: Load, name
     faces, index = quiet(name, root), dataset.index(root)
     assert len(faces) == len(index) and faces.aus == dataset.aus
     assert faces.pixels.shape[1:] == ((48, 48) if dataset.colour == "grey" else (48, 48, 3))
-    for field in ("labels", "emotions", "votes", "groups", "subjects", "parts"):
+    for field in ("labels", "emotions", "votes", "groups", "subjects", "splits"):
         np.testing.assert_array_equal(getattr(faces, field), getattr(index, field))
     if name == "disfa":
         brightness = faces.pixels.reshape(len(faces), -1).mean(1)
@@ -99,7 +99,7 @@ def test_the_cache_serves_the_second_time(
 def test_labels_are_read_anew_though_pixels_are_cached(
     tmp_path: Path, quiet: Load, request: pytest.FixtureRequest
 ) -> None:
-    root = trees.ferplus(tmp_path / "set", parts=["Train"])
+    root = trees.ferplus(tmp_path / "set", splits=["Train"])
     quiet("ferplus", root)
     request.getfixturevalue("unreadable")
     labels = root / "FER2013Train" / "label.csv"
@@ -265,7 +265,7 @@ def test_lots_keep_a_video_together_and_cut_pictures() -> None:
 @pytest.mark.skipif("AUFLOW_FERPLUS" not in os.environ, reason="AUFLOW_FERPLUS names no FERPlus folder")
 def test_the_real_validation_part() -> None:
     root = Path(os.environ["AUFLOW_FERPLUS"])
-    faces = load("ferplus", root, parts=("valid",), progress=False)
+    faces = load("ferplus", root, splits=("valid",), progress=False)
     assert len(faces) == 3164
     assert set(faces.emotions) == set(range(len(EMOTIONS)))
     np.testing.assert_allclose(faces.votes.sum(1), 1, rtol=1e-6)

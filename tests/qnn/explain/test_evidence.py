@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import typer
-from emotion_faces import write_part
+from emotion_faces import write_split
 from typer.testing import CliRunner, Result
 
 from board.core.facs import AUS
@@ -87,8 +87,8 @@ def test_maps_of_many_faces_are_those_of_each() -> None:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small FERPlus."""
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
-    for part, seed in (("Train", 1), ("Valid", 2)):
-        write_part(tmp_path / "fer", part, example_faces(12, seed=seed)[1:, ..., 0])
+    for split, seed in (("Train", 1), ("Valid", 2)):
+        write_split(tmp_path / "fer", split, example_faces(12, seed=seed)[1:, ..., 0])
     return tmp_path / "fer"
 
 
