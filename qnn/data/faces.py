@@ -57,7 +57,7 @@ class Faces:
         return len(self.pixels)
 
     @property
-    def network_input(self) -> npt.NDArray[np.uint8]:
+    def rgb(self) -> npt.NDArray[np.uint8]:
         """Pixels as the accelerator takes them, (N, 48, 48, 3): grey ones repeated in three channels."""
         return self.pixels if self.pixels.ndim == 4 else np.repeat(self.pixels[..., np.newaxis], 3, axis=3)
 

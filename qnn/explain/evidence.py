@@ -131,7 +131,7 @@ def gather(
         shown = (batch.labels[:, columns] == 1) & (np.array([count[au] for au in aus]) < most)
         if not shown.any():
             continue
-        pixels = torch.from_numpy(planes(batch.network_input[shown.any(1)]))
+        pixels = torch.from_numpy(planes(batch.rgb[shown.any(1)]))
         present = decoded(batch_logits(network, pixels), card.decoding) >= np.array(card.decision_thresholds)
         heat = au_maps(network, pixels, method)[:, columns].astype(np.float64)
         sums = heat.sum((2, 3))

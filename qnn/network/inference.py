@@ -15,8 +15,8 @@ from torch import nn
 from board.core.decoding import INDEPENDENT, probabilities
 from board.core.facs import AUS, nearest_emotions
 from qnn.data.faces import Faces
+from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import QuantCbamCnn
-from qnn.training.batches import network_input, planes
 
 BATCH = 32
 """Faces at once. Larger maps are fresh pages of the system's every time: at 256 a CPU takes more than twice as long."""
@@ -37,7 +37,7 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
     device = next(model.parameters()).device
     found = []
     for batch in torch.from_numpy(faces.pixels).split(BATCH):
-        found.append(batch_logits(network, network_input(planes(batch.to(device)))))
+        found.append(batch_logits(network, network_input(channels_first(batch.to(device)))))
         done(len(batch))
     rows = np.concatenate(found)
     if not np.isfinite(rows).all():

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torchmetrics.classification import MultilabelF1Score
 
 from board.core.decoding import BY_EMOTION
+from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import CALIBRATION_STEPS
-from qnn.training.batches import ResidentFaces, ShuffledRows, mixed, network_input, planes
+from qnn.training.batches import ResidentFaces, ShuffledRows, mixed
 from qnn.training.cuda_graph import Recorded
 from qnn.training.distributed import share
 from qnn.training.losses import (
@@ -188,7 +189,7 @@ class AuTraining(lightning.LightningModule):
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
         change = self.recipe.augmentation
-        faces = change.shade(change.warp(planes(self.train_set.pixels[rows])))
+        faces = change.shade(change.warp(channels_first(self.train_set.pixels[rows])))
         faces, targets, votes = change.blend(faces, self.train_set.targets[rows], self.train_set.votes[rows])
         return network_input(faces), targets, votes
 
@@ -213,7 +214,7 @@ class AuTraining(lightning.LightningModule):
     def validation_step(self, rows: Tensor, index: int) -> None:
         known = self.validation_set
         labels = known.labels[rows]
-        faces = network_input(planes(known.pixels[rows]))
+        faces = network_input(channels_first(known.pixels[rows]))
         logits = self.model(faces)
         whole: dict[str, Any] = {"on_epoch": True, "batch_size": len(rows), "sync_dist": True}
         self.log("valid_loss", self.loss(logits, known.targets[rows], known.votes[rows], faces), **whole)

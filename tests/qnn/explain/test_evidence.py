@@ -66,7 +66,7 @@ def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None
     assert [one.au for one in found] == list(aus) and sum(batches) == COUNT
     assert found[0].faces == 0 and not found[0].share.any()  # nobody knows of AU1
     assert any(one.faces for one in found[1:])
-    explained = [explain(model, card, pixels, method) for pixels in faces.network_input]
+    explained = [explain(model, card, pixels, method) for pixels in faces.rgb]
     for one in found[1:]:
         shares = by_hand(explained, faces, one.au, most)
         assert one.faces == len(shares) <= most

@@ -302,7 +302,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     path = SHIPPED / f"{name}.safetensors"
     ferplus = os.environ.get("AUFLOW_FERPLUS")
     count = 500 if name in ("tiny", "w4a4") else 100
-    faces = load("ferplus", Path(ferplus), splits=("valid",)).network_input[:count] if ferplus else varied_faces(40)
+    faces = load("ferplus", Path(ferplus), splits=("valid",)).rgb[:count] if ferplus else varied_faces(40)
     report = export(path, tmp_path, preset=name)
     assert report.sigmoids
     rungs: tuple[Rung, ...] = (

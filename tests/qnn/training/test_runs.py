@@ -28,8 +28,9 @@ from qnn.network import checkpoint
 from qnn.network.checkpoint import FLOAT, Card
 from qnn.network.inference import predict
 from qnn.network.model import Architecture
+from qnn.network.pixels import channels_first, network_input
 from qnn.training import learning_curves, runs
-from qnn.training.batches import ResidentFaces, network_input, planes
+from qnn.training.batches import ResidentFaces
 from qnn.training.losses import euclidean
 from qnn.training.recipes import Plan, Recipe, change
 
@@ -134,7 +135,7 @@ def test_the_averaged_weights_that_chose_the_epoch_are_kept(run: Path, preset: s
     network, _ = checkpoint.load(run / f"{preset}.safetensors", preset)
     validation = band_splits().validation
     with torch.no_grad():
-        logits = network.eval()(network_input(planes(torch.from_numpy(validation.pixels))))
+        logits = network.eval()(network_input(channels_first(torch.from_numpy(validation.pixels))))
     kept = float(euclidean(logits, torch.from_numpy(validation.labels)).mean())
     assert kept == pytest.approx(dict(found["valid_euclidean"])[best], rel=1e-4)
 
