@@ -57,9 +57,9 @@ def check(
 
 def headline(found: Findings) -> str:
     """What was looked at, how, and the dataset's terms."""
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import find
 
-    dataset = DATASETS[found.name]
+    dataset = find(found.name)
     count = f"{found.counts.pictures:,} pictures under labels {found.labels}"
     return f"{dataset.title} in {found.root}: {count}\nterms: {dataset.terms}"
 

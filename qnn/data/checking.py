@@ -13,6 +13,7 @@ import numpy as np
 from board.core.facs import EMOTIONS
 from qnn.data.dataset import Dataset, Index, Problem, Report, Source
 from qnn.data.datasets import find
+from qnn.data.indexing import look
 from qnn.data.loading import completed, executor
 from qnn.data.reading import faults, lots
 
@@ -75,7 +76,7 @@ def check(name: str, root: Path, labels: str = "paper", quick: bool = False, pro
     """Look at a folder as loading will, and keep every problem instead of stopping at the first.
 
     Args:
-        name: One of datasets.DATASETS.
+        name: One of datasets.NAMES.
         root: The dataset's folder.
         labels: One of the dataset's label_rules.
         quick: Do not open the pictures.
@@ -86,7 +87,7 @@ def check(name: str, root: Path, labels: str = "paper", quick: bool = False, pro
     """
     dataset = find(name)
     report = Report(strict=False)
-    index = dataset.look(root, labels, None, report)
+    index = look(dataset, root, labels, None, report)
     problems = list(report.problems)
     if not quick:
         problems += _unreadable(dataset, index, progress)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the five datasets have in common: a folder is indexed first, and its pictures are prepared by one rule."""
+"""Dataset, the class that every dataset derives from: attributes, how its folder is read, how its faces are cut."""
 
 from __future__ import annotations
 
@@ -152,11 +152,11 @@ def join(blocks: Sequence[Index], aus: int) -> Index:
 
 
 class Dataset(ABC):
-    """One dataset in its official layout.
+    """One dataset in its official layout; a file of qnn/data/datasets holds a class that derives from this.
 
     Attributes:
-        name: As commands take it.
-        title: As the paper writes it.
+        name: As commands take it: the file's.
+        title: As its authors write it.
         aus: FACS numbers of its labels.
         colour: The contract's colour rule.
         protocols: Names of the protocols that can split it; the first is the usual one.
@@ -189,73 +189,24 @@ class Dataset(ABC):
         """The one that is used where none is asked for."""
         return self.protocols[0]
 
-    def index(self, root: Path, labels: str = "paper", splits: Sequence[str] | None = None) -> Index:
-        """Find every picture and its labels without reading any picture.
-
-        Args:
-            root: The dataset's folder.
-            labels: One of label_rules.
-            splits: Some of official_splits; by default all that the folder holds.
-
-        Raises:
-            ValueError: The folder is not this dataset's, or something in it is missing or cannot be understood.
-        """
-        report = Report(strict=True)
-        index = self.look(root, labels, splits, report)
-        for kind, count in report.left_out.items():
-            log.warning("%s in %s: left out %s (%s)", self.title, root, f"{count:,}", kind)
-        if not len(index):
-            raise ValueError(f"{self.title} needs at least one labelled picture, got none in {root}")
-        return index
-
-    def problems(self, root: Path, labels: str = "paper") -> list[str]:
-        """Everything that is missing or cannot be understood, a sentence each; pictures are not read."""
-        report = Report(strict=False)
-        self.look(root, labels, None, report)
-        return list(report.problems)
-
-    def look(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
-        """Index a folder and report what is wrong with it."""
-        if labels not in self.label_rules:
-            raise ValueError(f"the labels of {self.title} must be one of {', '.join(self.label_rules)}, got {labels!r}")
-        for split in splits or ():
-            if split not in self.official_splits:
-                known = ", ".join(self.official_splits) or "none"
-                raise ValueError(f"the official splits of {self.title} are {known}, got {split!r}")
-        if (sentence := self._not_ours(root)) is not None:
-            report.wrong("folder", sentence)
-            return join((), len(self.aus))
-        index = self.scan(root, labels, splits, report)
-        if not len(index) and not report.problems:
-            report.wrong("empty", f"{self.title} needs at least one labelled picture, got none in {root}")
-        subjects = len(set(index.subjects.tolist()))
-        if self.published_subjects is not None and subjects != self.published_subjects:
-            report.note(f"{self.title} was published with {self.published_subjects} subjects, got {subjects}")
-        return index
+    def default_split(self, protocol: str) -> str:
+        """The split to test on where none is asked for: with `official` the first after training, else `valid`."""
+        return self.official_splits[1] if protocol == "official" and self.official_splits else "valid"
 
     def recognises(self, root: Path) -> bool:
         """Whether a folder has this dataset's layout, at a glance."""
         return any(next(root.glob(marker), None) is not None for marker in self.markers)
 
-    def _not_ours(self, root: Path) -> str | None:
-        """Why a folder is not this dataset's."""
-        from qnn.data.datasets import DATASETS  # which imports this module
-
-        if not root.is_dir():
-            return f"a dataset must be a folder, got {root}, which is {'a file' if root.exists() else 'missing'}"
-        if self.recognises(root):
-            return None
-        for other in DATASETS.values():
-            if other.recognises(root):
-                return f"{root} looks like {other.title}, not {self.title}: use `auflow data check {other.name} {root}`"
-        for inner in sorted(path for path in root.iterdir() if path.is_dir()):
-            if self.recognises(inner):
-                return f"a folder of {self.title} must hold {self.layout}, got {root}: name {inner}, which does"
-        return f"a folder of {self.title} must hold {self.layout}, got {root}, which holds nothing of it"
-
     @abstractmethod
     def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
-        """Index a folder that has this dataset's layout."""
+        """Index a folder that has this dataset's layout, reading labels but no pictures.
+
+        Args:
+            root: The folder.
+            labels: One of label_rules.
+            splits: Some of official_splits; None takes all that the folder holds.
+            report: Is told what is missing or cannot be understood.
+        """
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:
         """Raise ValueError for an RGB picture (H, W, 3) of a size that this dataset cannot have."""

@@ -63,7 +63,7 @@ def load_splits(
     dataset = find(name)
     protocol = protocol or dataset.default_protocol
     official = protocol == "official"
-    split_name = split_name or (dataset.official_splits[1] if official and dataset.official_splits else "valid")
+    split_name = split_name or dataset.default_split(protocol)
     faces = load(name, root, labels, ("train", split_name) if official else None)
     rows = split(faces, protocol, split_name, fold, seed)
     kept, held = held_out(faces, rows.train, share, seed)

@@ -105,7 +105,7 @@ def select(
     dataset = find(name)
     protocol = protocol or dataset.default_protocol
     official = protocol == "official"
-    split_name = split_name or (dataset.official_splits[1] if official and dataset.official_splits else "valid")
+    split_name = split_name or dataset.default_split(protocol)
     if split_name not in SPLITS:
         raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {split_name!r}")
     description = {"dataset": name, "split": split_name, "protocol": protocol, "fold": fold, "labels": labels}
