@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from board.core.decoding import BY_EMOTION
+from board.core.files import sha256
 from board.faces.find import to_input
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
@@ -159,7 +159,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
         subjects=faces.subjects if (faces.subjects != "").any() else None,
         nearest=answer.nearest,
     )
-    return Measured(card, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), selection, found)
+    return Measured(card, sha256(checkpoint), selection, found)
 
 
 @dataclass(frozen=True)

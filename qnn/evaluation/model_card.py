@@ -9,6 +9,7 @@ from typing import Any
 
 from board.core.decoding import BY_EMOTION, INDEPENDENT
 from board.core.facs import AU_TITLES, EMOTIONS
+from board.core.files import write_text
 from qnn.evaluation import result_tables
 from qnn.evaluation.measuring import Measured
 from qnn.evaluation.metrics import Evaluation
@@ -55,7 +56,7 @@ def write(measured: Measured, path: Path) -> None:
         "## Uses",
         USES.strip(),
     ]
-    path.write_text("\n\n".join(parts) + "\n")
+    write_text(path, "\n\n".join(parts) + "\n")
 
 
 def _name(measured: Measured) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import nn
 
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
+from board.core.files import write_json
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import in_colour, load_network, progress, select
 from qnn.evaluation.result_tables import DASH, Grid
@@ -151,7 +151,7 @@ def write(located: Located, out: Path, with_json: bool) -> Path:
     if with_json:
         maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
         content = {"title": located.title, "method": located.method, "aus": maps}
-        (out / "explanation.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(out / "explanation.json", content)
     path = out / "figure.png"
     figure(located).savefig(path, dpi=DPI)
     return path

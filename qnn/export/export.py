@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +13,7 @@ import onnx
 
 from board.core.contract import ActionUnit
 from board.core.facs import au_names
+from board.core.files import read_json, sha256, write_bytes, write_json
 from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
 from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
@@ -120,11 +119,11 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         crop_margin=card.crop_margin,
         sigmoids=sigmoids,
         accumulator_bounds=bounds,
-        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        checkpoint_sha256=sha256(checkpoint),
         model_sha256=_write_model(out / MODEL, model),
         reference_sha256=_write_model(out / REFERENCE, to_standard(model)),
     )
-    _write(out / REPORT, json.dumps({"format": FORMAT, **asdict(report)}, indent=2).encode() + b"\n")
+    write_json(out / REPORT, {"format": FORMAT, **asdict(report)})
     return report
 
 
@@ -134,12 +133,7 @@ def read_report(out: Path) -> ExportReport:
     Raises:
         ValueError: It holds no export, one of another format, or a model that is not the report's.
     """
-    try:
-        content = json.loads((out / REPORT).read_text())
-    except FileNotFoundError:
-        raise ValueError(f"no export in {out}: run `auflow export` first") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{out / REPORT} is not JSON: {error}") from None
+    content = read_json(out / REPORT, "an export's report", "run `auflow export` first")
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
     try:
@@ -149,7 +143,7 @@ def read_report(out: Path) -> ExportReport:
     except (KeyError, TypeError) as error:
         raise ValueError(f"{out / REPORT} has a missing or unknown entry: {error}") from None
     for name, digest in ((MODEL, report.model_sha256), (REFERENCE, report.reference_sha256)):
-        if not (out / name).is_file() or hashlib.sha256((out / name).read_bytes()).hexdigest() != digest:
+        if not (out / name).is_file() or sha256(out / name) != digest:
             raise ValueError(f"{out / name} is missing or not the one in {REPORT}: export again")
     return report
 
@@ -167,16 +161,5 @@ def _make_folder(out: Path) -> None:
 def _write_model(path: Path, model: onnx.ModelProto) -> str:
     """Write a model in one file and return its digest."""
     content = model.SerializeToString(deterministic=True)
-    _write(path, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(f"cannot write {path}: {error.strerror}") from None
+    write_bytes(path, content)
+    return sha256(content)

@@ -8,7 +8,6 @@ studies share what they have in common.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
+from board.core.files import write_json, write_text
 from qnn.data.splits import Splits
 from qnn.network import checkpoint
 from qnn.network.checkpoint import FLOAT
@@ -319,5 +319,5 @@ def _write(rows: Sequence[Row], out: Path) -> None:
         study: {name: {k: vars(v) for k, v in differences(rows, study, name).items()} for name in FIGURES}
         for study in dict.fromkeys(row.study for row in rows)
     }
-    (out / "study.json").write_text(json.dumps({"rows": flat, "differences": gaps}, indent=2) + "\n")
-    (out / "study.md").write_text(table(rows))
+    write_json(out / "study.json", {"rows": flat, "differences": gaps})
+    write_text(out / "study.md", table(rows))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from board.core.files import read_json, sha256
 from qnn.data.splits import Splits
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
@@ -37,9 +38,9 @@ def settings_of(
         "architecture": asdict(card.architecture),
         "recipe": asdict(recipe),
         "faces": digest.hexdigest(),
-        "start": start and hashlib.sha256(start.read_bytes()).hexdigest(),
-        "start_quantized": start_quantized and hashlib.sha256(start_quantized.read_bytes()).hexdigest(),
-        "teachers": [hashlib.sha256(path.read_bytes()).hexdigest() for path in teachers] or None,
+        "start": start and sha256(start),
+        "start_quantized": start_quantized and sha256(start_quantized),
+        "teachers": [sha256(path) for path in teachers] or None,
     }
 
 
@@ -53,10 +54,7 @@ def check(folder: Path, settings: dict[str, Any]) -> None:
     path = file_of(folder)
     if not path.exists():
         return
-    try:
-        found = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
+    found = read_json(path, "a stage's settings", "name another --run folder")
     for name, before, now in _differences(_with_defaults(found), json.loads(json.dumps(settings))):
         raise ValueError(
             f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"

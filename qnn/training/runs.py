@@ -7,7 +7,6 @@ settings, its last state, its best weights and its logs (CSV and TensorBoard).
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 import warnings
@@ -29,6 +28,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from board.core.files import write_json
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
@@ -121,7 +121,7 @@ def train_stage(
     rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
-        run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
+        write_json(run_settings.file_of(folder), settings)
     trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
         named = [_taught_by(path) for path in teachers]

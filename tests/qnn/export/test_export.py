@@ -267,14 +267,14 @@ def test_accumulators_beyond_float32_are_refused(tiny: Exported) -> None:
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no export in .*run `auflow export` first"):
+    with pytest.raises(ValueError, match=r"an export's report must be a file, got none at .*run `auflow export` first"):
         read_report(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("export.json", b"{", "is not JSON"),
+        ("export.json", b"{", "must be JSON"),
         ("export.json", b"{}", "is not of format"),
         ("export.json", b'{"format": "auflow-export-5", "sigmoids": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
