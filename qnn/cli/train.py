@@ -92,7 +92,7 @@ def train(
     from dataclasses import asdict
 
     from qnn.data.splits import load_splits
-    from qnn.network import checkpoint
+    from qnn.network import presets as known
     from qnn.network.model import Architecture
     from qnn.training import runs
     from qnn.training.distributed import is_first
@@ -102,8 +102,8 @@ def train(
     if show_recipe:
         print(json.dumps({"float": asdict(plan.floating), "quantized": asdict(plan.quantized)}, indent=2))
         return
-    presets = preset or [checkpoint.FLOAT]
-    usual = checkpoint.common_divisor(presets)
+    presets = preset or [known.FLOAT]
+    usual = known.common_divisor(presets)
     splits = load_splits(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
     architecture = Architecture(len(splits.train.aus), attention, divisor or usual)

@@ -25,8 +25,9 @@ from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.metrics import Evaluation, evaluate
 from qnn.export.export import frozen_network
 from qnn.network import checkpoint as checkpoints
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import Prediction, predict
+from qnn.network.presets import FLOAT
 
 SPLITS = ("train", "valid", "test")
 

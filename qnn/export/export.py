@@ -18,7 +18,8 @@ from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
 from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
 from qnn.network import checkpoint as checkpoints
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-export-5"

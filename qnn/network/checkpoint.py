@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,10 @@ from board.core.facs import AUS
 from board.core.files import read_json, sha256, whole, write_json
 from board.faces.find import COLOURS
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import FLOAT, PRESETS, check
+from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-checkpoint-1"
-FLOAT = "float"
-"""The preset name of float checkpoints."""
-
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 
 
@@ -74,26 +71,10 @@ class Card:
 
 def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
     """The network that the card describes, untrained."""
+    check(card.preset)
     if card.preset == FLOAT:
         return CbamCnn(card.architecture)
-    if card.preset not in PRESETS:
-        raise ValueError(f"unknown preset {card.preset!r}: use one of {', '.join((FLOAT, *PRESETS))}")
     return QuantCbamCnn(card.architecture, PRESETS[card.preset])
-
-
-def common_divisor(presets: Sequence[str]) -> int:
-    """The divisor of the widths that some presets have in common; `float` goes with any.
-
-    Raises:
-        ValueError: An unknown preset, or presets of different widths.
-    """
-    for name in presets:
-        if name not in (FLOAT, *PRESETS):
-            raise ValueError(f"unknown preset {name!r}: use one of {', '.join((FLOAT, *PRESETS))}")
-    found = {PRESETS[name].divisor for name in presets if name in PRESETS}
-    if len(found) > 1:
-        raise ValueError(f"presets of one run must share their widths, got {', '.join(presets)}: give one --divisor")
-    return found.pop() if found else 1
 
 
 def card_path(path: Path) -> Path:

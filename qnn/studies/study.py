@@ -19,10 +19,9 @@ import scipy.stats
 from board.core.files import write_json, write_text
 from qnn.data.splits import Splits
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import Architecture
-from qnn.network.quantized import PRESETS
+from qnn.network.presets import FLOAT, PRESETS, Preset
 from qnn.training import runs
 from qnn.training.recipes import Plan, change
 
@@ -84,6 +83,9 @@ class Study:
     seeds: int = 1
 
 
+PLAIN = [name for name, preset in PRESETS.items() if preset == Preset(preset.weight_bits, preset.activation_bits)]
+"""Presets that differ in the bits of weights and activations only."""
+
 STUDIES: Mapping[str, Study] = {
     "attention": Study((Variant("with attention"), Variant("without attention", attention=False)), seeds=3),
     "losses": Study(
@@ -106,7 +108,7 @@ STUDIES: Mapping[str, Study] = {
             Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantized.pruned=0.9",)),
         )
     ),
-    "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
+    "bits": Study(tuple(Variant(name, name) for name in (FLOAT, *PLAIN))),
     "qat": Study(
         (
             Variant("w2a2", "w2a2"),

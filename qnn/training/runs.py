@@ -33,9 +33,10 @@ from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import predict
 from qnn.network.model import Architecture
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
 from qnn.training import learning_curves, run_settings
 from qnn.training.allocator import keep_freed_memory

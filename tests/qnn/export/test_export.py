@@ -28,8 +28,9 @@ from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung, plane
 from qnn.export.export import export, frozen_network, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, SHIPPED, Card
+from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.model import Architecture, CbamCnn
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import Affine, QuantCbamCnn
 
 FAMILY = [

@@ -25,10 +25,11 @@ from board.core.facs import AUS
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import predict
 from qnn.network.model import Architecture
 from qnn.network.pixels import channels_first, network_input
+from qnn.network.presets import FLOAT
 from qnn.training import learning_curves, runs
 from qnn.training.batches import ResidentFaces
 from qnn.training.losses import euclidean
