@@ -55,8 +55,8 @@ def export_step(job: Job) -> None:
     """Checkpoint to model.onnx and standard.onnx."""
     report = export.export(job.checkpoint, job.folder.root, job.config.preset)
     job.folder.write_report("export", asdict(report))
-    checked = sum(check.values for check in report.nudges)
-    job.console.print(f"  {checked} reachable sigmoid values checked, {report.nudged} sigmoids nudged")
+    checked = sum(check.values for check in report.sigmoids)
+    job.console.print(f"  {checked} reachable sigmoid values checked, {report.corrected} sigmoids corrected")
 
 
 def lower_step(job: Job) -> None:

@@ -61,7 +61,7 @@ def software(folder: BuildFolder, checkpoint: Path) -> list[Executor]:
     Raises:
         ValueError: The checkpoint is gone or another one.
     """
-    network, _, _ = export.frozen_twin(checkpoint)
+    network, _, _ = export.frozen_network(checkpoint)
     return [
         TorchExecutor(network),
         QonnxExecutor(folder.root / export.MODEL),

@@ -57,20 +57,20 @@ def check(
 
 def headline(found: Findings) -> str:
     """What was looked at, how, and the dataset's terms."""
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import find
 
-    dataset = DATASETS[found.name]
+    dataset = find(found.name)
     count = f"{found.counts.pictures:,} pictures under labels {found.labels}"
     return f"{dataset.title} in {found.root}: {count}\nterms: {dataset.terms}"
 
 
 def tables(found: Findings) -> list[Table]:
-    """What a folder holds: pictures by part, group and subject, and by AU."""
+    """What a folder holds: pictures by split, group and subject, and by AU."""
     counts = found.counts
     held = Table()
     for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):
         held.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for kind in (counts.parts, counts.groups):
+    for kind in (counts.splits, counts.groups):
         for name, number in kind.items():
             held.add_row(name, f"{number:,}", f"{number / counts.pictures:.1%}")
         held.add_section()

@@ -31,7 +31,7 @@ def evaluate(
     root: Root,
     part: Annotated[
         str | None,
-        typer.Option("--split", help="train, valid or test. [default: the dataset's first part after training]"),
+        typer.Option("--split", help="train, valid or test. [default: the dataset's first split after training]"),
     ] = None,
     protocol: Protocol = None,
     fold: Fold = 0,

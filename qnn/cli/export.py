@@ -57,13 +57,13 @@ def complexity(
 
 def export_table(report: ExportReport) -> Table:
     """What was found on each sigmoid."""
-    title = f"{report.preset}: {report.nudged} of {len(report.nudges)} sigmoids nudged"
+    title = f"{report.preset}: {report.corrected} of {len(report.sigmoids)} sigmoids corrected"
     table = Table(title=title, title_justify="left")
-    for column in ("sigmoid", "values", "disagreements", "nudge", "margin"):
+    for column in ("sigmoid", "values", "disagreements", "correction", "margin"):
         table.add_column(column, justify="left" if column == "sigmoid" else "right")
-    for check in report.nudges:
+    for check in report.sigmoids:
         table.add_row(
-            check.layer, f"{check.values:,}", str(check.disagreements), f"{check.nudge:g}", f"{check.margin:.1e}"
+            check.layer, f"{check.values:,}", str(check.disagreements), f"{check.correction:g}", f"{check.margin:.1e}"
         )
     return table
 

@@ -16,7 +16,7 @@ from qnn.cli.options import Data, Fold, Labels, Protocol, Root
 
 Part = Annotated[
     str | None,
-    typer.Option("--split", help="Official part that is measured. [default: the first after training]"),
+    typer.Option("--split", help="Official split that is the test set. [default: the first after training]"),
 ]
 RecipeName = Annotated[str, typer.Option("--recipe", help="modern, or paper: its section III.D, 700 epochs.")]
 Settings = Annotated[
@@ -65,14 +65,14 @@ def train(
     twin: Annotated[
         Path | None,
         typer.Option(
-            help="Trained twin of more bits to start from: few bits gain by it. The float network stays the teacher."
+            help="Trained network of more bits to start from: few bits gain by it. The float network stays the teacher."
         ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
             help="Float checkpoint that teaches; several teach by their mean. Takes --set distillation_weight=W."
-            " [default: a twin's float network]"
+            " [default: a quantized network's float start]"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, initial weights, order and augmentation.")] = 0,
@@ -91,8 +91,8 @@ def train(
     """
     from dataclasses import asdict
 
-    from qnn.data.splits import load_parts
-    from qnn.network import checkpoint
+    from qnn.data.splits import load_splits
+    from qnn.network import presets as known
     from qnn.network.model import Architecture
     from qnn.training import runs
     from qnn.training.distributed import is_first
@@ -102,13 +102,13 @@ def train(
     if show_recipe:
         print(json.dumps({"float": asdict(plan.floating), "quantized": asdict(plan.quantized)}, indent=2))
         return
-    presets = preset or [checkpoint.FLOAT]
-    usual = checkpoint.common_divisor(presets)
-    parts = load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
+    presets = preset or [known.FLOAT]
+    usual = known.common_divisor(presets)
+    splits = load_splits(data, root, protocol, part, fold, labels, plan.floating.held_out, seed)
     machine = runs.Machine(accelerator, devices, num_nodes, precision)
-    architecture = Architecture(len(parts.learn.aus), attention, divisor or usual)
+    architecture = Architecture(len(splits.train.aus), attention, divisor or usual)
     try:
-        done = runs.train(presets, architecture, parts, run, plan, machine, start, twin, teacher or ())
+        done = runs.train(presets, architecture, splits, run, plan, machine, start, twin, teacher or ())
     except KeyboardInterrupt:
         Console(stderr=True).print("auflow: interrupted; the same command goes on where it was")
         raise typer.Exit(INTERRUPTED) from None
@@ -125,7 +125,7 @@ def study(
     ),
     which: Annotated[
         list[str] | None,
-        typer.Option("--only", help="attention, losses, head, bits or twins; once for each. [default: all]"),
+        typer.Option("--only", help="attention, losses, head, bits or qat; once for each. [default: all]"),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Trainings of each variant. [default: 3 for attention, else 1]")
@@ -145,7 +145,7 @@ def study(
     Leaves OUT/study.csv, study.json, study.md and one picture for each study. Variants that share a float network
     train it once.
     """
-    from qnn.data.splits import load_parts
+    from qnn.data.splits import load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
     from qnn.training import runs
@@ -156,7 +156,7 @@ def study(
     try:
         rows = run_study(
             which or list(STUDIES),
-            lambda seed: load_parts(data, root, protocol, part, fold, labels, plan.floating.held_out, seed),
+            lambda seed: load_splits(data, root, protocol, part, fold, labels, plan.floating.held_out, seed),
             out,
             divisor,
             seeds,

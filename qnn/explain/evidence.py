@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import nn
 
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
+from board.core.files import write_json
 from board.executors.executor import planes
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import in_colour, load_network, progress, select
@@ -114,7 +114,7 @@ def gather(
     """Explain the first faces that show an AU and in which the network finds it, but for maps without evidence.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         faces: In the card's colour and of its AUs.
         aus: Those to look at.
@@ -131,7 +131,7 @@ def gather(
         shown = (batch.labels[:, columns] == 1) & (np.array([count[au] for au in aus]) < most)
         if not shown.any():
             continue
-        pixels = torch.from_numpy(planes(batch.network_input[shown.any(1)]))
+        pixels = torch.from_numpy(planes(batch.rgb[shown.any(1)]))
         present = decoded(batch_logits(network, pixels), card.decoding) >= np.array(card.decision_thresholds)
         heat = au_maps(network, pixels, method)[:, columns].astype(np.float64)
         sums = heat.sum((2, 3))
@@ -151,7 +151,7 @@ def write(located: Located, out: Path, with_json: bool) -> Path:
     if with_json:
         maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
         content = {"title": located.title, "method": located.method, "aus": maps}
-        (out / "explanation.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(out / "explanation.json", content)
     path = out / "figure.png"
     figure(located).savefig(path, dpi=DPI)
     return path

@@ -78,7 +78,7 @@ def explain_pictures(
     """Find the face of each picture and explain what a network sees in it.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         paths: Picture files.
         aus: AUs to show; by default those present, and at least the LEAST_AUS likeliest.

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Brevitas twin of the CBAM-CNN: power-of-two scales, integer biases, so every sum is exact in float32."""
+"""The quantized CBAM-CNN in Brevitas: power-of-two scales, integer biases, so every sum is exact in float32."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from brevitas.core.scaling import ScalingImplType
@@ -16,6 +15,7 @@ from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from qnn.network.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
+from qnn.network.presets import Preset
 
 GATE_BITS = 4
 """Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
@@ -25,41 +25,6 @@ Values: TypeAlias = Tensor | QuantTensor
 
 CALIBRATION_STEPS = 40
 """Training steps whose activations set the first scales, which are learned from then on."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Bits per part of the network.
-
-    Attributes:
-        weight_bits: Weights of conv2 to conv5.
-        activation_bits: Activations between layers.
-        head_bits: Weights of fc1 and fc2, which hold 1.11 M of 1.45 M weights.
-        first_bits: Weights of conv1, which meets 8-bit pixels.
-        attention_bits: Weights, hidden units and feature maps inside attention.
-        descriptor_bits: Pooled descriptors; four bits would flatten the mean.
-        output_bits: Weights of fc3.
-        divisor: Of every width, where nothing else is said (Architecture.divisor).
-    """
-
-    weight_bits: int
-    activation_bits: int
-    head_bits: int = 2
-    first_bits: int = 8
-    attention_bits: int = 4
-    descriptor_bits: int = 8
-    output_bits: int = 4
-    divisor: int = 1
-
-
-PRESETS: Mapping[str, Preset] = {
-    "w4a4": Preset(4, 4),
-    "w3a3": Preset(3, 3),
-    "w2a4": Preset(2, 4),
-    "w2a2": Preset(2, 2),
-    "w4a4h4": Preset(4, 4, head_bits=4),
-    "tiny": Preset(4, 4, divisor=8),
-}
 
 
 class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
@@ -148,16 +113,22 @@ class Affine(nn.Module):
 
 
 class Sigmoid(nn.Module):
-    """Sigmoid of x + nudge; the nudge is zero unless runtimes disagree on a reachable code (qnn.export.export)."""
+    """Sigmoid of x + correction, which is 0 unless runtimes disagree on a reachable code (qnn.export.sigmoids)."""
 
-    nudge: Tensor
+    correction: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("nudge", torch.zeros(()))
+        self.register_buffer("correction", torch.zeros(()), persistent=False)
+        self.register_load_state_dict_pre_hook(_leave_out_correction)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x + self.nudge)
+        return torch.sigmoid(x + self.correction)
+
+
+def _leave_out_correction(_module: nn.Module, state: dict[str, Any], prefix: str, *_others: Any) -> None:
+    """Pass over what checkpoints of 0.1 hold of a correction, always 0: export finds it anew."""
+    state.pop(f"{prefix}nudge", None)
 
 
 def mean_exponent(count: int) -> int:
@@ -273,10 +244,10 @@ class QuantCbamCnn(nn.Module):
         renamed = {"fc3_bias" if name == "fc3.bias" else name: value for name, value in state.items()}
         unexpected = self.load_state_dict(renamed, strict=False).unexpected_keys
         if unexpected:
-            raise ValueError(f"float weights without a place in the quantized twin: {', '.join(unexpected)}")
+            raise ValueError(f"float weights without a place in the quantized network: {', '.join(unexpected)}")
 
-    def load_twin(self, other: QuantCbamCnn) -> None:
-        """Start from the weights of a trained twin of other bits; quantizer scales keep their initial values."""
+    def load_quantized(self, other: QuantCbamCnn) -> None:
+        """Start from the weights of a trained network of other bits; quantizer scales keep their initial values."""
         state = other.state_dict()
         self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
 

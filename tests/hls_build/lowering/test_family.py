@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twins import save_twin, varied_faces
+from quantized_networks import save_network, varied_faces
 
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, compare
@@ -15,7 +15,7 @@ from hls_build.config.build import BuildConfig
 from hls_build.lowering import lower_file
 from hls_build.parity.executors import DataflowExecutor
 from qnn.export.executors import TorchExecutor
-from qnn.export.export import MODEL, export, frozen_twin
+from qnn.export.export import MODEL, export, frozen_network
 from qnn.network.model import Architecture
 
 FAMILY = [
@@ -31,13 +31,13 @@ FAMILY = [
 
 
 @pytest.mark.parametrize(("preset", "aus", "attention"), FAMILY, ids=str)
-def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: bool, tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(aus, attention, divisor=8), preset)
+def test_integers_and_dataflow_equal_torch(preset: str, aus: int, attention: bool, tmp_path: Path) -> None:
+    path = save_network(tmp_path, Architecture(aus, attention, divisor=8), preset)
     export(path, tmp_path / "out")
     graph = lower_file(tmp_path / "out" / MODEL)
     model = dataflow.build(graph, BuildConfig("family", preset, load_board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
-    network, integer = TorchExecutor(frozen_twin(path)[0]), NumpyExecutor(graph)
+    network, integer = TorchExecutor(frozen_network(path)[0]), NumpyExecutor(graph)
     levels = [Level.of(network), Level.of(integer), Level.of(DataflowExecutor(model), 2)]
     found = compare(levels, faces, [f"AU{number}" for number in range(aus)])
     assert found.difference is None, str(found.difference)

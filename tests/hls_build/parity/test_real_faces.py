@@ -29,7 +29,7 @@ pytestmark = [
 
 def real_faces(count: int) -> np.ndarray:
     """Validation faces, (count, 48, 48, 3) uint8."""
-    return load("ferplus", Path(str(FERPLUS)), parts=("valid",)).network_input[:count]
+    return load("ferplus", Path(str(FERPLUS)), splits=("valid",)).rgb[:count]
 
 
 def built(name: str, folder: Path) -> flow.BuildFolder:

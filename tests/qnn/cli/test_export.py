@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from twins import save_twin
+from quantized_networks import save_network
 from typer.testing import CliRunner
 
 from qnn.cli import export
@@ -34,12 +34,12 @@ def test_complexity_writes_json_and_prints_a_table(app: typer.Typer, tmp_path: P
     assert set(content["weight_bytes"]) >= {"float", "w4a4", "w3a3", "w2a4", "w2a2"}
 
 
-def test_export_writes_a_folder_and_prints_the_nudges(app: typer.Typer, tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
+def test_export_writes_a_folder_and_prints_the_sigmoids(app: typer.Typer, tmp_path: Path) -> None:
+    path = save_network(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
     arguments = ["export", "--checkpoint", str(path), "--out", str(tmp_path / "out"), "--preset", "w2a2"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "w2a2: 0 of 0 sigmoids nudged" in result.output
+    assert "w2a2: 0 of 0 sigmoids corrected" in result.output
     digest = json.loads((tmp_path / "out" / "export.json").read_text())["model_sha256"]
     assert digest in result.output
 

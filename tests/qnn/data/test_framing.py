@@ -30,7 +30,7 @@ def test_pictures_without_a_face_count_nothing() -> None:
 
 @pytest.mark.skipif("AUFLOW_FERPLUS" not in os.environ, reason="AUFLOW_FERPLUS names no FERPlus folder")
 def test_ferplus_is_framed_as_its_margin_says() -> None:
-    faces = load("ferplus", Path(os.environ["AUFLOW_FERPLUS"]), parts=("valid",)).pixels[:300]
+    faces = load("ferplus", Path(os.environ["AUFLOW_FERPLUS"]), splits=("valid",)).pixels[:300]
     found = margins(faces)
     assert len(found) > 150
     assert abs(np.median(found) - FerPlus.crop_margin) < 0.03

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heat maps are what their formulas say, gates are the network's own, and pictures show both, for floats and twins."""
+"""Heat maps are what their formulas say, gates are the network's own, and pictures show both, float and quantized."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 import typer
+from quantized_networks import calibrated_network
 from torch import nn
-from twins import calibrated_twin
 from typer.testing import CliRunner
 
 from board.core.facs import AUS, EMOTIONS
@@ -42,14 +42,14 @@ def float_network(architecture: Architecture = TINY) -> CbamCnn:
 
 
 def network(kind: str) -> tuple[nn.Module, Card]:
-    """A float network or a twin, with and without attention."""
+    """A float or a quantized network, with and without attention."""
     architecture = PLAIN if kind.endswith("plain") else TINY
     if kind.startswith("float"):
         return float_network(architecture), Card("float", architecture)
-    return calibrated_twin(architecture, "w4a4").freeze(), Card("w4a4", architecture)
+    return calibrated_network(architecture, "w4a4").freeze(), Card("w4a4", architecture)
 
 
-@pytest.fixture(scope="module", params=["float", "float-plain", "twin", "twin-plain"])
+@pytest.fixture(scope="module", params=["float", "float-plain", "quantized", "quantized-plain"])
 def explained(request: pytest.FixtureRequest) -> tuple[nn.Module, Card, Explanation]:
     """Each kind of network with its explanation of the example face."""
     model, card = network(request.param)
@@ -180,14 +180,14 @@ def test_explaining_leaves_the_network_as_it_was(explained: tuple[nn.Module, Car
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("kind", ["float", "twin"])
+@pytest.mark.parametrize("kind", ["float", "quantized"])
 def test_gates_are_the_networks_own(kind: str) -> None:
     """Each block's output is its channel-gated input times the gate: what the gate says is what was applied."""
     model, card = network(kind)
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for block in (model.attention1, model.attention2):
         assert isinstance(block, nn.Module)
-        if kind == "twin":
+        if kind == "quantized":
             quantizer = block.get_submodule("spatial_q")
             gated = block.get_submodule("channel_q")
             outputs: list[torch.Tensor] = []
@@ -351,7 +351,7 @@ def test_bad_input_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_twin_is_explained_frozen() -> None:
-    """An unfrozen twin would read batch norm in another form than the one that is deployed."""
+def test_a_quantized_network_is_explained_frozen() -> None:
+    """An unfrozen network would read batch norm in another form than the one that is deployed."""
     model, _ = load_network(SHIPPED / "tiny.safetensors")
     assert isinstance(model, QuantCbamCnn) and not isinstance(model.bn, nn.BatchNorm2d)
