@@ -73,9 +73,10 @@ def accumulators(x: np.ndarray) -> np.ndarray:
     return small_graph().run(x).reshape(len(x), -1)
 
 
-def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector) -> None:
+@pytest.mark.parametrize("moving", [False, True], ids=["pictures", "video"])
+def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector, moving: bool) -> None:
     x, out = np.repeat(faces(60)[..., :1], 3, axis=3), Collected()
-    summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()
+    summary = Pipeline(detector, ArraySource(x, "x", moving), [out]).run()
     assert [seen.frame for seen in out.observations] == list(range(60))
     assert out.ended == "closed"
     for seen, expected in zip(out.observations, accumulators(x), strict=True):

@@ -15,7 +15,7 @@ import pytest
 import trees
 
 from board.core.facs import EMOTIONS
-from board.faces.crop import Box, cut_face
+from board.faces.crop import SIDE_PX, Box, cut_face, to_input
 from board.faces.find import find_face
 from qnn.data import loading, reading
 from qnn.data.dataset import Source
@@ -269,3 +269,12 @@ def test_the_real_validation_part() -> None:
     assert len(faces) == 3164
     assert set(faces.emotions) == set(range(len(EMOTIONS)))
     np.testing.assert_allclose(faces.votes.sum(1), 1, rtol=1e-6)
+
+
+def test_a_picture_of_the_networks_size_is_a_face_already(rng: np.random.Generator) -> None:
+    """Some copies of CK+ hold faces that were cut already; none was found in them."""
+    picture = rng.integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    dataset = DATASETS["ckplus"]
+    face = dataset.face(picture, margin=0.2)
+    assert face is not None
+    np.testing.assert_array_equal(face, to_input(picture, dataset.colour))
