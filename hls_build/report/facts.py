@@ -15,7 +15,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
-from hls_build.build_folder import BuildFolder
+from hls_build.build_folder import BuildFolder, Report
 from hls_build.config import build_config
 from hls_build.estimate import Resources
 from hls_build.finn_adapter import operator
@@ -102,11 +102,12 @@ def read(root: Path) -> Facts:
     """
     folder = BuildFolder(root)
     reports = {}
-    for name in ("estimate", "simulation", "parity"):
-        path = folder.report / f"{name}.json"
+    names: tuple[Report, ...] = ("estimate", "simulation", "parity")
+    for name in names:
+        path = folder.report_file(name)
         if not path.is_file():
             raise ValueError(f"a report needs a simulated build, got no {path}: run `auflow build` to its end first")
-        reports[name] = json.loads(path.read_text())
+        reports[name] = folder.read_report(name)
     if reports["simulation"]["interval_cycles"] is None:
         raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
     checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])

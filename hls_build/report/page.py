@@ -27,7 +27,6 @@ FRAMES = 4
 """That the waterfall shows."""
 DPI = 150
 TEMPLATE = Path(__file__).with_name("page.html.j2")
-TIMELINE = "timeline.npz"
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "windows",
@@ -119,7 +118,7 @@ def price(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
 
 def _timeline(facts: Facts, progress: Callable[[int], None] | None) -> Timeline:
     """The build's timeline, recorded once."""
-    path = facts.folder.report / TIMELINE
+    path = facts.folder.timeline
     if not path.is_file():
         with open_rtl(facts.folder.rtl, facts.folder.library) as live:
             record(live, example_faces(FRAMES), facts.interval_cycles, progress).save(path)
