@@ -48,7 +48,7 @@ class Bench:
     """What was measured.
 
     Attributes:
-        backend: Its name.
+        executor: Its name.
         description: What it ran on.
         machine: Processor and Python.
         frames: Of the film.
@@ -59,7 +59,7 @@ class Bench:
         share_of_slowest: Frames per second of the pipeline over those of its slowest stage alone.
     """
 
-    backend: str
+    executor: str
     description: str
     machine: str
     frames: int
@@ -72,7 +72,7 @@ class Bench:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "backend": self.backend,
+            "executor": self.executor,
             "description": self.description,
             "machine": self.machine,
             "frames": self.frames,
@@ -166,8 +166,8 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
         live = Pipeline(detector, paced, [CsvOutput(Path(folder) / "live.csv", detector.contract)]).run()
     slowest = min(alone[name].frames_per_second for name in ("faces", "inference_batched", "output"))
     return Bench(
-        backend=detector.backend.name,
-        description=detector.backend.description,
+        executor=detector.executor.name,
+        description=detector.executor.description,
         machine=f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}",
         frames=frames,
         picture=(WIDTH_PX, HEIGHT_PX),
@@ -200,7 +200,7 @@ def plot(bench: Bench, path: Path) -> None:
     rates.set_xlim(right=max(speeds) * 3)
     rates.invert_yaxis()
     rates.set_xlabel("frames per second, one face, 640x480")
-    rates.set_title(f"{bench.backend}: {bench.description}", loc="left", fontsize=10)
+    rates.set_title(f"{bench.executor}: {bench.description}", loc="left", fontsize=10)
     milliseconds = np.sort(np.array(bench.live.latencies_s) * 1000)
     latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), color="#d9822b")
     for percentile in PERCENTILES:

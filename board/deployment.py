@@ -17,11 +17,11 @@ from board.core.contract import Contract, sha256
 from board.core.graph import IntegerGraph
 from board.simulation.harness import Simulation
 
-FORMAT = "auflow-deployment-1"
+FORMAT = "auflow-deployment-2"
 MANIFEST = "manifest.json"
 CONTRACT = "accelerator.json"
 INTEGER = "integer.npz"
-ONNX = "reference.onnx"
+ONNX = "standard.onnx"
 BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
 LIBRARY = "sim/accelerator.so"
@@ -196,7 +196,7 @@ class Deployment:
         if simulated is not None and simulated.platform != here:
             raise ValueError(
                 f"the simulation library in {self.folder} runs on {simulated.platform}, this computer is {here}:"
-                " use another backend or build the deployment here"
+                " use another executor or build the deployment here"
             )
         library = self.file(LIBRARY)
         for name in self.manifest.files:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AUDetector: faces or pictures in, action units out, whichever backend computes."""
+"""AUDetector: faces or pictures in, action units out, whichever executor computes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.graph import Gate, IntegerGraph
 from board.deployment import Deployment
-from board.executors import AUTO, open_backend
+from board.executors import AUTO, open_executor
 from board.faces.find import Box, cut_face, find_faces
 from board.observation import NO_FACE, OK, FaceAus, Observation
 
@@ -20,32 +20,32 @@ from board.observation import NO_FACE, OK, FaceAus, Observation
 class AUDetector:
     """Detects facial action units with the network of one deployment.
 
-    Every backend computes the same integers, so every answer is the same but for its latency.
+    Every executor computes the same integers, so every answer is the same but for its latency.
 
     Args:
         deploy: Folder or archive that `auflow build` left, or a Deployment.
-        backend: One of backends.CHOICES; "auto" takes the fastest that is there.
+        executor: One of executors.CHOICES; "auto" takes the fastest that is there.
 
     Attributes:
         deployment: The files in use.
         contract: What the accelerator takes and gives.
-        backend: What computes.
+        executor: What computes.
 
     Raises:
-        ValueError: The deployment is damaged or lacks what the backend needs.
-        RuntimeError: The backend is not installed here, or does not work.
+        ValueError: The deployment is damaged or lacks what the executor needs.
+        RuntimeError: The executor is not installed here, or does not work.
     """
 
-    def __init__(self, deploy: Path | Deployment, backend: str = AUTO) -> None:
+    def __init__(self, deploy: Path | Deployment, executor: str = AUTO) -> None:
         self.deployment = deploy if isinstance(deploy, Deployment) else Deployment(deploy)
         self.contract = self.deployment.contract
-        self.backend = open_backend(self.deployment, backend)
+        self.executor = open_executor(self.deployment, executor)
         self._shows_emotions = self.contract.au_names == AU_NAMES
         self._graph: IntegerGraph | None = None
 
     def close(self) -> None:
-        """Give back what the backend holds."""
-        self.backend.close()
+        """Give back what the executor holds."""
+        self.executor.close()
 
     def __enter__(self) -> AUDetector:
         return self
@@ -74,7 +74,7 @@ class AUDetector:
             raise ValueError(f"faces must be uint8 of shape (N, {shape}), got {faces.dtype} {faces.shape}")
         if not len(faces):
             return np.empty((0, len(self.contract.action_units)), np.int64)
-        return self.backend.accumulators(faces)
+        return self.executor.accumulators(faces)
 
     def aus(self, faces: np.ndarray) -> list[FaceAus]:
         """Action units of faces, uint8 (N, 48, 48, 3) as `cut` gives them."""
@@ -89,7 +89,7 @@ class AUDetector:
     def attention(self, faces: np.ndarray) -> np.ndarray:
         """Where the network looks: the first block's spatial gate.
 
-        The integer network computes it whatever the backend is: only accumulators leave an accelerator, and the
+        The integer network computes it whatever the executor is: only accumulators leave an accelerator, and the
         integers are the same.
 
         Args:

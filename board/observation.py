@@ -19,7 +19,7 @@ class FaceAus:
     """The action units of one face, in the order of the contract.
 
     Attributes:
-        accumulators: What left the accelerator, int64 (AUs,): the same integers from every backend.
+        accumulators: What left the accelerator, int64 (AUs,): the same integers from every executor.
         probabilities: float64 (AUs,).
         occurrence: Whether each probability reaches its threshold, bool (AUs,).
         emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.

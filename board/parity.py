@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parity: hold every backend of a deployment that this machine can run against the integer reference."""
+"""Parity: hold every executor of a deployment that this machine can run against the integer graph."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 
 from board.deployment import Deployment
-from board.executors import BACKENDS, open_backend
+from board.executors import EXECUTORS, open_executor
 
-REFERENCE = "reference"
+REFERENCE = "numpy"
 BATCH = 16
 """Faces at once, so that progress is seen."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What one backend answered.
+    """What one executor answered.
 
     Attributes:
-        backend: Its name.
+        executor: Its name.
         description: What it ran on, or why it could not run.
         faces: Compared; 0 where it could not run.
         mismatches: Faces with another integer anywhere.
@@ -31,7 +31,7 @@ class Compared:
         difference: The first difference in words; None where there is none.
     """
 
-    backend: str
+    executor: str
     description: str
     faces: int
     mismatches: int
@@ -47,24 +47,24 @@ def compare(
     deployment: Deployment,
     faces: np.ndarray,
     limits: dict[str, int | None] | None = None,
-    names: Sequence[str] = tuple(BACKENDS),
-    progress: Callable[[str, int], None] = lambda backend, faces: None,
+    names: Sequence[str] = tuple(EXECUTORS),
+    progress: Callable[[str, int], None] = lambda executor, faces: None,
 ) -> list[Compared]:
-    """Run faces through backends and compare all integers with `==`.
+    """Run faces through executors and compare all integers with `==`.
 
     Args:
         deployment: What to run.
         faces: uint8 of shape (N, 48, 48, 3).
-        limits: How many faces a backend is asked for at most, such as {"sim": 4}.
-        names: Which backends; one that cannot run here is reported with its reason.
-        progress: Called with a backend's name and the faces it did since the last call.
+        limits: How many faces an executor is asked for at most, such as {"rtl": 4}.
+        names: Which executors; one that cannot run here is reported with its reason.
+        progress: Called with an executor's name and the faces it did since the last call.
 
     Raises:
-        ValueError: A name is none of a backend.
+        ValueError: A name is none of an executor.
     """
-    if unknown := [name for name in names if name not in BACKENDS]:
-        raise ValueError(f"a backend must be one of {', '.join(BACKENDS)}, got {unknown[0]!r}")
-    expected = open_backend(deployment, REFERENCE).accumulators(faces)
+    if unknown := [name for name in names if name not in EXECUTORS]:
+        raise ValueError(f"an executor must be one of {', '.join(EXECUTORS)}, got {unknown[0]!r}")
+    expected = open_executor(deployment, REFERENCE).accumulators(faces)
     found = []
     for name in names:
         asked = faces[: (limits or {}).get(name)]
@@ -72,22 +72,22 @@ def compare(
             found.append(Compared(name, "not asked", 0, 0, 0.0, None))
             continue
         try:
-            backend = open_backend(deployment, name)
+            executor = open_executor(deployment, name)
         except (ValueError, RuntimeError) as error:
             found.append(Compared(name, str(error), 0, 0, 0.0, None))
             continue
         try:
             start, parts = time.perf_counter(), []
             for first in range(0, len(asked), BATCH):
-                parts.append(backend.accumulators(asked[first : first + BATCH]))
+                parts.append(executor.accumulators(asked[first : first + BATCH]))
                 progress(name, len(parts[-1]))
             seconds = time.perf_counter() - start
         finally:
-            backend.close()
+            executor.close()
         answer = np.concatenate(parts)
         wrong = (answer != expected[: len(asked)]).any(axis=1)
         difference = _first(name, deployment, answer, expected) if wrong.any() else None
-        found.append(Compared(name, backend.description, len(asked), int(wrong.sum()), round(seconds, 3), difference))
+        found.append(Compared(name, executor.description, len(asked), int(wrong.sum()), round(seconds, 3), difference))
     return found
 
 

@@ -24,7 +24,7 @@ from board.sources.open_source import Frame, Source
 from board.summary import STAGES, Summary
 
 BATCH_FACES = 8
-"""Most faces of one call of the backend, where so many wait."""
+"""Most faces of one call of the executor, where so many wait."""
 QUEUE_FRAMES = 8
 """Frames that may wait between two stages."""
 LIVE_FRAMES = 1
@@ -252,7 +252,7 @@ class Pipeline:
                 return
 
     def _observe(self, group: list[_Work]) -> None:
-        """Add the observations of some frames; where the backend fails on them together, each is tried alone."""
+        """Add the observations of some frames; where the executor fails on them together, each is tried alone."""
         try:
             self._observe_together(group)
         except (RuntimeError, OSError) as error:

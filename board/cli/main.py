@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from board.deployment import MANIFEST, Deployment
-from board.executors import AUTO, BACKENDS, CHOICES
+from board.executors import AUTO, CHOICES, EXECUTORS
 from board.faces.track import SEARCH_EVERY
 
 INTERRUPTED = 130
@@ -35,8 +35,8 @@ def detect(options: argparse.Namespace, deployment: Deployment) -> int:
         if written is not None and written.resolve() == Path(options.input).resolve():
             raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
-    with AUDetector(deployment, options.backend) as detector:
-        print(f"{detector.deployment.manifest.name} on {detector.backend.description}", file=sys.stderr)
+    with AUDetector(deployment, options.executor) as detector:
+        print(f"{detector.deployment.manifest.name} on {detector.executor.description}", file=sys.stderr)
         outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
         pipeline = Pipeline(
             detector,
@@ -59,7 +59,7 @@ def detect(options: argparse.Namespace, deployment: Deployment) -> int:
 
 
 def parity(options: argparse.Namespace, deployment: Deployment) -> int:
-    """Compare the integers of every backend that runs here with the reference, by ==."""
+    """Compare the integers of every executor that runs here, by ==."""
     from board.faces.load import load_faces
     from board.parity import compare
 
@@ -69,13 +69,13 @@ def parity(options: argparse.Namespace, deployment: Deployment) -> int:
         print(f"{options.count} frames of noise, seed 0; --faces names real ones", file=sys.stderr)
     else:
         faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
-    slow = {"sim": options.rtl_count, "fpga": options.rtl_count} if options.rtl_count is not None else {}
+    slow = {"rtl": options.rtl_count, "fpga": options.rtl_count} if options.rtl_count is not None else {}
     with _bar("faces", None) as step:
-        found = compare(deployment, faces, slow, options.backends or tuple(BACKENDS), lambda name, done: step(done))
+        found = compare(deployment, faces, slow, options.executors or tuple(EXECUTORS), lambda name, done: step(done))
     for one in found:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
-        print(f"{one.backend:<10} {verdict:<28} {one.description}")
-    _write_json(options.json, {"name": deployment.manifest.name, "backends": [one.as_json() for one in found]})
+        print(f"{one.executor:<10} {verdict:<28} {one.description}")
+    _write_json(options.json, {"name": deployment.manifest.name, "executors": [one.as_json() for one in found]})
     differences = [one.difference for one in found if one.difference]
     for difference in differences:
         print(f"auflow: parity failed: {difference}", file=sys.stderr)
@@ -87,9 +87,9 @@ def bench(options: argparse.Namespace, deployment: Deployment) -> int:
     from board.bench import measure, plot
     from board.detector import AUDetector
 
-    with AUDetector(deployment, options.backend) as detector:
+    with AUDetector(deployment, options.executor) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
-    print(f"{found.backend}: {found.description}; {found.machine}")
+    print(f"{found.executor}: {found.description}; {found.machine}")
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}
@@ -127,8 +127,8 @@ def parser() -> argparse.ArgumentParser:
         )  # fmt: skip
     for name in ("detect", "bench"):
         made[name].add_argument(
-            "--backend", choices=CHOICES, default=AUTO,
-            help="what computes: fpga (emulated away from a board), onnx, reference (numpy) or sim (RTL, seconds per"
+            "--executor", choices=CHOICES, default=AUTO,
+            help="what computes: fpga (emulated away from a board), onnx, numpy or rtl (simulated, seconds per"
             " face); all give the same integers [default: the fastest that is there]",
         )  # fmt: skip
     _detect_options(made["detect"])
@@ -137,9 +137,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--count", type=_positive, default=100, metavar="N", help="faces in software [default: 100]")
     one.add_argument(
         "--rtl-count", type=_count, default=SLOW_FACES, metavar="N",
-        help=f"faces, at most, on fpga and sim [default: {SLOW_FACES}]",
+        help=f"faces, at most, on fpga and rtl [default: {SLOW_FACES}]",
     )  # fmt: skip
-    one.add_argument("--backends", nargs="+", choices=tuple(BACKENDS), help="which to compare [default: all]")
+    one.add_argument("--executors", nargs="+", choices=tuple(EXECUTORS), help="which to compare [default: all]")
     one.add_argument("--json", type=Path, metavar="F", help="write the result here")
     one = made["bench"]
     one.add_argument("--frames", type=_positive, default=300, metavar="N", help="length of the film [default: 300]")

@@ -13,11 +13,11 @@ import numpy as np
 from board.deployment import Deployment
 
 
-class Backend(Protocol):
+class Executor(Protocol):
     """One way to compute.
 
     Attributes:
-        name: One of BACKENDS.
+        name: One of EXECUTORS.
         description: What it runs on, for a person.
     """
 
@@ -31,41 +31,41 @@ class Backend(Protocol):
         """Give back what it holds."""
 
 
-def _reference(deployment: Deployment) -> Backend:
-    from board.executors.numpy_executor import ReferenceBackend
+def _numpy(deployment: Deployment) -> Executor:
+    from board.executors.numpy_executor import NumpyExecutor
 
-    return ReferenceBackend(deployment)
-
-
-def _onnx(deployment: Deployment) -> Backend:
-    from board.executors.onnx_executor import OnnxBackend
-
-    return OnnxBackend(deployment)
+    return NumpyExecutor(deployment)
 
 
-def _sim(deployment: Deployment) -> Backend:
-    from board.executors.rtl_executor import SimBackend
+def _onnx(deployment: Deployment) -> Executor:
+    from board.executors.onnx_executor import OnnxExecutor
 
-    return SimBackend(deployment)
-
-
-def _fpga(deployment: Deployment) -> Backend:
-    from board.executors.fpga_executor import FpgaBackend
-
-    return FpgaBackend(deployment)
+    return OnnxExecutor(deployment)
 
 
-BACKENDS: dict[str, Callable[[Deployment], Backend]] = {
-    "fpga": _fpga, "onnx": _onnx, "reference": _reference, "sim": _sim
+def _rtl(deployment: Deployment) -> Executor:
+    from board.executors.rtl_executor import RtlExecutor
+
+    return RtlExecutor(deployment)
+
+
+def _fpga(deployment: Deployment) -> Executor:
+    from board.executors.fpga_executor import FpgaExecutor
+
+    return FpgaExecutor(deployment)
+
+
+EXECUTORS: dict[str, Callable[[Deployment], Executor]] = {
+    "fpga": _fpga, "numpy": _numpy, "onnx": _onnx, "rtl": _rtl
 }  # fmt: skip
 AUTO = "auto"
 FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
 """Where Linux shows an FPGA that it can configure."""
-CHOICES = (AUTO, *BACKENDS)
+CHOICES = (AUTO, *EXECUTORS)
 
 
-def open_backend(deployment: Deployment, name: str = AUTO) -> Backend:
-    """Start a backend.
+def open_executor(deployment: Deployment, name: str = AUTO) -> Executor:
+    """Start an executor.
 
     Args:
         deployment: What to run.
@@ -73,19 +73,19 @@ def open_backend(deployment: Deployment, name: str = AUTO) -> Backend:
             else numpy.
 
     Raises:
-        ValueError: There is no such backend, or the deployment lacks what it needs.
+        ValueError: There is no such executor, or the deployment lacks what it needs.
         RuntimeError: What it needs is not installed here, or does not work.
     """
     if name not in CHOICES:
-        raise ValueError(f"a backend must be one of {', '.join(CHOICES)}, got {name!r}")
-    return BACKENDS[best(deployment) if name == AUTO else name](deployment)
+        raise ValueError(f"an executor must be one of {', '.join(CHOICES)}, got {name!r}")
+    return EXECUTORS[best(deployment) if name == AUTO else name](deployment)
 
 
 def best(deployment: Deployment) -> str:
-    """The fastest backend that this machine and a deployment offer."""
+    """The fastest executor that this machine and a deployment offer."""
     if deployment.has_bitfile and on_a_board():
         return "fpga"
-    return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "reference"
+    return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "numpy"
 
 
 def on_a_board() -> bool:

@@ -21,11 +21,11 @@ EMULATED_FRAMES = 4
 """Of one batch in simulated RTL, where a frame takes seconds."""
 
 
-class FpgaBackend:
+class FpgaExecutor:
     """Drives the accelerator: the board's, or an emulated board's where this machine is none.
 
     The emulated board computes with the deployment's simulated RTL where it holds a library for this computer, else
-    with the integer reference at the timing that simulation measured.
+    with the integer graph at the timing that simulation measured.
 
     Attributes:
         emulated: Whether the board is emulated.
@@ -70,9 +70,9 @@ def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator,
     timing = deployment.manifest.timing
     if timing.first_out_cycles is None or timing.interval_cycles is None:
         raise ValueError(
-            f"backend fpga needs an accelerator, got {deployment.folder}, which was made of weights alone: run"
+            f"executor fpga needs an accelerator, got {deployment.folder}, which was made of weights alone: run"
             " `auflow build` and name its deploy/ with --deploy"
         )
     graph = deployment.integer_graph()
     timed = TimedAccelerator(graph, deployment.contract, timing.first_out_cycles, timing.interval_cycles)
-    return timed, "the integer reference at the simulated timing"
+    return timed, "the integer graph at the simulated timing"

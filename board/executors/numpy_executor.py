@@ -11,11 +11,11 @@ BATCH = 8
 """Faces at once: the maps of more no longer fit a cache."""
 
 
-class ReferenceBackend:
+class NumpyExecutor:
     """Executes the deployment's integer graph."""
 
-    name = "reference"
-    description = "integer reference in numpy"
+    name = "numpy"
+    description = "the integer graph in numpy"
 
     def __init__(self, deployment: Deployment) -> None:
         self._graph = deployment.integer_graph()

@@ -13,14 +13,14 @@ from board.deployment import Deployment
 BATCH = 8
 
 
-class OnnxBackend:
-    """Executes the deployment's reference.onnx, whose float32 operations are exact on these integers."""
+class OnnxExecutor:
+    """Executes the deployment's standard.onnx, whose float32 operations are exact on these integers."""
 
     name = "onnx"
 
     def __init__(self, deployment: Deployment) -> None:
         if find_spec("onnxruntime") is None:
-            raise RuntimeError("backend onnx needs onnxruntime, which is not installed: pip install onnxruntime")
+            raise RuntimeError("executor onnx needs onnxruntime, which is not installed: pip install onnxruntime")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

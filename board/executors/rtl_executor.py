@@ -9,10 +9,10 @@ from board.deployment import Deployment
 from board.simulation.accelerator import Accelerator
 
 
-class SimBackend:
+class RtlExecutor:
     """Streams faces through the deployment's simulation library."""
 
-    name = "sim"
+    name = "rtl"
     description = "verilated RTL, cycle by cycle"
 
     def __init__(self, deployment: Deployment) -> None:

@@ -58,7 +58,7 @@ class Job:
 
 
 def export_step(job: Job) -> None:
-    """Checkpoint to model.onnx and reference.onnx."""
+    """Checkpoint to model.onnx and standard.onnx."""
     report = export.export(job.checkpoint, job.folder.root, job.config.preset)
     job.folder.write_report("export", asdict(report))
     checked = sum(check.values for check in report.nudges)
@@ -263,7 +263,7 @@ def _compare(
     rungs: list[tuple[Rung, int | None]] = [
         (TwinRung(twin), None),
         (QonnxRung(folder.root / export.MODEL), None),
-        (ReferenceRung(folder.root / export.REFERENCE), None),
+        (ReferenceRung(folder.root / export.STANDARD), None),
         (IntegerRung(graph), None),
         (DataflowRung(ModelWrapper(str(folder.dataflow))), dataflow_limit),
         *rtl,

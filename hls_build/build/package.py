@@ -54,7 +54,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     out = folder.deploy
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    copies = {INTEGER: folder.integer, ONNX: folder.root / export.REFERENCE, CONTRACT: folder.contract}
+    copies = {INTEGER: folder.integer, ONNX: folder.root / export.STANDARD, CONTRACT: folder.contract}
     copies |= {path.name: path for path in (folder.bitfile, folder.handoff) if path.is_file()}
     simulation = None
     if pack_simulation:
@@ -69,7 +69,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     wheel = board_wheel(out)
     made = BITFILE in copies
     aus = len(Contract.read(folder.contract).action_units)
-    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: backend fpga runs on an emulated board."
+    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: executor fpga runs on an emulated board."
     text = README.format(
         name=build.name,
         preset=build.preset,
@@ -87,7 +87,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
 
 
 def write_software(checkpoint: Path, out: Path) -> None:
-    """Make a deployment without an accelerator, for the backends `reference` and `onnx`.
+    """Make a deployment without an accelerator, for the executors `numpy` and `onnx`.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -100,7 +100,7 @@ def write_software(checkpoint: Path, out: Path) -> None:
         made.mkdir()
         graph.save(made / INTEGER)
         make_contract(report, graph).write(made / CONTRACT)
-        shutil.copyfile(exported / export.REFERENCE, made / ONNX)
+        shutil.copyfile(exported / export.STANDARD, made / ONNX)
         _write_example(made)
         _seal(made, checkpoint.stem, report.preset, Timing(), None)
 

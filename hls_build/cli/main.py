@@ -107,7 +107,7 @@ def simulate(
 def parity(
     build: Annotated[Path | None, typer.Option(help="Folder that `auflow build` left: every form of it.")] = None,
     deploy: Annotated[
-        Path | None, typer.Option(help="Deployment, folder or archive: every backend that runs on this machine.")
+        Path | None, typer.Option(help="Deployment, folder or archive: every executor that runs on this machine.")
     ] = None,
     faces: Annotated[Path | None, typer.Option(help=FACES_HELP + " A deployment also takes noise.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Faces in software.")] = 100,
@@ -115,7 +115,7 @@ def parity(
     stalls: Annotated[int | None, typer.Option(help="With --build: seed of random stalls on the RTL.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """Compare all forms of a build, or all backends of a deployment, and name the first difference."""
+    """Compare all forms of a build, or all executors of a deployment, and name the first difference."""
     from hls_build.build import flow
 
     if deploy is not None and build is None and stalls is None:

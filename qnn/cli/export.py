@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     checkpoint: Annotated[Path, typer.Option(help="A quantized .safetensors file with its card beside it.")],
-    out: Annotated[Path, typer.Option(help="Folder for model.onnx, reference.onnx and export.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for model.onnx, standard.onnx and export.json.")],
     preset: Annotated[str | None, typer.Option(help="Refuse a checkpoint of any other preset.")] = None,
 ) -> None:
     """Export a checkpoint to QONNX, to standard ONNX and to the description of both."""

@@ -104,7 +104,7 @@ class QonnxRung:
 
 
 class ReferenceRung:
-    """reference.onnx under ONNX Runtime as it comes."""
+    """standard.onnx under ONNX Runtime as it comes."""
 
     name = "onnxruntime"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Export: a checkpoint to model.onnx (QONNX), reference.onnx (standard ONNX) and export.json, which describes both."""
+"""Export: a checkpoint to model.onnx (QONNX), standard.onnx (standard ONNX) and export.json, which describes both."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import FLOAT, Card
 from qnn.network.quantized import QuantCbamCnn
 
-FORMAT = "auflow-export-4"
-MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
+FORMAT = "auflow-export-5"
+MODEL, STANDARD, REPORT = "model.onnx", "standard.onnx", "export.json"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ExportReport:
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
         checkpoint_sha256: Digest of the checkpoint.
         model_sha256: Digest of model.onnx.
-        reference_sha256: Digest of reference.onnx.
+        standard_sha256: Digest of standard.onnx.
     """
 
     preset: str
@@ -58,7 +58,7 @@ class ExportReport:
     accumulator_bounds: Mapping[str, int]
     checkpoint_sha256: str
     model_sha256: str
-    reference_sha256: str
+    standard_sha256: str
 
     @property
     def action_units(self) -> tuple[ActionUnit, ...]:
@@ -94,7 +94,7 @@ def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamC
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
-    """Write model.onnx, reference.onnx and, last, export.json.
+    """Write model.onnx, standard.onnx and, last, export.json.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -122,7 +122,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         accumulator_bounds=bounds,
         checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         model_sha256=_write_model(out / MODEL, model),
-        reference_sha256=_write_model(out / REFERENCE, to_standard(model)),
+        standard_sha256=_write_model(out / STANDARD, to_standard(model)),
     )
     _write(out / REPORT, json.dumps({"format": FORMAT, **asdict(report)}, indent=2).encode() + b"\n")
     return report
@@ -130,7 +130,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
 
 def files(out: Path) -> tuple[Path, ...]:
     """What `export` leaves in a folder."""
-    return out / MODEL, out / REFERENCE, out / REPORT
+    return out / MODEL, out / STANDARD, out / REPORT
 
 
 def read_report(out: Path) -> ExportReport:
@@ -153,7 +153,7 @@ def read_report(out: Path) -> ExportReport:
         report = ExportReport(**entries)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{out / REPORT} has a missing or unknown entry: {error}") from None
-    for name, digest in ((MODEL, report.model_sha256), (REFERENCE, report.reference_sha256)):
+    for name, digest in ((MODEL, report.model_sha256), (STANDARD, report.standard_sha256)):
         if not (out / name).is_file() or hashlib.sha256((out / name).read_bytes()).hexdigest() != digest:
             raise ValueError(f"{out / name} is missing or not the one in {REPORT}: export again")
     return report

@@ -128,7 +128,7 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 
 def test_what_was_not_built_is_named(folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"must hold reference\.onnx for this, but was built without it"):
+    with pytest.raises(ValueError, match=r"must hold standard\.onnx for this, but was built without it"):
         _ = Deployment(folder).onnx
 
 
@@ -145,7 +145,7 @@ def test_a_broken_manifest_is_refused(folder: Path, change: Callable[[dict], obj
     content = json.loads((folder / MANIFEST).read_text())
     change(content)
     (folder / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=f"must be of format auflow-deployment-1, .*{message}.*: build it again"):
+    with pytest.raises(ValueError, match=f"must be of format auflow-deployment-2, .*{message}.*: build it again"):
         Deployment(folder)
 
 

@@ -64,7 +64,7 @@ class Given:
 
 @pytest.fixture
 def detector(tmp_path: Path) -> Iterator[AUDetector]:
-    with AUDetector(write_package(tmp_path / "deploy"), "reference") as made:
+    with AUDetector(write_package(tmp_path / "deploy"), "numpy") as made:
         yield made
 
 
@@ -122,13 +122,13 @@ def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) 
 def test_a_slow_accelerator_answers_for_what_a_camera_sees_now(
     detector: AUDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, period_s = detector.backend.accumulators, 0.05
+    whole, period_s = detector.executor.accumulators, 0.05
 
     def slow(x: np.ndarray) -> np.ndarray:
         time.sleep(period_s * len(x))
         return whole(x)
 
-    monkeypatch.setattr(detector.backend, "accumulators", slow)
+    monkeypatch.setattr(detector.executor, "accumulators", slow)
     summary = Pipeline(detector, Given(list(faces(200)), live=True, period_s=0.005), [Collected()]).run()
     assert summary.dropped > 100
     assert np.median(summary.latencies_s) < 6 * period_s  # not a queue of frames late
@@ -139,7 +139,7 @@ def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
 ) -> None:
     x = np.repeat(faces(40)[..., :1], 3, axis=3)
     bad = {x[index].tobytes(): index for index in (0, 7, 8, 39)}
-    whole = detector.backend.accumulators
+    whole = detector.executor.accumulators
 
     def failing(given: np.ndarray) -> np.ndarray:
         for one in given:
@@ -147,7 +147,7 @@ def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
                 raise RuntimeError(f"hang at {bad[one.tobytes()]}")
         return whole(given)
 
-    monkeypatch.setattr(detector.backend, "accumulators", failing)
+    monkeypatch.setattr(detector.executor, "accumulators", failing)
     out = Collected()
     with caplog.at_level(logging.ERROR):
         summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()

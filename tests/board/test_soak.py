@@ -22,7 +22,7 @@ pytestmark = pytest.mark.board
 
 
 class Board:
-    """The backend `fpga` on a board that fails."""
+    """The executor `fpga` on a board that fails."""
 
     name = "fpga"
     description = "an emulated board that fails at random"
@@ -93,9 +93,9 @@ def test_no_frame_is_lost_while_the_board_fails(
     with (
         EmulatedBoard(contract, accelerator, planned) as board,
         Driver(bitfile, contract, 4, timeout_s=0.02) as driver,
-        AUDetector(write_package(tmp_path / "deploy"), "reference") as detector,
+        AUDetector(write_package(tmp_path / "deploy"), "numpy") as detector,
     ):
-        detector.backend = Board(driver)
+        detector.executor = Board(driver)
         summary = Pipeline(detector, Endless(pool, count), [output]).run()
         assert driver.frames_done == board.fabric.written == output.frames == summary.frames == count
     struck = [record.message for record in caplog.records if record.name == "auflow.emulator"]

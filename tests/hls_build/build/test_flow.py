@@ -67,7 +67,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_build_leaves_what_it_promises(build: Path) -> None:
     for name in (
         "model.onnx",
-        "reference.onnx",
+        "standard.onnx",
         "integer.npz",
         "rtl/accelerator.sv",
         "sim/accelerator.so",

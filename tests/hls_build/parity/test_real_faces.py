@@ -50,7 +50,7 @@ def check(name: str, folder: Path, software: int, dataflow: int, rtl: int) -> No
         rungs: list[tuple[Rung, int | None]] = [
             (TwinRung(twin), None),
             (QonnxRung(build.root / export.MODEL), None),
-            (ReferenceRung(build.root / export.REFERENCE), None),
+            (ReferenceRung(build.root / export.STANDARD), None),
             (IntegerRung(graph), None),
             (DataflowRung(ModelWrapper(str(build.dataflow))), dataflow),
             *((RtlRung(live, stall, seed=11), rtl) for stall in STALLS),

@@ -174,7 +174,7 @@ def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
         100.0, "part", "board", {}, (), report.decoding,
     )  # fmt: skip
-    decided = contract.outputs(ReferenceRung(tmp_path / "out" / "reference.onnx").accumulators(faces.network_input))
+    decided = contract.outputs(ReferenceRung(tmp_path / "out" / "standard.onnx").accumulators(faces.network_input))
     np.testing.assert_array_equal(found, decided.probabilities)
     assert decided.occurrence[5].all() and not decided.occurrence.all()
     content = measured(copied, root, tmp_path / "e.json")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tuned threshold gives the best F1-frame on faces to come, and every backend decides by it alike."""
+"""A tuned threshold gives the best F1-frame on faces to come, and every executor decides by it alike."""
 
 from __future__ import annotations
 

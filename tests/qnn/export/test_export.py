@@ -48,7 +48,7 @@ class Exported:
     twin: QuantCbamCnn
 
     def rungs(self) -> tuple[Rung, ...]:
-        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
+        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "standard.onnx")
 
 
 def exported(folder: Path, preset: str, attention: bool, aus: int) -> Exported:
@@ -105,7 +105,7 @@ def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) ->
 
 
 def test_the_folder_holds_three_files(tiny: Exported) -> None:
-    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "reference.onnx"]
+    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "standard.onnx"]
 
 
 def test_the_model_keeps_its_contract(tiny: Exported) -> None:
@@ -130,18 +130,18 @@ def test_the_model_names_its_layers(tiny: Exported) -> None:
 
 
 def test_the_model_says_nothing_of_where_it_was_made(tiny: Exported) -> None:
-    for name in ("model.onnx", "reference.onnx"):
+    for name in ("model.onnx", "standard.onnx"):
         content = (tiny.out / name).read_bytes()
         assert str(Path.cwd()).encode() not in content
         assert b"site-packages" not in content
 
 
-def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
-    model = onnx.load(tiny.out / "reference.onnx")
+def test_standard_onnx_uses_standard_operators_and_takes_any_batch(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "standard.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
     assert [entry.domain for entry in model.opset_import] == [""]
-    session = onnxruntime.InferenceSession(tiny.out / "reference.onnx")
+    session = onnxruntime.InferenceSession(tiny.out / "standard.onnx")
     expected = TwinRung(tiny.twin).accumulators(varied_faces(7))
     for count in (1, 2, 7):
         (result,) = session.run(None, {"pixels": planes(varied_faces(7)[:count])})
@@ -149,18 +149,18 @@ def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
         np.testing.assert_array_equal(result, expected[:count])
 
 
-def test_optimising_the_reference_changes_nothing(tiny: Exported) -> None:
+def test_optimising_standard_onnx_changes_nothing(tiny: Exported) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain = onnxruntime.InferenceSession(tiny.out / "reference.onnx", options)
+    plain = onnxruntime.InferenceSession(tiny.out / "standard.onnx", options)
     faces = varied_faces(12)
-    expected = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    expected = ReferenceRung(tiny.out / "standard.onnx").accumulators(faces)
     np.testing.assert_array_equal(plain.run(None, {"pixels": planes(faces)})[0], expected)
 
 
 def test_the_report_gives_the_twins_logits(tiny: Exported) -> None:
     faces = varied_faces(12)
-    accumulators = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    accumulators = ReferenceRung(tiny.out / "standard.onnx").accumulators(faces)
     scale, offset = (np.array(x, np.float32) for x in (tiny.report.scale, tiny.report.offset))
     logits = tiny.twin(torch.from_numpy(planes(faces))).numpy()
     np.testing.assert_array_equal(accumulators.astype(np.float32) * scale + offset, logits)
@@ -276,9 +276,9 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "is not JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-5", "nudges": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
-        ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
+        ("standard.onnx", b"", r"standard\.onnx is missing or not the one"),
     ],
 )
 def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, content: bytes, message: str) -> None:
@@ -308,7 +308,7 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     rungs: tuple[Rung, ...] = (
         TwinRung(frozen_twin(path)[0]),
         QonnxRung(tmp_path / "model.onnx"),
-        ReferenceRung(tmp_path / "reference.onnx"),
+        ReferenceRung(tmp_path / "standard.onnx"),
     )
     expected, *others = [rung.accumulators(faces) for rung in rungs]
     assert len(np.unique(expected, axis=0)) > 0.9 * len(faces)
