@@ -103,6 +103,24 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
     assert [one.mismatches for one in found] == [0, 0, 0] and [one.faces for one in found] == [8, 8, 0]
 
 
+def test_weights_are_prepared_again_when_what_makes_the_deployment_changes() -> None:
+    """The key once left out the module that writes deployments."""
+    program = "import sys, hls_build.build.package; print(*(module.__file__ for module in sys.modules.values()"
+    program += " if getattr(module, '__file__', None)), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    used = {Path(line) for line in done.stdout.splitlines()}
+    ours = {path for path in used if path.is_relative_to(shipped.ROOT) and "site-packages" not in path.parts}
+    assert Path(package.__file__) in ours
+    assert ours - set(shipped.makers()) == set()
+
+
+def test_an_empty_cache_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Empty, it once made a folder `deployments` in the working directory."""
+    monkeypatch.setenv("AUFLOW_CACHE", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert shipped.software(flow.shipped_checkpoint("tiny")).parent == tmp_path / ".cache/auflow/deployments"
+
+
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
     made = shipped.software(flow.shipped_checkpoint("tiny"))
     picture = read_picture(made / EXAMPLE)
