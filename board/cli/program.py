@@ -23,7 +23,7 @@ def program() -> None:
             main = host.load()
         else:
             from board.cli.main import main
-        main()
+        sys.exit(main())
     except ModuleNotFoundError as error:
         sys.exit(f"auflow: {missing(error, on_host=host is not None)}")
 
