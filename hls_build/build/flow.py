@@ -14,13 +14,13 @@ from typing import Any
 
 from rich.console import Console
 
-from board.core.contract import Contract, InputRule
+from board.core.contract import Contract
 from board.core.files import read_json, sha256, write_json
 from board.core.graph import IntegerGraph
-from board.deployment import BITFILE, HANDOFF
 from hls_build import dataflow, estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
+from hls_build.build.contract import Hardware, make_contract
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
@@ -30,7 +30,6 @@ from hls_build.rtl import stitch
 from hls_build.simulation import accelerator, verilator
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
-from hls_build.yosys import synthesis_report
 from qnn.data.example import example_faces
 from qnn.export import export
 from qnn.network import checkpoint as checkpoints
@@ -69,31 +68,16 @@ def lower_step(job: Job) -> None:
 def compile_step(job: Job) -> None:
     """Integer graph to FINN+ nodes, RTL, resource estimate and accelerator.json."""
     folder, build = job.folder, job.config
-    use_build_folder(folder.root / "finn")
+    use_build_folder(folder.finn)
     graph = IntegerGraph.load(folder.integer)
     model = dataflow.build(graph, build)
     model.save(str(folder.dataflow))
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)
     folder.write_report("estimate", estimated.as_json())
-    (folder.report / f"{synthesis_report.NAME}.json").unlink(missing_ok=True)  # which was of other RTL
-    report = export.read_report(folder.root)
-    height, width, channels = graph.tensors[graph.input].shape
-    Contract(
-        model_sha256=report.model_sha256,
-        bitfile_sha256=None,
-        input=InputRule((height, width, channels), "uint8", report.colour, report.crop_margin),
-        action_units=report.action_units,
-        accumulator=f"INT{stitched.output_stream.bits}",
-        input_stream=stitched.input_stream,
-        output_stream=stitched.output_stream,
-        clock_mhz=build.clock_mhz,
-        part=build.board.part,
-        board=build.board.name,
-        folding={name: _given(asdict(entry)) for name, entry in build.folding.items()},
-        layers=tuple(node.name for node in model.graph.node),
-        decoding=report.decoding,
-    ).write(folder.contract)
+    folder.report_file("synthesis").unlink(missing_ok=True)  # which was of other RTL
+    hardware = Hardware(build, stitched, tuple(node.name for node in model.graph.node))
+    make_contract(export.read_report(folder.root), graph, hardware).write(folder.contract)
     job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
 
 
@@ -120,8 +104,7 @@ def simulate_step(job: Job) -> None:
     job.folder.write_report("simulation", figures)
     job.console.print(tables.action_units(contract, run.accumulators[:1]))
     job.console.print(tables.speed(figures, job.config.clock_mhz))
-    estimated = read_json(job.folder.report / "estimate.json", "an estimate", "build again")
-    job.console.print(tables.resources(estimated, job.config.board))
+    job.console.print(tables.resources(job.folder.read_report("estimate"), job.config.board))
 
 
 def bitstream_step(job: Job) -> None:
@@ -138,14 +121,23 @@ def deploy_step(job: Job) -> None:
     job.console.print(f"  {archive} ({archive.stat().st_size / 2**20:.1f} MiB) and {job.folder.deploy}")
 
 
-STEPS: dict[str, tuple[Callable[[Job], None], tuple[str, ...]]] = {
-    "export": (export_step, (export.MODEL, export.STANDARD, export.REPORT, "report/export.json")),
-    "lower": (lower_step, ("integer.npz",)),
-    "compile": (compile_step, ("dataflow.onnx", "rtl", "finn", "accelerator.json", "report/estimate.json")),
-    "verilate": (verilate_step, ("sim",)),
-    "simulate": (simulate_step, ("report/parity.json", "report/simulation.json", "report/timeline.npz")),
-    "bitstream": (bitstream_step, ("report/bitstream.json", "report/vivado", BITFILE, HANDOFF)),
-    "deploy": (deploy_step, ("deploy",)),
+STEPS: dict[str, tuple[Callable[[Job], None], Callable[[BuildFolder], tuple[Path, ...]]]] = {
+    "export": (export_step, lambda folder: (*export.files(folder.root), folder.report_file("export"))),
+    "lower": (lower_step, lambda folder: (folder.integer,)),
+    "compile": (
+        compile_step,
+        lambda folder: (folder.dataflow, folder.rtl, folder.finn, folder.contract, folder.report_file("estimate")),
+    ),
+    "verilate": (verilate_step, lambda folder: (folder.sim,)),
+    "simulate": (
+        simulate_step,
+        lambda folder: (folder.report_file("parity"), folder.report_file("simulation"), folder.timeline),
+    ),
+    "bitstream": (
+        bitstream_step,
+        lambda folder: (folder.report_file("bitstream"), folder.vivado_reports, folder.bitfile, folder.handoff),
+    ),
+    "deploy": (deploy_step, lambda folder: (folder.deploy, folder.archive)),
 }
 """What a build does, in order: function, and the files that a failed one does not keep."""
 
@@ -201,7 +193,7 @@ def run(
                 step(job)
             except BaseException as error:
                 log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
-                _remove(folder, leaves)
+                _remove(*leaves(folder))
                 raise
             seconds = time.monotonic() - start
             log.info("%s took %.1f s", name, seconds)
@@ -222,17 +214,12 @@ def _verdict(folder: BuildFolder, path: Path, done: dict[str, Any]) -> list[str]
     """The last lines of a build: what was proved, and what to try next."""
     lines = []
     if "simulate" in done:
-        found = read_json(folder.report / "parity.json", "the proof of a build", "build again")
+        found = folder.read_report("parity")
         lines.append(f"\n{found['verdict']}")
     if "deploy" in done:
         return [*lines, f"\n{tables.next_steps(folder)}"]
     after = list(done)[-1]
     return [*lines, f"\nStopped after {after}. Go on with: auflow build --config {path} --out {folder.root} --resume"]
-
-
-def _given(entry: dict[str, Any]) -> dict[str, int | str]:
-    """A folding entry without what was left open."""
-    return {key: value for key, value in entry.items() if isinstance(value, int | str)}
 
 
 def _fingerprint(path: Path, build: BuildConfig, checkpoint: Path) -> str:
@@ -259,10 +246,7 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
         return dict(state["steps"])
     folder.root.mkdir(parents=True, exist_ok=True)
     _write_state(folder, key, checkpoint, {})
-    for _, leaves in STEPS.values():
-        _remove(folder, leaves)
-    _remove(folder, (bitstream.FOLDER,))
-    folder.archive.unlink(missing_ok=True)
+    _remove(folder.vivado, *(path for _, leaves in STEPS.values() for path in leaves(folder)))
     return {}
 
 
@@ -270,10 +254,9 @@ def _write_state(folder: BuildFolder, key: str, checkpoint: Path, done: dict[str
     write_json(folder.state, {"key": key, "checkpoint": str(checkpoint.resolve()), "steps": done})
 
 
-def _remove(folder: BuildFolder, leaves: tuple[str, ...]) -> None:
-    """Delete a step's files, so that none is left half done."""
-    for name in leaves:
-        path = folder.root / name
+def _remove(*paths: Path) -> None:
+    """Delete a step's files and folders, so that none is left half done."""
+    for path in paths:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

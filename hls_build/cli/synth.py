@@ -45,6 +45,6 @@ def synth(
         found = synthesis_report.run(wanted, begins, done)
     console.print(synthesis_report.table(found, board))
     if not flatten and not module:
-        folder.write_report(synthesis_report.NAME, found.as_json(board))
+        folder.write_report("synthesis", found.as_json(board))
     if json_out is not None:
         json_out.write_text(json.dumps(found.as_json(board), indent=2) + "\n")

@@ -13,10 +13,9 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import Contract
-from board.core.files import read_json
 from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
-from hls_build.build_folder import BuildFolder
+from hls_build.build_folder import BuildFolder, Report
 from hls_build.config.board import Board, load_board
 from hls_build.cost.resources import Resources
 from hls_build.estimate import NodeEstimate
@@ -103,10 +102,8 @@ def read(root: Path) -> Facts:
         ValueError: There is no build, it was not simulated, or its checkpoint is gone.
     """
     folder = BuildFolder(root)
-    reports = {}
-    for name in ("estimate", "simulation", "parity"):
-        remedy = "run `auflow build` to its end first"
-        reports[name] = read_json(folder.report / f"{name}.json", "a simulated build's figures", remedy)
+    names: tuple[Report, ...] = ("estimate", "simulation", "parity")
+    reports = {name: folder.read_report(name) for name in names}
     if reports["simulation"]["interval_cycles"] is None:
         raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
     checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])

@@ -26,7 +26,6 @@ FRAMES = 4
 """That the waterfall shows."""
 DPI = 150
 TEMPLATE = Path(__file__).with_name("page.html.j2")
-TIMELINE = "timeline.npz"
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
@@ -117,7 +116,7 @@ def cost_of_attention(facts: Facts, plain: Facts) -> list[tuple[str, str, str, s
 
 def _timeline(facts: Facts, progress: Callable[[int], None] | None) -> Timeline:
     """The build's timeline, recorded once."""
-    path = facts.folder.report / TIMELINE
+    path = facts.folder.timeline
     if not path.is_file():
         with open_rtl(facts.folder.rtl, facts.folder.library) as live:
             record(live, example_faces(FRAMES), facts.interval_cycles, progress).save(path)

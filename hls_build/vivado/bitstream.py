@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -25,14 +24,12 @@ from hls_build.vivado.reports import Implemented
 from hls_build.vivado.run import run
 from hls_build.vivado.tools import Tools
 
-FOLDER = "vivado"
-"""Of a build: the project as an archive, and unpacked where it was run."""
 MISSING = "Vivado is not on PATH"
 
 
 def archive_of(folder: BuildFolder, build: BuildConfig) -> Path:
     """The archive of a build's project."""
-    return folder.root / FOLDER / f"{build.name}-vivado.zip"
+    return folder.vivado / f"{build.name}-vivado.zip"
 
 
 def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -57,11 +54,11 @@ def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Cal
 
     archive = archive_of(folder, build)
     project.write(ModelWrapper(str(folder.dataflow)), build, folder.rtl, archive)
-    figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": f"{FOLDER}/{archive.name}"}
+    figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:
         return figures
     result = run(project.unpack(archive, archive.parent), tools, tell)
-    implemented = _keep_reports(result, folder.report / FOLDER)
+    implemented = _keep_reports(result, folder.vivado_reports)
     _bind(result, folder)
     figures |= {"made": True, "reason": None, "vivado": tools.version, "timing_met": implemented.timing_met}
     return figures | asdict(implemented)
@@ -83,14 +80,14 @@ def _bind(result: Path, folder: BuildFolder) -> None:
         check_overlay(result / BITFILE, contract)
     except ValueError as error:
         raise RuntimeError(f"Vivado's bitstream is not of this build: {error}") from None
-    for name in (BITFILE, HANDOFF):
-        shutil.copyfile(result / name, folder.root / name)
+    shutil.copyfile(result / BITFILE, folder.bitfile)
+    shutil.copyfile(result / HANDOFF, folder.handoff)
     contract.write(folder.contract)
 
 
 def is_made(folder: BuildFolder) -> bool:
     """Whether a build has a bitstream."""
-    return bool(json.loads((folder.report / "bitstream.json").read_text())["made"])
+    return bool(folder.read_report("bitstream")["made"])
 
 
 def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_mhz: float) -> list[str]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,8 +16,6 @@ from hls_build.cost.resources import LABELS, Resources
 from hls_build.rtl.blocks import blocks
 from hls_build.yosys.synthesis import Counts, Design, synthesise
 
-NAME = "synthesis"
-"""Of the report that a build keeps."""
 MEMORY = "_memory"
 """Behind the name of a multiplier: its weights."""
 
@@ -89,11 +86,11 @@ def run(wanted: Sequence[Design], begins: Callable[[Sequence[str]], None], done:
 
 def read(folder: BuildFolder) -> dict[str, Resources] | None:
     """What synthesis found in each hardware node of a build, a multiplier with its weights; None without synthesis."""
-    path = folder.report / f"{NAME}.json"
+    path = folder.report_file("synthesis")
     if not path.is_file():
         return None
     found: dict[str, Resources] = {}
-    for name, counts in json.loads(path.read_text())["nodes"].items():
+    for name, counts in folder.read_report("synthesis")["nodes"].items():
         node = name.removesuffix(MEMORY)
         found[node] = found.get(node, Resources()) + Resources.from_json(counts)
     return found

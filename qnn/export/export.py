@@ -128,6 +128,11 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
     return report
 
 
+def files(out: Path) -> tuple[Path, ...]:
+    """What `export` leaves in a folder."""
+    return out / MODEL, out / STANDARD, out / REPORT
+
+
 def read_report(out: Path) -> ExportReport:
     """Read what `export` left in a folder.
 

@@ -363,4 +363,4 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
 
 
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "a simulated build's figures must be a file, got none at" in refused("report", "--build", tmp_path)
+    assert "the estimate report of a build must be a file, got none at" in refused("report", "--build", tmp_path)

@@ -274,7 +274,7 @@ def test_the_real_validation_part() -> None:
 def test_a_picture_of_the_networks_size_is_a_face_already(rng: np.random.Generator) -> None:
     """Some copies of CK+ hold faces that were cut already; none was found in them."""
     picture = rng.integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
-    dataset = DATASETS["ckplus"]
+    dataset = find("ckplus")
     face = dataset.face(picture, margin=0.2)
     assert face is not None
     np.testing.assert_array_equal(face, to_input(picture, dataset.colour))
