@@ -11,12 +11,12 @@ from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
 from board.core.graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
-from hls_build.lowering.thresholds import Quantizer, gate_table
-from hls_build.lowering.values import Product, Reduced, Stream, Value
-from hls_build.lowering.walk import LoweringError, Walk
+from hls_build.lowering.abstract_values import Edge, Product, Reduced, Value
+from hls_build.lowering.activation_thresholds import Quantizer, gate_table
+from hls_build.lowering.context import LoweringContext, LoweringError
 
 
-class Attention(Walk):
+class Attention(LoweringContext):
     """Reductions wait for each other, products for their quantizer."""
 
     def axes(self, node: NodeProto) -> list[int]:
@@ -24,7 +24,7 @@ class Attention(Walk):
 
     def reduce_sum(self, node: NodeProto) -> Value:
         value = self.operand(node, 0)
-        if isinstance(value, Stream) and value.layout == "pixels" and self.axes(node) == [1]:
+        if isinstance(value, Edge) and value.layout == "pixels" and self.axes(node) == [1]:
             return self.sum_pixels(node, value)
         return self.reduced(node, "sum")
 
@@ -41,7 +41,7 @@ class Attention(Walk):
             )
         return Reduced(stream, kind, over)  # type: ignore[arg-type]
 
-    def sum_pixels(self, node: NodeProto, stream: Stream) -> Stream:
+    def sum_pixels(self, node: NodeProto, stream: Edge) -> Edge:
         pixels = stream.shape[0] * stream.shape[1]
         low, high = stream.low * pixels, stream.high * pixels
         name, shape = f"{stream.block}_sum", (1, 1, stream.shape[2])
@@ -49,7 +49,7 @@ class Attention(Walk):
         self.nodes.append(SumPixels(name, (stream.tensor,), (name,)))
         return replace(stream, tensor=name, shape=shape, low=low, high=high, layout="vector")
 
-    def concat(self, node: NodeProto) -> Stream:
+    def concat(self, node: NodeProto) -> Edge:
         parts = [self.operand(node, i) for i in range(len(node.input))]
         if not all(isinstance(p, Reduced) for p in parts) or len(parts) != 2:
             raise LoweringError(f"node {node.name} (Concat) must join a sum and a maximum of one feature map")
@@ -78,7 +78,7 @@ class Attention(Walk):
         self.new_tensor(name, shape, bits, source.signed)
         kind = GlobalDescriptors if total.over == "pixels" else ChannelDescriptors
         self.nodes.append(kind(name, (source.name,), (name,), shift))
-        return Stream(
+        return Edge(
             name, shape, total.stream.scale, np.array([low]), np.array([high]),
             "pixels" if total.over == "pixels" else "map", block,
         )  # fmt: skip
@@ -94,7 +94,7 @@ class Attention(Walk):
             )
         return replace(stream, layout="map")
 
-    def gated(self, node: NodeProto, product: Product, quantizer: Quantizer) -> Stream:
+    def gated(self, node: NodeProto, product: Product, quantizer: Quantizer) -> Edge:
         feature, gate = (self.tensors[s.tensor] for s in (product.feature, product.gate))
         inputs = tuple(Quantizer(1.0, t.bits, t.signed, False) for t in (feature, gate))
         scales = float(product.feature.scale[0]), float(product.gate.scale[0])

@@ -13,10 +13,16 @@ from onnx import NodeProto, helper
 
 from board.core.arithmetic import needed_bits
 from board.core.graph import Conv, Flatten, IntegerGraph, MaxPool, Threshold
+from hls_build.lowering.abstract_values import Constant, Edge, Pending, Product, Reduced, Value, Weights
+from hls_build.lowering.activation_thresholds import (
+    Quantizer,
+    ScalarFunction,
+    directions,
+    tabulate,
+    thresholds_from_codes,
+)
 from hls_build.lowering.attention import Attention
-from hls_build.lowering.thresholds import Quantizer, ScalarFunction, directions, tabulate, thresholds_from_codes
-from hls_build.lowering.values import Constant, Pending, Product, Reduced, Stream, Value, Weights
-from hls_build.lowering.walk import LoweringError
+from hls_build.lowering.context import LoweringError
 
 SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
 PIXEL_BITS = 8
@@ -83,7 +89,7 @@ class _Lowering(Attention):
                 )
             self.values[node.output[0]] = handler(node)
         result = self.values.get(graph.output[0].name)
-        if not isinstance(result, Stream) or not (result.scale == 1).all():
+        if not isinstance(result, Edge) or not (result.scale == 1).all():
             raise LoweringError(
                 f"output {graph.output[0].name} is not made of integer accumulators: multiply it by its inverse scale"
             )
@@ -117,7 +123,7 @@ class _Lowering(Attention):
         integers = np.rint(value / scale.reshape(-1, *[1] * (value.ndim - 1)))
         return Weights(np.clip(integers, low, high).astype(np.int64), scale, bits)
 
-    def thresholded(self, node: NodeProto, value: Stream | Pending, quantizer: Quantizer) -> Stream:
+    def thresholded(self, node: NodeProto, value: Edge | Pending, quantizer: Quantizer) -> Edge:
         """Quantize a stream, through scalar functions if any are pending."""
         stream = value.stream if isinstance(value, Pending) else value
         nodes = value.nodes if isinstance(value, Pending) else ()
@@ -154,7 +160,7 @@ class _Lowering(Attention):
             if isinstance(value := self.values[name], Constant | Weights)
         }
 
-    def negated(self, node: NodeProto, stream: Stream, falling: np.ndarray) -> Stream:
+    def negated(self, node: NodeProto, stream: Edge, falling: np.ndarray) -> Edge:
         """Negate the weights of channels whose function falls, so that it rises over the negated sums."""
         index = next((i for i, n in enumerate(self.nodes) if stream.tensor in n.outputs), None)
         layer = None if index is None else self.nodes[index]
@@ -204,9 +210,7 @@ class _Lowering(Attention):
         )
         return self.layer(node, stream, weights, integers.reshape(len(integers), 1, 1, -1), name)
 
-    def layer(
-        self, node: NodeProto, stream: Stream, weights: Weights, integers: np.ndarray, name: str
-    ) -> Stream | Pending:
+    def layer(self, node: NodeProto, stream: Edge, weights: Weights, integers: np.ndarray, name: str) -> Edge | Pending:
         """Write a Conv node (outputs, k, k, inputs); a bias waits for the quantizer."""
         tensor = self.tensors[stream.tensor]
         if integers.shape[3] != tensor.shape[2]:
@@ -219,7 +223,7 @@ class _Lowering(Attention):
         shape = (*tensor.shape[:2], len(integers))
         self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max()), True), True)
         self.nodes.append(Conv(name, (stream.tensor,), (name,), integers, weights.bits))
-        sums = Stream(name, shape, weights.scale * stream.scale, low, high, stream.layout, stream.block)
+        sums = Edge(name, shape, weights.scale * stream.scale, low, high, stream.layout, stream.block)
         if len(node.input) < 3:
             return sums
         bias = self.operand(node, 2)
@@ -245,7 +249,7 @@ class _Lowering(Attention):
         value = self.operand(node, dynamic[0]) if len(dynamic) == 1 else None
         if isinstance(value, Pending):
             return replace(value, nodes=(*value.nodes, node))
-        if isinstance(value, Stream):
+        if isinstance(value, Edge):
             return Pending(value, node.input[dynamic[0]], (node,))
         raise LoweringError(
             f"node {node.name} ({node.op_type}) must apply to one stream of sums, got {', '.join(node.input)}"
@@ -258,7 +262,7 @@ class _Lowering(Attention):
         if isinstance(b, Constant):
             factor = np.asarray(b.value, np.float64)
             exact = (np.frexp(factor)[0] == 0.5).all()
-            if exact and isinstance(a, Stream) and factor.size in (1, a.shape[2]):
+            if exact and isinstance(a, Edge) and factor.size in (1, a.shape[2]):
                 return a.scaled(factor)
             if exact and isinstance(a, Reduced) and factor.size == 1:
                 return replace(a, stream=a.stream.scaled(factor))
@@ -267,7 +271,7 @@ class _Lowering(Attention):
 
     # Shapes
 
-    def max_pool(self, node: NodeProto) -> Stream:
+    def max_pool(self, node: NodeProto) -> Edge:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         expected = {
             "kernel_shape": [2, 2],
@@ -288,7 +292,7 @@ class _Lowering(Attention):
         self.nodes.append(MaxPool(name, (stream.tensor,), (name,)))
         return replace(stream, tensor=name, shape=self.tensors[name].shape)
 
-    def flatten(self, node: NodeProto) -> Stream:
+    def flatten(self, node: NodeProto) -> Edge:
         stream = self.quantized(node, 0)
         shape = (1, 1, int(np.prod(stream.shape)))
         if stream.layout != "map":

@@ -11,7 +11,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.graph import Conv, IntegerGraph, Threshold
 from hls_build.lowering import lower, lower_file
-from hls_build.lowering.thresholds import Quantizer, directions, thresholds_from_codes
+from hls_build.lowering.activation_thresholds import Quantizer, directions, thresholds_from_codes
 
 SIZE = 4
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds by evaluation: the model's own scalar functions on every reachable accumulator value."""
+"""Activation thresholds by evaluation: the model's own scalar functions on every reachable accumulator value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from hls_build.lowering.values import CHANNEL_AXIS, Stream
+from hls_build.lowering.abstract_values import CHANNEL_AXIS, Edge
 
 CHUNK = 1 << 15
 """Accumulator values evaluated at once, per channel: bounds memory, not the result."""
@@ -80,7 +80,7 @@ class ScalarFunction:
 
 
 def tabulate(
-    stream: Stream, function: ScalarFunction, quantizer: Quantizer, channels: int
+    stream: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes of every reachable integer of every channel.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a QONNX tensor can stand for while it is lowered."""
+"""Abstract values: what a QONNX tensor can stand for while it is lowered."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Stream:
+class Edge:
     """Integers on the way to hardware: real value = integers * scale.
 
     Attributes:
@@ -69,7 +69,7 @@ class Stream:
     block: str = ""
     quantized: bool = False
 
-    def scaled(self, factor: np.ndarray) -> Stream:
+    def scaled(self, factor: np.ndarray) -> Edge:
         """The same integers with another scale."""
         return replace(self, scale=self.scale * factor.reshape(-1).astype(np.float64))
 
@@ -84,7 +84,7 @@ class Pending:
         nodes: Elementwise ONNX nodes, in order.
     """
 
-    stream: Stream
+    stream: Edge
     source: str
     nodes: tuple[NodeProto, ...]
 
@@ -99,7 +99,7 @@ class Reduced:
         over: `pixels` or `channels`.
     """
 
-    stream: Stream
+    stream: Edge
     kind: Literal["sum", "max"]
     over: Literal["pixels", "channels"]
 
@@ -108,8 +108,8 @@ class Reduced:
 class Product:
     """A feature map times its gate, waiting for its quantizer."""
 
-    feature: Stream
-    gate: Stream
+    feature: Edge
+    gate: Edge
 
 
-Value = Constant | Weights | Stream | Pending | Reduced | Product
+Value = Constant | Weights | Edge | Pending | Reduced | Product

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every part of the lowering shares: values of ONNX tensors so far, the integer graph so far, names."""
+"""Lowering context: the values of ONNX tensors so far, and the integer graph so far."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import onnx
 from onnx import NodeProto, helper
 
 from board.core.graph import Fork, Node, Tensor
-from hls_build.lowering.thresholds import read_model_constants
-from hls_build.lowering.values import Constant, Stream, Value, Weights
+from hls_build.lowering.abstract_values import Constant, Edge, Value, Weights
+from hls_build.lowering.activation_thresholds import read_model_constants
 
 
 class LoweringError(ValueError):
     """The model is outside the family that the compiler knows; one sentence says where."""
 
 
-class Walk:
-    """State of one walk through a model: its tensors' values, and the integer graph's parts."""
+class LoweringContext:
+    """State of one lowering: the values of the model's tensors, and the parts of the integer graph."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -35,10 +35,10 @@ class Walk:
         self.tensors[name] = Tensor(name, shape, bits, signed)
         return self.tensors[name]
 
-    def typed_stream(self, tensor: Tensor, scale: np.ndarray, **more: Any) -> Stream:
+    def typed_stream(self, tensor: Tensor, scale: np.ndarray, **more: Any) -> Edge:
         """A stream that reaches its type's whole range."""
         bounds = np.array([tensor.low]), np.array([tensor.high])
-        return Stream(tensor.name, tensor.shape, scale, *bounds, **more)
+        return Edge(tensor.name, tensor.shape, scale, *bounds, **more)
 
     def numbered(self, kind: str) -> str:
         self.count[kind] += 1
@@ -75,9 +75,9 @@ class Walk:
             raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
         return self.values[name]
 
-    def quantized(self, node: NodeProto, index: int) -> Stream:
+    def quantized(self, node: NodeProto, index: int) -> Edge:
         value = self.operand(node, index)
-        if not isinstance(value, Stream) or not value.quantized:
+        if not isinstance(value, Edge) or not value.quantized:
             raise LoweringError(
                 f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantized: "
                 "put a Quant node with a power-of-two scale before it"
