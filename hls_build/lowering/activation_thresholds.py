@@ -4,48 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import CHANNEL_AXIS, Edge
 
 CHUNK = 1 << 15
 """Accumulator values evaluated at once, per channel: bounds memory, not the result."""
-
-
-@dataclass(frozen=True)
-class Quantizer:
-    """A QONNX Quant node's parameters; zero point 0, rounding half to even.
-
-    Attributes:
-        scale: A power of two.
-        bits: Width of the code.
-        signed: Two's complement if true.
-        narrow: A signed code leaves out its least value.
-    """
-
-    scale: float
-    bits: int
-    signed: bool
-    narrow: bool
-
-    @property
-    def low(self) -> int:
-        """Least code."""
-        return -(1 << (self.bits - 1)) + self.narrow if self.signed else 0
-
-    @property
-    def high(self) -> int:
-        """Greatest code."""
-        return (1 << (self.bits - self.signed)) - 1
-
-    def codes(self, real: np.ndarray) -> np.ndarray:
-        """Quantize real values to integer codes."""
-        return np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
 
 
 class ScalarFunction:
@@ -140,16 +109,16 @@ def thresholds_from_codes(values: np.ndarray, codes: np.ndarray, quantizer: Quan
     return np.stack([beyond[np.searchsorted(row, levels, side="left")] for row in codes])
 
 
-def gate_table(feature: Quantizer, gate: Quantizer, scales: tuple[float, float], result: Quantizer) -> np.ndarray:
+def gate_table(feature: Quantizer, gate: Quantizer, result: Quantizer) -> np.ndarray:
     """Codes of feature * gate, shape (2**feature.bits, 2**gate.bits), indexed by two's complement codes."""
 
-    def reals(quantizer: Quantizer, scale: float) -> np.ndarray:
+    def reals(quantizer: Quantizer) -> np.ndarray:
         codes = np.arange(1 << quantizer.bits)
         if quantizer.signed:
             codes = np.where(codes >> (quantizer.bits - 1), codes - (1 << quantizer.bits), codes)
-        return (codes * scale).astype(np.float32)
+        return quantizer.real(codes)
 
-    return result.codes(np.multiply.outer(reals(feature, scales[0]), reals(gate, scales[1])))
+    return result.codes(np.multiply.outer(reals(feature), reals(gate)))
 
 
 def read_model_constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:

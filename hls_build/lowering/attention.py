@@ -11,8 +11,9 @@ from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
 from board.core.graph import ChannelDescriptors, Gate, GlobalDescriptors, SumPixels
+from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Edge, Product, Reduced, Value
-from hls_build.lowering.activation_thresholds import Quantizer, gate_table
+from hls_build.lowering.activation_thresholds import gate_table
 from hls_build.lowering.context import LoweringContext, LoweringError
 
 
@@ -96,13 +97,13 @@ class Attention(LoweringContext):
 
     def gated(self, node: NodeProto, product: Product, quantizer: Quantizer) -> Edge:
         feature, gate = (self.tensors[s.tensor] for s in (product.feature, product.gate))
-        inputs = tuple(Quantizer(1.0, t.bits, t.signed, False) for t in (feature, gate))
-        scales = float(product.feature.scale[0]), float(product.gate.scale[0])
-        table = gate_table(inputs[0], inputs[1], scales, quantizer)
+        edges = (product.feature, feature), (product.gate, gate)
+        inputs = [Quantizer(edge.scale, tensor.bits, tensor.signed) for edge, tensor in edges]
+        table = gate_table(inputs[0], inputs[1], quantizer)
         name = f"{product.gate.block}_gate"
         tensor = self.new_tensor(name, feature.shape, quantizer.bits, quantizer.signed)
         self.nodes.append(Gate(name, (feature.name, gate.name), (name,), table))
-        return self.typed_stream(tensor, np.array([quantizer.scale]), quantized=True)
+        return self.typed_stream(tensor, quantizer.scale.reshape(1), quantized=True)
 
     def product(self, node: NodeProto) -> Product:
         """A feature map times a gate per channel or per pixel."""

@@ -12,6 +12,7 @@ import onnx
 from onnx import NodeProto, helper
 
 from board.core.graph import Fork, Node, Tensor
+from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Constant, Edge, Value, Weights
 from hls_build.lowering.activation_thresholds import read_model_constants
 
@@ -103,16 +104,10 @@ class LoweringContext:
             raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
         return value
 
-    def quantizer(self, node: NodeProto) -> tuple[np.ndarray, int, bool, bool]:
-        """Scales (flat), bits, signed and narrow of a Quant node."""
+    def quantizer(self, node: NodeProto) -> Quantizer:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        scale, zero, bits = (np.asarray(self.constant(node, i)) for i in (1, 2, 3))
-        if attributes.get("rounding_mode", b"ROUND").upper() != b"ROUND":
-            raise LoweringError(f"node {node.name} (Quant) rounds by {attributes['rounding_mode']!r}, need ROUND")
-        if (zero != 0).any():
-            raise LoweringError(f"node {node.name} (Quant) has zero point {zero.flat[0]}, need 0")
-        if (np.frexp(scale)[0] != 0.5).any():
-            wrong = scale.flat[(np.frexp(scale)[0] != 0.5).argmax()]
-            raise LoweringError(f"node {node.name} (Quant) has scale {wrong}, need powers of two")
-        signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
-        return scale.astype(np.float64).reshape(-1), int(bits), signed, narrow
+        scale, zero_point, bits = (self.constant(node, index) for index in (1, 2, 3))
+        try:
+            return Quantizer.of_node(attributes, scale, zero_point, bits)
+        except ValueError as error:
+            raise LoweringError(f"node {node.name} (Quant) {error}") from None

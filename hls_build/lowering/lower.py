@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from board.core.arithmetic import needed_bits
+from board.core.arithmetic import accumulator_bounds, needed_bits
 from board.core.graph import Conv, Flatten, IntegerGraph, MaxPool, Threshold
 from hls_build.lowering.abstract_values import Constant, Edge, Pending, Product, Reduced, Value, Weights
 from hls_build.lowering.activation_thresholds import (
@@ -100,35 +100,28 @@ class _Lowering(Attention):
 
     def quant(self, node: NodeProto) -> Value:
         value = self.operand(node, 0)
-        scale, bits, signed, narrow = self.quantizer(node)
+        quantizer = self.quantizer(node)
         if isinstance(value, Constant):
-            return self.quantized_constant(node, value.value, scale, bits, signed, narrow)
+            scale = np.broadcast_to(quantizer.scale.reshape(-1), value.value.shape[0])
+            return Weights(quantizer.codes(value.value), scale, quantizer.bits)
         if isinstance(value, Weights):
             raise LoweringError(f"node {node.name} (Quant) quantizes weights a second time")
-        if len(scale) != 1:
-            raise LoweringError(f"node {node.name} (Quant) has {len(scale)} scales, need one for an activation")
-        quantizer = Quantizer(float(scale[0]), bits, signed, narrow)
+        if quantizer.scale.size != 1:
+            raise LoweringError(
+                f"node {node.name} (Quant) has {quantizer.scale.size} scales, need one for an activation"
+            )
         if isinstance(value, Product):
             return self.gated(node, value, quantizer)
         if isinstance(value, Reduced):
             raise LoweringError(f"node {node.name} (Quant) quantizes one descriptor alone: Concat sum and maximum")
         return self.thresholded(node, value, quantizer)
 
-    def quantized_constant(
-        self, node: NodeProto, value: np.ndarray, scale: np.ndarray, bits: int, signed: bool, narrow: bool
-    ) -> Weights:
-        outputs = value.shape[0]
-        scale = np.broadcast_to(scale, outputs)
-        low, high = Quantizer(1.0, bits, signed, narrow).low, Quantizer(1.0, bits, signed, narrow).high
-        integers = np.rint(value / scale.reshape(-1, *[1] * (value.ndim - 1)))
-        return Weights(np.clip(integers, low, high).astype(np.int64), scale, bits)
-
     def thresholded(self, node: NodeProto, value: Edge | Pending, quantizer: Quantizer) -> Edge:
         """Quantize a stream, through scalar functions if any are pending."""
         stream = value.stream if isinstance(value, Pending) else value
         nodes = value.nodes if isinstance(value, Pending) else ()
         tensor = self.tensors[stream.tensor]
-        same = (tensor.low, tensor.high, float(stream.scale[0])) == (quantizer.low, quantizer.high, quantizer.scale)
+        same = (tensor.low, tensor.high, stream.scale[0]) == (quantizer.low, quantizer.high, quantizer.scale.item())
         if not self.nodes and not nodes and same:  # the pixels themselves; elsewhere layers keep their places
             return replace(stream, quantized=True)
         source = value.source if isinstance(value, Pending) else ""
@@ -148,7 +141,7 @@ class _Lowering(Attention):
         name = f"{stream.tensor}_q"
         self.new_tensor(name, stream.shape, quantizer.bits, quantizer.signed)
         self.nodes.append(Threshold(name, (stream.tensor,), (name,), thresholds, quantizer.low))
-        result = self.typed_stream(self.tensors[name], np.array([quantizer.scale]), layout=stream.layout)
+        result = self.typed_stream(self.tensors[name], quantizer.scale.reshape(1), layout=stream.layout)
         return replace(result, block=stream.block, quantized=True)
 
     def folded_constants(self, nodes: tuple[NodeProto, ...]) -> dict[str, np.ndarray]:
@@ -217,9 +210,7 @@ class _Lowering(Attention):
             raise LoweringError(
                 f"node {node.name} ({node.op_type}) has weights for {integers.shape[3]} inputs, gets {tensor.shape[2]}"
             )
-        positive, negative = (np.where(keep, integers, 0).sum(axis=(1, 2, 3)) for keep in (integers > 0, integers < 0))
-        low = positive * tensor.low + negative * tensor.high
-        high = positive * tensor.high + negative * tensor.low
+        low, high = accumulator_bounds(integers, tensor.low, tensor.high)
         shape = (*tensor.shape[:2], len(integers))
         self.new_tensor(name, shape, needed_bits(int(low.min()), int(high.max()), True), True)
         self.nodes.append(Conv(name, (stream.tensor,), (name,), integers, weights.bits))

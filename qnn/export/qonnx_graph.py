@@ -9,7 +9,6 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -21,13 +20,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from torch import Tensor, nn
 
+from board.core import arithmetic
+from board.core.arithmetic import EXACT_FLOAT32
+from board.core.quantizer import Quantizer
 from qnn.network.model import IMAGE_SIZE
 from qnn.network.quantized import QuantCbamCnn
 
 INPUT, OUTPUT = "pixels", "accumulators"
-EXACT_FLOAT32 = 1 << 24
-"""Magnitude below which float32 holds every integer."""
-
 LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
 """Nodes that carry their layer's name; others add their type to it."""
 
@@ -44,29 +43,6 @@ class Accumulators(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.twin.scaled_accumulators(pixels) * self.inverse
-
-
-@dataclass(frozen=True)
-class Quantizer:
-    """A Quant node's constants.
-
-    Attributes:
-        scale: Powers of two, one or one per output channel.
-        low: Least code.
-        high: Greatest code.
-    """
-
-    scale: np.ndarray
-    low: int
-    high: int
-
-    def real(self, x: np.ndarray) -> np.ndarray:
-        """Quantized x in float32, rounding half to even."""
-        return (np.clip(np.rint(x / self.scale), self.low, self.high) * self.scale).astype(np.float32)
-
-    def codes(self, real: np.ndarray) -> np.ndarray:
-        """Integers of values that are quantized already."""
-        return (real / self.scale).astype(np.int64)
 
 
 def to_qonnx(twin: QuantCbamCnn) -> onnx.ModelProto:
@@ -95,11 +71,7 @@ def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 def quantizer(node: NodeProto, values: dict[str, np.ndarray]) -> Quantizer:
     """Constants of a Quant node of a tidy model."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    bits = int(values[node.input[3]])
-    if not attributes["signed"]:
-        return Quantizer(values[node.input[1]], 0, (1 << bits) - 1)
-    top = 1 << (bits - 1)
-    return Quantizer(values[node.input[1]], -top + attributes["narrow"], top - 1)
+    return Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
 
 
 def layers(model: onnx.ModelProto) -> dict[str, Quantizer]:
@@ -124,16 +96,15 @@ def accumulator_bounds(model: onnx.ModelProto) -> dict[str, int]:
 
     def integers(name: str) -> np.ndarray:
         node = source(name, ("Transpose",))
-        quant = quantizer(node, values)
-        return quant.codes(quant.real(values[node.input[0]]))
+        return quantizer(node, values).codes(values[node.input[0]])
 
     bounds: dict[str, int] = {}
     for node in model.graph.node:
         if node.op_type not in ("Conv", "MatMul", "Gemm"):
             continue
         read = quantizer(source(node.input[0], ("MaxPool", "Flatten")), values)
-        weights = integers(node.input[1])
-        sums = np.abs(weights).reshape(len(weights), -1).sum(axis=1) * max(-read.low, read.high)
+        least, greatest = arithmetic.accumulator_bounds(integers(node.input[1]), read.low, read.high)
+        sums = np.maximum(-least, greatest)
         if len(node.input) > 2:
             sums = sums + np.abs(integers(node.input[2]))
         bounds[node.name] = int(sums.max())

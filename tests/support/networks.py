@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from board.core import graph as ir
-from board.core.arithmetic import needed_bits
-from hls_build.dataflow.multipliers import accumulator_bounds
+from board.core.arithmetic import accumulator_bounds, needed_bits
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,9 @@ class _Network:
         shape = (outputs, kernel, kernel, self.tensors[x].shape[2])
         weights = self.rng.integers(-top, top + 1, shape)
         source = self.tensors[x]
-        low, high = accumulator_bounds(weights.reshape(outputs, -1).T, source.low, source.high)
-        return self.add(ir.Conv(name, (x,), (name,), weights, bits), (needed_bits(low, high, True), True))
+        low, high = accumulator_bounds(weights, source.low, source.high)
+        width = needed_bits(int(low.min()), int(high.max()), True)
+        return self.add(ir.Conv(name, (x,), (name,), weights, bits), (width, True))
 
     def quantize(self, x: str, bits: int, signed: bool, shared: bool = False) -> str:
         steps = (1 << bits) - 1 - signed * int(self.rng.integers(2))  # sometimes the least code is left out

@@ -14,7 +14,7 @@ from board.core.arithmetic import needed_bits
 from hls_build import dataflow, finn_adapter
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig, Folding
-from hls_build.dataflow import multipliers, thresholds
+from hls_build.dataflow import thresholds
 
 SIZES = {
     "tiny": TINY,
@@ -150,11 +150,6 @@ def test_thresholds_beyond_the_output_type_are_refused() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.zeros((1, 16), np.int64), 0)
     with pytest.raises(ValueError, match="q gives 0 to 16, its output holds 0 to 15"):
         thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
-
-
-def test_bounds_of_accumulators_include_padding() -> None:
-    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), 1, 5) == (-15, 10)
-    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), -4, 3) == (-17, 18)
 
 
 @pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])

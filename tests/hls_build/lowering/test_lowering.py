@@ -10,8 +10,9 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.graph import Conv, IntegerGraph, Threshold
+from board.core.quantizer import Quantizer
 from hls_build.lowering import lower, lower_file
-from hls_build.lowering.activation_thresholds import Quantizer, directions, thresholds_from_codes
+from hls_build.lowering.activation_thresholds import directions, thresholds_from_codes
 
 SIZE = 4
 
@@ -96,7 +97,7 @@ def test_a_shared_threshold_row_is_kept_once(rng: np.random.Generator) -> None:
 
 
 def test_thresholds_are_where_codes_change() -> None:
-    quantizer = Quantizer(1.0, 2, False, False)
+    quantizer = Quantizer(np.array(1.0), 2, signed=False)
     values = np.arange(-4, 5)
     codes = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 2], [3] * 9])
     expected = [[-1, 1, 5], [-4, -4, -4]]
