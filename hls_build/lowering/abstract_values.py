@@ -60,7 +60,6 @@ class Edge:
         low: Least reachable integer, shape (1,) or (channels,).
         high: Greatest, likewise.
         layout: How ONNX holds it.
-        block: Attention block that it belongs to, or empty.
         quantized: It left a quantizer and has its type, so multiplications may read it.
     """
 
@@ -70,7 +69,6 @@ class Edge:
     low: Integers
     high: Integers
     layout: Layout = "map"
-    block: str = ""
     quantized: bool = False
 
     def scaled(self, factor: NDArray[Any]) -> Edge:

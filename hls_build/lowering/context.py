@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-from board.core.graph import Fork, Node, Tensor
+from board.core.graph import Fork, Node, Tensor, identifier
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Scales, Weights
 
@@ -49,7 +49,6 @@ class LoweringContext:
         self.values: dict[str, Value] = {name: Constant(value) for name, value in self.constants.items()}
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
-        self.count: Counter[str] = Counter()
 
     def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
         """Declare a tensor of the integer graph."""
@@ -61,9 +60,16 @@ class LoweringContext:
         self.nodes.append(node)
         return self.new_tensor(node.outputs[0], shape, bits, signed)
 
-    def numbered(self, kind: str) -> str:
-        self.count[kind] += 1
-        return f"{kind}{self.count[kind]}"
+    def layer_name(self, node: NodeProto) -> str:
+        """What a layer is called: as its ONNX node, as an identifier; by type and number where that has no name."""
+        if node.name:
+            return self._unused(identifier(node.name))
+        return next(name for number in count(1) if (name := f"{node.op_type}{number}") not in self.tensors)
+
+    def _unused(self, name: str) -> str:
+        """A name, numbered where a tensor has it already."""
+        names = chain([name], (f"{name}_{number}" for number in count(2)))
+        return next(name for name in names if name not in self.tensors)
 
     def writer(self, edge: Edge) -> Node | None:
         """The layer that an edge comes from, None for the pixels."""
@@ -80,14 +86,13 @@ class LoweringContext:
         for name, indices in readers.items():
             if len(indices) == 1:
                 continue
-            block = next(n.name for i in indices if (n := self.nodes[i]).name.endswith("descriptors"))
-            copies = tuple(f"{name}_{i}" for i in range(len(indices)))
+            copies = tuple(self._unused(f"{name}_{i}") for i in range(len(indices)))
             tensor = self.tensors[name]
             for index, copy in zip(indices, copies, strict=True):
                 self.tensors[copy] = replace(tensor, name=copy)
                 node = nodes[index]
                 nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
-            forks[name] = Fork(block.removesuffix("descriptors") + "fork", (name,), copies)
+            forks[name] = Fork(self._unused(f"{name}_fork"), (name,), copies)
         ordered: list[Node] = []
         for node in nodes:
             ordered.append(node)

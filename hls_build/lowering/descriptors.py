@@ -19,7 +19,7 @@ def reduce_sum(context: LoweringContext, node: NodeProto) -> Value:
     """The sum over the pixels of a dense layer's results, or one half of descriptors."""
     value = context.operand(node, 0)
     if isinstance(value, Edge) and value.layout == "pixels" and _axes(context, node) == [1]:
-        return _sum_pixels(context, value)
+        return _sum_pixels(context, node, value)
     return _reduced(context, node, "sum")
 
 
@@ -44,20 +44,15 @@ def concat(context: LoweringContext, node: NodeProto) -> Edge:
     total, shift = _descriptors(context, node)
     source = context.tensors[total.edge.tensor]
     height, width, channels = source.shape
-    if total.over == "pixels":
-        block, count, shape = context.numbered("attention"), height * width, (1, 2, channels)
-    else:
-        block, count, shape = f"attention{max(1, context.count['attention'])}_spatial", channels, (height, width, 2)
+    over_pixels = total.over == "pixels"
+    count, shape = (height * width, (1, 2, channels)) if over_pixels else (channels, (height, width, 2))
     low, high = (min(bound * count, bound << shift) if bound < 0 else max(bound * count, bound << shift)
                  for bound in (source.low, source.high))  # fmt: skip
     bits = needed_bits(low, high, True) if source.signed else high.bit_length()
-    name = f"{block}_descriptors"
-    kind = GlobalDescriptors if total.over == "pixels" else ChannelDescriptors
+    name = context.layer_name(node)
+    kind = GlobalDescriptors if over_pixels else ChannelDescriptors
     context.add(kind(name, (source.name,), (name,), shift), shape, bits, source.signed)
-    return Edge(
-        name, shape, total.edge.scale, np.array([low]), np.array([high]),
-        "pixels" if total.over == "pixels" else "map", block,
-    )  # fmt: skip
+    return Edge(name, shape, total.edge.scale, np.array([low]), np.array([high]), "pixels" if over_pixels else "map")
 
 
 def _descriptors(context: LoweringContext, node: NodeProto) -> tuple[Reduced, int]:
@@ -88,10 +83,10 @@ def _reduced(context: LoweringContext, node: NodeProto, kind: Literal["sum", "ma
     )
 
 
-def _sum_pixels(context: LoweringContext, edge: Edge) -> Edge:
+def _sum_pixels(context: LoweringContext, node: NodeProto, edge: Edge) -> Edge:
     pixels = edge.shape[0] * edge.shape[1]
     low, high = edge.low * pixels, edge.high * pixels
-    name, shape = f"{edge.block}_sum", (1, 1, edge.shape[2])
+    name, shape = context.layer_name(node), (1, 1, edge.shape[2])
     bits = needed_bits(int(low.min()), int(high.max()), True)
     context.add(SumPixels(name, (edge.tensor,), (name,)), shape, bits, True)
     return replace(edge, tensor=name, shape=shape, low=low, high=high, layout="vector")

@@ -25,7 +25,7 @@ class Product(Unquantized):
         """Write a Gate, whose table holds every product's code."""
         feature, gate = (context.tensors[edge.tensor] for edge in (self.feature, self.gate))
         table = gate_table(_quantizer(self.feature, feature), _quantizer(self.gate, gate), quantizer)
-        name = f"{self.gate.block}_gate"
+        name = context.layer_name(node)
         layer = Gate(name, (feature.name, gate.name), (name,), table)
         result = context.add(layer, feature.shape, quantizer.bits, quantizer.signed)
         return typed_edge(result, quantizer.scale.reshape(1), quantized=True)

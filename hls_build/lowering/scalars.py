@@ -54,10 +54,10 @@ class ScalarChain(Unquantized):
         thresholds = np.clip(thresholds, edge.low[:, None], edge.high[:, None] + 1)
         if (thresholds == thresholds[:1]).all():
             thresholds = thresholds[:1]
-        name = f"{edge.tensor}_q"
+        name = context.layer_name(node)
         layer = Threshold(name, (edge.tensor,), (name,), thresholds, quantizer.low)
         result = context.add(layer, edge.shape, quantizer.bits, quantizer.signed)
-        return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, block=edge.block, quantized=True)
+        return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, quantized=True)
 
     def _operands(self, context: LoweringContext) -> dict[str, NDArray[Any]]:
         """Constant operands of the functions, quantized ones as the reals they stand for."""

@@ -21,7 +21,7 @@ def max_pool(context: LoweringContext, node: NodeProto) -> Edge:
     height, width, channels = edge.shape
     if height % 2 or width % 2:
         raise LoweringError(f"node {node.name} (MaxPool) needs an even height and width, got {height} x {width}")
-    tensor, name = context.tensors[edge.tensor], context.numbered("pool")
+    tensor, name = context.tensors[edge.tensor], context.layer_name(node)
     shape = (height // 2, width // 2, channels)
     context.add(MaxPool(name, (edge.tensor,), (name,)), shape, tensor.bits, tensor.signed)
     return replace(edge, tensor=name, shape=shape)
@@ -32,6 +32,7 @@ def flatten(context: LoweringContext, node: NodeProto) -> Edge:
     edge = context.quantized(node, 0)
     if edge.layout != "map":
         raise LoweringError(f"node {node.name} ({node.op_type}) flattens what is no feature map")
-    tensor, shape = context.tensors[edge.tensor], (1, 1, int(np.prod(edge.shape)))
-    context.add(Flatten("flatten", (edge.tensor,), ("flatten",)), shape, tensor.bits, tensor.signed)
-    return replace(edge, tensor="flatten", shape=shape, layout="vector")
+    tensor, name = context.tensors[edge.tensor], context.layer_name(node)
+    shape = (1, 1, int(np.prod(edge.shape)))
+    context.add(Flatten(name, (edge.tensor,), (name,)), shape, tensor.bits, tensor.signed)
+    return replace(edge, tensor=name, shape=shape, layout="vector")

@@ -23,8 +23,7 @@ def conv(context: LoweringContext, node: NodeProto) -> Value:
     }  # fmt: skip
     check_attributes(node, supported)
     edge = context.quantized(node, 0)
-    name = f"{edge.block}_conv" if edge.block else context.numbered("conv")
-    return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1), name)
+    return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1))
 
 
 def dense(context: LoweringContext, node: NodeProto) -> Value:
@@ -38,12 +37,7 @@ def dense(context: LoweringContext, node: NodeProto) -> Value:
     if isinstance(source, Flatten):
         height, width, channels = context.tensors[source.inputs[0]].shape
         integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-    name = (
-        f"{edge.block}_{context.numbered(edge.block + '_fc')[len(edge.block) + 1 :]}"
-        if edge.block
-        else (context.numbered("fc"))
-    )
-    return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1), name)
+    return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1))
 
 
 def transpose(context: LoweringContext, node: NodeProto) -> Value:
@@ -55,7 +49,7 @@ def transpose(context: LoweringContext, node: NodeProto) -> Value:
 
 
 def _layer(
-    context: LoweringContext, node: NodeProto, edge: Edge, weights: Weights, integers: Integers, name: str
+    context: LoweringContext, node: NodeProto, edge: Edge, weights: Weights, integers: Integers
 ) -> Edge | ScalarChain:
     """Write a Conv (outputs, k, k, inputs); a bias waits for the quantizer."""
     tensor = context.tensors[edge.tensor]
@@ -64,10 +58,10 @@ def _layer(
             f"node {node.name} ({node.op_type}) has weights for {integers.shape[3]} inputs, gets {tensor.shape[2]}"
         )
     low, high = accumulator_bounds(integers, tensor.low, tensor.high)
-    shape = (*tensor.shape[:2], len(integers))
+    name, shape = context.layer_name(node), (*tensor.shape[:2], len(integers))
     layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits)
     context.add(layer, shape, needed_bits(int(low.min()), int(high.max()), True), True)
-    sums = Edge(name, shape, weights.scale * edge.scale, low, high, edge.layout, edge.block)
+    sums = Edge(name, shape, weights.scale * edge.scale, low, high, edge.layout)
     if len(node.input) < 3:
         return sums
     bias = context.operand(node, 2)

@@ -10,27 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from board.core.graph import identifier
 from qnn.export.executors import Rung
 
 BATCH = 50
 """Faces at once: bounds memory, and lets progress be seen."""
-
-
-TWIN_LAYERS = {
-    "channel_descriptors_q": "descriptors_q",
-    "channel_gate_q": "sum_q",
-    "channel_q": "gate",
-    "spatial_descriptors_q": "spatial_descriptors_q",
-    "spatial_gate_q": "spatial_conv_q",
-    "spatial_q": "spatial_gate",
-}
-"""Quantizers inside the twin's attention blocks, by what the integer graph calls them."""
-
-
-def hardware_layer(quantizer: str) -> str:
-    """What the integer graph calls a quantizer of the twin: attention1.channel_q is attention1_gate."""
-    block, _, name = quantizer.rpartition(".")
-    return f"{block}_{TWIN_LAYERS.get(name, name)}" if block else name
 
 
 @dataclass(frozen=True)
@@ -146,5 +130,5 @@ def _locate(
 
 
 def _layers(rung: Rung, face: np.ndarray) -> dict[str, np.ndarray]:
-    """A rung's layers (H, W, C) of one face, by the integer graph's names."""
-    return {hardware_layer(name): np.asarray(value)[0] for name, value in rung.codes(face).items()}
+    """A rung's layers (H, W, C) of one face, by their names in the integer graph."""
+    return {identifier(name): np.asarray(value)[0] for name, value in rung.codes(face).items()}

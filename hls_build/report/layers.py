@@ -16,7 +16,7 @@ from hls_build.estimate import Resources, dsp_lanes
 from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"
-"""What the names of all layers of CBAM begin with."""
+"""What the names of all layers of CBAM begin with, but for the forks before it."""
 KEYS = ("lut", "ff", "bram18", "dsp")
 _ENTRANCE = re.compile(r"_in\d+_(fifo|dwc)$")
 """FIFO and width converter on the way to a layer: they hold what the layer has not begun with."""
@@ -62,6 +62,7 @@ class Layer:
         cycles: Per frame of its slowest node.
         resources: Of all of them.
         multiplier: None where it has no weights.
+        is_attention: Whether it is a part of CBAM.
     """
 
     name: str
@@ -71,11 +72,7 @@ class Layer:
     cycles: int
     resources: Resources
     multiplier: Multiplier | None
-
-    @property
-    def is_attention(self) -> bool:
-        """Whether it is a part of CBAM."""
-        return self.name.startswith(ATTENTION)
+    is_attention: bool
 
 
 def total(parts: Iterable[Resources]) -> Resources:
@@ -124,7 +121,14 @@ def _layer(
         cycles=max(int(nodes[name]["cycles"]) for name in owned),
         resources=total(resources_of(nodes[name]) for name in owned),
         multiplier=_multiplier(graph, model, node, part) if isinstance(node, ir.Conv) else None,
+        is_attention=_is_attention(graph, node),
     )
+
+
+def _is_attention(graph: ir.IntegerGraph, node: ir.Node) -> bool:
+    """Whether a layer, or the one that a fork feeds, is called so."""
+    readers = [graph.consumers[name] for name in node.outputs] if isinstance(node, ir.Fork) else []
+    return any(layer.name.startswith(ATTENTION) for layer in (node, *readers))
 
 
 def _multiplier(graph: ir.IntegerGraph, model: ModelWrapper, node: ir.Conv, part: str) -> Multiplier:

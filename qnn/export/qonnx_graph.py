@@ -28,7 +28,10 @@ from qnn.network.quantized import QuantCbamCnn
 
 INPUT, OUTPUT = "pixels", "accumulators"
 LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
-"""Nodes that carry their layer's name; others add their type to it."""
+"""Nodes that carry their module's name."""
+
+REDUCTIONS = {"ReduceSum": "sum", "ReduceMax": "max"}
+"""Nodes that carry the name of what they reduce, with this behind it."""
 
 
 class Accumulators(nn.Module):
@@ -49,7 +52,7 @@ def to_qonnx(twin: QuantCbamCnn) -> onnx.ModelProto:
     """Export a frozen twin; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
 
     Each quantizer's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
-    and biases are `conv1.weight` and `conv1.bias`, and so on.
+    and biases are `conv1.weight` and `conv1.bias`, and so on. Hardware is called alike, by `graph.identifier`.
     """
     module = Accumulators(copy.deepcopy(twin)).eval()  # the exporter leaves its marks on what it exports
     with _quiet():
@@ -140,14 +143,15 @@ def _layer(node: NodeProto) -> str:
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network with readable names, a constant of its own per use, and no trace of how it was made."""
     values = constants(model)
+    readers = {read: node for node in model.graph.node for read in node.input}
     names: Counter[str] = Counter()
     renamed = {INPUT: INPUT}
     nodes, initializers = [], []
     for node in model.graph.node:
         op = "Flatten" if node.op_type == "Reshape" else node.op_type  # the one Reshape is a Flatten for one frame
-        name = _layer(node) if op in LAYER_OPS else f"{_layer(node)}.{op}".strip(".")
+        name = _name(op, _layer(node), renamed.get(node.input[0], ""), readers.get(node.output[0]))
         names[name] += 1
-        name = name if names[name] == 1 else f"{name}_{names[name]}"
+        name = f"{name}{names[name]}" if op == "MaxPool" else name if names[name] == 1 else f"{name}_{names[name]}"
         inputs = []
         for index, read in enumerate(node.input[:1] if op == "Flatten" else node.input):
             if read in values:
@@ -169,6 +173,26 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     return helper.make_model(
         graph, opset_imports=list(model.opset_import), ir_version=model.ir_version, producer_name="auflow"
     )
+
+
+def _name(op: str, layer: str, read: str, reader: NodeProto | None) -> str:
+    """Name of a node without its number, such that hardware of the same name reads well.
+
+    Args:
+        op: Its type.
+        layer: Its module.
+        read: Name of the node that it reads.
+        reader: The last node that reads it.
+    """
+    if op in LAYER_OPS or op == "MaxPool":
+        return layer
+    if op in REDUCTIONS:
+        return f"{read}_{REDUCTIONS[op]}"
+    if op == "Concat" and reader is not None and reader.op_type == "Quant":
+        return _layer(reader).removesuffix("_q")
+    if op == "Flatten":
+        return "flatten"
+    return f"{layer}.{op}".strip(".")
 
 
 def _role(op: str, index: int) -> str:

@@ -21,7 +21,7 @@ from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
 
-FOLDING = {"conv1": Folding(pe=2, simd=9), "attention1_spatial_conv": Folding(simd=14, window_simd=2)}
+FOLDING = {"conv1": Folding(pe=2, simd=9), "attention1_spatial": Folding(simd=14, window_simd=2)}
 BUILD = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, FOLDING)
 
 

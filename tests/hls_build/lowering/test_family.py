@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from twins import save_twin, varied_faces
 
+from board.core.graph import identifier
 from hls_build import dataflow
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig
 from hls_build.lowering import lower_file
 from hls_build.parity.executors import DataflowRung, IntegerRung
-from hls_build.parity.ladder import compare, hardware_layer
+from hls_build.parity.ladder import compare
 from qnn.export.executors import Rung, TwinRung
 from qnn.export.export import MODEL, export, frozen_twin
 from qnn.export.qonnx_graph import OUTPUT
@@ -48,7 +49,7 @@ def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: 
     integer_codes = IntegerRung(graph).codes(faces[:4])
     for name, codes in twin_codes.items():
         if name not in ("pixels_q", OUTPUT):  # a 2-bit network's answer may not vary, so its layers are held too
-            np.testing.assert_array_equal(integer_codes[hardware_layer(name)], codes, err_msg=name)
+            np.testing.assert_array_equal(integer_codes[identifier(name)], codes, err_msg=name)
     assert (np.ptp(integer_codes["conv3_q"], axis=0) > 0).any()
     assert integer_codes["fc3"].shape == (4, 1, 1, aus)
     assert any(node.name.startswith("attention") for node in graph.nodes) == attention
