@@ -26,7 +26,7 @@ from hls_build.cost.thresholding import Table, threshold
 from hls_build.cost.weight_memory import weight_memory
 from hls_build.cost.width_converter import converter
 from hls_build.finn_adapter import operator
-from hls_build.kernels.kernel_op import KernelOp
+from hls_build.kernels.kernel_node import KernelNode
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def thresholds_of(node: NodeProto, model: ModelWrapper) -> Table | None:
 def node_estimate(node: NodeProto, part: str, thresholds: Table | None = None) -> NodeEstimate:
     """Estimate one node; a thresholding's logic depends on its thresholds, see thresholds_of."""
     op = operator(node)
-    if isinstance(op, KernelOp):
+    if isinstance(op, KernelNode):
         counts = op.spec.resources()
         resources = Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
         return NodeEstimate(node.op_type, op.spec.cycles(), resources)

@@ -32,7 +32,8 @@ from hls_build.lowering import lower_file
 from hls_build.parity.executors import DataflowRung, IntegerRung, RtlRung
 from hls_build.parity.ladder import Parity, compare
 from hls_build.rtl import stitch
-from hls_build.simulation import accelerator, verilator
+from hls_build.simulation import verilator
+from hls_build.simulation.open_rtl import compile_rtl, open_rtl
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from hls_build.yosys import report as synthesis
@@ -108,7 +109,7 @@ def verilate_step(job: Job) -> None:
     stitched = stitch.Stitched.load(job.folder.rtl)
     for line in verilator.differences([job.folder.rtl / name for name in stitched.sources]):
         job.console.print(f"  simulation reads {line}")
-    library = accelerator.compile_rtl(job.folder.rtl)
+    library = compile_rtl(job.folder.rtl)
     job.folder.sim.mkdir(exist_ok=True)
     shutil.copyfile(library, job.folder.library)
 
@@ -116,7 +117,7 @@ def verilate_step(job: Job) -> None:
 def simulate_step(job: Job) -> None:
     """Faces through every rung; a mismatch ends the build."""
     faces = example_faces(job.frames)
-    with accelerator.open_rtl(job.folder.rtl, job.folder.library) as live:
+    with open_rtl(job.folder.rtl, job.folder.library) as live:
         rtl = RtlRung(live)
         found = _compare(job.folder, job.checkpoint, faces, [(rtl, None)], job.console, dataflow_limit=1)
         job.folder.write_report("parity", found.as_json())
@@ -231,7 +232,7 @@ def simulate(root: Path, faces: np.ndarray, stalls: int | None, trace: Path | No
     folder = _finished(root, "verilate")
     expected = IntegerRung(IntegerGraph.load(folder.integer)).accumulators(faces)
     library = None if trace else folder.library
-    with accelerator.open_rtl(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
+    with open_rtl(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
         rtl = RtlRung(live, *_stall(stalls), progress)
         answer = rtl.accumulators(faces)
     figures = _figures(folder, rtl, int((answer != expected).any(axis=1).sum()))
@@ -246,7 +247,7 @@ def parity(root: Path, faces: np.ndarray, rtl_count: int, stalls: int | None, co
     """Compare every rung of a build; see hls_build.parity.ladder."""
     folder = _finished(root, "verilate")
     state = json.loads(folder.state.read_text())
-    with accelerator.open_rtl(folder.rtl, folder.library) as live:
+    with open_rtl(folder.rtl, folder.library) as live:
         rungs: list[tuple[Rung, int | None]] = [(RtlRung(live), rtl_count)]
         if stalls is not None:
             rungs.append((RtlRung(live, *_stall(stalls)), rtl_count))

@@ -17,10 +17,10 @@ from qonnx.util.basic import qonnx_make_model
 
 from board.core import graph as ir
 from hls_build.config.build_config import BuildConfig, Folding
-from hls_build.dataflow import kernels, multipliers, rules, thresholds
-from hls_build.dataflow.links import Stream, type_name
+from hls_build.dataflow import activation_thresholds, kernels, multipliers, rules
+from hls_build.dataflow.links import Link, type_name
 from hls_build.finn_adapter import operator
-from hls_build.kernels.kernel_op import DOMAIN
+from hls_build.kernels.kernel_node import DOMAIN
 from hls_build.kernels.lane_converter.spec import LaneConverter_rtl, LaneConverterSpec
 
 
@@ -31,7 +31,7 @@ class Builder:
         self.graph = graph
         self.config = config
         self.nodes: list[NodeProto] = []
-        self.streams: dict[str, Stream] = {}
+        self.streams: dict[str, Link] = {}
         self.weights: dict[str, tuple[np.ndarray, str]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.types: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Builder:
         """Translate every layer and wrap the result."""
         source = self.graph.tensors[self.graph.input]
         self.tensor(source.name, source.shape, type_name(source.bits, source.signed))
-        self.streams[source.name] = Stream(
+        self.streams[source.name] = Link(
             source.name, source.shape, source.bits, source.signed, source.low, source.high, source.shape[2], 1
         )
         for node in self.graph.nodes:
@@ -53,7 +53,7 @@ class Builder:
             TRANSLATORS[type(node)](self, node, folding)
         return self._wrap(self.streams[self.graph.output])
 
-    def _wrap(self, sink: Stream) -> ModelWrapper:
+    def _wrap(self, sink: Link) -> ModelWrapper:
         infos = {
             name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in self.shapes.items()
         }
@@ -108,7 +108,7 @@ class Builder:
 
     def connect(
         self, node: ir.Node, index: int, lanes: int, folding: Folding, elements: int = 0, in_bursts: bool = False
-    ) -> Stream:
+    ) -> Link:
         """The stream at a layer's input, given the layer's lanes: behind a FIFO and a width converter.
 
         Args:
@@ -137,7 +137,7 @@ class Builder:
             )
         return folding.fifo_depths[index]
 
-    def fifo(self, stream: Stream, name: str, depth: int) -> Stream:
+    def fifo(self, stream: Link, name: str, depth: int) -> Link:
         if not depth:
             return stream
         shape = [1, *stream.shape]
@@ -156,7 +156,7 @@ class Builder:
         )
         return result
 
-    def convert(self, stream: Stream, name: str, lanes: int) -> Stream:
+    def convert(self, stream: Link, name: str, lanes: int) -> Link:
         """The stream in other lanes: by our converter where their ratio is whole, which is far smaller than FINN+'s."""
         if stream.lanes == lanes:
             return stream
@@ -194,7 +194,7 @@ class Builder:
 
 TRANSLATORS: Mapping[type[ir.Node], Callable[[Builder, Any, Folding], None]] = {
     ir.Conv: multipliers.conv,
-    ir.Threshold: thresholds.threshold,
+    ir.Threshold: activation_thresholds.threshold,
     ir.MaxPool: kernels.max_pool,
     ir.Fork: kernels.fork,
     ir.GlobalDescriptors: kernels.global_descriptors,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from board.core import graph as ir
 from hls_build.config.build_config import Folding
 from hls_build.dataflow import rules
-from hls_build.dataflow.links import Stream
+from hls_build.dataflow.links import Link
 from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec
 from hls_build.kernels.gate.spec import Gate_rtl, GateSpec
 from hls_build.kernels.global_pool.spec import GlobalPool_rtl, GlobalPoolSpec
-from hls_build.kernels.kernel_op import KernelOp
+from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
 from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl, MaxPool2x2Spec
 from hls_build.kernels.stream_fork.spec import StreamFork_rtl, StreamForkSpec
@@ -30,7 +30,7 @@ def flatten(builder: Builder, node: ir.Flatten, folding: Folding) -> None:
     builder.streams[node.outputs[0]] = replace(stream, shape=(1, 1, stream.elements))
 
 
-def _kernel(builder: Builder, node: ir.Node, op: type[KernelOp], spec: KernelSpec, inputs: list[Stream]) -> None:
+def _kernel(builder: Builder, node: ir.Node, op: type[KernelNode], spec: KernelSpec, inputs: list[Link]) -> None:
     """Add a node of ours."""
     height, width, _ = inputs[0].shape
     tensors = [stream.tensor for stream in inputs]
@@ -40,11 +40,11 @@ def _kernel(builder: Builder, node: ir.Node, op: type[KernelOp], spec: KernelSpe
     for name, out in zip(node.outputs, spec.outputs, strict=True):
         shape = builder.graph.tensors[name].shape
         builder.tensor(name, shape, out.datatype)
-        builder.streams[name] = Stream(name, shape, out.bits, out.signed, *out.limits, out.lanes, cycles)
+        builder.streams[name] = Link(name, shape, out.bits, out.signed, *out.limits, out.lanes, cycles)
 
 
 def _single(
-    builder: Builder, node: ir.Node, folding: Folding, op: type[KernelOp], make: Callable[[Stream], KernelSpec]
+    builder: Builder, node: ir.Node, folding: Folding, op: type[KernelNode], make: Callable[[Link], KernelSpec]
 ) -> None:
     """Add a node of ours with one input and one parallelism."""
     pe = builder.parallelism(node, folding, builder.streams[node.inputs[0]].lanes)
@@ -105,7 +105,7 @@ def _bypass_elements(builder: Builder, node: ir.Gate, spatial: bool) -> int:
     return rules.channel_bypass_elements(x.elements, x.cycles, think)
 
 
-def _geometry(stream: Stream) -> tuple[int, int, int, int, bool]:
+def _geometry(stream: Link) -> tuple[int, int, int, int, bool]:
     """What most specs begin with: pixels, channels, lanes, bits, signed."""
     height, width, channels = stream.shape
     return height * width, channels, stream.lanes, stream.bits, stream.signed

@@ -13,7 +13,7 @@ from board.core import graph as ir
 from board.core.arithmetic import needed_bits
 from hls_build.config.build_config import Folding
 from hls_build.dataflow import rules
-from hls_build.dataflow.links import Stream, type_name
+from hls_build.dataflow.links import Link, type_name
 
 if TYPE_CHECKING:
     from hls_build.dataflow.builder import Builder
@@ -50,7 +50,7 @@ def conv(builder: Builder, node: ir.Conv, folding: Folding) -> None:
     _multiply(builder, node, stream, (height, width), (pe, simd), folding)
 
 
-def _window(builder: Builder, node: ir.Conv, stream: Stream, kernel: int, folding: Folding) -> Stream:
+def _window(builder: Builder, node: ir.Conv, stream: Link, kernel: int, folding: Folding) -> Link:
     height, width, channels = stream.shape
     if min(height, width) < 2:
         raise ValueError(f"{node.name} needs at least 2x2 pixels for its sliding window, got {height}x{width}")
@@ -96,7 +96,7 @@ def _window(builder: Builder, node: ir.Conv, stream: Stream, kernel: int, foldin
 
 
 def _multiply(
-    builder: Builder, node: ir.Conv, stream: Stream, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+    builder: Builder, node: ir.Conv, stream: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
     pe, simd = parallel
     if folding.pumped and simd == 1:
@@ -137,7 +137,7 @@ def _multiply(
     )
     cycles = depth * prod(size)
     builder.layer_cycles[node.name] = cycles
-    builder.streams[name] = Stream(name, shape, bits, True, low, high, pe, max(stream.cycles, cycles))
+    builder.streams[name] = Link(name, shape, bits, True, low, high, pe, max(stream.cycles, cycles))
 
 
 def accumulator_bounds(matrix: np.ndarray, low: int, high: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from hls_build.dataflow import rules
 from hls_build.estimate import Estimate, estimate
 from hls_build.finn_adapter import operator
 from hls_build.rtl import stitch
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 
 GAP = 1.002
 """Most that an interval may be above the slowest layer's cycles."""

@@ -13,12 +13,12 @@ except FINNUserError:  # outside of FINN's own command line
 from hls_build.kernels.channel_pool.spec import ChannelPool_rtl
 from hls_build.kernels.gate.spec import Gate_rtl
 from hls_build.kernels.global_pool.spec import GlobalPool_rtl
-from hls_build.kernels.kernel_op import DOMAIN, KernelOp
+from hls_build.kernels.kernel_node import DOMAIN, KernelNode
 from hls_build.kernels.lane_converter.spec import LaneConverter_rtl
 from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl
 from hls_build.kernels.stream_fork.spec import StreamFork_rtl
 
-KERNEL_OPS: tuple[type[KernelOp], ...] = (
+KERNEL_NODES: tuple[type[KernelNode], ...] = (
     ChannelPool_rtl,
     Gate_rtl,
     GlobalPool_rtl,
@@ -28,5 +28,5 @@ KERNEL_OPS: tuple[type[KernelOp], ...] = (
 )
 """Every node class of ours."""
 
-for _op in KERNEL_OPS:
+for _op in KERNEL_NODES:
     add_op_to_domain(DOMAIN, _op)

@@ -27,7 +27,7 @@ from hls_build.finn_adapter import operator
 from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
 from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.global_pool.spec import GlobalPoolSpec
-from hls_build.kernels.kernel_op import DOMAIN
+from hls_build.kernels.kernel_node import DOMAIN
 from hls_build.kernels.kernel_spec import KernelSpec
 from hls_build.kernels.lane_converter.spec import LaneConverterSpec
 from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec

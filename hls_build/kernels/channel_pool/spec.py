@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class ChannelPoolSpec(KernelSpec):
         return self.bits + max((self.channels - 1).bit_length(), self.shift)
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map."""
-        return (Stream("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """One beat per pixel: the sum, then the maximum."""
-        return (Stream("m_axis", self.pixels, 2, 2, self.out_bits, self.signed),)
+        return (Port("m_axis", self.pixels, 2, 2, self.out_bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Reduce x, integers of shape (N, H, W, C), to (N, H, W, 2)."""
@@ -93,7 +93,7 @@ class ChannelPoolSpec(KernelSpec):
         }
 
 
-class ChannelPool_rtl(KernelOp):
+class ChannelPool_rtl(KernelNode):
     """FINN node of a channel pool."""
 
     spec_type = ChannelPoolSpec

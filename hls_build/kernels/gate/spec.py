@@ -10,8 +10,8 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import dual_port_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12
@@ -67,17 +67,17 @@ class GateSpec(KernelSpec):
             raise ValueError(f"need table entries from {low} to {high}, got {found}")
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map and the gate."""
-        x = Stream("s_axis", self.pixels, self.channels, self.pe, self.x_bits, self.x_signed)
+        x = Port("s_axis", self.pixels, self.channels, self.pe, self.x_bits, self.x_signed)
         if self.kind == "channel":
-            return x, Stream("s_axis_gate", 1, self.channels, self.pe, self.g_bits, False)
-        return x, Stream("s_axis_gate", self.pixels, 1, 1, self.g_bits, False)
+            return x, Port("s_axis_gate", 1, self.channels, self.pe, self.g_bits, False)
+        return x, Port("s_axis_gate", self.pixels, 1, 1, self.g_bits, False)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The gated feature map."""
-        return (Stream("m_axis", self.pixels, self.channels, self.pe, self.out_bits, self.out_signed),)
+        return (Port("m_axis", self.pixels, self.channels, self.pe, self.out_bits, self.out_signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Look up x, of shape (N, H, W, C), with a gate of shape (N, 1, 1, C) or (N, H, W, 1)."""
@@ -123,7 +123,7 @@ class GateSpec(KernelSpec):
         }
 
 
-class Gate_rtl(KernelOp):
+class Gate_rtl(KernelNode):
     """FINN node of a gate: input 0 is the feature map, input 1 the gate."""
 
     spec_type = GateSpec

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from hls_build.cost.resources import mux_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class LaneConverterSpec(KernelSpec):
         return max(self.lanes_in, self.lanes_out) // self.narrow
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The stream to convert."""
-        return (Stream("s_axis", self.pixels, self.channels, self.lanes_in, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.lanes_in, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The same elements."""
-        return (Stream("m_axis", self.pixels, self.channels, self.lanes_out, self.bits, self.signed),)
+        return (Port("m_axis", self.pixels, self.channels, self.lanes_out, self.bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Copy x, integers of shape (N, H, W, C)."""
@@ -97,7 +97,7 @@ class LaneConverterSpec(KernelSpec):
         }
 
 
-class LaneConverter_rtl(KernelOp):
+class LaneConverter_rtl(KernelNode):
     """FINN node of a lane converter."""
 
     spec_type = LaneConverterSpec

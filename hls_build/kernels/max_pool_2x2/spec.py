@@ -10,8 +10,8 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import dual_port_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class MaxPool2x2Spec(KernelSpec):
         check_bits("bits", self.bits)
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map."""
-        return (Stream("s_axis", self.height * self.width, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.height * self.width, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The pooled feature map, a quarter of the pixels."""
         pixels = self.height * self.width // 4
-        return (Stream("m_axis", pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("m_axis", pixels, self.channels, self.pe, self.bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Pool x, integers of shape (N, H, W, C), to (N, H/2, W/2, C)."""
@@ -92,7 +92,7 @@ class MaxPool2x2Spec(KernelSpec):
         }
 
 
-class MaxPool2x2_rtl(KernelOp):
+class MaxPool2x2_rtl(KernelNode):
     """FINN node of a 2x2 maximum pool."""
 
     spec_type = MaxPool2x2Spec

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class StreamForkSpec(KernelSpec):
             raise ValueError(f"need copies >= 2, got copies={self.copies}")
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The stream to copy."""
-        return (Stream("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The copies."""
-        copy = Stream("m_axis", self.pixels, self.channels, self.pe, self.bits, self.signed)
+        copy = Port("m_axis", self.pixels, self.channels, self.pe, self.bits, self.signed)
         return (copy,) * self.copies
 
     def model(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -81,7 +81,7 @@ class StreamForkSpec(KernelSpec):
         }
 
 
-class StreamFork_rtl(KernelOp):
+class StreamFork_rtl(KernelNode):
     """FINN node of a stream fork."""
 
     spec_type = StreamForkSpec

@@ -14,7 +14,7 @@ from board.core.arithmetic import needed_bits
 from hls_build import dataflow, finn_adapter
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig, Folding
-from hls_build.dataflow import multipliers, thresholds
+from hls_build.dataflow import activation_thresholds, multipliers
 
 SIZES = {
     "tiny": TINY,
@@ -139,7 +139,7 @@ def test_an_illegal_folding_is_one_sentence(layer: str, folding: Folding, compla
 
 def test_thresholds_cover_the_output_type() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.array([[-900, 3, 1 << 40]]), -1)
-    table = thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 3, True), -100, 90)
+    table = activation_thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 3, True), -100, 90)
     np.testing.assert_array_equal(table, [[-100, -100, -100, -100, 3, 91, 91]])
     x = np.arange(-100, 91)
     counted = -4 + (x[:, None] >= table).sum(axis=1)
@@ -149,7 +149,7 @@ def test_thresholds_cover_the_output_type() -> None:
 def test_thresholds_beyond_the_output_type_are_refused() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.zeros((1, 16), np.int64), 0)
     with pytest.raises(ValueError, match="q gives 0 to 16, its output holds 0 to 15"):
-        thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
+        activation_thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
 
 
 def test_bounds_of_accumulators_include_padding() -> None:

@@ -92,8 +92,8 @@ def test_one_beat_per_cycle_across_frames(spec: GateSpec, rng: np.random.Generat
 def beats_of(spec: GateSpec, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Packed beats of both inputs."""
     return {
-        stream.port: Lanes(stream.lanes, stream.bits, stream.signed).pack(array)
-        for stream, array in zip(spec.inputs, arrays, strict=True)
+        port.prefix: Lanes(port.lanes, port.bits, port.signed).pack(array)
+        for port, array in zip(spec.inputs, arrays, strict=True)
     }
 
 

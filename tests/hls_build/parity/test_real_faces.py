@@ -15,7 +15,7 @@ from hls_build.build import flow
 from hls_build.config import build_config
 from hls_build.parity.executors import DataflowRung, IntegerRung, RtlRung
 from hls_build.parity.ladder import compare
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.loading import load
 from qnn.export import export
 from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung

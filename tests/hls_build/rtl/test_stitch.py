@@ -17,7 +17,7 @@ from hls_build.config.build_config import BuildConfig, Folding
 from hls_build.estimate import estimate
 from hls_build.rtl import stitch
 from hls_build.simulation import verilator
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 
 BLOCK = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""KernelOp: every kernel is a FINN node that keeps its spec, runs in Python and reaches the block design."""
+"""KernelNode: every kernel is a FINN node that keeps its spec, runs in Python and reaches the block design."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import qonnx_make_model
 
-from hls_build.kernels import KERNEL_OPS
+from hls_build.kernels import KERNEL_NODES
 from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec
 from hls_build.kernels.gate.spec import Gate_rtl, GateSpec
 from hls_build.kernels.global_pool.spec import GlobalPool_rtl, GlobalPoolSpec
-from hls_build.kernels.kernel_op import KernelOp
+from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
 from hls_build.kernels.lane_converter.spec import LaneConverter_rtl, LaneConverterSpec
 from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl, MaxPool2x2Spec
@@ -41,7 +41,7 @@ PART, CLK_NS = "xc7z020clg400-1", 10.0
 TABLE = np.random.default_rng(3).integers(-4, 4, (4, 16))
 
 # op, spec, shapes of the inputs, shapes of the outputs
-Case = tuple[type[KernelOp], KernelSpec, list[list[int]], list[list[int]]]
+Case = tuple[type[KernelNode], KernelSpec, list[list[int]], list[list[int]]]
 CASES: list[Case] = [
     (
         StreamFork_rtl,
@@ -167,7 +167,7 @@ def set_mode(model: ModelWrapper, mode: str) -> None:
 
 
 def test_every_kernel_is_covered() -> None:
-    assert {case[0] for case in CASES} == set(KERNEL_OPS)
+    assert {case[0] for case in CASES} == set(KERNEL_NODES)
 
 
 @every_kernel

@@ -11,7 +11,7 @@ from board.core import graph as ir
 from board.core.arithmetic import needed_bits
 from hls_build.config.build_config import Folding
 from hls_build.dataflow import rules
-from hls_build.dataflow.links import Stream, type_name
+from hls_build.dataflow.links import Link, type_name
 
 if TYPE_CHECKING:
     from hls_build.dataflow.builder import Builder
@@ -44,7 +44,7 @@ def threshold(builder: Builder, node: ir.Threshold, folding: Folding) -> None:
         depth_trigger_bram=rules.THRESHOLD_BLOCK_DEPTHS[folding.ram_style],
     )
     builder.layer_cycles[node.name] = stream.elements // pe
-    builder.streams[node.outputs[0]] = Stream(
+    builder.streams[node.outputs[0]] = Link(
         node.outputs[0], stream.shape, target.bits, target.signed, target.low, target.high, pe, stream.cycles
     )
 
