@@ -108,7 +108,7 @@ class Estimate:
 
 
 def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
-    """Estimate every node of what dataflow.build made."""
+    """Estimate every node of what compile_graph made."""
     part = config.board.part
     nodes = {node.name: node_estimate(node, part, thresholds_of(node, model)) for node in model.graph.node}
     return Estimate(config.board, config.clock_mhz, nodes)

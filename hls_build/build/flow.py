@@ -21,10 +21,11 @@ from rich.console import Console
 from board.core.contract import Contract, InputRule, sha256
 from board.core.graph import IntegerGraph
 from board.deployment import BITFILE, HANDOFF
-from hls_build import dataflow, estimate
+from hls_build import estimate
 from hls_build.build import console as tables
 from hls_build.build import package
 from hls_build.build_folder import BuildFolder
+from hls_build.compiler import compile_graph
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig
 from hls_build.finn_adapter import use_build_folder
@@ -78,7 +79,7 @@ def compile_step(job: Job) -> None:
     folder, build = job.folder, job.config
     use_build_folder(folder.root / "finn")
     graph = IntegerGraph.load(folder.integer)
-    model = dataflow.build(graph, build)
+    model = compile_graph(graph, build)
     model.save(str(folder.dataflow))
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)

@@ -17,7 +17,7 @@ import numpy as np
 
 from board.core.graph import IntegerGraph
 from board.simulation.accelerator import Run
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.build_config import BuildConfig, Folding
 from hls_build.dataflow import rules
 from hls_build.estimate import Estimate, estimate
@@ -93,7 +93,7 @@ def size(
 
 def _compile(graph: IntegerGraph, build: BuildConfig, rtl: Path) -> tuple[dict[str, tuple[int, int]], Estimate]:
     """RTL of a build; depth and width in bits of its FIFOs, and its estimate."""
-    model = dataflow.build(graph, build)
+    model = compile_graph(graph, build)
     stitch.stitch(model, rtl, build.board.part, build.clk_period_ns)
     fifos = [node for node in model.graph.node if node.op_type == "StreamingFIFO_rtl"]
     found = {node.name: (operator(node).get_nodeattr("depth"), operator(node).get_instream_width()) for node in fifos}

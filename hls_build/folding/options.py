@@ -16,7 +16,7 @@ import numpy as np
 from onnx import NodeProto
 
 from board.core import graph as ir
-from hls_build import dataflow, estimate
+from hls_build import compiler, estimate
 from hls_build.config.build_config import Board, BuildConfig, Folding
 from hls_build.dataflow import rules
 from hls_build.estimate import NodeEstimate, Resources
@@ -80,10 +80,9 @@ class Prices:
         self.graph = graph
         self.goal = goal
         self.part = board.part
-        self.builder = dataflow.Builder(graph, BuildConfig("folding", "any", board, clock_mhz=1))
-        self.builder.build()
-        paced = {name: replace(s, cycles=goal.interval_cycles) for name, s in self.builder.streams.items()}
-        self.builder.streams = paced
+        self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, clock_mhz=1))
+        paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
+        self.writer.links = paced
         self.layers = [node for node in graph.nodes if not isinstance(node, ir.Flatten)]
 
     @cached_property
@@ -111,14 +110,14 @@ class Prices:
         node = self.edges[edge]
         lanes = [lanes_out if index == edge.index else own for index, own in enumerate(option.lanes_in)]
         folding = replace(option.folding, fifo_depths=None)
-        nodes, _ = self.builder.layer(node, folding, lanes)
+        nodes, _ = compiler.layer_nodes(self.writer, node, folding, lanes)
         helpers = {f"{node.name}_in{edge.index}_{kind}" for kind in ("fifo", "dwc")}
         return total(self._price(helper).resources for helper in nodes if helper.name in helpers)
 
     def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
         """Price a folding whose inputs need neither converter nor FIFO; the fill is its window's."""
         bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
-        nodes, lanes_out = self.builder.layer(node, bare, lanes)
+        nodes, lanes_out = compiler.layer_nodes(self.writer, node, bare, lanes)
         prices = [self._price(part) for part in nodes]
         cycles = max(price.cycles for price in prices) + fill
         return Option(folding, lanes, lanes_out, cycles, total(price.resources for price in prices))
@@ -131,7 +130,7 @@ class Prices:
         del bare.input[:], bare.output[:]
         rows: Rows | None = None
         if node.op_type == estimate.THRESHOLDING:
-            rows = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
+            rows = tuple(map(tuple, self.writer.weights[node.input[1]][0].tolist()))
         return _known_price(bare.SerializeToString(deterministic=True), self.part, rows)
 
     def _parallel(self, node: ir.Node) -> Iterator[Option]:

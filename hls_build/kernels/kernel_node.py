@@ -14,10 +14,8 @@ from onnx import GraphProto, NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from hls_build.dataflow.graph_writer import DOMAIN
 from hls_build.kernels.kernel_spec import KernelSpec, Port
-
-DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-"""ONNX domain in which FINN looks for nodes with an RTL backend."""
 
 
 class KernelNode(RTLBackend):

@@ -15,23 +15,19 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config import build_config
 from hls_build.cost.resources import Resources
 from hls_build.cost.thresholding import Table
 from hls_build.cost.weight_memory import weight_memory
 from hls_build.dataflow import rules
+from hls_build.dataflow.graph_writer import DOMAIN
 from hls_build.dataflow.links import type_name
 from hls_build.estimate import multiplier_of, node_estimate, thresholds_of
 from hls_build.finn_adapter import operator
-from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
+from hls_build.kernels import KERNELS
 from hls_build.kernels.gate.spec import GateSpec
-from hls_build.kernels.global_pool.spec import GlobalPoolSpec
-from hls_build.kernels.kernel_node import DOMAIN
 from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lane_converter.spec import LaneConverterSpec
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
-from hls_build.kernels.stream_fork.spec import StreamForkSpec
 from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
@@ -53,11 +49,11 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
     """What Yosys is given for a specimen.
 
     Args:
-        kind: One of NODES or KERNELS.
+        kind: One of NODES or SPECS.
         parameters: What the function takes, or the fields of the spec; a gate's table is random.
         name: Of the block.
     """
-    if kind in KERNELS:
+    if kind in SPECS:
         spec = kernel(kind, parameters)
         sources = {path.name: path.read_text() for path in spec.sources} | {f"{name}.v": spec.wrapper(name)}
         return Design(name, name, sources, {}, ())
@@ -70,7 +66,7 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
 
 def modelled(kind: str, parameters: Parameters) -> Resources:
     """What the model of hls_build.cost, or a kernel's spec, says of a specimen."""
-    if kind in KERNELS:
+    if kind in SPECS:
         counts = kernel(kind, parameters).resources()
         return Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
     if kind == "memory":
@@ -85,7 +81,7 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
     """The spec of one of our kernels."""
     if kind != GateSpec.module:
-        return KERNELS[kind](**parameters)
+        return SPECS[kind](**parameters)
     bits, rows = parameters["out_bits"], 1 << (parameters["x_bits"] + parameters["g_bits"])
     low = -(1 << (bits - 1)) if parameters["out_signed"] else 0
     table = np.random.default_rng(SEED).integers(low, low + (1 << bits), rows)
@@ -179,7 +175,7 @@ def _shipped(preset: str) -> ModelWrapper:
     build = build_config.load(build_config.CONFIGS / f"pynq-z2_{preset}.toml")
     with tempfile.TemporaryDirectory() as place:
         export.export(checkpoint.SHIPPED / f"{preset}.safetensors", Path(place))
-        return dataflow.build(lower_file(Path(place) / export.MODEL), build)
+        return compile_graph(lower_file(Path(place) / export.MODEL), build)
 
 
 def _thresholding(
@@ -310,8 +306,5 @@ NODES: dict[str, Callable[..., ModelWrapper]] = {
 }
 """Blocks of FINN+'s library."""
 
-KERNELS: dict[str, type[KernelSpec]] = {
-    spec.module: spec
-    for spec in (StreamForkSpec, MaxPool2x2Spec, GlobalPoolSpec, ChannelPoolSpec, GateSpec, LaneConverterSpec)
-}
+SPECS: dict[str, type[KernelSpec]] = {kernel.name: kernel.spec for kernel in KERNELS}
 """Blocks of our own."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from networks import SMALL, TINY, Sizes, random_network
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig, Folding
 from hls_build.estimate import Estimate, dsp_lanes, estimate
@@ -17,7 +17,7 @@ DEFAULT = config.CONFIGS / "pynq-z2_w4a4.toml"
 
 def shipped(path: Path, sizes: Sizes) -> Estimate:
     build = config.load(path)
-    return estimate(dataflow.build(random_network(1, sizes), build), build)
+    return estimate(compile_graph(random_network(1, sizes), build), build)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_smaller_board_is_over_budget() -> None:
 
 def test_totals_are_sums_and_the_report_holds_every_node() -> None:
     build = BuildConfig("test", "tiny", config.board("Pynq-Z2"), 50.0, None, {"conv2": Folding(pe=4, simd=4)})
-    found = estimate(dataflow.build(random_network(1, SMALL), build), build)
+    found = estimate(compile_graph(random_network(1, SMALL), build), build)
     report = found.as_json()
     assert report["total"]["dsp"] == sum(node["dsp"] for node in report["nodes"].values())
     assert report["total"]["bram36"] == sum(node["bram18"] for node in report["nodes"].values()) / 2
@@ -73,7 +73,7 @@ def test_weights_in_luts_cost_luts() -> None:
     build = BuildConfig("test", "tiny", config.board("Pynq-Z2"), 100.0)
     nodes = {
         style: estimate(
-            dataflow.build(random_network(1, TINY), replace(build, folding={"fc1": Folding(ram_style=style)})), build
+            compile_graph(random_network(1, TINY), replace(build, folding={"fc1": Folding(ram_style=style)})), build
         ).nodes["fc1"]
         for style in ("block", "distributed")
     }

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
@@ -91,9 +90,3 @@ class ChannelPoolSpec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class ChannelPool_rtl(KernelNode):
-    """FINN node of a channel pool."""
-
-    spec_type = ChannelPoolSpec

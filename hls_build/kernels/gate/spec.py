@@ -10,7 +10,6 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import dual_port_luts
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
@@ -121,9 +120,3 @@ class GateSpec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class Gate_rtl(KernelNode):
-    """FINN node of a gate: input 0 is the feature map, input 1 the gate."""
-
-    spec_type = GateSpec

@@ -10,7 +10,6 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import dual_port_luts
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 MODES = ("descriptors", "sum")
@@ -109,9 +108,3 @@ class GlobalPoolSpec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class GlobalPool_rtl(KernelNode):
-    """FINN node of a global pool."""
-
-    spec_type = GlobalPoolSpec

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from hls_build.cost.resources import mux_luts
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
@@ -95,9 +94,3 @@ class LaneConverterSpec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class LaneConverter_rtl(KernelNode):
-    """FINN node of a lane converter."""
-
-    spec_type = LaneConverterSpec

@@ -10,7 +10,6 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import dual_port_luts
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes
 
 
@@ -90,9 +89,3 @@ class MaxPool2x2Spec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class MaxPool2x2_rtl(KernelNode):
-    """FINN node of a 2x2 maximum pool."""
-
-    spec_type = MaxPool2x2Spec

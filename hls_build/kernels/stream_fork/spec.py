@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
@@ -79,9 +78,3 @@ class StreamForkSpec(KernelSpec):
             "BRAM_18K": 0,
             "DSP": 0,
         }
-
-
-class StreamFork_rtl(KernelNode):
-    """FINN node of a stream fork."""
-
-    spec_type = StreamForkSpec

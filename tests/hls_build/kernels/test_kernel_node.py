@@ -26,15 +26,21 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import qonnx_make_model
 
-from hls_build.kernels import KERNEL_NODES
-from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec
-from hls_build.kernels.gate.spec import Gate_rtl, GateSpec
-from hls_build.kernels.global_pool.spec import GlobalPool_rtl, GlobalPoolSpec
+from hls_build.kernels import KERNELS
+from hls_build.kernels.channel_pool.node import ChannelPool_rtl
+from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
+from hls_build.kernels.gate.node import Gate_rtl
+from hls_build.kernels.gate.spec import GateSpec
+from hls_build.kernels.global_pool.node import GlobalPool_rtl
+from hls_build.kernels.global_pool.spec import GlobalPoolSpec
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lane_converter.spec import LaneConverter_rtl, LaneConverterSpec
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl, MaxPool2x2Spec
-from hls_build.kernels.stream_fork.spec import StreamFork_rtl, StreamForkSpec
+from hls_build.kernels.lane_converter.node import LaneConverter_rtl
+from hls_build.kernels.lane_converter.spec import LaneConverterSpec
+from hls_build.kernels.max_pool_2x2.node import MaxPool2x2_rtl
+from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
+from hls_build.kernels.stream_fork.node import StreamFork_rtl
+from hls_build.kernels.stream_fork.spec import StreamForkSpec
 from hls_build.simulation import finn_engine, verilator
 
 PART, CLK_NS = "xc7z020clg400-1", 10.0
@@ -167,7 +173,7 @@ def set_mode(model: ModelWrapper, mode: str) -> None:
 
 
 def test_every_kernel_is_covered() -> None:
-    assert {case[0] for case in CASES} == set(KERNEL_NODES)
+    assert {case[0] for case in CASES} == {kernel.node for kernel in KERNELS}
 
 
 @every_kernel

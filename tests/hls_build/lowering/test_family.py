@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from twins import save_twin, varied_faces
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config import build_config as config
 from hls_build.config.build_config import BuildConfig
 from hls_build.lowering import lower_file
@@ -35,7 +35,7 @@ def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: 
     path = save_twin(tmp_path, Architecture(aus, attention, divisor=8), preset)
     export(path, tmp_path / "out")
     graph = lower_file(tmp_path / "out" / MODEL)
-    model = dataflow.build(graph, BuildConfig("family", preset, config.board("Pynq-Z2"), 100.0))
+    model = compile_graph(graph, BuildConfig("family", preset, config.board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
     rungs: list[tuple[Rung, int | None]] = [
         (TwinRung(frozen_twin(path)[0]), None),

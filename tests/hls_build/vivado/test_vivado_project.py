@@ -11,7 +11,7 @@ from finn.util.settings import get_settings
 from networks import random_block
 from standin import BLOCK, Written, unpack, write_project
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config import build_config
 from hls_build.finn_adapter import operator
 from hls_build.vivado import deferring_tool, finn_steps, project, shell
@@ -157,7 +157,7 @@ def test_finn_still_lacks_what_the_rewrites_put_in() -> None:
 
 
 def test_a_double_pumped_multiplier_gets_its_clock(tmp_path: Path) -> None:
-    model = dataflow.build(random_block(1), BLOCK)
+    model = compile_graph(random_block(1), BLOCK)
     for node in model.graph.node:
         if node.name == "conv1":
             operator(node).set_nodeattr("pumpedCompute", 1)
