@@ -133,9 +133,7 @@ def node_estimate(node: NodeProto, part: str, thresholds: Table | None = None) -
     """Estimate one node; a thresholding's logic depends on its thresholds, see thresholds_of."""
     op = operator(node)
     if isinstance(op, KernelNode):
-        counts = op.spec.resources()
-        resources = Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
-        return NodeEstimate(node.op_type, op.spec.cycles(), resources)
+        return NodeEstimate(node.op_type, op.spec.cycles(), op.spec.resources())
     if node.op_type == THRESHOLDING:
         assert thresholds is not None
         cycles, resources = _threshold(op, thresholds)

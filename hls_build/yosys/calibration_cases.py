@@ -67,8 +67,7 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
 def modelled(kind: str, parameters: Parameters) -> Resources:
     """What the model of hls_build.cost, or a kernel's spec, says of a specimen."""
     if kind in SPECS:
-        counts = kernel(kind, parameters).resources()
-        return Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
+        return kernel(kind, parameters).resources()
     if kind == "memory":
         return weight_memory(parameters["depth"], -(-parameters["width"] // 8) * 8, parameters["style"])
     model = NODES[kind]("specimen", **parameters)
