@@ -119,7 +119,7 @@ class KernelSpec(ABC):
     @property
     @abstractmethod
     def latency(self) -> int:
-        """Cycles from the first input beat's acceptance to the first output beat's, nobody stalling."""
+        """Cycles from the first beats' offer at all inputs to the first output beat's acceptance, nobody stalling."""
 
     @abstractmethod
     def resources(self) -> Resources:

@@ -104,8 +104,9 @@ class GateSpec(KernelSpec):
 
     @property
     def latency(self) -> int:
-        """The feature map's register and the output's, once the gates are there."""
-        return 2
+        """The first set of gates, or the feature map's register where that takes longer; then the output's register."""
+        gates = self.inputs[1].beats if self.kind == "channel" else 1
+        return max(2, gates + 1)
 
     def resources(self) -> Resources:
         """Estimate: a ROM per lane, the feature map's register and spill, two sets of gates, counters."""

@@ -81,7 +81,7 @@ class LaneConverterSpec(KernelSpec):
 
     @property
     def latency(self) -> int:
-        """From the first offer, since a beat that is cut is accepted with its last part."""
+        """The parts of a beat that is joined; the register of one that is cut."""
         return self.parts if self.lanes_out > self.lanes_in else 1
 
     def resources(self) -> Resources:
