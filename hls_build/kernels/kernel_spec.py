@@ -93,6 +93,8 @@ class KernelSpec(ABC):
 
     module: ClassVar[str]
     """Name of the SystemVerilog module and of its file."""
+    shared_sources: ClassVar[tuple[str, ...]] = ()
+    """Files beside this one that the module needs, such as "skid_buffer.sv"."""
 
     @property
     @abstractmethod
@@ -127,8 +129,8 @@ class KernelSpec(ABC):
 
     @property
     def sources(self) -> list[Path]:
-        """SystemVerilog files of the kernel, without a wrapper."""
-        return [FOLDER / self.module / f"{self.module}.sv"]
+        """SystemVerilog files of the kernel, those it shares first, without a wrapper."""
+        return [*(FOLDER / name for name in self.shared_sources), FOLDER / self.module / f"{self.module}.sv"]
 
     def wrapper(self, name: str) -> str:
         """Verilog of a module of that name: the kernel under FINN's port names, TDATA padded to bytes."""

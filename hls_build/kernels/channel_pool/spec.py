@@ -34,6 +34,7 @@ class ChannelPoolSpec(KernelSpec):
     shift: int
 
     module: ClassVar[str] = "channel_pool"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)

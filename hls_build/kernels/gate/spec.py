@@ -47,6 +47,7 @@ class GateSpec(KernelSpec):
     table: tuple[int, ...] | np.ndarray
 
     module: ClassVar[str] = "gate"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)

@@ -34,6 +34,7 @@ class MaxPool2x2Spec(KernelSpec):
     signed: bool
 
     module: ClassVar[str] = "max_pool_2x2"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):

