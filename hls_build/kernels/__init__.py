@@ -7,17 +7,13 @@ A folder's __init__.py registers its kernel as KERNEL; nothing else lists the ke
 import pkgutil
 from importlib import import_module
 
-from finn.util.exception import FINNUserError
-from finn.util.settings import get_settings, initialize_dummy_settings
 from qonnx.custom_op.registry import add_op_to_domain
 
-try:
-    get_settings()
-except FINNUserError:  # outside of FINN's own command line
-    initialize_dummy_settings()
-
 from hls_build.dataflow.graph_writer import DOMAIN
+from hls_build.finn_settings import finn_settings
 from hls_build.kernels.kernel import Kernel
+
+finn_settings()
 
 KERNELS: tuple[Kernel, ...] = tuple(
     import_module(f"{__name__}.{folder.name}").KERNEL

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from board.core.files import cache_folder
 from hls_build.rtl.blocks import Block
 from hls_build.rtl.stitch import TOP, Stitched
-from hls_build.simulation.verilator import cache_dir
 from hls_build.yosys import finn_patches, tool
 
 _MULTIPLIER = "mvu.sv"
@@ -105,7 +105,7 @@ class Design:
         digest.update(tool.script(self.sources, [self.top], self.options).encode() + tool.BIT_SELECT.read_bytes())
         for name, content in {**{n: text.encode() for n, text in self.sources.items()}, **self.memories}.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return cache_dir() / "synthesis" / f"{digest.hexdigest()[:32]}.json"
+        return cache_folder("synthesis") / f"{digest.hexdigest()[:32]}.json"
 
     def cells(self) -> dict[str, int] | None:
         """Its cells by type, if it was synthesised before."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from hls_build.simulation.verilator import cache_dir
+from board.core.files import cache_folder
 
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
 """A techmap by which Yosys sees shift registers of variable length."""
@@ -158,7 +158,7 @@ def _prepare(tool: str, timeout_s: float | None) -> None:
     It does so on its first call and writes the outcome over that of another process that was faster, which dies of it
     (SIGBUS, yowasp-runtime 1.96). What is wrong with Yosys itself shows when it is used.
     """
-    lock = cache_dir() / "yosys.lock"
+    lock = cache_folder("synthesis") / "yosys.lock"
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
