@@ -27,7 +27,7 @@ from hls_build.cost.thresholding import Table, threshold
 from hls_build.cost.weight_memory import weight_memory
 from hls_build.cost.width_converter import converter
 from hls_build.finn_adapter import operator
-from hls_build.kernels.kernel_op import KernelOp
+from hls_build.kernels.kernel_node import KernelNode
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Estimate:
 
 
 def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
-    """Estimate every node of what dataflow.build made."""
+    """Estimate every node of what compile_graph made."""
     part = config.board.part
     nodes = {node.name: node_estimate(node, part, thresholds_of(node, model)) for node in model.graph.node}
     return Estimate(config.board, config.clock_mhz, nodes)
@@ -133,7 +133,7 @@ def thresholds_of(node: NodeProto, model: ModelWrapper) -> Table | None:
 def node_estimate(node: NodeProto, part: str, thresholds: Table | None = None) -> NodeEstimate:
     """Estimate one node; a thresholding's logic depends on its thresholds, see thresholds_of."""
     op = operator(node)
-    if isinstance(op, KernelOp):
+    if isinstance(op, KernelNode):
         return NodeEstimate(node.op_type, op.spec.cycles(), op.spec.resources())
     if node.op_type == THRESHOLDING:
         assert thresholds is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN+ without Vivado: its settings, its build folder, faster weight files, and execution of a dataflow graph."""
+"""FINN+ without Vivado: its build folder, faster weight files, and execution of a dataflow graph."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from finn.custom_op.fpgadataflow import matrixvectoractivation
 from finn.custom_op.fpgadataflow.rtl import thresholding_rtl
-from finn.util.settings import get_settings
 from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-import hls_build.kernels  # noqa: F401  initialises FINN+'s settings and makes our nodes known to it
+import hls_build.kernels  # noqa: F401  makes our nodes known to FINN+
+from hls_build.finn_settings import finn_settings
 
 
 def pack_hex(
@@ -59,7 +59,7 @@ thresholding_rtl.pack_innermost_dim_as_hex_string = pack_hex
 def use_build_folder(folder: Path) -> None:
     """Let FINN+ put what it generates by itself, such as single-node simulations, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    get_settings().finn_build_dir = folder.absolute()
+    finn_settings().finn_build_dir = folder.absolute()
 
 
 def operator(node: NodeProto) -> Any:

@@ -17,17 +17,19 @@ from rich.console import Console
 from board.core.contract import Contract
 from board.core.files import read_json, sha256, write_json
 from board.core.graph import IntegerGraph
-from hls_build import dataflow, estimate
+from hls_build import estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
 from hls_build.build.contract import Hardware, make_contract
 from hls_build.build_folder import BuildFolder
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.finn_adapter import use_build_folder
 from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
-from hls_build.simulation import accelerator, verilator
+from hls_build.simulation import verilator
+from hls_build.simulation.open_rtl import compile_rtl
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces
@@ -70,7 +72,7 @@ def compile_step(job: Job) -> None:
     folder, build = job.folder, job.config
     use_build_folder(folder.finn)
     graph = IntegerGraph.load(folder.integer)
-    model = dataflow.build(graph, build)
+    model = compile_graph(graph, build)
     model.save(str(folder.dataflow))
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)
@@ -86,7 +88,7 @@ def verilate_step(job: Job) -> None:
     stitched = stitch.Stitched.load(job.folder.rtl)
     for line in verilator.differences([job.folder.rtl / name for name in stitched.sources]):
         job.console.print(f"  simulation reads {line}")
-    library = accelerator.compile_rtl(job.folder.rtl)
+    library = compile_rtl(job.folder.rtl)
     job.folder.sim.mkdir(exist_ok=True)
     shutil.copyfile(library, job.folder.library)
 

@@ -24,7 +24,7 @@ from board.simulation.accelerator import Run
 from hls_build.build import console as tables
 from hls_build.build_folder import BuildFolder
 from hls_build.parity.executors import software
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 
 FREE = ("none", 1)
 """Stall pattern and seed of a run that nothing holds back."""

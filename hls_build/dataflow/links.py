@@ -8,7 +8,7 @@ from math import prod
 
 
 @dataclass(frozen=True)
-class Stream:
+class Link:
     """One edge of the dataflow graph.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil, prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,17 +12,15 @@ from board.core import graph as ir
 from board.core.arithmetic import accumulator_bounds, needed_bits
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
-from hls_build.dataflow.links import Stream, type_name
-
-if TYPE_CHECKING:
-    from hls_build.dataflow.builder import Builder
+from hls_build.dataflow.graph_writer import GraphWriter
+from hls_build.dataflow.links import Link, type_name
 
 BYTE = 8
 
 
-def conv(builder: Builder, node: ir.Conv, folding: Folding) -> None:
+def conv(writer: GraphWriter, node: ir.Conv, folding: Folding) -> None:
     """A convolution: padding, sliding window and multiplier; a dense layer: the multiplier alone."""
-    height, width, channels = builder.graph.tensors[node.inputs[0]].shape
+    height, width, channels = writer.graph.tensors[node.inputs[0]].shape
     outputs, kernel = node.weights.shape[:2]
     inputs = kernel * kernel * channels
     pe = rules.check_divides(node.name, "pe", folding.pe or 1, outputs, "outputs")
@@ -34,45 +31,43 @@ def conv(builder: Builder, node: ir.Conv, folding: Folding) -> None:
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions, got one for {node.name}")
         vector = channels if (height, width) == (1, 1) else 0
-        stream = builder.connect(node, 0, simd, folding, vector)
+        link = writer.connect(node, 0, simd, folding, vector)
     else:
         lanes = folding.window_simd or rules.window_lanes(channels, kernel, simd, fold)
         rules.check_divides(node.name, "window_simd", lanes, channels, "channels")
         elements = rules.window_fifo_elements(height, width, channels, kernel)
-        ahead = 0 if node.inputs[0] == builder.graph.input else elements
-        stream = _window(
-            builder, node, builder.connect(node, 0, lanes, folding, ahead, in_bursts=True), kernel, folding
-        )
+        ahead = 0 if node.inputs[0] == writer.graph.input else elements
+        link = _window(writer, node, writer.connect(node, 0, lanes, folding, ahead, in_bursts=True), kernel, folding)
         depth = folding.window_fifo_depth
         if depth is None:
             depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
-        stream = builder.fifo(builder.convert(stream, f"{node.name}_window", simd), f"{node.name}_window", depth)
-    _multiply(builder, node, stream, (height, width), (pe, simd), folding)
+        link = writer.fifo(writer.convert(link, f"{node.name}_window", simd), f"{node.name}_window", depth)
+    _multiply(writer, node, link, (height, width), (pe, simd), folding)
 
 
-def _window(builder: Builder, node: ir.Conv, stream: Stream, kernel: int, folding: Folding) -> Stream:
-    height, width, channels = stream.shape
+def _window(writer: GraphWriter, node: ir.Conv, link: Link, kernel: int, folding: Folding) -> Link:
+    height, width, channels = link.shape
     if min(height, width) < 2:
         raise ValueError(f"{node.name} needs at least 2x2 pixels for its sliding window, got {height}x{width}")
-    pad, lanes = kernel // 2, stream.lanes
-    padded = replace(stream, tensor=f"{node.name}_pad", shape=(height + 2 * pad, width + 2 * pad, channels))
-    builder.tensor(padded.tensor, padded.shape, stream.datatype)
-    builder.rtl(
+    pad, lanes = kernel // 2, link.lanes
+    padded = replace(link, tensor=f"{node.name}_pad", shape=(height + 2 * pad, width + 2 * pad, channels))
+    writer.tensor(padded.tensor, padded.shape, link.datatype)
+    writer.rtl(
         "FMPadding_rtl",
         padded.tensor,
-        [stream.tensor],
+        [link.tensor],
         padded.tensor,
         ImgDim=[height, width],
         Padding=[pad] * 4,
         NumChannels=channels,
         SIMD=lanes,
-        inputDataType=stream.datatype,
+        inputDataType=link.datatype,
         numInputVectors=1,
     )
     result = replace(padded, tensor=f"{node.name}_window", shape=(height, width, kernel * kernel * channels))
-    builder.tensor(result.tensor, result.shape, stream.datatype)
+    writer.tensor(result.tensor, result.shape, link.datatype)
     rows = ((kernel - 1) * padded.shape[1] + kernel) * channels // lanes
-    builder.rtl(
+    writer.rtl(
         "ConvolutionInputGenerator_rtl",
         result.tensor,
         [padded.tensor],
@@ -84,47 +79,47 @@ def _window(builder: Builder, node: ir.Conv, stream: Stream, kernel: int, foldin
         SIMD=lanes,
         Stride=[1, 1],
         Dilation=[1, 1],
-        inputDataType=stream.datatype,
-        outputDataType=stream.datatype,
+        inputDataType=link.datatype,
+        outputDataType=link.datatype,
         depthwise=0,
         is1D=0,
         parallel_window=0,
-        ram_style=rules.memory_style(folding.window_ram_style, rows, lanes * stream.bits),
+        ram_style=rules.memory_style(folding.window_ram_style, rows, lanes * link.bits),
     )
     cycles = height * width * kernel * kernel * channels // lanes
-    return replace(result, cycles=max(stream.cycles, cycles))
+    return replace(result, cycles=max(link.cycles, cycles))
 
 
 def _multiply(
-    builder: Builder, node: ir.Conv, stream: Stream, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+    writer: GraphWriter, node: ir.Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
     pe, simd = parallel
     if folding.pumped and simd == 1:
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
     outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
     matrix = node.weights.reshape(outputs, inputs).T.astype(np.int64)  # window order: row, column, channel
-    lows, highs = accumulator_bounds(node.weights, stream.low, stream.high)
+    lows, highs = accumulator_bounds(node.weights, link.low, link.high)
     low, high = int(lows.min()), int(highs.max())
     weight_bits = max(2, int(np.abs(matrix).max(initial=1)).bit_length() + 1)  # symmetric, so always narrow
-    product_bits = weight_bits + stream.bits - stream.signed  # the multiplier's least accumulator
+    product_bits = weight_bits + link.bits - link.signed  # the multiplier's least accumulator
     bits = max(needed_bits(low, high, True), product_bits)
-    if node.outputs[0] == builder.graph.output:
+    if node.outputs[0] == writer.graph.output:
         bits = ceil(bits / BYTE) * BYTE  # whole bytes for the host
     shape = (*size, outputs)
     name = node.outputs[0]
-    builder.tensor(name, shape, type_name(bits, True))
-    builder.weights[f"{node.name}_weights"] = (matrix, type_name(weight_bits, True))
+    writer.tensor(name, shape, type_name(bits, True))
+    writer.weights[f"{node.name}_weights"] = (matrix, type_name(weight_bits, True))
     depth, weight_width = inputs // simd * (outputs // pe), pe * simd * weight_bits
-    builder.rtl(
+    writer.rtl(
         "MVAU_rtl",
         node.name,
-        [stream.tensor, f"{node.name}_weights"],
+        [link.tensor, f"{node.name}_weights"],
         name,
         MW=inputs,
         MH=outputs,
         PE=pe,
         SIMD=simd,
-        inputDataType=stream.datatype,
+        inputDataType=link.datatype,
         weightDataType=type_name(weight_bits, True),
         outputDataType=type_name(bits, True),
         accDataType=type_name(bits, True),
@@ -137,5 +132,5 @@ def _multiply(
         pumpedCompute=int(folding.pumped),
     )
     cycles = depth * prod(size)
-    builder.layer_cycles[node.name] = cycles
-    builder.streams[name] = Stream(name, shape, bits, True, low, high, pe, max(stream.cycles, cycles))
+    writer.layer_cycles[node.name] = cycles
+    writer.links[name] = Link(name, shape, bits, True, low, high, pe, max(link.cycles, cycles))

@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from board.core.graph import IntegerGraph
 from board.simulation.accelerator import Run
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.estimate import Estimate, estimate
 from hls_build.finn_adapter import operator
 from hls_build.rtl import stitch
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 
 GAP = 1.002
 """Most that an interval may be above the slowest layer's cycles."""
@@ -96,7 +96,7 @@ def size(
 
 def _compile(graph: IntegerGraph, build: BuildConfig, rtl: Path) -> tuple[dict[str, tuple[int, int]], Estimate]:
     """RTL of a build; depth and width in bits of its FIFOs, and its estimate."""
-    model = dataflow.build(graph, build)
+    model = compile_graph(graph, build)
     stitch.stitch(model, rtl, build.board.part, build.clk_period_ns)
     fifos = [node for node in model.graph.node if node.op_type == "StreamingFIFO_rtl"]
     found = {node.name: (operator(node).get_nodeattr("depth"), operator(node).get_instream_width()) for node in fifos}

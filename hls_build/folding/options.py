@@ -17,7 +17,7 @@ import numpy as np
 from onnx import NodeProto
 
 from board.core import graph as ir
-from hls_build import dataflow, estimate
+from hls_build import compiler, estimate
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
@@ -90,10 +90,9 @@ class FoldingOptions:
         self.graph = graph
         self.goal = goal
         self.part = board.part
-        self.builder = dataflow.Builder(graph, BuildConfig("folding", "any", board, clock_mhz=1))
-        self.builder.build()
-        paced = {name: replace(s, cycles=goal.interval_cycles) for name, s in self.builder.streams.items()}
-        self.builder.streams = paced
+        self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, clock_mhz=1))
+        paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
+        self.writer.links = paced
         self.layers = [node for node in graph.nodes if not isinstance(node, ir.Flatten)]
 
     @cached_property
@@ -121,14 +120,14 @@ class FoldingOptions:
         node = self.connections[connection]
         lanes = [lanes_out if index == connection.index else own for index, own in enumerate(option.lanes_in)]
         folding = replace(option.folding, fifo_depths=None)
-        nodes, _ = self.builder.layer(node, folding, lanes)
+        nodes, _ = compiler.layer_nodes(self.writer, node, folding, lanes)
         helpers = {f"{node.name}_in{connection.index}_{kind}" for kind in ("fifo", "dwc")}
         return sum((self._estimate(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
     def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
         """A folding whose inputs need neither converter nor FIFO; the fill is its window's."""
         bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
-        nodes, lanes_out = self.builder.layer(node, bare, lanes)
+        nodes, lanes_out = compiler.layer_nodes(self.writer, node, bare, lanes)
         estimates = [self._estimate(part) for part in nodes]
         cycles = max(node.cycles for node in estimates) + fill
         return Option(folding, lanes, lanes_out, cycles, sum((node.resources for node in estimates), Resources()))
@@ -141,7 +140,7 @@ class FoldingOptions:
         del bare.input[:], bare.output[:]
         table: Rows | None = None
         if node.op_type == estimate.THRESHOLDING:
-            table = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
+            table = tuple(map(tuple, self.writer.weights[node.input[1]][0].tolist()))
         return _cached_estimate(bare.SerializeToString(deterministic=True), self.part, table)
 
     def _parallel(self, node: ir.Node) -> Iterator[Option]:

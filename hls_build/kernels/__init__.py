@@ -1,32 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels of ours as FINN dataflow nodes; importing this package makes FINN find them by op_type."""
+"""Kernels of ours, one folder each, as FINN dataflow nodes; importing this package makes FINN find them by op_type.
 
-from finn.util.exception import FINNUserError
-from finn.util.settings import get_settings, initialize_dummy_settings
+A folder's __init__.py registers its kernel as KERNEL; nothing else lists the kernels.
+"""
+
+import pkgutil
+from importlib import import_module
+
 from qonnx.custom_op.registry import add_op_to_domain
 
-try:
-    get_settings()
-except FINNUserError:  # outside of FINN's own command line
-    initialize_dummy_settings()
+from hls_build.dataflow.graph_writer import DOMAIN
+from hls_build.finn_settings import finn_settings
+from hls_build.kernels.kernel import Kernel
 
-from hls_build.kernels.channel_pool.spec import ChannelPool_rtl
-from hls_build.kernels.gate.spec import Gate_rtl
-from hls_build.kernels.global_pool.spec import GlobalPool_rtl
-from hls_build.kernels.kernel_op import DOMAIN, KernelOp
-from hls_build.kernels.lane_converter.spec import LaneConverter_rtl
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl
-from hls_build.kernels.stream_fork.spec import StreamFork_rtl
+finn_settings()
 
-KERNEL_OPS: tuple[type[KernelOp], ...] = (
-    ChannelPool_rtl,
-    Gate_rtl,
-    GlobalPool_rtl,
-    LaneConverter_rtl,
-    MaxPool2x2_rtl,
-    StreamFork_rtl,
+KERNELS: tuple[Kernel, ...] = tuple(
+    import_module(f"{__name__}.{folder.name}").KERNEL
+    for folder in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
+    if folder.ispkg
 )
-"""Every node class of ours."""
+"""Every kernel, by name."""
 
-for _op in KERNEL_OPS:
-    add_op_to_domain(DOMAIN, _op)
+for _kernel in KERNELS:
+    add_op_to_domain(DOMAIN, _kernel.node)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every kernel's spec says: its streams, its answer, its hardware parameters, its cost."""
+"""What every kernel's spec says: its ports, its answer, its hardware parameters, its cost."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def check_positive(name: str, value: int) -> None:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """One AXI stream of a kernel: frames of pixels, channel fastest, lane 0 least significant.
+class Port:
+    """One AXI stream into or out of a kernel: frames of pixels, channel fastest, lane 0 least significant.
 
     Attributes:
-        port: Prefix of the kernel's ports, such as "s_axis". Streams that share a prefix are slices of the
-            same ports, the first stream least significant.
+        prefix: Of its signals in the module, such as "s_axis". Ports that share a prefix are slices of the same
+            signals, the first port least significant.
         pixels: Pixels per frame.
         channels: Channels per pixel.
         lanes: Lanes per beat, a divisor of channels.
@@ -52,7 +52,7 @@ class Stream:
         signed: Whether lanes are two's complement.
     """
 
-    port: str
+    prefix: str
     pixels: int
     channels: int
     lanes: int
@@ -93,16 +93,18 @@ class KernelSpec(ABC):
 
     module: ClassVar[str]
     """Name of the SystemVerilog module and of its file."""
+    shared_sources: ClassVar[tuple[str, ...]] = ()
+    """Files beside this one that the module needs, such as "skid_buffer.sv"."""
 
     @property
     @abstractmethod
-    def inputs(self) -> tuple[Stream, ...]:
-        """Input streams in the order of the FINN node's inputs."""
+    def inputs(self) -> tuple[Port, ...]:
+        """Input ports in the order of the FINN node's inputs."""
 
     @property
     @abstractmethod
-    def outputs(self) -> tuple[Stream, ...]:
-        """Output streams in the order of the FINN node's outputs."""
+    def outputs(self) -> tuple[Port, ...]:
+        """Output ports in the order of the FINN node's outputs."""
 
     @abstractmethod
     def model(self, *inputs: np.ndarray) -> Any:
@@ -119,7 +121,7 @@ class KernelSpec(ABC):
     @property
     @abstractmethod
     def latency(self) -> int:
-        """Cycles from the first input beat's acceptance to the first output beat's, nobody stalling."""
+        """Cycles from the first beats' offer at all inputs to the first output beat's acceptance, nobody stalling."""
 
     @abstractmethod
     def resources(self) -> Resources:
@@ -127,33 +129,33 @@ class KernelSpec(ABC):
 
     @property
     def sources(self) -> list[Path]:
-        """SystemVerilog files of the kernel, without a wrapper."""
-        return [FOLDER / self.module / f"{self.module}.sv"]
+        """SystemVerilog files of the kernel, those it shares first, without a wrapper."""
+        return [*(FOLDER / name for name in self.shared_sources), FOLDER / self.module / f"{self.module}.sv"]
 
     def wrapper(self, name: str) -> str:
         """Verilog of a module of that name: the kernel under FINN's port names, TDATA padded to bytes."""
-        streams = [(f"in{i}_V", s) for i, s in enumerate(self.inputs)]
-        streams += [(f"out{i}_V", s) for i, s in enumerate(self.outputs)]
-        ports: list[str] = []
+        labelled = [(f"in{i}_V", port) for i, port in enumerate(self.inputs)]
+        labelled += [(f"out{i}_V", port) for i, port in enumerate(self.outputs)]
+        declared: list[str] = []
         wires: list[str] = []
         groups: dict[str, list[str]] = {}
-        for label, stream in streams:
+        for label, port in labelled:
             is_input = label.startswith("in")
             to_kernel, from_kernel = ("input", "output") if is_input else ("output", "input")
-            ports += [
-                f"  {to_kernel} wire [{stream.padded_width - 1}:0] {label}_TDATA",
+            declared += [
+                f"  {to_kernel} wire [{port.padded_width - 1}:0] {label}_TDATA",
                 f"  {to_kernel} wire {label}_TVALID",
                 f"  {from_kernel} wire {label}_TREADY",
             ]
-            groups.setdefault(stream.port, []).append(label)
-            wires += _padding(label, stream, is_input)
+            groups.setdefault(port.prefix, []).append(label)
+            wires += _padding(label, port, is_input)
         connections = [".clk_i(ap_clk)", ".rst_ni(ap_rst_n)"]
-        for port, labels in groups.items():
+        for prefix, labels in groups.items():
             for signal, suffix in (("tdata", "lanes"), ("tvalid", "TVALID"), ("tready", "TREADY")):
                 bits = ", ".join(f"{label}_{suffix}" for label in reversed(labels))
-                connections.append(f".{port}_{signal}({{{bits}}})")
+                connections.append(f".{prefix}_{signal}({{{bits}}})")
         parameters = [f".{key}({value})" for key, value in self.rtl_parameters().items()]
-        busses = ":".join(label for label, _ in streams)
+        busses = ":".join(label for label, _ in labelled)
         return "\n".join(
             [
                 "// SPDX-License-Identifier: Apache-2.0",
@@ -164,7 +166,7 @@ class KernelSpec(ABC):
                 "  input wire ap_clk,",
                 '  (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)',
                 "  input wire ap_rst_n,",
-                ",\n".join(ports),
+                ",\n".join(declared),
                 ");",
                 *wires,
                 f"  {self.module} #(",
@@ -178,9 +180,9 @@ class KernelSpec(ABC):
         )
 
 
-def _padding(label: str, stream: Stream, is_input: bool) -> list[str]:
+def _padding(label: str, port: Port, is_input: bool) -> list[str]:
     """Lines that take the lanes off a padded TDATA, or put them on one."""
-    width, pad = stream.width, stream.padded_width - stream.width
+    width, pad = port.width, port.padded_width - port.width
     lanes = f"wire [{width - 1}:0] {label}_lanes"
     if not is_input:
         zeros = f"{pad}'d0, " if pad else ""

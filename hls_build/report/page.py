@@ -19,7 +19,7 @@ from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
 from hls_build.report.facts import Facts
 from hls_build.report.timeline import Timeline, record
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.example import example_faces
 
 FRAMES = 4

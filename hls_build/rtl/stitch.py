@@ -86,7 +86,7 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
     Memory files are named relative to the folder, which is to be the working directory of a simulation.
 
     Args:
-        model: What dataflow.build made; it stays as it is.
+        model: What compile_graph made; it stays as it is.
         folder: Emptied first.
         part: FPGA part, which decides the DSP slices.
         clk_period_ns: Clock period.

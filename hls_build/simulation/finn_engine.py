@@ -1,5 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answer FINN+'s RTL simulation calls with Verilator, so that exec_mode="rtlsim" works without Vivado."""
+"""Answer FINN+'s RTL simulation calls with Verilator, so that exec_mode="rtlsim" works without Vivado.
+
+For any FINN+ graph of RTL nodes, not only ours. Needs a C++ compiler and the package `verilator`; with the graph's part
+and clock period, and x the integers at its input:
+
+    from hls_build.simulation import finn_engine
+
+    finn_engine.bind()
+    model = model.transform(PrepareIP(part, clk_period_ns)).transform(SetExecMode("rtlsim"))
+    model = model.transform(PrepareRTLSim(num_workers=1))
+    y = execute_onnx(model, {"x": x})["y"]
+
+Afterwards a node's attribute cycles_rtlsim holds its clock cycles; where rtlsim_trace named a file, waves lie beside
+the compiled node as FST. Compiled nodes are cached by content, in the folder models of board.core.files.cache_folder.
+
+Every node with an RTL backend is simulated by itself, so FINN+'s own tests of padding, width converters, FIFOs and
+sliding windows run on it. Not served, since they need Vivado: nodes of Vitis HLS, VHDL sources, FINN+'s FIFO sizing and
+the simulation of a stitched IP.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +32,7 @@ from finn.util.exception import FINNUserError
 from board.core.lanes import beats_of_ints, ints_of_beats
 from board.simulation.harness import Simulation
 from board.simulation.streams import DeadlockError
+from hls_build.finn_settings import finn_settings
 from hls_build.simulation import verilator
 
 _WORKDIR = "workdir"
@@ -42,9 +61,15 @@ class SimEngine:
 
 
 def bind() -> None:
-    """Put this engine's functions in the place that FINN+ calls; before finn.builder's steps are imported."""
+    """Let FINN+ simulate with Verilator from now on, in this process.
+
+    Puts this engine's functions in place of Vivado's in finn.xsi, makes FINN+'s settings where its own command line has
+    not, and its build folder ($FINN_BUILD_DIR). Call it before finn.builder's steps are imported, which copy the names.
+    Worker processes of FINN+'s transformations know nothing of it: give those num_workers=1.
+    """
     for name in SEAM:
         setattr(finn.xsi, name, globals()[name])
+    finn_settings().finn_build_dir.mkdir(parents=True, exist_ok=True)
 
 
 def locate_glbl() -> Path | None:

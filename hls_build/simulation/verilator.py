@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from board.core.files import cache_folder
+
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
 """Own modules that Verilator reads in place of FINN+'s files, which it cannot parse; tests hold them equal."""
@@ -34,11 +36,6 @@ faster."""
 
 _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
-
-
-def cache_dir() -> Path:
-    """Folder of compiled models: $AUFLOW_CACHE, else ~/.cache/auflow."""
-    return Path(os.environ.get("AUFLOW_CACHE") or Path.home() / ".cache" / "auflow")
 
 
 @cache
@@ -319,8 +316,11 @@ def _run(command: Sequence[str], folder: Path) -> str:
 
 
 def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
-    """Folder kind/key of the cache, made by make(folder) where it is missing, whole or not at all."""
-    place = cache_dir() / kind / key
+    """Folder kind/key of the cache, made by make(folder) where it is missing, whole or not at all.
+
+    The first to finish wins, since others may have its library open: unlike files.whole, it replaces nothing.
+    """
+    place = cache_folder(kind) / key
     if place.is_dir():
         return place
     try:

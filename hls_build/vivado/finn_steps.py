@@ -56,7 +56,7 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
     The nodes keep the RTL of the simulation: what is generated here is compared with it, file by file.
 
     Args:
-        model: What dataflow.build made; it stays as it is.
+        model: What compile_graph made; it stays as it is.
         board: Where it shall run.
         clk_period_ns: Clock period.
         rtl: RTL folder of the build, which was simulated.
@@ -133,7 +133,7 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     os.environ |= {"FINN_TOOL_DIR_OVERRIDE": str(shims), "XILINX_VIVADO": "2022.2"}
     os.environ["NUM_DEFAULT_WORKERS"] = "1"
     waits, create_stitched_ip.wait_for_file = create_stitched_ip.wait_for_file, _is_there
-    logging.disable(logging.WARNING)  # FINN+ advises FIFOs that dataflow.build has put where they are needed
+    logging.disable(logging.WARNING)  # FINN+ advises FIFOs that the compiler has put where they are needed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # qonnx guesses layouts, which nothing here reads

@@ -19,17 +19,13 @@ from hls_build.cost.resources import Resources
 from hls_build.cost.thresholding import Table
 from hls_build.cost.weight_memory import weight_memory
 from hls_build.dataflow import rules
+from hls_build.dataflow.graph_writer import DOMAIN
 from hls_build.dataflow.links import type_name
 from hls_build.estimate import multiplier_of, node_estimate, thresholds_of
 from hls_build.finn_adapter import operator
-from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
+from hls_build.kernels import KERNELS
 from hls_build.kernels.gate.spec import GateSpec
-from hls_build.kernels.global_pool.spec import GlobalPoolSpec
-from hls_build.kernels.kernel_op import DOMAIN
 from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lane_converter.spec import LaneConverterSpec
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
-from hls_build.kernels.stream_fork.spec import StreamForkSpec
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
 from hls_build.yosys.synthesis import Design
@@ -51,11 +47,11 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
     """What Yosys is given for a calibration case.
 
     Args:
-        kind: One of NODES or KERNELS.
+        kind: One of NODES or SPECS.
         parameters: What the function takes, or the fields of the spec; a gate's table is random.
         name: Of the block.
     """
-    if kind in KERNELS:
+    if kind in SPECS:
         spec = kernel(kind, parameters)
         sources = {path.name: path.read_text() for path in spec.sources} | {f"{name}.v": spec.wrapper(name)}
         return Design(name, name, sources, {}, ())
@@ -68,7 +64,7 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
 
 def modelled(kind: str, parameters: Parameters) -> Resources:
     """What the model of hls_build.cost, or a kernel's spec, says of a calibration case."""
-    if kind in KERNELS:
+    if kind in SPECS:
         return kernel(kind, parameters).resources()
     if kind == "memory":
         return weight_memory(parameters["depth"], -(-parameters["width"] // 8) * 8, parameters["style"])
@@ -82,7 +78,7 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
     """The spec of one of our kernels."""
     if kind != GateSpec.module:
-        return KERNELS[kind](**parameters)
+        return SPECS[kind](**parameters)
     bits, rows = parameters["out_bits"], 1 << (parameters["x_bits"] + parameters["g_bits"])
     low = -(1 << (bits - 1)) if parameters["out_signed"] else 0
     table = np.random.default_rng(SEED).integers(low, low + (1 << bits), rows)
@@ -296,8 +292,5 @@ NODES: dict[str, Callable[..., ModelWrapper]] = {
 }
 """Blocks of FINN+'s library."""
 
-KERNELS: dict[str, type[KernelSpec]] = {
-    spec.module: spec
-    for spec in (StreamForkSpec, MaxPool2x2Spec, GlobalPoolSpec, ChannelPoolSpec, GateSpec, LaneConverterSpec)
-}
+SPECS: dict[str, type[KernelSpec]] = {kernel.name: kernel.spec for kernel in KERNELS}
 """Blocks of our own."""

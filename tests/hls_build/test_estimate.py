@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from networks import SMALL, TINY, Sizes, random_network
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import Folding
@@ -18,7 +18,7 @@ DEFAULT = BUILDS / "pynq-z2_w4a4.toml"
 
 def shipped(path: Path, sizes: Sizes) -> Estimate:
     build = load_build(path)
-    return estimate(dataflow.build(random_network(1, sizes), build), build)
+    return estimate(compile_graph(random_network(1, sizes), build), build)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_smaller_board_is_over_budget() -> None:
 
 def test_totals_are_sums_and_the_report_holds_every_node() -> None:
     build = BuildConfig("test", "tiny", load_board("Pynq-Z2"), 50.0, None, {"conv2": Folding(pe=4, simd=4)})
-    found = estimate(dataflow.build(random_network(1, SMALL), build), build)
+    found = estimate(compile_graph(random_network(1, SMALL), build), build)
     report = found.as_json()
     assert report["total"]["dsp"] == sum(node["dsp"] for node in report["nodes"].values())
     assert report["total"]["bram18"] == sum(node["bram18"] for node in report["nodes"].values())
@@ -72,7 +72,7 @@ def test_weights_in_luts_cost_luts() -> None:
     build = BuildConfig("test", "tiny", load_board("Pynq-Z2"), 100.0)
     nodes = {
         style: estimate(
-            dataflow.build(random_network(1, TINY), replace(build, folding={"fc1": Folding(ram_style=style)})), build
+            compile_graph(random_network(1, TINY), replace(build, folding={"fc1": Folding(ram_style=style)})), build
         ).nodes["fc1"]
         for style in ("block", "distributed")
     }

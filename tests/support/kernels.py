@@ -12,7 +12,7 @@ import numpy as np
 from board.core.lanes import Lanes
 from board.simulation.harness import Simulation
 from board.simulation.streams import Result
-from hls_build.kernels.kernel_spec import KernelSpec, Stream
+from hls_build.kernels.kernel_spec import KernelSpec, Port
 from hls_build.simulation import verilator
 
 
@@ -71,13 +71,13 @@ class Simulate:
         return Simulation(library, seed=self.seed, trace=trace)
 
 
-def lanes(stream: Stream) -> Lanes:
-    """How the beats of a kernel's stream carry integers."""
-    return Lanes(stream.lanes, stream.bits, stream.signed)
+def lanes(port: Port) -> Lanes:
+    """How the beats of a kernel's port carry integers."""
+    return Lanes(port.lanes, port.bits, port.signed)
 
 
-def stream_names(streams: tuple[Stream, ...]) -> list[str]:
-    """Names that the harness gives to a kernel's streams."""
-    ports = [stream.port for stream in streams]
-    shared = Counter(ports)
-    return [port if shared[port] == 1 else f"{port}_{ports[:i].count(port)}" for i, port in enumerate(ports)]
+def stream_names(ports: tuple[Port, ...]) -> list[str]:
+    """Names that the harness gives to the streams of a kernel's ports."""
+    prefixes = [port.prefix for port in ports]
+    shared = Counter(prefixes)
+    return [name if shared[name] == 1 else f"{name}_{prefixes[:i].count(name)}" for i, name in enumerate(prefixes)]

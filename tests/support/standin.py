@@ -12,7 +12,7 @@ from zipfile import ZipFile
 from networks import random_block
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
@@ -42,7 +42,7 @@ class Written:
 
 def write_project(folder: Path, build: BuildConfig = BLOCK, model: ModelWrapper | None = None) -> Written:
     """Stitch a graph, the small block unless another is given, and write its project."""
-    model = dataflow.build(random_block(1), build) if model is None else model
+    model = compile_graph(random_block(1), build) if model is None else model
     stitch.stitch(model, folder / "rtl", build.board.part, build.clk_period_ns)
     archive = folder / "vivado" / f"{build.name}-vivado.zip"
     project.write(model, build, folder / "rtl", archive)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+`default_nettype none
+
 /// Reduces the channels of every pixel to two: their sum, and their maximum times 2**SHIFT.
 ///
 /// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant. It leaves as one beat of two lanes of
@@ -16,14 +18,14 @@ module channel_pool #(
   localparam int unsigned SUM_BITS = BITS + $clog2(CHANNELS),
   localparam int unsigned OUT_BITS = (SHIFT > $clog2(CHANNELS)) ? BITS + SHIFT : SUM_BITS
 ) (
-  input  logic                  clk_i,
-  input  logic                  rst_ni,  // synchronous; resets valids and counters, never data
-  input  logic [PE*BITS-1:0]    s_axis_tdata,
-  input  logic                  s_axis_tvalid,
-  output logic                  s_axis_tready,
-  output logic [2*OUT_BITS-1:0] m_axis_tdata,
-  output logic                  m_axis_tvalid,
-  input  logic                  m_axis_tready
+  input  wire logic                  clk_i,
+  input  wire logic                  rst_ni,  // synchronous; resets valids and counters, never data
+  input  wire logic [PE*BITS-1:0]    s_axis_tdata,
+  input  wire logic                  s_axis_tvalid,
+  output      logic                  s_axis_tready,
+  output      logic [2*OUT_BITS-1:0] m_axis_tdata,
+  output      logic                  m_axis_tvalid,
+  input  wire logic                  m_axis_tready
 );
   if (PE == 0 || CHANNELS == 0 || CHANNELS % PE != 0) begin : gen_check_pe
     $error("need PE to divide CHANNELS");
@@ -52,6 +54,7 @@ module channel_pool #(
   logic [BITS-1:0]               s1_max_q;
   logic [2*PE-2:0][SUM_BITS-1:0] sum_node;
   logic [2*PE-2:0][BITS-1:0]     max_node;
+
   always_comb begin
     for (int i = 0; i < PE; i++) begin
       sum_node[PE-1+i] = widen(s_axis_tdata[i*BITS +: BITS]);
@@ -65,17 +68,27 @@ module channel_pool #(
 
   // Stage 2: the pixel so far.
   logic [BEAT_BITS-1:0] beat_q;
-  logic                 first, last, stall, push;
+  logic                 first, last, finished_valid, finished_ready, stall;
   logic [SUM_BITS-1:0]  sum_d, sum_q;
   logic [BITS-1:0]      max_d, max_q;
-  logic                 spare_valid_q;
-  assign first = beat_q == '0;
-  assign last  = beat_q == BEAT_BITS'(FOLD - 1);
-  assign stall = s1_valid_q && last && spare_valid_q;
-  assign push  = s1_valid_q && last && !spare_valid_q;
-  assign sum_d = first ? s1_sum_q : sum_q + s1_sum_q;
-  assign max_d = (first || exceeds(s1_max_q, max_q)) ? s1_max_q : max_q;
-  assign s_axis_tready = !stall;
+
+  assign first          = beat_q == '0;
+  assign last           = beat_q == BEAT_BITS'(FOLD - 1);
+  assign finished_valid = s1_valid_q && last;
+  assign stall          = finished_valid && !finished_ready;
+  assign sum_d          = first ? s1_sum_q : sum_q + s1_sum_q;
+  assign max_d          = (first || exceeds(s1_max_q, max_q)) ? s1_max_q : max_q;
+  assign s_axis_tready  = !stall;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      s1_valid_q <= 1'b0;
+      beat_q     <= '0;
+    end else if (!stall) begin
+      s1_valid_q <= s_axis_tvalid;
+      if (s1_valid_q) beat_q <= last ? '0 : beat_q + 1'b1;
+    end
+  end
 
   always_ff @(posedge clk_i) begin
     if (!stall) begin
@@ -86,33 +99,21 @@ module channel_pool #(
         max_q <= max_d;
       end
     end
-    if (!rst_ni) begin
-      s1_valid_q <= 1'b0;
-      beat_q     <= '0;
-    end else if (!stall) begin
-      s1_valid_q <= s_axis_tvalid;
-      if (s1_valid_q) beat_q <= last ? '0 : beat_q + 1'b1;
-    end
   end
 
-  // Output register, and a spare one so that the sink's tready reaches no further than here.
-  logic [2*OUT_BITS-1:0] finished, spare_q;
+  // Output: two finished pixels, so that the sink's tready reaches no further than here.
+  logic [2*OUT_BITS-1:0] finished;
+
   assign finished[0 +: OUT_BITS] =
       OUT_BITS'($signed({(SIGNED != 0) && sum_d[SUM_BITS-1], sum_d}));
   assign finished[OUT_BITS +: OUT_BITS] =
       OUT_BITS'($signed({(SIGNED != 0) && max_d[BITS-1], max_d})) << SHIFT;
 
-  always_ff @(posedge clk_i) begin
-    if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= spare_valid_q ? spare_q : finished;
-    if (push) spare_q <= finished;
-    if (!rst_ni) begin
-      m_axis_tvalid <= 1'b0;
-      spare_valid_q <= 1'b0;
-    end else if (m_axis_tready || !m_axis_tvalid) begin
-      m_axis_tvalid <= spare_valid_q || push;
-      spare_valid_q <= 1'b0;
-    end else if (push) begin
-      spare_valid_q <= 1'b1;
-    end
-  end
+  skid_buffer #(.WIDTH(2 * OUT_BITS)) skid (
+    .clk_i, .rst_ni,
+    .s_axis_tdata(finished), .s_axis_tvalid(finished_valid), .s_axis_tready(finished_ready),
+    .m_axis_tdata, .m_axis_tvalid, .m_axis_tready
+  );
 endmodule
+
+`default_nettype wire

@@ -10,8 +10,7 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import Resources
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class ChannelPoolSpec(KernelSpec):
     shift: int
 
     module: ClassVar[str] = "channel_pool"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)
@@ -50,14 +50,14 @@ class ChannelPoolSpec(KernelSpec):
         return self.bits + max((self.channels - 1).bit_length(), self.shift)
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map."""
-        return (Stream("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """One beat per pixel: the sum, then the maximum."""
-        return (Stream("m_axis", self.pixels, 2, 2, self.out_bits, self.signed),)
+        return (Port("m_axis", self.pixels, 2, 2, self.out_bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Reduce x, integers of shape (N, H, W, C), to (N, H, W, 2)."""
@@ -90,9 +90,3 @@ class ChannelPoolSpec(KernelSpec):
             lut=round(3.4 * stored + 3.5 * (self.pe - 1) * self.bits),
             ff=round(3.6 * stored) + 7,
         )
-
-
-class ChannelPool_rtl(KernelOp):
-    """FINN node of a channel pool."""
-
-    spec_type = ChannelPoolSpec

@@ -10,8 +10,7 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12
@@ -48,6 +47,7 @@ class GateSpec(KernelSpec):
     table: tuple[int, ...] | np.ndarray
 
     module: ClassVar[str] = "gate"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)
@@ -67,17 +67,17 @@ class GateSpec(KernelSpec):
             raise ValueError(f"need table entries from {low} to {high}, got {found}")
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map and the gate."""
-        x = Stream("s_axis", self.pixels, self.channels, self.pe, self.x_bits, self.x_signed)
+        x = Port("s_axis", self.pixels, self.channels, self.pe, self.x_bits, self.x_signed)
         if self.kind == "channel":
-            return x, Stream("s_axis_gate", 1, self.channels, self.pe, self.g_bits, False)
-        return x, Stream("s_axis_gate", self.pixels, 1, 1, self.g_bits, False)
+            return x, Port("s_axis_gate", 1, self.channels, self.pe, self.g_bits, False)
+        return x, Port("s_axis_gate", self.pixels, 1, 1, self.g_bits, False)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The gated feature map."""
-        return (Stream("m_axis", self.pixels, self.channels, self.pe, self.out_bits, self.out_signed),)
+        return (Port("m_axis", self.pixels, self.channels, self.pe, self.out_bits, self.out_signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Look up x, of shape (N, H, W, C), with a gate of shape (N, 1, 1, C) or (N, H, W, 1)."""
@@ -105,8 +105,9 @@ class GateSpec(KernelSpec):
 
     @property
     def latency(self) -> int:
-        """The feature map's register and the output's, once the gates are there."""
-        return 2
+        """The first set of gates, or the feature map's register where that takes longer; then the output's register."""
+        gates = self.inputs[1].beats if self.kind == "channel" else 1
+        return max(2, gates + 1)
 
     def resources(self) -> Resources:
         """Estimate: a ROM per lane, the feature map's register and spill, two sets of gates, counters."""
@@ -119,9 +120,3 @@ class GateSpec(KernelSpec):
             lut=memory + round(1.1 * rom) + (40 if channel else 18),
             ff=round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
         )
-
-
-class Gate_rtl(KernelOp):
-    """FINN node of a gate: input 0 is the feature map, input 1 the gate."""
-
-    spec_type = GateSpec

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+`default_nettype none
+
 /// Reduces a frame of PIXELS pixels to its channels' sums, and to their maxima times 2**SHIFT.
 ///
 /// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant. With DESCRIPTORS a frame leaves as
@@ -21,14 +23,14 @@ module global_pool #(
   localparam int unsigned OUT_BITS =
       (DESCRIPTORS != 0 && SHIFT > $clog2(PIXELS)) ? BITS + SHIFT : SUM_BITS
 ) (
-  input  logic                   clk_i,
-  input  logic                   rst_ni,  // synchronous; resets valids and counters, never data
-  input  logic [PE*BITS-1:0]     s_axis_tdata,
-  input  logic                   s_axis_tvalid,
-  output logic                   s_axis_tready,
-  output logic [PE*OUT_BITS-1:0] m_axis_tdata,
-  output logic                   m_axis_tvalid,
-  input  logic                   m_axis_tready
+  input  wire logic                   clk_i,
+  input  wire logic                   rst_ni,  // synchronous; resets valids and counters, never data
+  input  wire logic [PE*BITS-1:0]     s_axis_tdata,
+  input  wire logic                   s_axis_tvalid,
+  output      logic                   s_axis_tready,
+  output      logic [PE*OUT_BITS-1:0] m_axis_tdata,
+  output      logic                   m_axis_tvalid,
+  input  wire logic                   m_axis_tready
 );
   if (PIXELS == 0) begin : gen_check_pixels
     $error("need PIXELS >= 1");
@@ -59,15 +61,15 @@ module global_pool #(
   logic [PIXEL_BITS-1:0] pixel_q;
   logic                  first, last, stall, step, push;
   logic [KINDS-1:0]      full;
-  assign first = pixel_q == '0;
-  assign last  = pixel_q == PIXEL_BITS'(PIXELS - 1);
-  assign stall = s1_valid_q && last && full != '0;
-  assign step  = s1_valid_q && !stall;
-  assign push  = step && last;
+
+  assign first         = pixel_q == '0;
+  assign last          = pixel_q == PIXEL_BITS'(PIXELS - 1);
+  assign stall         = s1_valid_q && last && full != '0;
+  assign step          = s1_valid_q && !stall;
+  assign push          = step && last;
   assign s_axis_tready = !stall;
 
   always_ff @(posedge clk_i) begin
-    if (!stall) s1_beat_q <= s_axis_tdata;
     if (!rst_ni) begin
       s1_valid_q <= 1'b0;
       fold_q     <= '0;
@@ -85,30 +87,46 @@ module global_pool #(
     end
   end
 
-  // Output side: FOLD beats of each kind in turn.
+  always_ff @(posedge clk_i) begin
+    if (!stall) s1_beat_q <= s_axis_tdata;
+  end
+
+  // Output: FOLD beats of each kind in turn, into a register.
   logic [KINDS-1:0]                  empty;
   logic [KINDS-1:0][PE*OUT_BITS-1:0] head;
-  logic                              kind, pop;
+  logic                              kind, advance, pop, out_last;
   logic [FOLD_BITS-1:0]              out_fold_q;
-  assign pop = !empty[kind] && (m_axis_tready || !m_axis_tvalid);
+  logic [PE*OUT_BITS-1:0]            out_q;
+  logic                              out_valid_q;
+
+  assign advance       = !out_valid_q || m_axis_tready;
+  assign pop           = !empty[kind] && advance;
+  assign out_last      = out_fold_q == FOLD_BITS'(FOLD - 1);
+  assign m_axis_tdata  = out_q;
+  assign m_axis_tvalid = out_valid_q;
 
   always_ff @(posedge clk_i) begin
-    if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= head[kind];
     if (!rst_ni) begin
-      m_axis_tvalid <= 1'b0;
-      out_fold_q    <= '0;
-    end else if (m_axis_tready || !m_axis_tvalid) begin
-      m_axis_tvalid <= pop;
-      if (pop) out_fold_q <= (out_fold_q == FOLD_BITS'(FOLD - 1)) ? '0 : out_fold_q + 1'b1;
+      out_valid_q <= 1'b0;
+      out_fold_q  <= '0;
+    end else if (advance) begin
+      out_valid_q <= pop;
+      if (pop) out_fold_q <= out_last ? '0 : out_fold_q + 1'b1;
     end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (advance) out_q <= head[kind];
   end
 
   if (DESCRIPTORS != 0) begin : gen_turns
     logic kind_q;
+
     assign kind = kind_q;
+
     always_ff @(posedge clk_i) begin
       if (!rst_ni) kind_q <= 1'b0;
-      else if (pop && out_fold_q == FOLD_BITS'(FOLD - 1)) kind_q <= !kind_q;
+      else if (pop && out_last) kind_q <= !kind_q;
     end
   end else begin : gen_one_kind
     assign kind = 1'b0;
@@ -120,8 +138,10 @@ module global_pool #(
     // Read, add and write within one cycle: consecutive beats share a word when FOLD is 1.
     (* ram_style = "distributed" *)
     logic [PE*LANE_BITS-1:0] frame_mem [FOLD];
-    logic [PE*LANE_BITS-1:0] held, total, oldest;
+    logic [PE*LANE_BITS-1:0] held, total;
+
     assign held = frame_mem[fold_q];
+
     always_ff @(posedge clk_i) begin
       if (step) frame_mem[fold_q] <= total;
     end
@@ -129,17 +149,20 @@ module global_pool #(
     // Finished words of a frame. With FOLD 1 a second word lets it fill while it empties.
     localparam int unsigned DEPTH      = (FOLD > 1) ? FOLD : 2;
     localparam int unsigned DEPTH_BITS = $clog2(DEPTH);
+    localparam int unsigned LEVEL_BITS = $clog2(DEPTH + 1);
     (* ram_style = "distributed" *)
-    logic [PE*LANE_BITS-1:0]    queue_mem [DEPTH];
-    logic [DEPTH_BITS-1:0]      write_q, read_q;
-    logic [$clog2(DEPTH+1)-1:0] level_q;
-    logic                       pop_k;
+    logic [PE*LANE_BITS-1:0] queue_mem [DEPTH];
+    logic [PE*LANE_BITS-1:0] oldest;
+    logic [DEPTH_BITS-1:0]   write_q, read_q;
+    logic [LEVEL_BITS-1:0]   level_q;
+    logic                    pop_k;
+
     assign pop_k    = pop && kind == 1'(k);
     assign empty[k] = level_q == '0;
-    assign full[k]  = level_q == ($clog2(DEPTH+1))'(DEPTH);
+    assign full[k]  = level_q == LEVEL_BITS'(DEPTH);
     assign oldest   = queue_mem[read_q];
+
     always_ff @(posedge clk_i) begin
-      if (push) queue_mem[write_q] <= total;
       if (!rst_ni) begin
         write_q <= '0;
         read_q  <= '0;
@@ -152,12 +175,18 @@ module global_pool #(
       end
     end
 
+    always_ff @(posedge clk_i) begin
+      if (push) queue_mem[write_q] <= total;
+    end
+
     for (genvar lane = 0; lane < PE; lane++) begin : gen_lane
       logic [BITS-1:0]      fresh;
       logic [LANE_BITS-1:0] old, done;
+
       assign fresh = s1_beat_q[lane*BITS +: BITS];
       assign old   = held[lane*LANE_BITS +: LANE_BITS];
       assign done  = oldest[lane*LANE_BITS +: LANE_BITS];
+
       if (k == 0) begin : gen_sum
         assign total[lane*LANE_BITS +: LANE_BITS] =
             (first ? '0 : old) + LANE_BITS'($signed({(SIGNED != 0) && fresh[BITS-1], fresh}));
@@ -171,3 +200,5 @@ module global_pool #(
     end
   end
 endmodule
+
+`default_nettype wire

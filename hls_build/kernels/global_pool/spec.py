@@ -10,8 +10,7 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 MODES = ("descriptors", "sum")
 
@@ -58,15 +57,15 @@ class GlobalPoolSpec(KernelSpec):
         return self.bits + max((self.pixels - 1).bit_length(), self.shift)
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map."""
-        return (Stream("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """One pixel per kind of descriptor."""
         pixels = 2 if self.mode == "descriptors" else 1
-        return (Stream("m_axis", pixels, self.channels, self.pe, self.out_bits, self.signed),)
+        return (Port("m_axis", pixels, self.channels, self.pe, self.out_bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Reduce x, integers of shape (N, H, W, C), to (N, 1, 2, C), or to (N, 1, 1, C) in mode "sum"."""
@@ -107,9 +106,3 @@ class GlobalPoolSpec(KernelSpec):
             lut=memories + round(1.2 * sums + 1.8 * maxima) + 43 * kinds - 23,
             ff=round(sums + 1.6 * counter) + 5 * kinds * fold.bit_length() + 3,
         )
-
-
-class GlobalPool_rtl(KernelOp):
-    """FINN node of a global pool."""
-
-    spec_type = GlobalPoolSpec

@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hls_build.cost.resources import Resources, mux_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class LaneConverterSpec(KernelSpec):
         return max(self.lanes_in, self.lanes_out) // self.narrow
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The stream to convert."""
-        return (Stream("s_axis", self.pixels, self.channels, self.lanes_in, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.lanes_in, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The same elements."""
-        return (Stream("m_axis", self.pixels, self.channels, self.lanes_out, self.bits, self.signed),)
+        return (Port("m_axis", self.pixels, self.channels, self.lanes_out, self.bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Copy x, integers of shape (N, H, W, C)."""
@@ -82,7 +81,7 @@ class LaneConverterSpec(KernelSpec):
 
     @property
     def latency(self) -> int:
-        """From the first offer, since a beat that is cut is accepted with its last part."""
+        """The parts of a beat that is joined; the register of one that is cut."""
         return self.parts if self.lanes_out > self.lanes_in else 1
 
     def resources(self) -> Resources:
@@ -93,9 +92,3 @@ class LaneConverterSpec(KernelSpec):
             lut=(self.parts if joins else width * mux_luts(self.parts)) + counter + 3,
             ff=(self.parts if joins else 1) * width + counter + 1,
         )
-
-
-class LaneConverter_rtl(KernelOp):
-    """FINN node of a lane converter."""
-
-    spec_type = LaneConverterSpec

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+`default_nettype none
+
 /// Takes the maximum over every 2x2 tile of a frame of even width and height.
 ///
 /// A pixel is CHANNELS/PE beats of PE lanes, lane 0 least significant; pixels come and leave row by row.
@@ -15,14 +17,14 @@ module max_pool_2x2 #(
   parameter int unsigned BITS     = 4,  // per lane
   parameter int unsigned SIGNED   = 0   // 1: lanes are two's complement
 ) (
-  input  logic               clk_i,
-  input  logic               rst_ni,  // synchronous; resets valids and counters, never data
-  input  logic [PE*BITS-1:0] s_axis_tdata,
-  input  logic               s_axis_tvalid,
-  output logic               s_axis_tready,
-  output logic [PE*BITS-1:0] m_axis_tdata,
-  output logic               m_axis_tvalid,
-  input  logic               m_axis_tready
+  input  wire logic               clk_i,
+  input  wire logic               rst_ni,  // synchronous; resets valids and counters, never data
+  input  wire logic [PE*BITS-1:0] s_axis_tdata,
+  input  wire logic               s_axis_tvalid,
+  output      logic               s_axis_tready,
+  output      logic [PE*BITS-1:0] m_axis_tdata,
+  output      logic               m_axis_tvalid,
+  input  wire logic               m_axis_tready
 );
   if (PE == 0 || CHANNELS == 0 || CHANNELS % PE != 0) begin : gen_check_pe
     $error("need PE to divide CHANNELS");
@@ -39,7 +41,7 @@ module max_pool_2x2 #(
 
   localparam int unsigned FOLD      = CHANNELS / PE;
   localparam int unsigned WORDS     = WIDTH / 2 * FOLD;
-  localparam int unsigned BEAT_BITS = (FOLD > 1) ? $clog2(FOLD) : 1;
+  localparam int unsigned FOLD_BITS = (FOLD > 1) ? $clog2(FOLD) : 1;
   localparam int unsigned ADDR_BITS = (WORDS > 1) ? $clog2(WORDS) : 1;
 
   function automatic logic exceeds(input logic [BITS-1:0] a, input logic [BITS-1:0] b);
@@ -49,23 +51,20 @@ module max_pool_2x2 #(
   // Stage 1: the beat, and its place in the row pair.
   logic                 s1_valid_q;
   logic [PE*BITS-1:0]   s1_beat_q;
-  logic [BEAT_BITS-1:0] fold_q;
+  logic [FOLD_BITS-1:0] fold_q;
   logic [ADDR_BITS-1:0] addr_q;
   logic                 odd_column_q, odd_row_q;
-  logic                 send, stall, step, push;
-  logic                 spare_valid_q;
-  assign send  = odd_column_q && odd_row_q;
-  assign stall = s1_valid_q && send && spare_valid_q;
-  assign step  = s1_valid_q && !stall;
-  assign push  = step && send;
+  logic                 last_of_pixel, last_of_row;
+  logic                 raised_valid, raised_ready, stall, step;
+
+  assign last_of_pixel = fold_q == FOLD_BITS'(FOLD - 1);
+  assign last_of_row   = addr_q == ADDR_BITS'(WORDS - 1) && odd_column_q;
+  assign raised_valid  = s1_valid_q && odd_column_q && odd_row_q;
+  assign stall         = raised_valid && !raised_ready;
+  assign step          = s1_valid_q && !stall;
   assign s_axis_tready = !stall;
 
-  logic last_of_pixel, last_of_row;
-  assign last_of_pixel = fold_q == BEAT_BITS'(FOLD - 1);
-  assign last_of_row   = addr_q == ADDR_BITS'(WORDS - 1) && odd_column_q;
-
   always_ff @(posedge clk_i) begin
-    if (!stall) s1_beat_q <= s_axis_tdata;
     if (!rst_ni) begin
       s1_valid_q   <= 1'b0;
       fold_q       <= '0;
@@ -86,35 +85,36 @@ module max_pool_2x2 #(
     end
   end
 
-  // Read, compare and write within one cycle: consecutive beats may share a word.
+  always_ff @(posedge clk_i) begin
+    if (!stall) s1_beat_q <= s_axis_tdata;
+  end
+
+  // Stage 2: read, compare and write within one cycle, since consecutive beats may share a word.
   (* ram_style = "distributed" *)
   logic [PE*BITS-1:0] tile_mem [WORDS];
   logic [PE*BITS-1:0] held, raised;
+
   assign held = tile_mem[addr_q];
+
   for (genvar lane = 0; lane < PE; lane++) begin : gen_lane
     logic [BITS-1:0] fresh, old;
+
     assign fresh = s1_beat_q[lane*BITS +: BITS];
     assign old   = held[lane*BITS +: BITS];
     assign raised[lane*BITS +: BITS] =
         ((!odd_column_q && !odd_row_q) || exceeds(fresh, old)) ? fresh : old;
   end
+
   always_ff @(posedge clk_i) begin
     if (step) tile_mem[addr_q] <= raised;
   end
 
-  // Output register, and a spare one so that the sink's tready reaches no further than here.
-  logic [PE*BITS-1:0] spare_q;
-  always_ff @(posedge clk_i) begin
-    if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= spare_valid_q ? spare_q : raised;
-    if (push) spare_q <= raised;
-    if (!rst_ni) begin
-      m_axis_tvalid <= 1'b0;
-      spare_valid_q <= 1'b0;
-    end else if (m_axis_tready || !m_axis_tvalid) begin
-      m_axis_tvalid <= spare_valid_q || push;
-      spare_valid_q <= 1'b0;
-    end else if (push) begin
-      spare_valid_q <= 1'b1;
-    end
-  end
+  // Output: two finished beats, so that the sink's tready reaches no further than here.
+  skid_buffer #(.WIDTH(PE * BITS)) skid (
+    .clk_i, .rst_ni,
+    .s_axis_tdata(raised), .s_axis_tvalid(raised_valid), .s_axis_tready(raised_ready),
+    .m_axis_tdata, .m_axis_tvalid, .m_axis_tready
+  );
 endmodule
+
+`default_nettype wire

@@ -10,8 +10,7 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class MaxPool2x2Spec(KernelSpec):
     signed: bool
 
     module: ClassVar[str] = "max_pool_2x2"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -45,15 +45,15 @@ class MaxPool2x2Spec(KernelSpec):
         check_bits("bits", self.bits)
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The feature map."""
-        return (Stream("s_axis", self.height * self.width, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.height * self.width, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The pooled feature map, a quarter of the pixels."""
         pixels = self.height * self.width // 4
-        return (Stream("m_axis", pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("m_axis", pixels, self.channels, self.pe, self.bits, self.signed),)
 
     def model(self, *inputs: np.ndarray) -> np.ndarray:
         """Pool x, integers of shape (N, H, W, C), to (N, H/2, W/2, C)."""
@@ -88,9 +88,3 @@ class MaxPool2x2Spec(KernelSpec):
             lut=dual_port_luts(words, beat) + round(4.4 * beat) + 32,
             ff=round(3.1 * beat + 1.8 * counters),
         )
-
-
-class MaxPool2x2_rtl(KernelOp):
-    """FINN node of a 2x2 maximum pool."""
-
-    spec_type = MaxPool2x2Spec

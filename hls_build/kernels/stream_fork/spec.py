@@ -9,8 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from hls_build.cost.resources import Resources
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class StreamForkSpec(KernelSpec):
     copies: int = 2
 
     module: ClassVar[str] = "stream_fork"
+    shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
 
     def __post_init__(self) -> None:
         check_positive("pixels", self.pixels)
@@ -43,14 +43,14 @@ class StreamForkSpec(KernelSpec):
             raise ValueError(f"need copies >= 2, got copies={self.copies}")
 
     @property
-    def inputs(self) -> tuple[Stream, ...]:
+    def inputs(self) -> tuple[Port, ...]:
         """The stream to copy."""
-        return (Stream("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
+        return (Port("s_axis", self.pixels, self.channels, self.pe, self.bits, self.signed),)
 
     @property
-    def outputs(self) -> tuple[Stream, ...]:
+    def outputs(self) -> tuple[Port, ...]:
         """The copies."""
-        copy = Stream("m_axis", self.pixels, self.channels, self.pe, self.bits, self.signed)
+        copy = Port("m_axis", self.pixels, self.channels, self.pe, self.bits, self.signed)
         return (copy,) * self.copies
 
     def model(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -78,9 +78,3 @@ class StreamForkSpec(KernelSpec):
             lut=self.copies * (width + 3),
             ff=self.copies * (width + 2) + width,
         )
-
-
-class StreamFork_rtl(KernelOp):
-    """FINN node of a stream fork."""
-
-    spec_type = StreamForkSpec

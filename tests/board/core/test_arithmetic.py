@@ -103,3 +103,8 @@ def test_ctrl_c_while_saving_is_no_other_error(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(np, "savez_compressed", interrupted)
     with pytest.raises(KeyboardInterrupt):
         small_graph().save(tmp_path / "integer.npz")
+
+
+@pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])
+def test_needed_bits(low: int, high: int, bits: int) -> None:
+    assert integer.needed_bits(low, high, True) == bits

@@ -13,9 +13,9 @@ from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from hls_build import dataflow
 from hls_build import finn_adapter as finn_plus
 from hls_build.build.flow import shipped_checkpoint
+from hls_build.compiler import compile_graph
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.lowering import lower_file
 from hls_build.simulation import finn_engine
@@ -39,7 +39,7 @@ def dataflow_graph(name: str, folder: Path) -> tuple[ModelWrapper, BuildConfig]:
     """The graph of a checked-in configuration, from the shipped checkpoint."""
     build = load_build(BUILDS / f"{name}.toml")
     export(shipped_checkpoint(build.preset), folder, build.preset)
-    return dataflow.build(lower_file(folder / MODEL), build), build
+    return compile_graph(lower_file(folder / MODEL), build), build
 
 
 def alone(model: ModelWrapper, node: NodeProto) -> ModelWrapper:

@@ -11,7 +11,7 @@ from finn.util.settings import get_settings
 from networks import random_block, random_faces
 
 from board.simulation.harness import Simulation
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import Folding
@@ -28,7 +28,7 @@ BUILD = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, FOLDING
 
 def depths_in(build: BuildConfig) -> dict[str, int]:
     """Depths of the FIFOs that the compiler makes."""
-    nodes = dataflow.build(random_block(1), build).graph.node
+    nodes = compile_graph(random_block(1), build).graph.node
     return {node.name: operator(node).get_nodeattr("depth") for node in nodes if node.op_type == "StreamingFIFO_rtl"}
 
 

@@ -14,9 +14,9 @@ from networks import SMALL, random_chain, random_network
 from typer.testing import CliRunner
 
 from board.core.graph import IntegerGraph
-from hls_build import dataflow
 from hls_build.build import shipped
 from hls_build.cli.main import app
+from hls_build.compiler import compile_graph
 from hls_build.config.board import Board, board_names, load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import Folding
@@ -44,7 +44,7 @@ def request(graph: IntegerGraph, **changes: Any) -> search.Request:
 
 def estimated(graph: IntegerGraph, folding: dict[str, Folding]) -> Estimate:
     build = BuildConfig("solved", "tiny", BOARD, 100.0, None, folding)
-    return estimate(dataflow.build(graph, build), build)
+    return estimate(compile_graph(graph, build), build)
 
 
 @pytest.fixture(scope="module")

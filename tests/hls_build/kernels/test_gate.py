@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gate: the RTL looks every pair of feature and gate up, one beat per cycle, across frames too."""
+"""Gate: every pair of feature and gate is looked up, and features wait for their gates."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
+from kernels import Simulate, lanes
 
-from board.core.lanes import Lanes
 from hls_build.kernels.gate.spec import GateSpec
-from hls_build.simulation import verilator
-from hls_build.yosys.tool import synthesise
-
-FRAMES = 20
 
 
 def gate_spec(kind: str, pixels: int, channels: int, pe: int, **types: Any) -> GateSpec:
@@ -34,126 +30,11 @@ GEOMETRIES: list[tuple[tuple[int, int, int], dict[str, Any]]] = [
     ((1, 6, 1), {"x_bits": 3, "g_bits": 5, "out_bits": 2}),
     ((9, 6, 3), {"x_bits": 8, "g_bits": 3, "out_bits": 7, "out_signed": False}),
 ]
-SPECS = [gate_spec(kind, *size, **types) for kind in ("channel", "spatial") for size, types in GEOMETRIES]
-
-
-def label(spec: GateSpec) -> str:
-    """Name of a spec without its table."""
-    widths = f"{'i' if spec.x_signed else 'u'}{spec.x_bits}-u{spec.g_bits}"
-    out = f"{'i' if spec.out_signed else 'u'}{spec.out_bits}"
-    return f"{spec.kind}-{spec.pixels}x{spec.channels}-pe{spec.pe}-{widths}-{out}"
-
-
-def random_frames(spec: GateSpec, rng: np.random.Generator) -> list[np.ndarray]:
-    """Random feature maps and gates; two frames hold nothing but least and nothing but greatest values."""
-    arrays = []
-    for stream in spec.inputs:
-        low, high = stream.limits
-        array = rng.integers(low, high + 1, (FRAMES, 1, stream.pixels, stream.channels))
-        array[1], array[2] = low, high
-        arrays.append(array)
-    return arrays
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("spec", SPECS, ids=label)
-@pytest.mark.parametrize("stall", ["none", "source", "sink", "both"])
-def test_rtl_equals_model(spec: GateSpec, stall: str, rng: np.random.Generator, simulate: Any) -> None:
-    x, g = random_frames(spec, rng)
-    np.testing.assert_array_equal(simulate(spec, x, g, stall), spec.model(x, g))
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("kind", ["channel", "spatial"])
-def test_every_entry_of_the_table(kind: str, simulate: Any) -> None:
-    codes = np.arange(256)
-    if kind == "channel":  # a frame per gate, a pixel per feature
-        spec = gate_spec(kind, pixels=16, channels=1, pe=1)
-        x, g = (codes % 16).reshape(16, 1, 16, 1) - 8, np.arange(16).reshape(16, 1, 1, 1)
-    else:
-        spec = gate_spec(kind, pixels=256, channels=1, pe=1)
-        x, g = (codes % 16).reshape(1, 1, 256, 1) - 8, (codes // 16).reshape(1, 1, 256, 1)
-    table = np.array(spec.table).reshape(16, 16)
-    answer = simulate(spec, x, g).ravel()
-    np.testing.assert_array_equal(answer, [table[(x - 8) % 16, g] for g in range(16) for x in range(16)])
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("spec", SPECS, ids=label)
-def test_one_beat_per_cycle_across_frames(spec: GateSpec, rng: np.random.Generator, simulate: Any) -> None:
-    result = simulate.run(spec, *random_frames(spec, rng)).result
-    set_beats = spec.inputs[1].beats if spec.kind == "channel" else 1
-    first = max(spec.latency, set_beats + 1)  # the first set of gates arrives together with x
-    assert result.first_out_cycle == first
-    assert np.all(np.diff(result.stamps["m_axis"]) == 1)
-    assert result.cycles == FRAMES * spec.cycles() + first
-
-
-def beats_of(spec: GateSpec, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Packed beats of both inputs."""
-    return {
-        stream.port: Lanes(stream.lanes, stream.bits, stream.signed).pack(array)
-        for stream, array in zip(spec.inputs, arrays, strict=True)
-    }
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[5]], ids=label)
-def test_two_sets_of_gates_load_before_x(spec: GateSpec, rng: np.random.Generator, simulate: Any) -> None:
-    beats = beats_of(spec, random_frames(spec, rng))
-    set_beats = spec.inputs[1].beats if spec.kind == "channel" else 1
-    with simulate.open(spec) as simulation:
-        simulation.feed("s_axis_gate", beats["s_axis_gate"])
-        assert not simulation.step(50)
-        assert len(simulation.take("s_axis_gate")[0]) == 2 * set_beats
-        start = simulation.cycle
-        simulation.feed("s_axis", beats["s_axis"])
-        simulation.expect("m_axis", len(beats["s_axis"]))
-        assert simulation.step(1000)
-        assert simulation.take("m_axis")[1][0] - start == spec.latency
-        assert np.all(np.diff(simulation.take("m_axis")[1]) == 1)
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[5]], ids=label)
-def test_x_waits_for_a_whole_set_of_gates(spec: GateSpec, rng: np.random.Generator, simulate: Any) -> None:
-    beats = beats_of(spec, random_frames(spec, rng))
-    set_beats = spec.inputs[1].beats if spec.kind == "channel" else 1
-    with simulate.open(spec) as simulation:
-        simulation.feed("s_axis", beats["s_axis"])
-        simulation.expect("m_axis", len(beats["s_axis"]))
-        simulation.feed("s_axis_gate", beats["s_axis_gate"][: set_beats - 1])
-        assert not simulation.step(50)
-        assert len(simulation.take("s_axis")[0]) == 2
-        assert len(simulation.take("m_axis")[0]) == 0
-        simulation.feed("s_axis_gate", beats["s_axis_gate"][set_beats - 1 :])
-        assert simulation.step(1000)
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize("spec", SPECS, ids=label)
-def test_rtl_is_clean(spec: GateSpec) -> None:
-    verilator.lint(spec.sources, spec.module, spec.rtl_parameters())
-
-
-@pytest.mark.verilator
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"CHANNELS": 7}, "PE to divide CHANNELS"),
-        ({"PIXELS": 0}, "need PIXELS >= 1"),
-        ({"X_BITS": 9}, r"X_BITS \+ G_BITS <= 12"),
-    ],
-)
-def test_rtl_refuses_an_illegal_geometry(change: dict[str, int], rule: str) -> None:
-    spec = SPECS[0]
-    with pytest.raises(RuntimeError, match=rule):
-        verilator.lint(spec.sources, spec.module, {**spec.rtl_parameters(), **change, "TABLE": 0})
-
-
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
+CHANNEL, SPATIAL = ([gate_spec(kind, *size, **types) for size, types in GEOMETRIES] for kind in ("channel", "spatial"))
+NODE = {"x_bits": 2, "out_bits": 3}
+CASES = Cases(
+    specs=[*CHANNEL, *SPATIAL],
+    illegal=[
         ({"pixels": 0}, "pixels >= 1"),
         ({"pe": 3}, "pe to divide channels=8"),
         ({"x_bits": 1}, "2 <= x_bits <= 24, got x_bits=1"),
@@ -165,16 +46,75 @@ def test_rtl_refuses_an_illegal_geometry(change: dict[str, int], rule: str) -> N
         ({"table": np.full(256, 8)}, "entries from -8 to 7, got 8 to 8"),
         ({"out_signed": False, "table": np.full(256, -1)}, "entries from 0 to 15, got -1 to -1"),
     ],
+    illegal_rtl=[
+        ({"CHANNELS": 7, "TABLE": 0}, "PE to divide CHANNELS"),
+        ({"PIXELS": 0, "TABLE": 0}, "need PIXELS >= 1"),
+        ({"X_BITS": 9, "TABLE": 0}, r"X_BITS \+ G_BITS <= 12"),
+        ({"SPATIAL": 2}, "need SPATIAL to be 0 or 1"),
+    ],
+    nodes=[
+        NodeCase(gate_spec("channel", 6, 4, 2, **NODE), [[1, 2, 3, 4], [1, 1, 1, 4]], [[1, 2, 3, 4]]),
+        NodeCase(gate_spec("spatial", 6, 4, 4, **NODE, x_signed=False), [[1, 2, 3, 4], [1, 2, 3, 1]], [[1, 2, 3, 4]]),
+    ],
+    synthesised=[CHANNEL[0], SPATIAL[0]],
 )
-def test_an_illegal_geometry_is_told(change: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValueError, match=rule):
-        dataclasses.replace(gate_spec("channel", pixels=6, channels=8, pe=2), **change)
+each_kind = pytest.mark.parametrize("spec", [CHANNEL[0], SPATIAL[0]], ids=label)
 
 
-@pytest.mark.yosys
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[5]], ids=label)
-def test_estimate_is_near_what_yosys_counts(spec: GateSpec) -> None:
-    cells, estimate = synthesise(spec.sources, spec.module, spec.rtl_parameters()), spec.resources()
-    assert 0.7 * estimate.lut <= cells.lut <= 1.3 * estimate.lut
-    assert 0.7 * estimate.ff <= cells.ff <= 1.3 * estimate.ff
-    assert cells.bram18 == cells.dsp == 0
+def set_beats(spec: GateSpec) -> int:
+    """Beats of a set of gates."""
+    return spec.inputs[1].beats if spec.kind == "channel" else 1
+
+
+def beats_of(spec: GateSpec, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Packed beats of random frames for both inputs."""
+    arrays = random_inputs(spec, rng, FRAMES)
+    return {port.prefix: lanes(port).pack(array) for port, array in zip(spec.inputs, arrays, strict=True)}
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("kind", ["channel", "spatial"])
+def test_every_entry_of_the_table(kind: str, simulate: Simulate) -> None:
+    codes = np.arange(256)
+    if kind == "channel":  # a frame per gate, a pixel per feature
+        spec = gate_spec(kind, pixels=16, channels=1, pe=1)
+        x, g = (codes % 16).reshape(16, 1, 16, 1) - 8, np.arange(16).reshape(16, 1, 1, 1)
+    else:
+        spec = gate_spec(kind, pixels=256, channels=1, pe=1)
+        x, g = (codes % 16).reshape(1, 1, 256, 1) - 8, (codes // 16).reshape(1, 1, 256, 1)
+    table = np.array(spec.table).reshape(16, 16)
+    (answer,) = simulate.run(spec, x, g).outputs
+    np.testing.assert_array_equal(answer.ravel(), [table[(x - 8) % 16, g] for g in range(16) for x in range(16)])
+
+
+@pytest.mark.verilator
+@each_kind
+def test_two_sets_of_gates_load_before_x(spec: GateSpec, rng: np.random.Generator, simulate: Simulate) -> None:
+    beats = beats_of(spec, rng)
+    with simulate.open(spec) as simulation:
+        simulation.feed("s_axis_gate", beats["s_axis_gate"])
+        assert not simulation.step(50)
+        assert len(simulation.take("s_axis_gate")[0]) == 2 * set_beats(spec)
+        start = simulation.cycle
+        simulation.feed("s_axis", beats["s_axis"])
+        simulation.expect("m_axis", len(beats["s_axis"]))
+        assert simulation.step(2000)
+        stamps = simulation.take("m_axis")[1]
+        assert stamps[0] - start == 2  # the register of x and the output's
+        assert np.all(np.diff(stamps) == 1)
+
+
+@pytest.mark.verilator
+@each_kind
+def test_x_waits_for_a_whole_set_of_gates(spec: GateSpec, rng: np.random.Generator, simulate: Simulate) -> None:
+    beats = beats_of(spec, rng)
+    whole = set_beats(spec)
+    with simulate.open(spec) as simulation:
+        simulation.feed("s_axis", beats["s_axis"])
+        simulation.expect("m_axis", len(beats["s_axis"]))
+        simulation.feed("s_axis_gate", beats["s_axis_gate"][: whole - 1])
+        assert not simulation.step(50)
+        assert len(simulation.take("s_axis")[0]) == 2
+        assert len(simulation.take("m_axis")[0]) == 0
+        simulation.feed("s_axis_gate", beats["s_axis_gate"][whole - 1 :])
+        assert simulation.step(2000)

@@ -9,7 +9,7 @@ from quantized_networks import save_network, varied_faces
 
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, compare
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.lowering import lower_file
@@ -35,7 +35,7 @@ def test_integers_and_dataflow_equal_torch(preset: str, aus: int, attention: boo
     path = save_network(tmp_path, Architecture(aus, attention, divisor=8), preset)
     export(path, tmp_path / "out")
     graph = lower_file(tmp_path / "out" / MODEL)
-    model = dataflow.build(graph, BuildConfig("family", preset, load_board("Pynq-Z2"), 100.0))
+    model = compile_graph(graph, BuildConfig("family", preset, load_board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
     network, integer = TorchExecutor(frozen_network(path)[0]), NumpyExecutor(graph)
     levels = [Level.of(network), Level.of(integer), Level.of(DataflowExecutor(model), 2)]

@@ -11,7 +11,7 @@ from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import nn
 
 from board.core.graph import Conv, Gate, IntegerGraph, Threshold, identifier
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.build import BUILDS, load_build
 from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
@@ -43,7 +43,7 @@ def forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     export(checkpoint, out)
     graph = lower_file(out / MODEL)
     build = load_build(BUILDS / f"pynq-z2_{request.param}.toml")
-    stitch.stitch(dataflow.build(graph, build), out / "rtl", build.board.part, build.clk_period_ns)
+    stitch.stitch(compile_graph(graph, build), out / "rtl", build.board.part, build.clk_period_ns)
     top = (out / "rtl" / f"{stitch.TOP}.sv").read_text()
     instances = {module for module, instance in re.findall(r"^  (\w+) (\w+)_i \($", top, re.M) if module == instance}
     return Forms(frozen_network(checkpoint)[0], onnx.load(out / MODEL), graph, instances)

@@ -8,7 +8,7 @@ from networks import SMALL, random_faces, random_network
 from board.executors.executor import LayerExecutor
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, compare
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.parity.executors import DataflowExecutor
@@ -19,7 +19,7 @@ AU_NAMES = [f"AU{number}" for number in range(1, SMALL.outputs + 1)]
 def of_dataflow(seed: int) -> DataflowExecutor:
     """FINN+'s graph of a random network."""
     return DataflowExecutor(
-        dataflow.build(random_network(seed, SMALL), BuildConfig("small", "w4a4", load_board("Pynq-Z2"), 100.0))
+        compile_graph(random_network(seed, SMALL), BuildConfig("small", "w4a4", load_board("Pynq-Z2"), 100.0))
     )
 
 

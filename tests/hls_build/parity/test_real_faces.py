@@ -17,7 +17,7 @@ from board.simulation.streams import STALLS
 from hls_build.build import flow
 from hls_build.config.build import BUILDS, load_build
 from hls_build.parity.executors import software
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.loading import load
 
 FERPLUS = os.environ.get("AUFLOW_FERPLUS")

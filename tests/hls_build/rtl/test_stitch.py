@@ -11,20 +11,20 @@ from networks import TINY, random_block, random_faces, random_network
 
 from board.core import graph as ir
 from board.simulation.streams import DeadlockError
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import Folding
 from hls_build.estimate import estimate
 from hls_build.rtl import stitch
 from hls_build.simulation import verilator
-from hls_build.simulation.accelerator import open_rtl
+from hls_build.simulation.open_rtl import open_rtl
 
 BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
 def stitched(graph: ir.IntegerGraph, build: BuildConfig, folder: Path) -> stitch.Stitched:
-    return stitch.stitch(dataflow.build(graph, build), folder, build.board.part, build.clk_period_ns)
+    return stitch.stitch(compile_graph(graph, build), folder, build.board.part, build.clk_period_ns)
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_source_is_library_or_generated_for_a_layer(folder: Path) -> None:
-    model = dataflow.build(random_block(1), BLOCK)
+    model = compile_graph(random_block(1), BLOCK)
     top = (folder / "accelerator.sv").read_text()
     for node in model.graph.node:
         assert len(re.findall(rf"^  {node.name} {node.name}_i \(", top, re.MULTILINE)) == 1
 
 
 def test_stitching_leaves_the_model_alone(tmp_path: Path) -> None:
-    model = dataflow.build(random_block(1), BLOCK)
+    model = compile_graph(random_block(1), BLOCK)
     before = model.model.SerializeToString()
     stitch.stitch(model, tmp_path / "rtl", BLOCK.board.part, BLOCK.clk_period_ns)
     assert model.model.SerializeToString() == before
@@ -160,7 +160,7 @@ def test_only_pumped_multipliers_see_the_second_clock(tmp_path: Path) -> None:
 def test_one_product_a_cycle_cannot_be_pumped() -> None:
     build = replace(BLOCK, folding={"fc1": Folding(pumped=True)})
     with pytest.raises(ValueError, match="fc1 can run its DSPs at twice the clock with a simd of at least 2, got 1"):
-        dataflow.build(random_block(1), build)
+        compile_graph(random_block(1), build)
 
 
 @pytest.mark.verilator
@@ -198,7 +198,7 @@ def test_the_whole_network_equals_the_integer_graph_at_full_rate(
     graph, faces = random_network(2, TINY), random_faces(rng, 5)
     expected = graph.run(faces).reshape(5, -1)
     stitched(graph, build, tmp_path / "rtl")
-    slowest = estimate(dataflow.build(graph, build), build).slowest_layer_cycles
+    slowest = estimate(compile_graph(graph, build), build).slowest_layer_cycles
     with open_rtl(tmp_path / "rtl") as live:
         run = live.run(faces)
         np.testing.assert_array_equal(run.accumulators, expected)

@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
+import re
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +47,7 @@ from hls_build.simulation import finn_engine, verilator
 
 pytestmark = pytest.mark.verilator
 
+ROOT = Path(__file__).parents[3]
 PART, CLK_NS = "xc7z020clg400-1", 10.0
 SIZE, INPUTS, OUTPUTS = 4, 4, 8
 FOLDING: dict[str, dict[str, Any]] = {
@@ -165,6 +171,48 @@ def test_waves_on_request(rng: np.random.Generator) -> None:
     execute_onnx(model, {model.graph.input[0].name: np.zeros(shape, np.float32)})
     library = Path(getCustomOp(model.graph.node[0]).get_nodeattr("rtlsim_so"))
     assert (library.parents[2] / "node.fst").stat().st_size > 1000
+
+
+STRANGER = """
+import numpy as np
+from finn.core.onnx_exec import execute_onnx
+from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
+from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
+from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.util.basic import qonnx_make_model
+
+node = helper.make_node(
+    "FMPadding_rtl", ["x"], ["y"], name="pad", domain="finn.custom_op.fpgadataflow.rtl", backend="fpgadataflow",
+    ImgDim=[4, 4], Padding=[1, 1, 1, 1], NumChannels=2, SIMD=1, inputDataType="UINT4", numInputVectors=1,
+)
+ends = [
+    helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size, size, 2]) for name, size in (("x", 4), ("y", 6))
+]
+model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "g", ends[:1], ends[1:])))
+for name in "xy":
+    model.set_tensor_datatype(name, DataType["UINT4"])
+part, clk_period_ns = "xc7z020clg400-1", 10.0
+x = np.random.default_rng(1).integers(0, 16, (1, 4, 4, 2)).astype(np.float32)
+{example}
+np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+assert getCustomOp(model.graph.node[0]).get_nodeattr("cycles_rtlsim") >= 6 * 6 * 2
+"""
+
+
+def test_the_example_of_the_documentation_runs_in_a_fresh_interpreter(tmp_path: Path) -> None:
+    """On a graph of FINN+'s own, outside of its command line, with a build folder that is not there yet."""
+    example = textwrap.dedent(
+        "".join(re.findall(r"(?:^    .*\n|^\n(?=    ))+", inspect.getdoc(finn_engine) or "", re.M))
+    )
+    assert example.count("\n") >= 5
+    environment = {**os.environ, "FINN_BUILD_DIR": str(tmp_path / "not" / "yet"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", STRANGER.replace("{example}", example)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_what_verilator_cannot_do_is_refused(tmp_path: Path) -> None:

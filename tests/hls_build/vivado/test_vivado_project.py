@@ -12,7 +12,7 @@ from finn.util.settings import get_settings
 from networks import random_block
 from standin import BLOCK, Written, unpack, write_project
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BUILDS
 from hls_build.finn_adapter import operator
@@ -179,7 +179,7 @@ def test_finn_still_lacks_what_the_rewrites_put_in() -> None:
 
 
 def test_a_double_pumped_multiplier_gets_its_clock(tmp_path: Path) -> None:
-    model = dataflow.build(random_block(1), BLOCK)
+    model = compile_graph(random_block(1), BLOCK)
     for node in model.graph.node:
         if node.name == "conv1":
             operator(node).set_nodeattr("pumpedCompute", 1)

@@ -9,7 +9,7 @@ import pytest
 from networks import random_block
 from standin import BLOCK, FOLDER, unpack, vivado, write_project
 
-from hls_build import dataflow
+from hls_build.compiler import compile_graph
 from hls_build.finn_adapter import operator
 
 pytestmark = pytest.mark.tclsh
@@ -209,7 +209,7 @@ def test_a_fault_of_the_second_clock_is_found(
 @pytest.fixture(scope="module")
 def double_pumped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small block with one multiplier at twice the clock."""
-    model = dataflow.build(random_block(1), BLOCK)
+    model = compile_graph(random_block(1), BLOCK)
     for node in model.graph.node:
         if node.name == "conv1":
             operator(node).set_nodeattr("pumpedCompute", 1)

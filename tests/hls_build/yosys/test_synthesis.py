@@ -12,9 +12,9 @@ import typer
 from networks import random_block
 from typer.testing import CliRunner
 
-from hls_build import dataflow
 from hls_build.build_folder import BuildFolder
 from hls_build.cli import synth as cli_synth
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.cost.resources import Resources
@@ -44,7 +44,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     folder = BuildFolder(tmp_path_factory.mktemp("build"))
     use_build_folder(folder.root / "finn")
     told = BuildConfig("small", "tiny", BOARD, 100.0)
-    model = dataflow.build(random_block(1), told)
+    model = compile_graph(random_block(1), told)
     stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
     folder.write_report("estimate", estimate(model, told).as_json())
     folder.contract.write_text(json.dumps({"board": BOARD.name}))

@@ -3,49 +3,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
-from hls_build.dataflow.links import Stream, type_name
-
-if TYPE_CHECKING:
-    from hls_build.dataflow.builder import Builder
+from hls_build.dataflow.graph_writer import GraphWriter
+from hls_build.dataflow.links import Link, type_name
 
 
-def threshold(builder: Builder, node: ir.Threshold, folding: Folding) -> None:
+def threshold(writer: GraphWriter, node: ir.Threshold, folding: Folding) -> None:
     """A quantizer. Its thresholds are widened to the output type's whole range, as the RTL counts in it."""
-    stream = builder.streams[node.inputs[0]]
-    target = builder.graph.tensors[node.outputs[0]]
-    pe = builder.parallelism(node, folding, stream.lanes)
-    stream = builder.connect(node, 0, pe, folding)
-    thresholds = complete_thresholds(node, target, stream.low, stream.high)
-    bits = max(stream.bits, needed_bits(0, max(0, int(thresholds.max())), stream.signed))
-    builder.tensor(node.outputs[0], stream.shape, type_name(target.bits, target.signed))
-    builder.weights[f"{node.name}_thresholds"] = (thresholds, type_name(bits, stream.signed))
-    builder.rtl(
+    link = writer.links[node.inputs[0]]
+    target = writer.graph.tensors[node.outputs[0]]
+    pe = writer.parallelism(node, folding, link.lanes)
+    link = writer.connect(node, 0, pe, folding)
+    thresholds = complete_thresholds(node, target, link.low, link.high)
+    bits = max(link.bits, needed_bits(0, max(0, int(thresholds.max())), link.signed))
+    writer.tensor(node.outputs[0], link.shape, type_name(target.bits, target.signed))
+    writer.weights[f"{node.name}_thresholds"] = (thresholds, type_name(bits, link.signed))
+    writer.rtl(
         "Thresholding_rtl",
         node.name,
-        [stream.tensor, f"{node.name}_thresholds"],
+        [link.tensor, f"{node.name}_thresholds"],
         node.outputs[0],
-        NumChannels=stream.shape[2],
+        NumChannels=link.shape[2],
         PE=pe,
         numSteps=thresholds.shape[1],
-        inputDataType=stream.datatype,
-        weightDataType=type_name(bits, stream.signed),
+        inputDataType=link.datatype,
+        weightDataType=type_name(bits, link.signed),
         outputDataType=type_name(target.bits, target.signed),
         ActVal=target.low,
-        numInputVectors=[1, *stream.shape[:2]],
+        numInputVectors=[1, *link.shape[:2]],
         uniform_thres=int(len(thresholds) == 1),
         depth_trigger_bram=rules.THRESHOLD_BLOCK_DEPTHS[folding.ram_style],
     )
-    builder.layer_cycles[node.name] = stream.elements // pe
-    builder.streams[node.outputs[0]] = Stream(
-        node.outputs[0], stream.shape, target.bits, target.signed, target.low, target.high, pe, stream.cycles
+    writer.layer_cycles[node.name] = link.elements // pe
+    writer.links[node.outputs[0]] = Link(
+        node.outputs[0], link.shape, target.bits, target.signed, target.low, target.high, pe, link.cycles
     )
 
 

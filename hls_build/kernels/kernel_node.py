@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""KernelOp: a kernel's spec as a FINN dataflow node, with Python execution, RTL simulation and IP."""
+"""KernelNode: a kernel's spec as a FINN dataflow node, with Python execution, RTL simulation and IP."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from onnx import GraphProto, NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build.kernels.kernel_spec import KernelSpec, Stream
-
-DOMAIN = "finn.custom_op.fpgadataflow.rtl"
-"""ONNX domain in which FINN looks for nodes with an RTL backend."""
+from hls_build.dataflow.graph_writer import DOMAIN
+from hls_build.kernels.kernel_spec import KernelSpec, Port
 
 
-class KernelOp(RTLBackend):
+class KernelNode(RTLBackend):
     """A FINN node around one kernel spec.
 
     A subclass names its spec_type; everything else follows from the spec. The node's attributes are the
@@ -74,10 +72,10 @@ class KernelOp(RTLBackend):
     def get_normal_input_shape(self, ind: int = 0) -> list[int]:
         """Return (1, H, W, C): H and W of the frame where the input has all its pixels, else one row."""
         height, width = self.get_nodeattr("height"), self.get_nodeattr("width")
-        stream = self.spec.inputs[ind]
-        if stream.pixels == height * width:
-            return [1, height, width, stream.channels]
-        return [1, 1, stream.pixels, stream.channels]
+        port = self.spec.inputs[ind]
+        if port.pixels == height * width:
+            return [1, height, width, port.channels]
+        return [1, 1, port.pixels, port.channels]
 
     def get_normal_output_shape(self, ind: int = 0) -> list[int]:
         """Return the shape that the model answers with."""
@@ -103,7 +101,7 @@ class KernelOp(RTLBackend):
 
     def get_number_output_values(self) -> int | dict[str, int]:
         """Return the beats per frame, as a dict by output where there are several."""
-        beats = [stream.beats for stream in self.spec.outputs]
+        beats = [port.beats for port in self.spec.outputs]
         return beats[0] if len(beats) == 1 else {f"out{i}": count for i, count in enumerate(beats)}
 
     def get_exp_cycles(self) -> int:
@@ -198,6 +196,6 @@ def _attribute(value: Any) -> int | str | list[int]:
     return np.asarray(value).ravel().tolist() if isinstance(value, tuple) else int(value)
 
 
-def _fold(shape: list[int], stream: Stream) -> list[int]:
+def _fold(shape: list[int], port: Port) -> list[int]:
     """Split the channels of a shape into beats and lanes."""
-    return [*shape[:-1], shape[-1] // stream.lanes, stream.lanes]
+    return [*shape[:-1], shape[-1] // port.lanes, port.lanes]

@@ -10,12 +10,11 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core import graph as ir
-from board.core.arithmetic import needed_bits
-from hls_build import dataflow, finn_adapter
+from hls_build import finn_adapter
+from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
-from hls_build.dataflow import thresholds
 
 SIZES = {
     "tiny": TINY,
@@ -56,7 +55,7 @@ def test_every_tensor_equals_the_integer_graph(sizes: Sizes, seed: int, rng: np.
     for face in faces:
         graph.run(face[None], lambda name, value: expected.setdefault(name, []).append(value))
     seen: dict[str, list[np.ndarray]] = {}
-    finn_adapter.execute(dataflow.build(graph, builds()), faces, lambda name, x: seen.setdefault(name, []).append(x))
+    finn_adapter.execute(compile_graph(graph, builds()), faces, lambda name, x: seen.setdefault(name, []).append(x))
     shared = set(seen) & set(expected)
     assert len(shared) == len(expected) - 1 - ("flatten" in expected)  # all but the input and what takes no hardware
     for name in shared:
@@ -66,7 +65,7 @@ def test_every_tensor_equals_the_integer_graph(sizes: Sizes, seed: int, rng: np.
 
 def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
     graph, faces = random_network(seed, SMALL), random_faces(rng, 2, SMALL.size)
-    model = dataflow.build(graph, builds(**FOLDED))
+    model = compile_graph(graph, builds(**FOLDED))
     np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
     assert ports(model, "MVAU_rtl", "PE")["fc1"] == 16
     assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_channel_q_in0_fifo"] == 4096
@@ -75,14 +74,14 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
 def test_a_flattened_map_takes_lanes_that_do_not_divide_those_before(seed: int, rng: np.random.Generator) -> None:
     sizes = replace(SMALL, size=48)  # its last map has 3 x 3 x 4 elements
     graph, faces = random_network(seed, sizes), random_faces(rng, 2, sizes.size)
-    model = dataflow.build(graph, builds(attention2_spatial_q=Folding(pe=4), fc1=Folding(simd=6)))
+    model = compile_graph(graph, builds(attention2_spatial_q=Folding(pe=4), fc1=Folding(simd=6)))
     assert ports(model, "StreamingDataWidthConverter_rtl", "outWidth")["fc1_in0_dwc"] == 6 * 4
     np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
 
 
 def test_layers_keep_their_names_and_become_rtl(seed: int) -> None:
     graph = random_network(seed, SMALL)
-    model = dataflow.build(graph, builds())
+    model = compile_graph(graph, builds())
     names = [node.name for node in model.graph.node]
     assert [name for name in names if name in {node.name for node in graph.nodes}] == [
         node.name for node in graph.nodes if not isinstance(node, ir.Flatten)
@@ -93,7 +92,7 @@ def test_layers_keep_their_names_and_become_rtl(seed: int) -> None:
 
 def test_accumulators_are_as_narrow_as_their_weights_allow(seed: int) -> None:
     graph = random_network(seed, SMALL)
-    model = dataflow.build(graph, builds())
+    model = compile_graph(graph, builds())
     for node in graph.nodes[:-1]:
         if isinstance(node, ir.Conv):
             found = model.get_tensor_datatype(node.outputs[0])
@@ -103,7 +102,7 @@ def test_accumulators_are_as_narrow_as_their_weights_allow(seed: int) -> None:
 
 def test_bypasses_hold_what_attention_waits_for(seed: int) -> None:
     graph = random_network(seed, TINY)
-    depths = ports(dataflow.build(graph, builds()), "StreamingFIFO_rtl", "depth")
+    depths = ports(compile_graph(graph, builds()), "StreamingFIFO_rtl", "depth")
     frame = 24 * 24 * TINY.channels[2]
     assert frame < depths["attention1_channel_q_in0_fifo"] < 1.5 * frame
     assert depths["attention1_spatial_q_in0_fifo"] >= 3 * 24 * TINY.channels[2]
@@ -112,7 +111,7 @@ def test_bypasses_hold_what_attention_waits_for(seed: int) -> None:
 
 
 def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
-    model = dataflow.build(random_network(seed, TINY), builds())
+    model = compile_graph(random_network(seed, TINY), builds())
     for node in model.graph.node:
         if node.op_type == "StreamingFIFO_rtl":
             assert finn_adapter.operator(node).get_ram_style() in ("srl", "distributed", "block"), node.name
@@ -134,40 +133,20 @@ def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
 )
 def test_an_illegal_folding_is_one_sentence(layer: str, folding: Folding, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as caught:
-        dataflow.build(random_network(1, SMALL), builds(**{layer: folding}))
+        compile_graph(random_network(1, SMALL), builds(**{layer: folding}))
     assert "\n" not in str(caught.value)
-
-
-def test_thresholds_cover_the_output_type() -> None:
-    node = ir.Threshold("q", ("x",), ("y",), np.array([[-900, 3, 1 << 40]]), -1)
-    table = thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 3, True), -100, 90)
-    np.testing.assert_array_equal(table, [[-100, -100, -100, -100, 3, 91, 91]])
-    x = np.arange(-100, 91)
-    counted = -4 + (x[:, None] >= table).sum(axis=1)
-    np.testing.assert_array_equal(counted, node.run(x[:, None])[0][:, 0])
-
-
-def test_thresholds_beyond_the_output_type_are_refused() -> None:
-    node = ir.Threshold("q", ("x",), ("y",), np.zeros((1, 16), np.int64), 0)
-    with pytest.raises(ValueError, match="q gives 0 to 16, its output holds 0 to 15"):
-        thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
-
-
-@pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])
-def test_needed_bits(low: int, high: int, bits: int) -> None:
-    assert needed_bits(low, high, True) == bits
 
 
 def test_a_picture_of_one_pixel_is_refused() -> None:
     graph = random_block(1)
     small = {name: replace(tensor, shape=(1, 1, tensor.shape[2])) for name, tensor in graph.tensors.items()}
     with pytest.raises(ValueError, match="conv1 needs at least 2x2 pixels for its sliding window, got 1x1"):
-        dataflow.build(ir.IntegerGraph(small, graph.nodes, graph.input, graph.output), builds())
+        compile_graph(ir.IntegerGraph(small, graph.nodes, graph.input, graph.output), builds())
 
 
 def test_weights_are_stored_in_window_order(seed: int) -> None:
     graph = random_network(seed, SMALL)
-    model = dataflow.build(graph, builds())
+    model = compile_graph(graph, builds())
     conv2 = next(node for node in graph.nodes if isinstance(node, ir.Conv) and node.name == "conv2")
     matrix = model.get_initializer("conv2_weights")
     np.testing.assert_array_equal(matrix[4 * 4 + 3], conv2.weights[:, 1, 1, 3])  # row 1, column 1, channel 3

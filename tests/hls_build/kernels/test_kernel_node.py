@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""KernelOp: every kernel is a FINN node that keeps its spec, runs in Python and reaches the block design."""
+"""KernelNode: every kernel is a FINN node that keeps its spec, runs in Python and reaches the block design."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.util.settings import get_settings
+from kernel_cases import NodeCase, each_node
 from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
@@ -26,80 +27,20 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import qonnx_make_model
 
-from hls_build.kernels import KERNEL_OPS
-from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec
-from hls_build.kernels.gate.spec import Gate_rtl, GateSpec
-from hls_build.kernels.global_pool.spec import GlobalPool_rtl, GlobalPoolSpec
-from hls_build.kernels.kernel_op import KernelOp
-from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lane_converter.spec import LaneConverter_rtl, LaneConverterSpec
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2_rtl, MaxPool2x2Spec
-from hls_build.kernels.stream_fork.spec import StreamFork_rtl, StreamForkSpec
+from hls_build.kernels.gate.node import Gate_rtl
+from hls_build.kernels.gate.spec import GateSpec
+from hls_build.kernels.global_pool.node import GlobalPool_rtl
+from hls_build.kernels.global_pool.spec import GlobalPoolSpec
+from hls_build.kernels.kernel import Kernel
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.stream_fork.node import StreamFork_rtl
+from hls_build.kernels.stream_fork.spec import StreamForkSpec
 from hls_build.simulation import finn_engine, verilator
 
 PART, CLK_NS = "xc7z020clg400-1", 10.0
 TABLE = np.random.default_rng(3).integers(-4, 4, (4, 16))
-
-# op, spec, shapes of the inputs, shapes of the outputs
-Case = tuple[type[KernelOp], KernelSpec, list[list[int]], list[list[int]]]
-CASES: list[Case] = [
-    (
-        StreamFork_rtl,
-        StreamForkSpec(pixels=6, channels=4, pe=2, bits=3, signed=True, copies=3),
-        [[1, 2, 3, 4]],
-        [[1, 2, 3, 4]] * 3,
-    ),
-    (
-        GlobalPool_rtl,
-        GlobalPoolSpec(pixels=6, channels=4, pe=2, bits=3, signed=True, mode="descriptors", shift=2),
-        [[1, 2, 3, 4]],
-        [[1, 1, 2, 4]],
-    ),
-    (
-        GlobalPool_rtl,
-        GlobalPoolSpec(pixels=2, channels=4, pe=4, bits=2, signed=False, mode="sum"),
-        [[1, 1, 2, 4]],
-        [[1, 1, 1, 4]],
-    ),
-    (
-        ChannelPool_rtl,
-        ChannelPoolSpec(pixels=6, channels=4, pe=2, bits=4, signed=False, shift=1),
-        [[1, 2, 3, 4]],
-        [[1, 2, 3, 2]],
-    ),
-    (
-        LaneConverter_rtl,
-        LaneConverterSpec(pixels=6, channels=4, lanes_in=4, lanes_out=1, bits=3, signed=True),
-        [[1, 2, 3, 4]],
-        [[1, 2, 3, 4]],
-    ),
-    (
-        MaxPool2x2_rtl,
-        MaxPool2x2Spec(height=4, width=6, channels=4, pe=2, bits=4, signed=True),
-        [[1, 4, 6, 4]],
-        [[1, 2, 3, 4]],
-    ),
-    (
-        Gate_rtl,
-        GateSpec(6, 4, 2, 2, True, 4, 3, True, kind="channel", table=TABLE),
-        [[1, 2, 3, 4], [1, 1, 1, 4]],
-        [[1, 2, 3, 4]],
-    ),
-    (
-        Gate_rtl,
-        GateSpec(6, 4, 4, 2, False, 4, 3, True, kind="spatial", table=TABLE),
-        [[1, 2, 3, 4], [1, 2, 3, 1]],
-        [[1, 2, 3, 4]],
-    ),
-]
-
-
-def name_of(case: Case) -> str:
-    """Short name of a case."""
-    return f"{case[0].__name__}-{getattr(case[1], 'mode', getattr(case[1], 'kind', ''))}".rstrip("-")
-
-
-every_kernel = pytest.mark.parametrize("case", CASES, ids=name_of)
+FORK = StreamForkSpec(pixels=6, channels=4, pe=2, bits=3, signed=True, copies=3)
+every_node = each_node()
 
 
 @pytest.fixture(autouse=True)
@@ -119,15 +60,14 @@ def graph(nodes: list[Any], inputs: dict[str, list[int]], outputs: list[str]) ->
     return ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "kernels", ins, outs)))
 
 
-def one_node(case: Case, op_name: str = "op") -> ModelWrapper:
+def one_node(kernel: type[KernelNode], case: NodeCase, name: str = "op") -> ModelWrapper:
     """Graph of one kernel with its input types noted."""
-    op, spec, in_shapes, out_shapes = case
-    ins, outs = [f"x{i}" for i in range(len(in_shapes))], [f"y{i}" for i in range(len(out_shapes))]
-    height, width = in_shapes[0][1:3]
-    node = op.make_node(spec, ins, outs, height, width, op_name)
-    model = graph([node], dict(zip(ins, in_shapes, strict=True)), outs)
-    for tensor, stream in zip(ins, spec.inputs, strict=True):
-        model.set_tensor_datatype(tensor, DataType[stream.datatype])
+    ins, outs = [f"x{i}" for i in range(len(case.inputs))], [f"y{i}" for i in range(len(case.outputs))]
+    height, width = case.inputs[0][1:3]
+    node = kernel.make_node(case.spec, ins, outs, height, width, name)
+    model = graph([node], dict(zip(ins, case.inputs, strict=True)), outs)
+    for tensor, port in zip(ins, case.spec.inputs, strict=True):
+        model.set_tensor_datatype(tensor, DataType[port.datatype])
     return model.transform(InferShapes()).transform(InferDataTypes())
 
 
@@ -146,11 +86,11 @@ def attention() -> ModelWrapper:
     return model.transform(GiveUniqueNodeNames()).transform(InferShapes()).transform(InferDataTypes())
 
 
-def random_inputs(spec: KernelSpec, shapes: list[list[int]], rng: np.random.Generator) -> list[np.ndarray]:
+def random_inputs(case: NodeCase, rng: np.random.Generator) -> list[np.ndarray]:
     """Random integers for every input of a kernel."""
     return [
-        rng.integers(stream.limits[0], stream.limits[1] + 1, shape)
-        for stream, shape in zip(spec.inputs, shapes, strict=True)
+        rng.integers(port.limits[0], port.limits[1] + 1, shape)
+        for port, shape in zip(case.spec.inputs, case.inputs, strict=True)
     ]
 
 
@@ -166,49 +106,45 @@ def set_mode(model: ModelWrapper, mode: str) -> None:
         getCustomOp(node).set_nodeattr("exec_mode", mode)
 
 
-def test_every_kernel_is_covered() -> None:
-    assert {case[0] for case in CASES} == set(KERNEL_OPS)
+@every_node
+def test_the_node_keeps_the_spec(kernel: Kernel, case: NodeCase) -> None:
+    op = getCustomOp(one_node(kernel.node, case).graph.node[0])
+    assert type(op) is kernel.node
+    assert op.spec == case.spec
 
 
-@every_kernel
-def test_the_node_keeps_the_spec(case: Case) -> None:
-    op = getCustomOp(one_node(case).graph.node[0])
-    assert isinstance(op, case[0])
-    assert op.spec == case[1]
-
-
-@every_kernel
-def test_shapes_widths_and_types_follow_the_streams(case: Case) -> None:
-    _, spec, in_shapes, out_shapes = case
-    model = one_node(case)
+@every_node
+def test_shapes_widths_and_types_follow_the_ports(kernel: Kernel, case: NodeCase) -> None:
+    spec = case.spec
+    model = one_node(kernel.node, case)
     op = getCustomOp(model.graph.node[0])
-    for i, (stream, shape) in enumerate(zip(spec.inputs, in_shapes, strict=True)):
+    for i, (port, shape) in enumerate(zip(spec.inputs, case.inputs, strict=True)):
         assert list(op.get_normal_input_shape(i)) == shape
-        assert list(op.get_folded_input_shape(i)) == [*shape[:3], shape[3] // stream.lanes, stream.lanes]
-        assert op.get_instream_width(i) == stream.lanes * stream.bits
-        assert op.get_input_datatype(i) == DataType[stream.datatype]
-    for i, (stream, shape) in enumerate(zip(spec.outputs, out_shapes, strict=True)):
+        assert list(op.get_folded_input_shape(i)) == [*shape[:3], shape[3] // port.lanes, port.lanes]
+        assert op.get_instream_width(i) == port.lanes * port.bits
+        assert op.get_input_datatype(i) == DataType[port.datatype]
+    for i, (port, shape) in enumerate(zip(spec.outputs, case.outputs, strict=True)):
         assert model.get_tensor_shape(f"y{i}") == list(op.get_normal_output_shape(i)) == shape
-        assert list(op.get_folded_output_shape(i)) == [*shape[:3], shape[3] // stream.lanes, stream.lanes]
-        assert op.get_outstream_width(i) == stream.lanes * stream.bits
-        assert model.get_tensor_datatype(f"y{i}") == op.get_output_datatype(i) == DataType[stream.datatype]
+        assert list(op.get_folded_output_shape(i)) == [*shape[:3], shape[3] // port.lanes, port.lanes]
+        assert op.get_outstream_width(i) == port.lanes * port.bits
+        assert model.get_tensor_datatype(f"y{i}") == op.get_output_datatype(i) == DataType[port.datatype]
     assert op.get_exp_cycles() == spec.cycles()
 
 
-@every_kernel
-def test_output_beats_come_as_finn_wants_them(case: Case) -> None:
-    op, streams = getCustomOp(one_node(case).graph.node[0]), case[1].outputs
-    wanted = {f"out{i}": stream.beats for i, stream in enumerate(streams)}
-    assert op.get_number_output_values() == (wanted if len(streams) > 1 else wanted["out0"])
-    assert len(op.get_nodeattr("outFIFODepths")) == len(streams)
+@every_node
+def test_output_beats_come_as_finn_wants_them(kernel: Kernel, case: NodeCase) -> None:
+    op, outputs = getCustomOp(one_node(kernel.node, case).graph.node[0]), case.spec.outputs
+    wanted = {f"out{i}": port.beats for i, port in enumerate(outputs)}
+    assert op.get_number_output_values() == (wanted if len(outputs) > 1 else wanted["out0"])
+    assert len(op.get_nodeattr("outFIFODepths")) == len(outputs)
 
 
-@every_kernel
-def test_python_execution_is_the_model(case: Case, rng: np.random.Generator) -> None:
-    _, spec, in_shapes, _ = case
-    model = one_node(case)
+@every_node
+def test_python_execution_is_the_model(kernel: Kernel, case: NodeCase, rng: np.random.Generator) -> None:
+    spec = case.spec
+    model = one_node(kernel.node, case)
     set_mode(model, "cppsim")
-    arrays = random_inputs(spec, in_shapes, rng)
+    arrays = random_inputs(case, rng)
     answer = execute_onnx(model, {f"x{i}": a.astype(np.float32) for i, a in enumerate(arrays)})
     expected = spec.model(*arrays)
     for i, array in enumerate(expected if isinstance(expected, tuple) else (expected,)):
@@ -216,40 +152,39 @@ def test_python_execution_is_the_model(case: Case, rng: np.random.Generator) -> 
 
 
 @pytest.mark.verilator
-@every_kernel
-def test_rtlsim_is_python_execution(case: Case, rng: np.random.Generator) -> None:
-    _, spec, in_shapes, out_shapes = case
-    model = prepare_rtlsim(one_node(case))
-    arrays = random_inputs(spec, in_shapes, rng)
+@every_node
+def test_rtlsim_is_python_execution(kernel: Kernel, case: NodeCase, rng: np.random.Generator) -> None:
+    model = prepare_rtlsim(one_node(kernel.node, case))
+    arrays = random_inputs(case, rng)
     feeds = {f"x{i}": array.astype(np.float32) for i, array in enumerate(arrays)}
     answers = []
     for mode in ("cppsim", "rtlsim"):
         set_mode(model, mode)
         answers.append(execute_onnx(model, feeds))
-    for i in range(len(out_shapes)):
+    for i in range(len(case.outputs)):
         np.testing.assert_array_equal(answers[1][f"y{i}"], answers[0][f"y{i}"])
 
 
-@every_kernel
-def test_resources_reach_finn(case: Case) -> None:
-    estimate = getCustomOp(one_node(case).graph.node[0]).node_res_estimation(PART)
-    spec = case[1].resources()
+@every_node
+def test_resources_reach_finn(kernel: Kernel, case: NodeCase) -> None:
+    estimate = getCustomOp(one_node(kernel.node, case).graph.node[0]).node_res_estimation(PART)
+    spec = case.spec.resources()
     assert [estimate[key] for key in ("LUT", "BRAM_18K", "DSP")] == [spec.lut, spec.bram18, spec.dsp]
     assert spec.lut > 0
 
 
 @pytest.mark.verilator
-@every_kernel
-def test_the_wrapper_is_clean(case: Case) -> None:
-    model = one_node(case, "wrapped").transform(PrepareIP(PART, CLK_NS))
+@every_node
+def test_the_wrapper_is_clean(kernel: Kernel, case: NodeCase) -> None:
+    model = one_node(kernel.node, case, "wrapped").transform(PrepareIP(PART, CLK_NS))
     op = getCustomOp(model.graph.node[0])
     verilator.lint([Path(path) for path in op.get_rtl_file_list(abspath=True)], "wrapped")
 
 
-@every_kernel
-def test_the_wrapper_has_finns_ports(case: Case) -> None:
-    op = getCustomOp(one_node(case, "wrapped").graph.node[0])
-    names, text = op.get_verilog_top_module_intf_names(), case[1].wrapper("wrapped")
+@every_node
+def test_the_wrapper_has_finns_ports(kernel: Kernel, case: NodeCase) -> None:
+    op = getCustomOp(one_node(kernel.node, case, "wrapped").graph.node[0])
+    names, text = op.get_verilog_top_module_intf_names(), case.spec.wrapper("wrapped")
     for direction, ports in (("input", names["s_axis"]), ("output", names["m_axis"])):
         for port, width in ports:
             assert f"  {direction} wire [{width - 1}:0] {port}_TDATA" in text
@@ -311,7 +246,7 @@ def test_the_code_survives_a_new_node_name() -> None:
 
 
 def test_a_wrong_input_type_is_told() -> None:
-    model = one_node(CASES[0])
+    model = one_node(StreamFork_rtl, NodeCase(FORK, [[1, 2, 3, 4]], [[1, 2, 3, 4]] * 3))
     model.set_tensor_datatype("x0", DataType["UINT5"])
     with pytest.raises(ValueError, match="op needs x0 as INT3, got UINT5"):
         model.transform(InferDataTypes())
@@ -319,4 +254,4 @@ def test_a_wrong_input_type_is_told() -> None:
 
 def test_a_frame_of_other_size_is_told() -> None:
     with pytest.raises(ValueError, match=r"need pixels = height \* width, got .* 2 x 2"):
-        StreamFork_rtl.make_node(CASES[0][1], ["x"], ["a", "b", "c"], 2, 2, "fork")
+        StreamFork_rtl.make_node(FORK, ["x"], ["a", "b", "c"], 2, 2, "fork")

