@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
@@ -135,7 +136,7 @@ def _multiply(
     writer.links[name] = Link(name, shape, bits, True, low, high, pe, max(link.cycles, cycles))
 
 
-def accumulator_bounds(matrix: np.ndarray, low: int, high: int) -> tuple[int, int]:
+def accumulator_bounds(matrix: npt.NDArray[np.int64], low: int, high: int) -> tuple[int, int]:
     """Least and greatest sum of inputs in low to high, or zero where padded, by a matrix (inputs, outputs)."""
     low, high = min(low, 0), max(high, 0)
     positive, negative = np.maximum(matrix, 0).sum(axis=0), np.minimum(matrix, 0).sum(axis=0)
