@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from finn.custom_op.fpgadataflow import matrixvectoractivation
 from finn.custom_op.fpgadataflow.rtl import thresholding_rtl
 from onnx import NodeProto
@@ -21,8 +22,8 @@ from hls_build.finn_settings import finn_settings
 
 
 def pack_hex(
-    values: np.ndarray, dtype: BaseDataType, pad_to_nbits: int, reverse_inner: bool = False, prefix: str = "0x"
-) -> np.ndarray:
+    values: npt.NDArray[Any], dtype: BaseDataType, pad_to_nbits: int, reverse_inner: bool = False, prefix: str = "0x"
+) -> npt.NDArray[np.str_]:
     """Pack the innermost dimension of integers into hexadecimal words, the first element most significant.
 
     Gives what FINN+'s function of the same signature gives, which takes a minute for the dense head.
@@ -68,8 +69,10 @@ def operator(node: NodeProto) -> Any:
 
 
 def execute(
-    model: ModelWrapper, frames: np.ndarray, observe: Callable[[str, np.ndarray], None] | None = None
-) -> np.ndarray:
+    model: ModelWrapper,
+    frames: npt.NDArray[np.integer[Any]],
+    observe: Callable[[str, npt.NDArray[Any]], None] | None = None,
+) -> npt.NDArray[np.int64]:
     """Execute a dataflow graph node by node, in each node's exec_mode.
 
     Args:
@@ -85,7 +88,7 @@ def execute(
     source, sink = model.graph.input[0].name, model.graph.output[0].name
     answers = []
     for frame in frames:
-        values: dict[str, np.ndarray] = {**constants, source: frame[None].astype(np.float32)}
+        values: dict[str, npt.NDArray[Any]] = {**constants, source: frame[None].astype(np.float32)}
         for node in model.graph.node:
             values |= {name: np.zeros(shapes[name], np.float32) for name in node.output}
             hardware = operator(node)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
@@ -45,7 +46,7 @@ def threshold(writer: GraphWriter, node: ir.Threshold, folding: Folding) -> None
     )
 
 
-def complete_thresholds(node: ir.Threshold, target: ir.Tensor, low: int, high: int) -> np.ndarray:
+def complete_thresholds(node: ir.Threshold, target: ir.Tensor, low: int, high: int) -> npt.NDArray[np.int64]:
     """Thresholds for every step of the output's type, each clipped to what matters for inputs in low to high.
 
     A step below the first that the layer makes is always reached, one above its last is never reached.

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from onnx import NodeProto, TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
@@ -52,7 +53,7 @@ class GraphWriter:
         self.lane_converter = lane_converter
         self.nodes: list[NodeProto] = []
         self.links: dict[str, Link] = {}
-        self.weights: dict[str, tuple[np.ndarray, str]] = {}
+        self.weights: dict[str, tuple[npt.NDArray[np.int64], str]] = {}
         self.layer_cycles: dict[str, int] = {}
         self.producers = {name: node for node in graph.nodes for name in node.outputs}
         self._shapes: dict[str, tuple[int, ...]] = {}

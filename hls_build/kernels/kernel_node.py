@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from onnx import GraphProto, NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_build.dataflow.graph_writer import DOMAIN
-from hls_build.kernels.kernel_spec import KernelSpec, Port
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port
+
+Attribute = tuple[Any, ...]
+"""FINN's description of a node attribute: kind, whether it is needed, default, and what is allowed."""
 
 
-class KernelNode(RTLBackend):
+class KernelNode(RTLBackend):  # type: ignore[misc]  # FINN+ has no types
     """A FINN node around one kernel spec.
 
     A subclass names its spec_type; everything else follows from the spec. The node's attributes are the
@@ -37,7 +41,8 @@ class KernelNode(RTLBackend):
         if fields.pop("pixels", height * width) != height * width:
             raise ValueError(f"need pixels = height * width, got {spec} with {height} x {width}")
         fields |= {"height": height, "width": width, "backend": "fpgadataflow"}
-        return helper.make_node(cls.__name__, inputs, outputs, name=name, domain=DOMAIN, **fields)
+        node: NodeProto = helper.make_node(cls.__name__, inputs, outputs, name=name, domain=DOMAIN, **fields)
+        return node
 
     @property
     def spec(self) -> KernelSpec:
@@ -50,7 +55,7 @@ class KernelNode(RTLBackend):
             values["pixels"] = self.get_nodeattr("height") * self.get_nodeattr("width")
         return self.spec_type(**values)
 
-    def get_nodeattr_types(self) -> dict[str, tuple]:
+    def get_nodeattr_types(self) -> dict[str, Attribute]:
         """Return the attributes of FINN's RTL nodes and those of the spec."""
         return {
             **super().get_nodeattr_types(),
@@ -112,7 +117,8 @@ class KernelNode(RTLBackend):
         """Return a stand-in for ONNX's shape inference, which knows one output; note the other shapes."""
         for ind, tensor in enumerate(self.onnx_node.output):
             model.set_tensor_shape(tensor, self.get_normal_output_shape(ind))
-        return self.make_const_shape_op(self.get_normal_output_shape())
+        stand_in: NodeProto = self.make_const_shape_op(self.get_normal_output_shape())
+        return stand_in
 
     def infer_node_datatype(self, model: ModelWrapper) -> None:
         """Check the types of the inputs and note those of the outputs.
@@ -127,7 +133,7 @@ class KernelNode(RTLBackend):
         for ind, tensor in enumerate(self.onnx_node.output):
             model.set_tensor_datatype(tensor, self.get_output_datatype(ind))
 
-    def execute_node(self, context: dict[str, np.ndarray], graph: GraphProto) -> None:
+    def execute_node(self, context: dict[str, npt.NDArray[Any]], graph: GraphProto) -> None:
         """Run the model (exec_mode cppsim) or the simulated RTL (rtlsim) on the tensors of context."""
         if self.get_nodeattr("exec_mode") != "cppsim":
             super().execute_node(context, graph)
@@ -170,7 +176,7 @@ class KernelNode(RTLBackend):
         """Return the estimate of DSP slices."""
         return self.spec.resources().dsp
 
-    def _answer(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _answer(self, *inputs: Integers) -> tuple[Integers, ...]:
         answer = self.spec.model(*inputs)
         return answer if isinstance(answer, tuple) else (answer,)
 
@@ -182,9 +188,9 @@ def _fields(spec_type: type[KernelSpec]) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(spec_type)}
 
 
-def _spec_attributes(spec_type: type[KernelSpec]) -> dict[str, tuple]:
+def _spec_attributes(spec_type: type[KernelSpec]) -> dict[str, Attribute]:
     """Return FINN's description of a node attribute for each field of a spec, without pixels."""
-    kinds: dict[Any, tuple] = {int: ("i", True, 0), bool: ("i", True, 0, {0, 1}), str: ("s", True, "")}
+    kinds: dict[Any, Attribute] = {int: ("i", True, 0), bool: ("i", True, 0, {0, 1}), str: ("s", True, "")}
     fields = {name: hint for name, hint in _fields(spec_type).items() if name != "pixels"}
     return {name: kinds.get(hint, ("ints", True, [])) for name, hint in fields.items()}
 

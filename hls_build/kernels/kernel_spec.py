@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from hls_build.cost.resources import Resources
+
+Integers = npt.NDArray[np.integer[Any]]
 
 FOLDER = Path(__file__).resolve().parent
 """Each kernel has a folder of its own in here."""
@@ -107,8 +110,8 @@ class KernelSpec(ABC):
         """Output ports in the order of the FINN node's outputs."""
 
     @abstractmethod
-    def model(self, *inputs: np.ndarray) -> Any:
-        """Answer in numpy, one array per input: an array, or a tuple of them for several outputs."""
+    def model(self, *inputs: Integers) -> Integers | tuple[Integers, ...]:
+        """Answer in numpy to one array (N, H, W, C) per input: an array, or a tuple of them for several outputs."""
 
     @abstractmethod
     def rtl_parameters(self) -> dict[str, int | str]:

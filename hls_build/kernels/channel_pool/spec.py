@@ -6,11 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from board.core import arithmetic
 from hls_build.cost.resources import Resources
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class ChannelPoolSpec(KernelSpec):
         """One beat per pixel: the sum, then the maximum."""
         return (Port("m_axis", self.pixels, 2, 2, self.out_bits, self.signed),)
 
-    def model(self, *inputs: np.ndarray) -> np.ndarray:
+    def model(self, *inputs: Integers) -> Integers:
         """Reduce x, integers of shape (N, H, W, C), to (N, H, W, 2)."""
         (x,) = inputs
         return arithmetic.channel_descriptors(x, self.shift)

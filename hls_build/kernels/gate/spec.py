@@ -10,7 +10,7 @@ import numpy as np
 
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12
@@ -44,7 +44,7 @@ class GateSpec(KernelSpec):
     out_bits: int
     out_signed: bool
     kind: str
-    table: tuple[int, ...] | np.ndarray
+    table: tuple[int, ...] | Integers
 
     module: ClassVar[str] = "gate"
     shared_sources: ClassVar[tuple[str, ...]] = ("skid_buffer.sv",)
@@ -79,7 +79,7 @@ class GateSpec(KernelSpec):
         """The gated feature map."""
         return (Port("m_axis", self.pixels, self.channels, self.pe, self.out_bits, self.out_signed),)
 
-    def model(self, *inputs: np.ndarray) -> np.ndarray:
+    def model(self, *inputs: Integers) -> Integers:
         """Look up x, of shape (N, H, W, C), with a gate of shape (N, 1, 1, C) or (N, H, W, 1)."""
         x, g = inputs
         return arithmetic.gate(x, g, np.array(self.table).reshape(1 << self.x_bits, 1 << self.g_bits))

@@ -6,11 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
 MODES = ("descriptors", "sum")
 
@@ -67,7 +65,7 @@ class GlobalPoolSpec(KernelSpec):
         pixels = 2 if self.mode == "descriptors" else 1
         return (Port("m_axis", pixels, self.channels, self.pe, self.out_bits, self.signed),)
 
-    def model(self, *inputs: np.ndarray) -> np.ndarray:
+    def model(self, *inputs: Integers) -> Integers:
         """Reduce x, integers of shape (N, H, W, C), to (N, 1, 2, C), or to (N, 1, 1, C) in mode "sum"."""
         (x,) = inputs
         if self.mode == "sum":

@@ -6,10 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from hls_build.cost.resources import Resources, mux_luts
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class LaneConverterSpec(KernelSpec):
         """The same elements."""
         return (Port("m_axis", self.pixels, self.channels, self.lanes_out, self.bits, self.signed),)
 
-    def model(self, *inputs: np.ndarray) -> np.ndarray:
+    def model(self, *inputs: Integers) -> Integers:
         """Copy x, integers of shape (N, H, W, C)."""
         (x,) = inputs
         return x.copy()

@@ -6,11 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from board.core import arithmetic
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class MaxPool2x2Spec(KernelSpec):
         pixels = self.height * self.width // 4
         return (Port("m_axis", pixels, self.channels, self.pe, self.bits, self.signed),)
 
-    def model(self, *inputs: np.ndarray) -> np.ndarray:
+    def model(self, *inputs: Integers) -> Integers:
         """Pool x, integers of shape (N, H, W, C), to (N, H/2, W/2, C)."""
         (x,) = inputs
         return arithmetic.max_pool_2x2(x)

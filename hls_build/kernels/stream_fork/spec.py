@@ -6,10 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from hls_build.cost.resources import Resources
-from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class StreamForkSpec(KernelSpec):
         copy = Port("m_axis", self.pixels, self.channels, self.pe, self.bits, self.signed)
         return (copy,) * self.copies
 
-    def model(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+    def model(self, *inputs: Integers) -> tuple[Integers, ...]:
         """Copy x, integers of shape (N, H, W, C)."""
         (x,) = inputs
         return tuple(x.copy() for _ in range(self.copies))
