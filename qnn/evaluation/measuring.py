@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a checkpoint and a dataset's folder to figures: which faces, which network, which thresholds."""
+"""Measure a checkpoint on a dataset: which faces, which network, which decision thresholds; and tune the latter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Selection:
         faces: Those.
         description: Where they come from.
         duplicates_left_out: Copies of training faces that are not among them; None where nobody could look.
-        note: What a reader of the figures must know, None where there is nothing.
+        note: What a reader of the metrics must know, None where there is nothing.
     """
 
     faces: Faces
@@ -51,13 +51,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class Measured:
-    """A checkpoint's figures.
+    """A checkpoint's metrics.
 
     Attributes:
         card: What the checkpoint is.
         checkpoint_sha256: Its digest.
         selection: The faces.
-        evaluation: The figures.
+        evaluation: The metrics.
     """
 
     card: Card
@@ -87,7 +87,7 @@ def select(
     seed: int = 0,
     keep_duplicates: bool = False,
 ) -> Selection:
-    """Take the faces that figures are to be of.
+    """Take the faces that metrics are to be of.
 
     Args:
         name: The dataset.
@@ -129,7 +129,7 @@ def select(
     kept = measured.without_copies_of(faces.take(rows.train))
     if not len(kept):
         raise ValueError(
-            f"figures need faces that did not train, all {len(measured)} are copies: use --keep-duplicates"
+            f"metrics need faces that did not train, all {len(measured)} are copies: use --keep-duplicates"
         )
     return Selection(kept, description, len(measured) - len(kept))
 
@@ -169,8 +169,8 @@ class Tuned:
 
     Attributes:
         card: The card with them.
-        before: Figures with the card's thresholds so far.
-        after: Figures with the new ones.
+        before: Metrics with the card's thresholds so far.
+        after: Metrics with the new ones.
     """
 
     card: Card

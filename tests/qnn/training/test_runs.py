@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bands import band_splits
+from bands import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY, band_splits
 from safetensors.torch import load_file
 
 from board.core.facs import AUS
@@ -33,20 +33,15 @@ from qnn.network.presets import FLOAT
 from qnn.training import learning_curves, runs
 from qnn.training.batches import ResidentFaces
 from qnn.training.losses import euclidean
-from qnn.training.recipes import Plan, Recipe, change
+from qnn.training.recipes import change
 
 ROOT = Path(__file__).parents[3]
-TINY = Architecture(divisor=8)
-FLOAT_RECIPE = Recipe(epochs=8, batch=16, learning_rate=1e-2, average=0.9)
-QUANTIZED_RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-3, average=0.9, distillation_weight=1.0)
-PLAN = Plan(FLOAT_RECIPE, QUANTIZED_RECIPE)
 
 TRAIN = """
 import sys, torch
 from pathlib import Path
-sys.path[:0] = [".", "tests/support", "tests/qnn/training"]
-from bands import band_splits
-from test_runs import PLAN, TINY
+sys.path[:0] = [".", "tests/support"]
+from bands import PLAN, TINY, band_splits
 from qnn.training import runs
 from qnn.training.recipes import change
 torch.set_num_threads(1)
@@ -84,7 +79,7 @@ def test_both_stages_learn(run: Path) -> None:
         assert card.training["terms"] == "none"
 
 
-def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Path) -> None:
+def test_thresholds_and_metrics_are_of_the_decoding_that_the_card_names(run: Path) -> None:
     """These AUs follow from emotions."""
     network, card = checkpoint.load(run / "tiny.safetensors", "tiny")
     splits = band_splits()
@@ -93,10 +88,10 @@ def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Pat
         tune(predict(network, splits.validation).probabilities("emotions"), splits.validation.labels)
     )
     found, test = predict(network, splits.test), splits.test
-    figures = evaluate(
+    evaluation = evaluate(
         found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
     )
-    assert {name: card.metrics[name] for name in figures.headline()} == figures.headline()
+    assert {name: card.metrics[name] for name in evaluation.headline()} == evaluation.headline()
 
 
 def test_other_aus_are_decoded_one_by_one() -> None:
