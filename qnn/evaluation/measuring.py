@@ -140,7 +140,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
     Args:
         checkpoint: A .safetensors file with its card.
         selection: Faces.
-        thresholds: `card`, or one probability for every AU.
+        thresholds: Decision thresholds: `card`, or one probability for every AU.
         seed: Of the bootstrap.
 
     Raises:
@@ -165,7 +165,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
 
 @dataclass(frozen=True)
 class Tuned:
-    """New thresholds, with what they change on the faces that they were tuned on.
+    """New decision thresholds, with what they change on the faces that they were tuned on.
 
     Attributes:
         card: The card with them.
@@ -190,9 +190,9 @@ def tune_checkpoint(
     decoding: str | None = None,
     coverage: float | None = None,
 ) -> Tuned:
-    """Tune a checkpoint's thresholds on a share of the training faces and write them into its card.
+    """Tune a checkpoint's decision thresholds on a validation set and write them into its card.
 
-    Training with the same protocol, fold, share and seed keeps these faces from setting weights.
+    Training with the same protocol, fold, share and seed has the same validation set, which sets no weights.
 
     Args:
         checkpoint: A .safetensors file with its card.
@@ -201,8 +201,8 @@ def tune_checkpoint(
         protocol: How faces are divided, by default the dataset's usual way.
         fold: With `subjects`, the fold that is held back and so not tuned on.
         labels: Label rule.
-        share: Of the training faces.
-        seed: Draws them.
+        share: Of the training faces that is the validation set.
+        seed: Draws it.
         decoding: A board.core.decoding for the card; None keeps its own.
         coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 

@@ -36,7 +36,7 @@ class AuMetrics:
         accuracy: None where no label is known.
         support: Faces that show the AU.
         known: Faces whose label is known.
-        threshold: Probability from which the AU counts as present.
+        threshold: Decision threshold: the probability from which the AU counts as present.
         intervals: 95 % intervals of the first four.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of an evaluation: F1-frame per AU with its interval, and the confusion of emotions."""
+"""Plots of an evaluation: F1-frame per AU with its interval, and the confusion matrices of emotions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our metrics in the shape of the paper's Tables 6 to 10, beside the published ones."""
+"""Result tables: our metrics in the shape of the paper's Tables 6 to 10, beside the published ones."""
 
 from __future__ import annotations
 

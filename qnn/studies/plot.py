@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the studies: metrics by variant with intervals, F1-frame of each AU, and metrics against weight bytes."""
+"""Plots of the studies: metrics by variant with intervals, F1-frame per AU, and metrics against weight bytes."""
 
 from __future__ import annotations
 

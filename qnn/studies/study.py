@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ablation studies: attention, losses, the dense head, bits; each variant trained with several seeds; table and plot.
+"""Ablation studies: attention, losses, head, bits, QAT; each variant trained with several seeds; table and plot.
 
 Every variant is a run of its own under the study's folder, so a study that was cut short goes on where it was, and
 studies share what they have in common.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training stage as a Lightning module: the float network, or its quantized network from it."""
+"""AuTraining, one training stage as a Lightning module: the float network, or a quantized one from it (QAT)."""
 
 from __future__ import annotations
 
