@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network: float CBAM-CNN, its quantized network, data, training and export to QONNX."""
+"""CBAM-CNN for action units: data, float and quantized network, export to QONNX, training (QAT), evaluation."""

@@ -176,7 +176,7 @@ def _results(paths: list[Path]) -> Table:
     """Figures of the finished checkpoints."""
     from qnn.network import checkpoint
 
-    result = Table(title="measured on faces that taught nothing", title_justify="left")
+    result = Table(title="measured on the test set", title_justify="left")
     result.add_column("figure")
     cards = [checkpoint.read_card(path) for path in paths]
     for path in paths:

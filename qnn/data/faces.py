@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prepared faces with all that is known of them, in arrays of one length."""
+"""Faces: pixels with AU labels, emotions, votes, subjects and splits, arrays of one length."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How tightly pictures that are faces already frame them, in terms of the Haar boxes that detection gives."""
+"""Crop margin of a dataset: how tightly its pictures frame faces, in terms of the detector's Haar boxes."""
 
 from __future__ import annotations
 

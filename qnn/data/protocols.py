@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Protocols: which faces train and which measure, without a leak."""
+"""Protocols: divide faces into a training and a test set without a leak, officially, as the paper, by subjects."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Split:
     """Row numbers of faces, rising.
 
     Attributes:
-        train: Those that train.
-        test: Those that measure.
+        train: Of the training set.
+        test: Of the test set.
     """
 
     train: Rows
@@ -37,10 +37,10 @@ def split(faces: Faces, protocol: str, split_name: str = "valid", fold: int = 0,
     Args:
         faces: A dataset's.
         protocol: `official`, the dataset's own training split against another split; `paper`, 20 % drawn from every
-            group (the emotion, or the task) against the rest; `subjects`, one of three folds of subjects against the
-            other two.
+            group (the emotion, or the task) against the rest; `subjects`, one of three subject-exclusive folds against
+            the other two.
         split_name: The official split that is the test set.
-        fold: Which of the three folds measures.
+        fold: Which of the three folds is the test set.
         seed: Draws the rows of `paper` and the folds of `subjects`.
 
     Raises:
@@ -72,7 +72,7 @@ def split(faces: Faces, protocol: str, split_name: str = "valid", fold: int = 0,
 
 
 def subject_folds(subjects: npt.NDArray[np.str_], seed: int = 0) -> list[list[str]]:
-    """Three folds of subjects, alike in number and in faces.
+    """Three subject-exclusive folds, alike in number of subjects and of faces.
 
     Subjects are ranked by their faces, and each three neighbours in rank go to the three folds by lot; so folds
     differ by one subject at most, and by fewer faces than the largest subject has.
@@ -96,7 +96,7 @@ def subject_folds(subjects: npt.NDArray[np.str_], seed: int = 0) -> list[list[st
 
 
 def held_out(faces: Faces, rows: Rows, share: float, seed: int = 0) -> tuple[Rows, Rows]:
-    """Draw a share of training rows to tune thresholds on: whole subjects where they are known, else from every group.
+    """Draw a share of training rows as validation set: whole subjects where they are known, else from every group.
 
     Args:
         faces: A dataset's.

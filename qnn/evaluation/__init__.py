@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluation: how well probabilities fit labels, with intervals, beside the paper's figures, and as pictures."""
+"""Evaluation: metrics of probabilities against labels, with intervals, beside the paper's, and as pictures."""
 
-from qnn.evaluation.metrics import AuFigures, Evaluation, Interval, evaluate
+from qnn.evaluation.metrics import AuMetrics, Evaluation, Interval, evaluate
 
-__all__ = ["AuFigures", "Evaluation", "Interval", "evaluate"]
+__all__ = ["AuMetrics", "Evaluation", "Interval", "evaluate"]

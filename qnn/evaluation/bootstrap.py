@@ -38,7 +38,7 @@ def resampled(sums: npt.NDArray[np.float64], resamples: int, seed: int) -> npt.N
 
 
 def interval(values: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-    """The middle 95 % of a figure's values (R,) over resamples; those that have none (NaN) are left out."""
+    """The middle 95 % of a metric's values (R,) over resamples; those that have none (NaN) are left out."""
     known = values[~np.isnan(values)]
     if not len(known):
         return None

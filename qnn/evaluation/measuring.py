@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a checkpoint and a dataset's folder to figures: which faces, which network, which thresholds."""
+"""Measure a checkpoint on a dataset: which faces, which network, which decision thresholds; and tune the latter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Selection:
         faces: Those.
         description: Where they come from.
         duplicates_left_out: Copies of training faces that are not among them; None where nobody could look.
-        note: What a reader of the figures must know, None where there is nothing.
+        note: What a reader of the metrics must know, None where there is nothing.
     """
 
     faces: Faces
@@ -51,13 +51,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class Measured:
-    """A checkpoint's figures.
+    """A checkpoint's metrics.
 
     Attributes:
         card: What the checkpoint is.
         checkpoint_sha256: Its digest.
         selection: The faces.
-        evaluation: The figures.
+        evaluation: The metrics.
     """
 
     card: Card
@@ -87,7 +87,7 @@ def select(
     seed: int = 0,
     keep_duplicates: bool = False,
 ) -> Selection:
-    """Take the faces that figures are to be of.
+    """Take the faces that metrics are to be of.
 
     Args:
         name: The dataset.
@@ -129,7 +129,7 @@ def select(
     kept = measured.without_copies_of(faces.take(rows.train))
     if not len(kept):
         raise ValueError(
-            f"figures need faces that did not train, all {len(measured)} are copies: use --keep-duplicates"
+            f"metrics need faces that did not train, all {len(measured)} are copies: use --keep-duplicates"
         )
     return Selection(kept, description, len(measured) - len(kept))
 
@@ -140,7 +140,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
     Args:
         checkpoint: A .safetensors file with its card.
         selection: Faces.
-        thresholds: `card`, or one probability for every AU.
+        thresholds: Decision thresholds: `card`, or one probability for every AU.
         seed: Of the bootstrap.
 
     Raises:
@@ -165,12 +165,12 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
 
 @dataclass(frozen=True)
 class Tuned:
-    """New thresholds, with what they change on the faces that they were tuned on.
+    """New decision thresholds, with what they change on the faces that they were tuned on.
 
     Attributes:
         card: The card with them.
-        before: Figures with the card's thresholds so far.
-        after: Figures with the new ones.
+        before: Metrics with the card's thresholds so far.
+        after: Metrics with the new ones.
     """
 
     card: Card
@@ -190,9 +190,9 @@ def tune_checkpoint(
     decoding: str | None = None,
     coverage: float | None = None,
 ) -> Tuned:
-    """Tune a checkpoint's thresholds on a share of the training faces and write them into its card.
+    """Tune a checkpoint's decision thresholds on a validation set and write them into its card.
 
-    Training with the same protocol, fold, share and seed keeps these faces from setting weights.
+    Training with the same protocol, fold, share and seed has the same validation set, which sets no weights.
 
     Args:
         checkpoint: A .safetensors file with its card.
@@ -201,8 +201,8 @@ def tune_checkpoint(
         protocol: How faces are divided, by default the dataset's usual way.
         fold: With `subjects`, the fold that is held back and so not tuned on.
         labels: Label rule.
-        share: Of the training faces.
-        seed: Draws them.
+        share: Of the training faces that is the validation set.
+        seed: Draws it.
         decoding: A board.core.decoding for the card; None keeps its own.
         coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 

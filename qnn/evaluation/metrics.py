@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of probabilities against labels: F1-frame per AU and averaged, emotions by Table 2, intervals of all."""
+"""Metrics: F1-frame, precision, recall and accuracy per AU and averaged, emotions by Table 2, with intervals."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from qnn.evaluation.bootstrap import by_cluster, interval, resampled
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-AU_FIGURES = ("f1", "precision", "recall", "accuracy")
-FER_FIGURES = ("fer_accuracy_excluding_none", "fer_coverage", "fer_accuracy_all", "fer_accuracy_prototype")
+AU_METRICS = ("f1", "precision", "recall", "accuracy")
+FER_METRICS = ("fer_accuracy_excluding_none", "fer_coverage", "fer_accuracy_all", "fer_accuracy_prototype")
 NONE = len(EMOTIONS)
 """The column of the confusion matrix for AUs that match no row of Table 2."""
 
@@ -26,7 +26,7 @@ LEAST_ODDS = 1e-15
 
 
 @dataclass(frozen=True)
-class AuFigures:
+class AuMetrics:
     """How well one AU is detected (equations 6 to 9).
 
     Attributes:
@@ -36,7 +36,7 @@ class AuFigures:
         accuracy: None where no label is known.
         support: Faces that show the AU.
         known: Faces whose label is known.
-        threshold: Probability from which the AU counts as present.
+        threshold: Decision threshold: the probability from which the AU counts as present.
         intervals: 95 % intervals of the first four.
     """
 
@@ -52,16 +52,16 @@ class AuFigures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All figures of one set of faces.
+    """All metrics of one set of faces.
 
     Attributes:
         n: Faces.
         per_au: By FACS number, in the order of the outputs.
-        figures: `macro_` and `micro_` averages of the AUs' figures, macro over the AUs that any face shows;
-            `euclidean` (equation 5: root of a face's summed squared errors, mean over faces); and FER_FIGURES,
+        metrics: `macro_` and `micro_` averages of the AUs' metrics, macro over the AUs that any face shows;
+            `euclidean` (equation 5: root of a face's summed squared errors, mean over faces); and FER_METRICS,
             None where the AUs are not Table 2's thirteen or no emotion is known.
-        intervals: 95 % intervals of `figures`.
-        emotions_known: Faces that the emotion figures are of.
+        intervals: 95 % intervals of `metrics`.
+        emotions_known: Faces that the emotion metrics are of.
         confusion: Faces by true emotion (rows) and emotion by Table 2 (columns, None last), (7, 8).
         confusion_prototype: The same with the best-matching prototype, (7, 7).
         seed: Of the resamples.
@@ -70,8 +70,8 @@ class Evaluation:
     """
 
     n: int
-    per_au: Mapping[int, AuFigures]
-    figures: Mapping[str, float | None]
+    per_au: Mapping[int, AuMetrics]
+    metrics: Mapping[str, float | None]
     intervals: Mapping[str, Interval | None]
     emotions_known: int
     confusion: npt.NDArray[np.int64] | None
@@ -86,14 +86,14 @@ class Evaluation:
         return tuple(au for au, found in self.per_au.items() if not found.support)
 
     def headline(self) -> dict[str, Any]:
-        """The figures that a checkpoint's card keeps."""
-        kept = ("macro_f1", "micro_f1", *FER_FIGURES)
-        return {"n": self.n, **{name: _rounded(self.figures[name]) for name in kept}}
+        """The metrics that a checkpoint's card keeps."""
+        kept = ("macro_f1", "micro_f1", *FER_METRICS)
+        return {"n": self.n, **{name: _rounded(self.metrics[name]) for name in kept}}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dictionary; a figure that does not exist is None."""
+        """Plain dictionary; a metric that does not exist is None."""
         return {
-            **self.figures,
+            **self.metrics,
             "per_au": {f"AU{au}": vars(found) for au, found in self.per_au.items()},
             "n": self.n,
             "emotions_known": self.emotions_known,
@@ -158,27 +158,27 @@ def evaluate(
     per_face = [judged, judged & (strict != NONE), judged & (strict == emotions), judged & (nearest == emotions)]
     sums = np.column_stack([*outcomes, distance, known.any(1), *per_face]).astype(np.float64)
     clusters = by_cluster(sums, subjects)
-    whole = _figures(sums.sum(0, keepdims=True), len(aus))
+    whole = _metrics(sums.sum(0, keepdims=True), len(aus))
     spread = {}
     if resamples and len(clusters) > 1:  # a single subject says nothing of how subjects vary
-        spread = _figures(resampled(clusters, resamples, seed), len(aus))
+        spread = _metrics(resampled(clusters, resamples, seed), len(aus))
     intervals = {name: [interval(column) for column in values.T] for name, values in spread.items()}
     support, labelled = active.sum(0), known.sum(0)
     per_au = {
-        au: AuFigures(
-            **{name: _number(whole[name][0, column]) for name in AU_FIGURES},
+        au: AuMetrics(
+            **{name: _number(whole[name][0, column]) for name in AU_METRICS},
             support=int(support[column]),
             known=int(labelled[column]),
             threshold=float(thresholds[column]),
-            intervals={name: intervals[name][column] if name in intervals else None for name in AU_FIGURES},
+            intervals={name: intervals[name][column] if name in intervals else None for name in AU_METRICS},
         )
         for column, au in enumerate(aus)
     }
-    averages = [name for name in whole if name not in AU_FIGURES]
+    averages = [name for name in whole if name not in AU_METRICS]
     return Evaluation(
         n=len(labels),
         per_au=per_au,
-        figures={name: _number(whole[name][0, 0]) for name in averages},
+        metrics={name: _number(whole[name][0, 0]) for name in averages},
         intervals={name: intervals[name][0] if name in intervals else None for name in averages},
         emotions_known=int(judged.sum()),
         confusion=_confusion(emotions[judged], strict[judged], NONE + 1) if of_table else None,
@@ -189,20 +189,20 @@ def evaluate(
     )
 
 
-def _figures(totals: Floats, aus: int) -> dict[str, Floats]:
-    """Figures of totals (R, K), one row for each resample: (R, AUs) or (R, 1), NaN where one does not exist."""
+def _metrics(totals: Floats, aus: int) -> dict[str, Floats]:
+    """Metrics of totals (R, K), one row for each resample: (R, AUs) or (R, 1), NaN where one does not exist."""
     tp, fp, fn, tn = (totals[:, part * aus : (part + 1) * aus] for part in range(4))
     distance, labelled, judged, answered, right, nearest = totals[:, 4 * aus :].T[:, :, np.newaxis]
     shown = tp + fn > 0
-    of_aus = dict(zip(AU_FIGURES, _of_counts(tp, fp, fn, tn), strict=True))
+    of_aus = dict(zip(AU_METRICS, _of_counts(tp, fp, fn, tn), strict=True))
     pooled = _of_counts(*(part.sum(1, keepdims=True) for part in (tp, fp, fn, tn)))
     macro = (
         _ratio(np.where(shown, of_aus[name], 0).sum(1, keepdims=True), shown.sum(1, keepdims=True)) for name in of_aus
     )
     return {
         **of_aus,
-        **{f"macro_{name}": value for name, value in zip(AU_FIGURES, macro, strict=True)},
-        **{f"micro_{name}": value for name, value in zip(AU_FIGURES, pooled, strict=True)},
+        **{f"macro_{name}": value for name, value in zip(AU_METRICS, macro, strict=True)},
+        **{f"micro_{name}": value for name, value in zip(AU_METRICS, pooled, strict=True)},
         "euclidean": _ratio(distance, labelled),
         "fer_accuracy_excluding_none": _ratio(right, answered),
         "fer_coverage": _ratio(answered, judged),
@@ -256,7 +256,7 @@ def _check(
     thresholds: Floats,
     aus: Sequence[int],
 ) -> None:
-    """Refuse what the figures would not be of."""
+    """Refuse what the metrics would not be of."""
     shape = (len(labels), len(aus))
     if not len(labels):
         raise ValueError("an evaluation needs faces, got none")

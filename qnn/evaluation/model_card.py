@@ -33,7 +33,7 @@ It is meant for research on affect sensing and on quantized networks, and as the
 It must not be used to judge a person: not for hiring, policing, schooling, insurance, medicine or lie detection. What
 it names is the look of a face, not what somebody feels. It has been measured on photographs of one dataset, whose
 age, gender and skin colour are not known: nothing is known of how well it does on groups of people. The labels are
-AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these faces, so its figures
+AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these faces, so its metrics
 tell agreement with that table.
 """
 
@@ -48,7 +48,7 @@ def write(measured: Measured, path: Path) -> None:
         _what(measured),
         "## Training",
         _training(card.preset, card.training),
-        "## Figures",
+        "## Metrics",
         *(grid.markdown().strip() for grid in result_tables.overview(found, title)),
         "## Known failures",
         _failures(found),
@@ -126,7 +126,7 @@ def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:
 
 
 def _failures(found: Evaluation) -> str:
-    """Weak AUs and frequent confusions, out of the figures."""
+    """Weak AUs and frequent confusions, out of the metrics."""
     lines = []
     for number, au in found.per_au.items():
         if au.f1 is not None and au.f1 < WEAK_F1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of an evaluation: F1-frame per AU with its interval, and the confusion of emotions."""
+"""Plots of an evaluation: F1-frame per AU with its interval, and the confusion matrices of emotions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _per_au(found: Evaluation, title: str) -> Figure:
     for name, mark in (("precision", "^"), ("recall", "v")):
         values = [np.nan if getattr(unit, name) is None else getattr(unit, name) for unit in units]
         axes.plot(places, values, mark, color=ORANGE, markeredgecolor="white", markersize=7, label=name)
-    macro = found.figures["macro_f1"]
+    macro = found.metrics["macro_f1"]
     if macro is not None:
         axes.axhline(macro, color=GREY, linestyle="--", linewidth=1, label=f"macro F1 {macro:.2f}")
     axes.set_xticks(places, [f"AU{au}\n{unit.support:,}" for au, unit in found.per_au.items()], fontsize=8)
@@ -63,12 +63,12 @@ def _confusions(found: Evaluation, title: str) -> Figure:
     assert found.confusion is not None and found.confusion_prototype is not None
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(8, 7))
-    figures = found.figures
-    answered = figures["fer_accuracy_excluding_none"]
+    metrics = found.metrics
+    answered = metrics["fer_accuracy_excluding_none"]
     right_where = "" if answered is None else f", {answered:.1%} of them right"
-    by_table = f"by Table 2: answers on {figures['fer_coverage']:.1%} of the faces{right_where}"
+    by_table = f"by Table 2: answers on {metrics['fer_coverage']:.1%} of the faces{right_where}"
     _confusion(left, found.confusion, (*EMOTIONS, "None"), by_table)
-    by_prototype = f"by the best-matching prototype: {figures['fer_accuracy_prototype']:.1%} right"
+    by_prototype = f"by the best-matching prototype: {metrics['fer_accuracy_prototype']:.1%} right"
     _confusion(right, found.confusion_prototype, EMOTIONS, by_prototype)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure

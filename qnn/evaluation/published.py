@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's published figures: its Tables 5 to 10 and what its text states, read from published.json."""
+"""Published results: the paper's Tables 5 to 10 and what its text states, read from published.json."""
 
 from __future__ import annotations
 

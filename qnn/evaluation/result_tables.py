@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our figures in the shape of the paper's Tables 6 to 10, beside the published ones."""
+"""Result tables: our metrics in the shape of the paper's Tables 6 to 10, beside the published ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qnn.network.model import IMAGE_SIZE
 DASH = "-"
 INTERVAL = "interval"
 SHORT = {"percent": "%", "millions": "M"}
-FIGURE_OF_GROUP = {"F1-frame": "f1", "F1": "f1", "Accuracy": "accuracy"}
+METRIC_OF_GROUP = {"F1-frame": "f1", "F1": "f1", "Accuracy": "accuracy"}
 FER_ROWS = {
     "Table 2, None left out": "fer_accuracy_excluding_none",
     "Table 2, None is wrong": "fer_accuracy_all",
@@ -32,7 +32,7 @@ class Grid:
         title: What it shows.
         header: Of its columns.
         rows: One text per column.
-        notes: What a reader must know of the figures.
+        notes: What a reader must know of the metrics.
     """
 
     title: str
@@ -66,10 +66,10 @@ class Grid:
 
 
 def beside_published(found: Evaluation, dataset: str, name: str, parameters: int) -> list[Grid]:
-    """The paper's table of a dataset with our figures in it, one grid for each measure that it compares.
+    """The paper's table of a dataset with our metrics in it, one grid for each measure that it compares.
 
     Args:
-        found: Our figures.
+        found: Our metrics.
         dataset: Name of the dataset that they are of.
         name: What our column or row is called.
         parameters: Trainable parameters of our network.
@@ -93,14 +93,14 @@ def _of_aus(found: Evaluation, number: int, table: PublishedTable, group: str, n
     """AUs in rows, methods in columns, ours last."""
     chosen = [index for index, column in enumerate(table.columns) if column.group == group]
     unit = table.columns[chosen[0]].unit
-    figure = FIGURE_OF_GROUP[group]
+    metric = METRIC_OF_GROUP[group]
     rows = []
     for row in table.rows:
         if row.name == AVERAGE:
-            ours = _ours(found.figures[f"macro_{figure}"], unit, found.intervals[f"macro_{figure}"])
+            ours = _ours(found.metrics[f"macro_{metric}"], unit, found.intervals[f"macro_{metric}"])
         elif row.name.startswith("AU"):
             au = found.per_au.get(int(row.name[2:]))
-            ours = (DASH, "") if au is None else _ours(getattr(au, figure), unit, au.intervals[figure])
+            ours = (DASH, "") if au is None else _ours(getattr(au, metric), unit, au.intervals[metric])
         else:
             ours = {"millions": f"{parameters / 1e6:.2f}", "pixels": str(IMAGE_SIZE)}[row.unit or ""], ""
         rows.append((row.name, *(_printed(row.values[index], row.unit or unit) for index in chosen), *ours))
@@ -113,8 +113,8 @@ def _of_emotions(found: Evaluation, number: int, table: PublishedTable, name: st
     """Methods in rows; ours by each way to name an emotion."""
     units = [column.unit for column in table.columns]
     rows = [(_method(row.name), *map(_printed, row.values, units), "") for row in table.rows]
-    for way, figure in FER_ROWS.items():
-        value, interval = _ours(found.figures[figure], "percent", found.intervals[figure])
+    for way, metric in FER_ROWS.items():
+        value, interval = _ours(found.metrics[metric], "percent", found.intervals[metric])
         rows.append((f"{name}, {way}", value, f"{parameters / 1e6:.2f}", interval))
     title = f"Table {number}: accuracy on {table.dataset}, {found.emotions_known:,} faces"
     header = (table.label, *(f"{column.name}, {SHORT[column.unit]}" for column in table.columns), INTERVAL)
@@ -128,13 +128,13 @@ def _method(name: str) -> str:
 
 def _coverage(found: Evaluation) -> str:
     """How often Table 2 answers."""
-    value, interval = _ours(found.figures["fer_coverage"], "percent", found.intervals["fer_coverage"])
+    value, interval = _ours(found.metrics["fer_coverage"], "percent", found.intervals["fer_coverage"])
     between = f" ({interval})" if interval else ""
     return f"AUs match an emotion of Table 2 on {value} %{between} of the faces; on the others the emotion is None."
 
 
 def _notes(found: Evaluation, table: PublishedTable) -> tuple[str, ...]:
-    """Notes on both sides' figures."""
+    """Notes on both sides' metrics."""
     notes = [_how(found)]
     if absent := found.aus_without_positives:
         numbers = ", ".join(f"AU{au}" for au in absent)
@@ -150,7 +150,7 @@ def _printed(cell: Cell, unit: str) -> str:
 
 
 def _ours(value: float | None, unit: str, interval: Interval | None) -> tuple[str, str]:
-    """Our figure and its interval."""
+    """Our metric and its interval."""
     if value is None:
         return DASH, ""
     scale, digits = (100, 1) if unit == "percent" else (1, 2)
@@ -171,7 +171,7 @@ def _how(found: Evaluation) -> str:
 
 
 def overview(found: Evaluation, title: str) -> list[Grid]:
-    """All figures of an evaluation: by AU, and as a whole."""
+    """All metrics of an evaluation: by AU, and as a whole."""
     rows = [
         (
             f"AU{number}",
@@ -183,10 +183,10 @@ def overview(found: Evaluation, title: str) -> list[Grid]:
         for number, au in found.per_au.items()
     ]
     for average in ("macro", "micro"):
-        others = (found.figures[f"{average}_{figure}"] for figure in ("precision", "recall", "accuracy"))
-        f1 = _ours(found.figures[f"{average}_f1"], "fraction", found.intervals[f"{average}_f1"])
+        others = (found.metrics[f"{average}_{metric}"] for metric in ("precision", "recall", "accuracy"))
+        f1 = _ours(found.metrics[f"{average}_f1"], "fraction", found.intervals[f"{average}_f1"])
         rows.append((average, *f1, *_plain(*others), "", ""))
-    notes = [_how(found), f"Euclidean distance (equation 5): {found.figures['euclidean'] or 0:.3f}."]
+    notes = [_how(found), f"Euclidean distance (equation 5): {found.metrics['euclidean'] or 0:.3f}."]
     if absent := found.aus_without_positives:
         numbers = ", ".join(f"AU{au}" for au in absent)
         notes.append(
@@ -199,7 +199,7 @@ def overview(found: Evaluation, title: str) -> list[Grid]:
 
 def _emotion_overview(found: Evaluation) -> Grid:
     """The ways to name an emotion, and how often each is right."""
-    rows = [(way, *_ours(found.figures[name], "percent", found.intervals[name])) for way, name in FER_ROWS.items()]
+    rows = [(way, *_ours(found.metrics[name], "percent", found.intervals[name])) for way, name in FER_ROWS.items()]
     header = ("emotion by", "right, %", INTERVAL)
     return Grid(f"Emotion, {found.emotions_known:,} faces", header, tuple(rows), (_coverage(found),))
 
@@ -212,7 +212,7 @@ def tuning(before: Evaluation, after: Evaluation) -> Grid:
         rows.append(
             (f"AU{number}", f"{new.support:,}", f"{old.threshold:.3f}", f"{new.threshold:.3f}", *_plain(old.f1, new.f1))
         )
-    rows.append(("macro", "", "", "", *_plain(before.figures["macro_f1"], after.figures["macro_f1"])))
+    rows.append(("macro", "", "", "", *_plain(before.metrics["macro_f1"], after.metrics["macro_f1"])))
     header = ("AU", "faces", "threshold before", "after", "F1 before", "after")
     notes = ["F1 after is of the faces that chose the threshold, and so too good: `auflow eval` measures."]
     if (earlier := _named(before)) and (now := _named(after)):
@@ -222,7 +222,7 @@ def tuning(before: Evaluation, after: Evaluation) -> Grid:
 
 def _named(found: Evaluation) -> str | None:
     """How many faces get an emotion by Table 2, and how many of those are right."""
-    share, right = found.figures["fer_coverage"], found.figures["fer_accuracy_excluding_none"]
+    share, right = found.metrics["fer_coverage"], found.metrics["fer_accuracy_excluding_none"]
     if share is None:
         return None
     return f"{share * 100:.1f} % of the faces get one" + (
@@ -242,6 +242,6 @@ def csv_rows(found: Evaluation) -> list[Sequence[object]]:
     ]
     rows: list[Sequence[object]] = [header]
     for number, au in found.per_au.items():
-        figures = ((getattr(au, name), *(au.intervals[name] or (None, None))) for name in names)
-        rows.append([number, *(value for figure in figures for value in figure), au.support, au.known, au.threshold])
+        metrics = ((getattr(au, name), *(au.intervals[name] or (None, None))) for name in names)
+        rows.append([number, *(value for metric in metrics for value in metric), au.support, au.known, au.threshold])
     return rows

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a network looks: heat maps per AU, over one face or over a dataset."""
+"""Explain what a network sees: HiResCAM and Grad-CAM heat maps per AU, over one face or over a dataset."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a network finds each AU in a dataset's faces: the mean of their heat maps, by bands of the face."""
+"""Evidence over a dataset: each AU's mean heat map, and its share in each band of the face."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Explanation: heat maps per AU and emotion, and where spatial attention looks, of float and of quantized networks."""
+"""Explanation of one face: HiResCAM or Grad-CAM heat maps per AU and emotion, and the spatial attention gates."""
 
 from __future__ import annotations
 

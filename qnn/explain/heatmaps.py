@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of explanations: heat maps over faces, one by one and in a figure like the paper's Figs. 6 and 7."""
+"""Heat maps drawn over faces, one by one and in a figure like the paper's Figs. 6 and 7."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Card:
         architecture: Geometry of the network.
         aus: FACS numbers in the order of the outputs.
         training: Data and its terms, recipe, seed.
-        metrics: Figures with what they were measured on.
+        metrics: Metrics with what they were measured on.
         colour: The colour rule of its faces, "grey" or "rgb", see board.faces.crop.to_input.
         crop_margin: Share of the face's side that its crops add on each side, see board.faces.crop.framed.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the network costs: parameters, multiply-accumulates, weight bytes and peak activation bytes."""
+"""Complexity of the network: parameters, multiply-accumulates, weight bytes and peak activation bytes."""
 
 from __future__ import annotations
 

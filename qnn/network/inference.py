@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a trained network over prepared faces."""
+"""Inference: run a trained network over prepared faces, for logits and AU probabilities."""
 
 from __future__ import annotations
 

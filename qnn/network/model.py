@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The float CBAM-CNN of Deramgozin et al. 2023 (IEEE Access, Tables 3 and 4), the reference of every other form."""
+"""The float CBAM-CNN of Deramgozin et al. 2023 (IEEE Access, Tables 3 and 4), which the others quantize."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ablation studies: attention, losses, the dense head, bits."""
+"""Ablation studies: attention, losses, the dense head, bits, quantization-aware training."""

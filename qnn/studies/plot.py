@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the studies: figures by variant with intervals, F1-frame of each AU, and figures against weight bytes."""
+"""Plots of the studies: metrics by variant with intervals, F1-frame per AU, and metrics against weight bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = {
     "fer_coverage": "share of faces with\nan emotion by Table 2",
 }
 AGAINST_BYTES = {"micro_f1": "o", "fer_accuracy_prototype": "s"}
-"""Figures of the plot against weight bytes, and their markers."""
+"""Metrics of the plot against weight bytes, and their markers."""
 BYTES_MATTER = ("bits", "head")
 WIDTH_INCHES, LINE_INCHES = 13, 0.32
 
@@ -54,7 +54,7 @@ def plot(rows: Sequence[Row], out: Path) -> list[Path]:
 
 
 def _dots(axis: Axes, rows: Sequence[Row], study: str, name: str, variants: Sequence[str]) -> None:
-    """A figure of each variant, from the top down; whiskers are 95 % intervals over seeds."""
+    """A metric of each variant, from the top down; whiskers are 95 % intervals over seeds."""
     found = by_variant(rows, study, name)
     for place, variant in enumerate(variants):
         if variant not in found:
@@ -93,11 +93,11 @@ def _per_au(axis: Axes, rows: Sequence[Row], variants: Sequence[str]) -> None:
 
 
 def _against_bytes(axis: Axes, rows: Sequence[Row], variants: Sequence[str]) -> None:
-    """Figures against the bytes of all weights, in the colours of the variants above."""
+    """Metrics against the bytes of all weights, in the colours of the variants above."""
     for name, marker in AGAINST_BYTES.items():
         for place, variant in enumerate(variants):
             own = [row for row in rows if row.variant == variant]
-            points = [(row.weight_bytes / 1024, value) for row in own if (value := row.figures[name]) is not None]
+            points = [(row.weight_bytes / 1024, value) for row in own if (value := row.metrics[name]) is not None]
             axis.plot([size for size, _ in points], [value for _, value in points], marker, color=_colour(place))
         axis.plot([], [], marker, color="grey", label=SHOWN[name].replace("\n", " "))
     axis.set(xlabel="weights, KiB", xscale="log")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ablation studies: attention, losses, the dense head, bits; each variant trained with several seeds; table and plot.
+"""Ablation studies: attention, losses, head, bits, QAT; each variant trained with several seeds; table and plot.
 
 Every variant is a run of its own under the study's folder, so a study that was cut short goes on where it was, and
 studies share what they have in common.
@@ -25,7 +25,7 @@ from qnn.network.presets import FLOAT, PRESETS, Preset
 from qnn.training import runs
 from qnn.training.recipes import Plan, change
 
-FIGURES = (
+METRICS = (
     "micro_f1",
     "macro_f1",
     "fer_accuracy_prototype",
@@ -131,7 +131,7 @@ class Row:
         weight_bits: Of conv2 to conv5.
         activation_bits: Between layers.
         weight_bytes: Of all parameters.
-        figures: FIGURES by name; None where one does not exist.
+        metrics: METRICS by name; None where one does not exist.
         per_au: F1-frame by FACS number.
     """
 
@@ -141,7 +141,7 @@ class Row:
     weight_bits: int
     activation_bits: int
     weight_bytes: int
-    figures: Mapping[str, float | None]
+    metrics: Mapping[str, float | None]
     per_au: Mapping[str, float | None]
 
 
@@ -217,14 +217,14 @@ def _train(
         preset.weight_bits if preset else FLOAT_BITS,
         preset.activation_bits if preset else FLOAT_BITS,
         weight_bytes(architecture, preset, recipe.quantized.pruned if preset else 0.0),
-        {name: metrics[name] for name in FIGURES},
+        {name: metrics[name] for name in METRICS},
         metrics["per_au_f1"],
     )
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A figure over seeds: its mean, and the half-width of its 95 % interval, None for one seed."""
+    """A metric over seeds: its mean, and the half-width of its 95 % interval, None for one seed."""
 
     mean: float
     half_width: float | None
@@ -233,29 +233,29 @@ class Summary:
         return f"{self.mean:.4f}" + ("" if self.half_width is None else f" ± {self.half_width:.4f}")
 
 
-def summarise(figures: Iterable[float]) -> Summary:
-    """Mean of a figure over seeds, with Student's interval."""
-    values = list(figures)
-    count = len(values)
+def summarise(values: Iterable[float]) -> Summary:
+    """Mean of a metric over seeds, with Student's interval."""
+    known = list(values)
+    count = len(known)
     if count < 2:
-        return Summary(float(np.mean(values)), None)
+        return Summary(float(np.mean(known)), None)
     quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
-    return Summary(float(np.mean(values)), float(quantile * np.std(values, ddof=1) / np.sqrt(count)))
+    return Summary(float(np.mean(known)), float(quantile * np.std(known, ddof=1) / np.sqrt(count)))
 
 
-def by_variant(rows: Sequence[Row], study: str, figure: str) -> dict[str, dict[int, float]]:
-    """A figure's values by variant and seed; variants and seeds without it are left out."""
+def by_variant(rows: Sequence[Row], study: str, metric: str) -> dict[str, dict[int, float]]:
+    """A metric's values by variant and seed; variants and seeds without it are left out."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
-        value = row.figures[figure]
+        value = row.metrics[metric]
         if row.study == study and value is not None:
             found.setdefault(row.variant, {})[row.seed] = value
     return found
 
 
-def differences(rows: Sequence[Row], study: str, figure: str) -> dict[str, Summary]:
+def differences(rows: Sequence[Row], study: str, metric: str) -> dict[str, Summary]:
     """How much each variant but the first has above the first, over the seeds that give both the figure."""
-    found = by_variant(rows, study, figure)
+    found = by_variant(rows, study, metric)
     first, *others = dict.fromkeys(row.variant for row in rows if row.study == study)
     base = found.get(first, {})
     pairs = {name: [seed for seed in found.get(name, {}) if seed in base] for name in others}
@@ -265,23 +265,23 @@ def differences(rows: Sequence[Row], study: str, figure: str) -> dict[str, Summa
 
 
 def table(rows: Sequence[Row]) -> str:
-    """All studies as Markdown tables: figures, then differences to the first variant of each."""
+    """All studies as Markdown tables: metrics, then differences to the first variant of each."""
     lines = []
     for study in dict.fromkeys(row.study for row in rows):
         seeds = len({row.seed for row in rows if row.study == study})
         lines += [f"## {study}, {seeds} seed{'s' * (seeds > 1)}", ""]
-        lines += ["| variant | weights, KiB | " + " | ".join(FIGURES) + " |", "|---|" + "---:|" * (len(FIGURES) + 1)]
+        lines += ["| variant | weights, KiB | " + " | ".join(METRICS) + " |", "|---|" + "---:|" * (len(METRICS) + 1)]
         size = {row.variant: row.weight_bytes / 1024 for row in rows if row.study == study}
-        means = {name: by_variant(rows, study, name) for name in FIGURES}
+        means = {name: by_variant(rows, study, name) for name in METRICS}
         for variant in size:
             cells = [
-                str(summarise(means[name][variant].values())) if variant in means[name] else "-" for name in FIGURES
+                str(summarise(means[name][variant].values())) if variant in means[name] else "-" for name in METRICS
             ]
             lines.append(f"| {variant} | {size[variant]:,.1f} | " + " | ".join(cells) + " |")
-        gaps = {name: differences(rows, study, name) for name in FIGURES}
+        gaps = {name: differences(rows, study, name) for name in METRICS}
         first, *others = size
         for variant in others:
-            cells = [_signed(gaps[name].get(variant)) for name in FIGURES]
+            cells = [_signed(gaps[name].get(variant)) for name in METRICS]
             lines.append(f"| {variant} minus {first} | {size[variant] - size[first]:+,.1f} | {' | '.join(cells)} |")
         lines += ["", *_per_au([row for row in rows if row.study == study]), ""]
     return "\n".join(lines)
@@ -307,8 +307,8 @@ def _write(rows: Sequence[Row], out: Path) -> None:
     """The rows for programs and for readers."""
     flat: list[dict[str, Any]] = [
         {
-            **{name: value for name, value in vars(row).items() if name not in ("figures", "per_au")},
-            **row.figures,
+            **{name: value for name, value in vars(row).items() if name not in ("metrics", "per_au")},
+            **row.metrics,
             **{f"f1_{au}": value for au, value in row.per_au.items()},
         }
         for row in rows
@@ -318,7 +318,7 @@ def _write(rows: Sequence[Row], out: Path) -> None:
         writer.writeheader()
         writer.writerows(flat)
     gaps = {
-        study: {name: {k: vars(v) for k, v in differences(rows, study, name).items()} for name in FIGURES}
+        study: {name: {k: vars(v) for k, v in differences(rows, study, name).items()} for name in METRICS}
         for study in dict.fromkeys(row.study for row in rows)
     }
     write_json(out / "study.json", {"rows": flat, "differences": gaps})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Let the C library keep what training frees, which it needs again a moment later."""
+"""Allocator settings of glibc: keep what training frees, which it needs again a moment later."""
 
 from __future__ import annotations
 

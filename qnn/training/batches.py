@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training step reads: faces where the network lives, and the order in which they come."""
+"""Batches: faces resident where the network lives, and the shuffled order in which they come, resumable."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A GPU computation recorded once and replayed: thousands of small kernels then start as one."""
+"""CUDA graph of a training step: captured once and replayed, so that thousands of small kernels start as one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 WARM_UP = 3
-"""Runs before the recording, in which libraries choose their kernels and memory is allocated."""
+"""Runs before the capture, in which libraries choose their kernels and memory is allocated."""
 
 
-class Recorded:
+class CudaGraph:
     """Forward and backward pass of one batch as a CUDA graph.
 
     Each call writes its outputs, and the gradients of the model's parameters, over those of the call before. The
@@ -20,12 +20,12 @@ class Recorded:
     """
 
     def __init__(self, model: nn.Module, compute: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor]) -> None:
-        """Record `compute`; the model's state and the random numbers stay as they are.
+        """Capture `compute`; the model's state and the random numbers stay as they are.
 
         Args:
             model: Whose parameters get gradients.
             compute: Takes tensors of the inputs' shapes, runs the backward pass and gives what is to be seen of it. It
-                must neither look at values, as by an `if`, nor copy any to the GPU: while recorded there are none.
+                must neither look at values, as by an `if`, nor copy any to the GPU: during the capture there are none.
             inputs: Tensors on the GPU, such as a first batch.
         """
         self._inputs = [value.clone() for value in inputs]
@@ -37,7 +37,7 @@ class Recorded:
             for _ in range(WARM_UP):
                 compute(*self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
-        model.zero_grad(set_to_none=True)  # the recording allocates them anew and writes instead of adding
+        model.zero_grad(set_to_none=True)  # the capture allocates them anew and writes instead of adding
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._outputs = compute(*self._inputs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes several processes train as one: shared draws, shared batch statistics.
+"""Distributed training: several processes train as one by shared draws and shared batch statistics.
 
 Every process seeds alike, draws for the whole batch and uses its own rows, so that the random numbers a face meets do
 not depend on how many processes share the batch.

@@ -19,7 +19,7 @@ PANELS = {
 
 
 def history(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Each logged figure as (epoch, value); of an epoch logged twice, before and after a kill, the later counts."""
+    """Each logged metric as (epoch, value); of an epoch logged twice, before and after a kill, the later counts."""
     found: dict[str, dict[int, float]] = {}
     for path in sorted((folder / "logs").glob("version_*/metrics.csv"), key=lambda path: int(path.parent.name[8:])):
         with path.open(newline="") as file:
@@ -37,11 +37,11 @@ def hours(folder: Path, faces: int) -> float:
 
 def plot(folder: Path, path: Path) -> None:
     """Draw the curves of a stage's folder."""
-    figures = history(folder)
+    logged = history(folder)
     figure, axes = plt.subplots(1, len(PANELS), figsize=(4.2 * len(PANELS), 3.4), layout="constrained")
     for axis, (title, lines) in zip(axes, PANELS.items(), strict=True):
         for label, name in lines:
-            epochs, values = zip(*figures.get(name, [(0, float("nan"))]), strict=True)
+            epochs, values = zip(*logged.get(name, [(0, float("nan"))]), strict=True)
             axis.plot([epoch + 1 for epoch in epochs], values, marker=".", label=label)
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)

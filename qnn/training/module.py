@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training stage as a Lightning module: the float network, or its quantized network from it."""
+"""AuTraining, one training stage as a Lightning module: the float network, or a quantized one from it (QAT)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from board.core.decoding import BY_EMOTION
 from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import CALIBRATION_STEPS
 from qnn.training.batches import ResidentFaces, ShuffledRows, mixed
-from qnn.training.cuda_graph import Recorded
+from qnn.training.cuda_graph import CudaGraph
 from qnn.training.distributed import share
 from qnn.training.losses import (
     LOSSES,
@@ -86,7 +86,7 @@ class AuTraining(lightning.LightningModule):
         self.macro_f1 = MultilabelF1Score(aus, average="macro", ignore_index=-1)
         self.clock = Stopwatch()
         self.kept: dict[str, Tensor] = {}
-        self.recorded: Recorded | None = None
+        self.graph: CudaGraph | None = None
         self.last_loss: Tensor | None = None
 
     def prune(self) -> None:
@@ -113,7 +113,7 @@ class AuTraining(lightning.LightningModule):
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stub lacks it
 
     def on_fit_start(self) -> None:
-        self.recorded = None
+        self.graph = None
         for faces in (self.train_set, self.validation_set):
             faces.to(self.device)
         for teacher in self.teachers:
@@ -132,13 +132,13 @@ class AuTraining(lightning.LightningModule):
     def training_step(self, rows: Tensor, index: int) -> Tensor:
         with self.clock.data():
             batch = self.augmented(rows)
-        if self._can_record and self.recorded is None:
-            self.recorded = Recorded(self, self._with_gradients, batch)
+        if self._uses_cuda_graph and self.graph is None:
+            self.graph = CudaGraph(self, self._with_gradients, batch)
             optimiser = self.optimizers(use_pl_optimizer=False)
             if isinstance(optimiser, Muon):
-                optimiser.record_steps = True
+                optimiser.capture = True
         self._check_loss()
-        loss, logits = self._loss_and_logits(*batch) if self.recorded is None else self.recorded(*batch)
+        loss, logits = self._loss_and_logits(*batch) if self.graph is None else self.graph(*batch)
         self.last_loss = loss.detach()
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
         distance = euclidean(logits.detach(), self.train_set.labels[rows]).mean()
@@ -169,21 +169,21 @@ class AuTraining(lightning.LightningModule):
         return loss.detach(), logits.detach()
 
     @property
-    def _can_record(self) -> bool:
-        """Whether the machine can record a step: one GPU at full precision; a loss scaler looks at gradients."""
+    def _uses_cuda_graph(self) -> bool:
+        """Whether a step can be a CUDA graph: one GPU at full precision; a loss scaler looks at gradients."""
         return self.device.type == "cuda" and self.trainer.world_size == 1 and self.trainer.precision == "32-true"
 
     def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
-        if self.recorded is None:
+        if self.graph is None:
             super().backward(loss, *arguments, **options)
 
     def optimizer_zero_grad(self, *arguments: Any, **options: Any) -> None:
-        if self.recorded is None:
+        if self.graph is None:
             super().optimizer_zero_grad(*arguments, **options)
 
     def on_validation_model_zero_grad(self) -> None:
-        """Keep the gradients' memory, which a recorded step writes to."""
-        if self.recorded is None:
+        """Keep the gradients' memory, which the CUDA graph writes to."""
+        if self.graph is None:
             super().on_validation_model_zero_grad()
 
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,7 +37,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 
 
 class Scales:
-    """A group's factors of this step where its parameters are, which a recorded step reads there.
+    """A group's factors of this step where its parameters are, which a CUDA graph reads there.
 
     Attributes:
         rate: Of the step.
@@ -82,8 +82,8 @@ class Muon(torch.optim.Optimizer):
             {"params": list(others), "lr": rate, "weight_decay": 0.0, "orthogonal": False, "steps": 0},
         ]
         super().__init__([group for group in groups if group["params"]], {})
-        self.record_steps = False
-        """Whether to record a step as a CUDA graph, for which gradients must stay where they are."""
+        self.capture = False
+        """Whether to capture a step as a CUDA graph, for which gradients must stay where they are."""
         self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._scales = [Scales(group["params"][0].device) for group in self.param_groups]
@@ -104,9 +104,7 @@ class Muon(torch.optim.Optimizer):
         for group, scales in zip(self.param_groups, self._scales, strict=True):
             group["steps"] += 1
             scales.set(group)
-        if not (
-            self.record_steps and self._warm
-        ):  # the first makes the state, and libraries choose their kernels in it
+        if not (self.capture and self._warm):  # the first makes the state, and libraries choose their kernels in it
             self._move()
             self._warm = True
             return loss

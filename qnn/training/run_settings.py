@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training stage was begun with, kept in its folder, so that it goes on with nothing else."""
+"""Settings of a run: what a stage was begun with, kept in its folder, so that it goes on with nothing else."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def _finish(
     thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
     test = splits.test
     found = predict(model, test)
-    figures = evaluate(
+    evaluation = evaluate(
         found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
         subjects=test.subjects, nearest=found.nearest,
     )  # fmt: skip
@@ -273,8 +273,8 @@ def _finish(
             **({"teachers": teachers} if teachers else {}),
         },
         metrics={
-            **figures.headline(),
-            "per_au_f1": {f"AU{au}": found.f1 for au, found in figures.per_au.items()},
+            **evaluation.headline(),
+            "per_au_f1": {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()},
         },
     )
     learning_curves.plot(folder, folder / "curves.png")

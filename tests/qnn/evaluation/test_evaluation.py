@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures are what torchmetrics, the paper's formulas and counting by hand say, with intervals that cover the truth."""
+"""Metrics are what torchmetrics, the paper's formulas and counting by hand say, with intervals that cover the truth."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_figures_are_torchmetrics(rng: np.random.Generator) -> None:
     for name, kind in {**kinds, "accuracy": MultilabelAccuracy}.items():
         for average in ("macro", "micro"):
             expected = kind(len(AUS), average=average)(*arrays).item()
-            assert found.figures[f"{average}_{name}"] == pytest.approx(expected, abs=1e-6), (name, average)
+            assert found.metrics[f"{average}_{name}"] == pytest.approx(expected, abs=1e-6), (name, average)
         each = kind(len(AUS), average=None)(*arrays)
         ours = [getattr(au, name) for au in found.per_au.values()]
         assert ours == pytest.approx(each.tolist(), abs=1e-6), name
@@ -60,7 +60,7 @@ def test_unknown_labels_count_nowhere(rng: np.random.Generator) -> None:
     metric = MultilabelF1Score(len(AUS), average="micro", ignore_index=-1)
     masked = torch.from_numpy(np.where(hidden, -1, labels)).long()
     expected = metric(torch.from_numpy(probabilities), masked).item()
-    assert found.figures["micro_f1"] == pytest.approx(expected, abs=1e-6)
+    assert found.metrics["micro_f1"] == pytest.approx(expected, abs=1e-6)
     assert [au.known for au in found.per_au.values()] == (~hidden).sum(0).tolist()
     column = AUS.index(12)
     keep = ~hidden[:, column]
@@ -88,7 +88,7 @@ def test_macro_leaves_out_what_no_face_shows_and_says_so(rng: np.random.Generato
     assert found.aus_without_positives == (20, 23)
     shown = [au.f1 for au in found.per_au.values() if au.f1 is not None]
     assert len(shown) == 11
-    assert found.figures["macro_f1"] == pytest.approx(np.mean(shown))
+    assert found.metrics["macro_f1"] == pytest.approx(np.mean(shown))
     content = found.to_json()
     assert (content["macro_over"], content["aus_without_positives"]) == (11, [20, 23])
     assert content["per_au"]["AU20"]["f1"] is None and content["per_au"]["AU20"]["recall"] is None
@@ -105,10 +105,10 @@ def test_emotions_by_hand() -> None:
     found = of_emotions(
         ("happiness", "happiness"), ("happiness", None), ("fear", "surprise"), ("neutral", "neutral"), ("anger", None)
     )
-    figures = found.figures
-    assert figures["fer_coverage"] == 3 / 5
-    assert figures["fer_accuracy_excluding_none"] == 2 / 3
-    assert figures["fer_accuracy_all"] == 2 / 5
+    metrics = found.metrics
+    assert metrics["fer_coverage"] == 3 / 5
+    assert metrics["fer_accuracy_excluding_none"] == 2 / 3
+    assert metrics["fer_accuracy_all"] == 2 / 5
     assert found.confusion is not None and found.confusion_prototype is not None
     assert found.confusion.shape == (7, 8) and found.confusion_prototype.shape == (7, 7)
     happiness, fear, surprise = (EMOTIONS.index(name) for name in ("happiness", "fear", "surprise"))
@@ -122,45 +122,45 @@ def test_the_prototype_always_answers(rng: np.random.Generator) -> None:
     found = evaluate(probabilities, labels, emotions, HALF, AUS, resamples=0)
     logits = np.log(probabilities.clip(1e-9, 1 - 1e-9) / (1 - probabilities.clip(1e-9, 1 - 1e-9)))
     nearest = (logits @ PROTOTYPES.T).argmax(1)
-    assert found.figures["fer_accuracy_prototype"] == (nearest == emotions).mean()
+    assert found.metrics["fer_accuracy_prototype"] == (nearest == emotions).mean()
     matrix = found.confusion_prototype
     assert matrix is not None and np.trace(matrix) == (nearest == emotions).sum()
     sure = evaluate(labels.astype(np.float32), labels, emotions, HALF, AUS, resamples=0)  # zeros and ones
-    assert sure.figures["fer_accuracy_prototype"] == 1.0
+    assert sure.metrics["fer_accuracy_prototype"] == 1.0
 
 
-def test_faces_of_no_emotion_stay_out_of_emotion_figures(rng: np.random.Generator) -> None:
+def test_faces_of_no_emotion_stay_out_of_emotion_metrics(rng: np.random.Generator) -> None:
     probabilities, labels, emotions = noisy_faces(rng)
     found = evaluate(probabilities, labels, np.where(np.arange(400) < 100, emotions, -1), HALF, AUS)
     first = evaluate(probabilities[:100], labels[:100], emotions[:100], HALF, AUS)
     assert found.emotions_known == 100
     for name in ("fer_accuracy_all", "fer_coverage", "fer_accuracy_excluding_none", "fer_accuracy_prototype"):
-        assert found.figures[name] == first.figures[name]
+        assert found.metrics[name] == first.metrics[name]
 
 
-def test_other_aus_have_no_emotion_figures(rng: np.random.Generator) -> None:
+def test_other_aus_have_no_emotion_metrics(rng: np.random.Generator) -> None:
     probabilities, labels, emotions = noisy_faces(rng)
     for found in (
         evaluate(probabilities[:, :5], labels[:, :5], emotions, HALF[:5], (6, 10, 12, 14, 17)),
         evaluate(probabilities, labels, NO_EMOTIONS, HALF, AUS),
     ):
-        assert found.figures["fer_accuracy_all"] is found.figures["fer_coverage"] is None
+        assert found.metrics["fer_accuracy_all"] is found.metrics["fer_coverage"] is None
         assert found.confusion is found.confusion_prototype is None
         assert found.intervals["fer_accuracy_prototype"] is None
-        assert found.figures["macro_f1"] is not None
+        assert found.metrics["macro_f1"] is not None
 
 
 def test_euclidean_is_equation_5() -> None:
     probabilities = np.array([[0.5, 0.2], [0.9, 0.4], [0.3, 0.3]])
     labels = np.array([[1.0, 0.0], [1.0, np.nan], [np.nan, np.nan]])
     found = evaluate(probabilities, labels, NO_EMOTIONS[:3], (0.5, 0.5), (1, 2), resamples=0)
-    assert found.figures["euclidean"] == pytest.approx((np.hypot(0.5, 0.2) + 0.1) / 2)
+    assert found.metrics["euclidean"] == pytest.approx((np.hypot(0.5, 0.2) + 0.1) / 2)
 
 
 def test_intervals_hold_the_figure_and_narrow_with_faces(rng: np.random.Generator) -> None:
     few = evaluate(*noisy_faces(rng, 300), HALF, AUS)
     many = evaluate(*noisy_faces(rng, 4800), HALF, AUS)
-    for name, value in few.figures.items():
+    for name, value in few.metrics.items():
         found, narrower = few.intervals[name], many.intervals[name]
         assert value is not None and found is not None and narrower is not None
         assert found[0] <= value <= found[1], name
@@ -238,7 +238,7 @@ def test_the_headline_is_what_a_card_keeps(rng: np.random.Generator) -> None:
     found = evaluate(*noisy_faces(rng), HALF, AUS, resamples=0)
     headline = found.headline()
     assert headline["n"] == 400
-    assert headline["micro_f1"] == round(found.figures["micro_f1"] or 0, 4)
+    assert headline["micro_f1"] == round(found.metrics["micro_f1"] or 0, 4)
     assert set(headline) == {
         "n", "macro_f1", "micro_f1", "fer_accuracy_excluding_none", "fer_coverage", "fer_accuracy_all",
         "fer_accuracy_prototype",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Model cards tell figures and failures of the faces that were measured."""
+"""Model cards tell metrics and failures of the faces that were measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FACES = 70
 
 
 def measured(answer: np.ndarray, card: Card) -> Measured:
-    """Figures of faces of every emotion in turn whose AUs are answered so, as of a checkpoint with some card."""
+    """Metrics of faces of every emotion in turn whose AUs are answered so, as of a checkpoint with some card."""
     emotions = np.arange(FACES) % len(EMOTIONS)
     found = evaluate(answer, PROTOTYPES[emotions], emotions, [0.5] * len(AUS), AUS, resamples=20)
     nothing = np.array([], dtype=str)
@@ -31,7 +31,7 @@ def measured(answer: np.ndarray, card: Card) -> Measured:
     return Measured(card, "5a" * 32, Selection(nobody, {"dataset": "ferplus", "split": "valid"}, 0), found)
 
 
-def test_failures_are_those_of_the_figures(tmp_path: Path) -> None:
+def test_failures_are_those_of_the_metrics(tmp_path: Path) -> None:
     seen = np.arange(FACES) % len(EMOTIONS)
     seen[:42][seen[:42] == EMOTIONS.index("fear")] = EMOTIONS.index("surprise")
     answer = PROTOTYPES[seen].copy()

@@ -17,7 +17,7 @@ PARAMETERS = 1_449_689
 
 
 def found(aus: tuple[int, ...] = AUS, resamples: int = 200) -> Evaluation:
-    """Figures of 210 faces, of which every 31st label is detected wrongly."""
+    """Metrics of 210 faces, of which every 31st label is detected wrongly."""
     emotions = np.arange(210) % 7
     labels = PROTOTYPES[emotions][:, : len(aus)].astype(np.float64)
     wrong = np.arange(labels.size).reshape(labels.shape) % 31 == 0
@@ -60,7 +60,7 @@ def test_table_6_has_two_measures() -> None:
     assert column(f1, "ZHANG")["Params"] == ">138"
     assert column(accuracy, "paper")["AU17"] == "98.30"
     assert column(f1, "AUFlow")["AU12"] == f"{ours.per_au[12].f1:.2f}"
-    assert column(f1, "AUFlow")["AVG"] == f"{ours.figures['macro_f1']:.2f}"
+    assert column(f1, "AUFlow")["AVG"] == f"{ours.metrics['macro_f1']:.2f}"
     assert column(accuracy, "AUFlow")["AU12"] == f"{100 * (ours.per_au[12].accuracy or 0):.1f}"
     assert column(f1, "AUFlow")["Params"] == "1.45"
     low, high = ours.per_au[12].intervals["f1"] or (0, 0)
@@ -90,11 +90,11 @@ def test_tables_9_and_10_name_emotions_in_three_ways(dataset: str, number: int, 
     accuracy = column(grid, "Accuracy, %")
     assert accuracy["paper"] == paper
     assert {name: value for name, value in accuracy.items() if name.startswith("AUFlow")} == {
-        "AUFlow, Table 2, None left out": f"{100 * (ours.figures['fer_accuracy_excluding_none'] or 0):.1f}",
-        "AUFlow, Table 2, None is wrong": f"{100 * (ours.figures['fer_accuracy_all'] or 0):.1f}",
-        "AUFlow, best prototype": f"{100 * (ours.figures['fer_accuracy_prototype'] or 0):.1f}",
+        "AUFlow, Table 2, None left out": f"{100 * (ours.metrics['fer_accuracy_excluding_none'] or 0):.1f}",
+        "AUFlow, Table 2, None is wrong": f"{100 * (ours.metrics['fer_accuracy_all'] or 0):.1f}",
+        "AUFlow, best prototype": f"{100 * (ours.metrics['fer_accuracy_prototype'] or 0):.1f}",
     }
-    assert f"on {100 * (ours.figures['fer_coverage'] or 0):.1f} %" in grid.notes[0]
+    assert f"on {100 * (ours.metrics['fer_coverage'] or 0):.1f} %" in grid.notes[0]
 
 
 def test_every_grid_is_rectangular_and_prints() -> None:

@@ -16,16 +16,16 @@ from bands import band_splits
 
 from qnn.network import checkpoint
 from qnn.studies.plot import plot
-from qnn.studies.study import FIGURES, STUDIES, Row, Study, Variant, differences, run_study, summarise, table
+from qnn.studies.study import METRICS, STUDIES, Row, Study, Variant, differences, run_study, summarise, table
 from qnn.training.recipes import Plan, Recipe
 
 QUICK = Recipe(epochs=1, batch=16, learning_rate=3e-3, average=0.0)
 
 
 def row(variant: str, seed: int, micro_f1: float, study: str = "bits", weight_bytes: int = 2048) -> Row:
-    """A variant whose figures all hang on one number."""
-    figures: dict[str, float | None] = {name: micro_f1 for name in FIGURES}
-    return Row(study, variant, seed, 4, 4, weight_bytes, figures, {"AU1": micro_f1, "AU12": None})
+    """A variant whose metrics all hang on one number."""
+    metrics: dict[str, float | None] = {name: micro_f1 for name in METRICS}
+    return Row(study, variant, seed, 4, 4, weight_bytes, metrics, {"AU1": micro_f1, "AU12": None})
 
 
 def test_a_study_trains_each_variant_with_each_seed_once(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_study_trains_each_variant_with_each_seed_once(tmp_path: Path) -> None
     assert begun[:2] == ["attention: with attention, seed 0", "attention: without attention, seed 0"]
     with (tmp_path / "study.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
-    assert [float(line["micro_f1"]) for line in written] == [r.figures["micro_f1"] for r in rows]
+    assert [float(line["micro_f1"]) for line in written] == [r.metrics["micro_f1"] for r in rows]
     content = json.loads((tmp_path / "study.json").read_text())
     gap = content["differences"]["attention"]["micro_f1"]["without attention"]["mean"]
     each = [float(line["micro_f1"]) for line in written]
@@ -121,13 +121,13 @@ def test_differences_pair_the_seeds() -> None:
     assert (gap.mean, gap.half_width) == (pytest.approx(0.1), pytest.approx(0, abs=1e-9))
 
 
-def test_differences_leave_out_seeds_without_the_figure() -> None:
+def test_differences_leave_out_seeds_without_the_metric() -> None:
     """A network that answers no face has no accuracy over those it answers."""
     rows = [row("a", 0, 0.5), row("b", 0, 0.6), row("a", 1, 0.7), row("b", 1, 0.9), row("c", 0, 0.1)]
-    rows[2] = replace(rows[2], figures=dict.fromkeys(FIGURES))
+    rows[2] = replace(rows[2], metrics=dict.fromkeys(METRICS))
     gaps = differences(rows, "bits", "micro_f1")
     assert {name: gap.mean for name, gap in gaps.items()} == {"b": pytest.approx(0.1), "c": pytest.approx(-0.4)}
-    rows[0] = replace(rows[0], figures=dict.fromkeys(FIGURES))
+    rows[0] = replace(rows[0], metrics=dict.fromkeys(METRICS))
     assert differences(rows, "bits", "micro_f1") == {}
 
 
@@ -140,8 +140,8 @@ def test_the_table_shows_means_and_differences() -> None:
 
 
 def test_a_figure_that_does_not_exist_is_a_dash() -> None:
-    missing: dict[str, float | None] = {**row("x", 0, 0.5).figures, "fer_coverage": None}
-    text = table([replace(row("x", 0, 0.5), figures=missing)])
+    missing: dict[str, float | None] = {**row("x", 0, 0.5).metrics, "fer_coverage": None}
+    text = table([replace(row("x", 0, 0.5), metrics=missing)])
     assert "| - |" in text
 
 

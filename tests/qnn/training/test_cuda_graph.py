@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded training steps do what plain ones do, and what they record can be recorded."""
+"""A CUDA graph of a training step does what the step does, and a step can be captured as one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from bands import band_faces, band_splits
-from short_plan import PLAN, TINY
+from bands import PLAN, TINY, band_faces, band_splits
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -31,25 +30,25 @@ def losses(folder: Path) -> list[float]:
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("preset", ["float", "tiny"])
-def test_a_recorded_step_trains_as_a_plain_one(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cuda_graph_trains_as_plain_steps_do(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "LOG_EVERY_STEPS", 1)
     plan = change(PLAN, ["epochs=2"])
     machine = runs.Machine("gpu")
     splits = band_splits(64)
     start = runs.train(["float"], TINY, splits, tmp_path / "start", plan, runs.Machine("cpu"))[0]
-    recorded, plain = tmp_path / "recorded", tmp_path / "plain"
-    runs.train([preset], TINY, splits, recorded, plan, machine, start)
+    graph, plain = tmp_path / "graph", tmp_path / "plain"
+    runs.train([preset], TINY, splits, graph, plan, machine, start)
     with monkeypatch.context() as patch:
-        patch.setattr(AuTraining, "_can_record", property(lambda self: False))
+        patch.setattr(AuTraining, "_uses_cuda_graph", property(lambda self: False))
         runs.train([preset], TINY, splits, plain, plan, machine, start)
-    found, wanted = losses(recorded / preset), losses(plain / preset)
+    found, wanted = losses(graph / preset), losses(plain / preset)
     assert len(found) == len(wanted) > 6
     assert len(set(found)) > 6  # each step sees its own batch
     assert found == pytest.approx(wanted, rel=1e-2)  # a GPU adds up in any order
 
 
 class Crossings(TorchDispatchMode):
-    """Notes what moves values between devices, which cannot be recorded."""
+    """Notes what moves values between devices, which a CUDA graph cannot hold."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +65,7 @@ class Crossings(TorchDispatchMode):
 
 @pytest.mark.parametrize("preset", ["float", "w4a4"])
 def test_a_step_neither_looks_at_values_nor_moves_them(preset: str) -> None:
-    """On torch's device without values, where looking at one is an error, as on a GPU that records."""
+    """On torch's device without values, where looking at one is an error, as while a CUDA graph is captured."""
     recipe = PLAN.floating if preset == "float" else PLAN.quantized
     faces = ResidentFaces(band_faces(16), recipe)
     teacher = CbamCnn(TINY)

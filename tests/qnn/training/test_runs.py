@@ -18,9 +18,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bands import band_splits
+from bands import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY, band_splits
 from safetensors.torch import load_file
-from short_plan import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY
 
 from board.core.facs import AUS
 from qnn.evaluation import evaluate
@@ -41,9 +40,8 @@ ROOT = Path(__file__).parents[3]
 TRAIN = """
 import sys, torch
 from pathlib import Path
-sys.path.insert(0, "tests/support")
-from bands import band_splits
-from short_plan import PLAN, TINY
+sys.path[:0] = [".", "tests/support"]
+from bands import PLAN, TINY, band_splits
 from qnn.training import runs
 from qnn.training.recipes import change
 torch.set_num_threads(1)
@@ -81,7 +79,7 @@ def test_both_stages_learn(run: Path) -> None:
         assert card.training["terms"] == "none"
 
 
-def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Path) -> None:
+def test_thresholds_and_metrics_are_of_the_decoding_that_the_card_names(run: Path) -> None:
     """These AUs follow from emotions."""
     network, card = checkpoint.load(run / "tiny.safetensors", "tiny")
     splits = band_splits()
@@ -90,10 +88,10 @@ def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Pat
         tune(predict(network, splits.validation).probabilities("emotions"), splits.validation.labels)
     )
     found, test = predict(network, splits.test), splits.test
-    figures = evaluate(
+    evaluation = evaluate(
         found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
     )
-    assert {name: card.metrics[name] for name in figures.headline()} == figures.headline()
+    assert {name: card.metrics[name] for name in evaluation.headline()} == evaluation.headline()
 
 
 def test_other_aus_are_decoded_one_by_one() -> None:
