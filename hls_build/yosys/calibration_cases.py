@@ -54,7 +54,7 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
     if kind in SPECS:
         spec = kernel(kind, parameters)
         sources = {path.name: path.read_text() for path in spec.sources} | {f"{name}.v": spec.wrapper(name)}
-        return Design(name, name, sources, {}, ())
+        return Design(name, name, sources, {})
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "rtl"
         stitch.stitch(NODES[kind](name, **parameters), folder, PART, CLOCK_NS)

@@ -40,6 +40,10 @@ def _replacing(source: str, changes: Sequence[tuple[str, str]]) -> Callable[[str
 _NETTYPES = [("`default_nettype none", ""), ("`default_nettype wire", "")]
 """Inside a module the front end refuses the directive."""
 
+_WATCHDOG = [("initial begin\n\t\t\t#100ns;\n\t\t\tDirty <= 0;\n\t\tend\n", "")]
+"""A warning for simulation, whose delay the front end refuses. Ignoring all initial blocks instead would empty the
+memories of weights and thresholds, where they are in the same design."""
+
 _BITWISE_SHIFT = [
     ("data_t  OSrl[FULL_CREDIT-1];", "logic [FULL_CREDIT-2:0]  OSrl[WIDTH];"),
     (
@@ -100,6 +104,8 @@ _PATCHES: dict[str, Callable[[str], str]] = {
     "fifo.sv": _replacing("fifo.sv", _NETTYPES + _BITWISE_FIFO),
     "vpc.sv": _replacing("vpc.sv", _NETTYPES),
     "memstream.sv": _replacing("memstream.sv", _BITWISE_SHIFT),
+    "mvu.sv": _replacing("mvu.sv", _WATCHDOG),
+    "mvu_vvu_8sx9_dsp58.sv": _replacing("mvu_vvu_8sx9_dsp58.sv", _WATCHDOG),
     "mvu_vvu_axi.sv": _replacing("mvu_vvu_axi.sv", _BITWISE_QUEUE),
     "thresholding.sv": _replacing(  # a range that is backward in the first stage, where nothing reads it
         "thresholding.sv",

