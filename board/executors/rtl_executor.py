@@ -26,7 +26,7 @@ class RtlExecutor:
         runs: What each call of `accumulators` took in cycles, with the counters of every stream; kept after `close`.
     """
 
-    description = "RTL under Verilator, cycle by cycle"
+    description = "verilated RTL, cycle by cycle"
     output = "stream out0"
 
     def __init__(

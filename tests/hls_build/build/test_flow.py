@@ -218,6 +218,7 @@ def test_an_interrupted_build_leaves_nothing_half_done_and_resumes(tmp_path: Pat
     done = auflow(*command[3:], "--resume")
     assert done.returncode == 0, done.stderr
     assert "export: done before" in done.stdout and (out / "rtl/accelerator.sv").is_file()
+    assert f"Stopped after compile. Go on with: auflow build --config {TINY} --out {out} --resume" in done.stdout
 
 
 def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
