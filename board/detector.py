@@ -12,7 +12,7 @@ import numpy as np
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.graph import Gate, IntegerGraph
 from board.deployment import Deployment
-from board.executors import AUTO, open_backend
+from board.executors import AUTO, open_executor
 from board.faces.find import Box, cut_face, find_faces
 from board.observation import NO_FACE, OK, FaceAus, Observation
 
@@ -39,7 +39,7 @@ class AUDetector:
     def __init__(self, deploy: Path | Deployment, backend: str = AUTO) -> None:
         self.deployment = deploy if isinstance(deploy, Deployment) else Deployment(deploy)
         self.contract = self.deployment.contract
-        self.backend = open_backend(self.deployment, backend)
+        self.backend = open_executor(self.deployment, backend)
         self._shows_emotions = self.contract.au_names == AU_NAMES
         self._graph: IntegerGraph | None = None
 

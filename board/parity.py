@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from board.deployment import Deployment
-from board.executors import BACKENDS, open_backend
+from board.executors import EXECUTORS, open_executor
 
-REFERENCE = "reference"
+REFERENCE = "numpy"
 BATCH = 16
 """Faces at once, so that progress is seen."""
 
@@ -47,7 +47,7 @@ def compare(
     deployment: Deployment,
     faces: np.ndarray,
     limits: dict[str, int | None] | None = None,
-    names: Sequence[str] = tuple(BACKENDS),
+    names: Sequence[str] = tuple(EXECUTORS),
     progress: Callable[[str, int], None] = lambda backend, faces: None,
 ) -> list[Compared]:
     """Run faces through backends and compare all integers with `==`.
@@ -55,16 +55,16 @@ def compare(
     Args:
         deployment: What to run.
         faces: uint8 of shape (N, 48, 48, 3).
-        limits: How many faces a backend is asked for at most, such as {"sim": 4}.
+        limits: How many faces a backend is asked for at most, such as {"rtl": 4}.
         names: Which backends; one that cannot run here is reported with its reason.
         progress: Called with a backend's name and the faces it did since the last call.
 
     Raises:
         ValueError: A name is none of a backend.
     """
-    if unknown := [name for name in names if name not in BACKENDS]:
-        raise ValueError(f"a backend must be one of {', '.join(BACKENDS)}, got {unknown[0]!r}")
-    expected = open_backend(deployment, REFERENCE).accumulators(faces)
+    if unknown := [name for name in names if name not in EXECUTORS]:
+        raise ValueError(f"a backend must be one of {', '.join(EXECUTORS)}, got {unknown[0]!r}")
+    expected = open_executor(deployment, REFERENCE).accumulators(faces)
     found = []
     for name in names:
         asked = faces[: (limits or {}).get(name)]
@@ -72,7 +72,7 @@ def compare(
             found.append(Compared(name, "not asked", 0, 0, 0.0, None))
             continue
         try:
-            backend = open_backend(deployment, name)
+            backend = open_executor(deployment, name)
         except (ValueError, RuntimeError) as error:
             found.append(Compared(name, str(error), 0, 0, 0.0, None))
             continue

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from board.deployment import MANIFEST, Deployment
-from board.executors import AUTO, BACKENDS, CHOICES
+from board.executors import AUTO, CHOICES, EXECUTORS
 from board.faces.track import SEARCH_EVERY
 
 INTERRUPTED = 130
@@ -35,7 +35,7 @@ def detect(options: argparse.Namespace, deployment: Deployment) -> int:
         if written is not None and written.resolve() == Path(options.input).resolve():
             raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
-    with AUDetector(deployment, options.backend) as detector:
+    with AUDetector(deployment, options.executor) as detector:
         print(f"{detector.deployment.manifest.name} on {detector.backend.description}", file=sys.stderr)
         outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
         pipeline = Pipeline(
@@ -69,9 +69,9 @@ def parity(options: argparse.Namespace, deployment: Deployment) -> int:
         print(f"{options.count} frames of noise, seed 0; --faces names real ones", file=sys.stderr)
     else:
         faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
-    slow = {"sim": options.rtl_count, "fpga": options.rtl_count} if options.rtl_count is not None else {}
+    slow = {"rtl": options.rtl_count, "fpga": options.rtl_count} if options.rtl_count is not None else {}
     with _bar("faces", None) as step:
-        found = compare(deployment, faces, slow, options.backends or tuple(BACKENDS), lambda name, done: step(done))
+        found = compare(deployment, faces, slow, options.executors or tuple(EXECUTORS), lambda name, done: step(done))
     for one in found:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
         print(f"{one.backend:<10} {verdict:<28} {one.description}")
@@ -87,7 +87,7 @@ def bench(options: argparse.Namespace, deployment: Deployment) -> int:
     from board.bench import measure, plot
     from board.detector import AUDetector
 
-    with AUDetector(deployment, options.backend) as detector:
+    with AUDetector(deployment, options.executor) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
     print(f"{found.backend}: {found.description}; {found.machine}")
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
@@ -127,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
         )  # fmt: skip
     for name in ("detect", "bench"):
         made[name].add_argument(
-            "--backend", choices=CHOICES, default=AUTO,
+            "--executor", choices=CHOICES, default=AUTO,
             help="what computes: fpga (emulated away from a board), onnx, reference (numpy) or sim (RTL, seconds per"
             " face); all give the same integers [default: the fastest that is there]",
         )  # fmt: skip
@@ -139,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
         "--rtl-count", type=_count, default=SLOW_FACES, metavar="N",
         help=f"faces, at most, on fpga and sim [default: {SLOW_FACES}]",
     )  # fmt: skip
-    one.add_argument("--backends", nargs="+", choices=tuple(BACKENDS), help="which to compare [default: all]")
+    one.add_argument("--executors", nargs="+", choices=tuple(EXECUTORS), help="which to compare [default: all]")
     one.add_argument("--json", type=Path, metavar="F", help="write the result here")
     one = made["bench"]
     one.add_argument("--frames", type=_positive, default=300, metavar="N", help="length of the film [default: 300]")

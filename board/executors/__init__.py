@@ -17,7 +17,7 @@ class Backend(Protocol):
     """One way to compute.
 
     Attributes:
-        name: One of BACKENDS.
+        name: One of EXECUTORS.
         description: What it runs on, for a person.
     """
 
@@ -31,7 +31,7 @@ class Backend(Protocol):
         """Give back what it holds."""
 
 
-def _reference(deployment: Deployment) -> Backend:
+def _numpy(deployment: Deployment) -> Backend:
     from board.executors.numpy_executor import ReferenceBackend
 
     return ReferenceBackend(deployment)
@@ -43,7 +43,7 @@ def _onnx(deployment: Deployment) -> Backend:
     return OnnxBackend(deployment)
 
 
-def _sim(deployment: Deployment) -> Backend:
+def _rtl(deployment: Deployment) -> Backend:
     from board.executors.rtl_executor import SimBackend
 
     return SimBackend(deployment)
@@ -55,16 +55,16 @@ def _fpga(deployment: Deployment) -> Backend:
     return FpgaBackend(deployment)
 
 
-BACKENDS: dict[str, Callable[[Deployment], Backend]] = {
-    "fpga": _fpga, "onnx": _onnx, "reference": _reference, "sim": _sim
+EXECUTORS: dict[str, Callable[[Deployment], Backend]] = {
+    "fpga": _fpga, "onnx": _onnx, "numpy": _numpy, "rtl": _rtl
 }  # fmt: skip
 AUTO = "auto"
 FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
 """Where Linux shows an FPGA that it can configure."""
-CHOICES = (AUTO, *BACKENDS)
+CHOICES = (AUTO, *EXECUTORS)
 
 
-def open_backend(deployment: Deployment, name: str = AUTO) -> Backend:
+def open_executor(deployment: Deployment, name: str = AUTO) -> Backend:
     """Start a backend.
 
     Args:
@@ -78,14 +78,14 @@ def open_backend(deployment: Deployment, name: str = AUTO) -> Backend:
     """
     if name not in CHOICES:
         raise ValueError(f"a backend must be one of {', '.join(CHOICES)}, got {name!r}")
-    return BACKENDS[best(deployment) if name == AUTO else name](deployment)
+    return EXECUTORS[best(deployment) if name == AUTO else name](deployment)
 
 
 def best(deployment: Deployment) -> str:
     """The fastest backend that this machine and a deployment offer."""
     if deployment.has_bitfile and on_a_board():
         return "fpga"
-    return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "reference"
+    return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "numpy"
 
 
 def on_a_board() -> bool:

@@ -14,7 +14,7 @@ BATCH = 8
 class ReferenceBackend:
     """Executes the deployment's integer graph."""
 
-    name = "reference"
+    name = "numpy"
     description = "integer reference in numpy"
 
     def __init__(self, deployment: Deployment) -> None:

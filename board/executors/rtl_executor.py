@@ -12,7 +12,7 @@ from board.simulation.accelerator import Accelerator
 class SimBackend:
     """Streams faces through the deployment's simulation library."""
 
-    name = "sim"
+    name = "rtl"
     description = "verilated RTL, cycle by cycle"
 
     def __init__(self, deployment: Deployment) -> None:

@@ -87,7 +87,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
 
 
 def write_software(checkpoint: Path, out: Path) -> None:
-    """Make a deployment without an accelerator, for the backends `reference` and `onnx`.
+    """Make a deployment without an accelerator, for the backends `numpy` and `onnx`.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.

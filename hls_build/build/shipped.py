@@ -24,7 +24,7 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
         checkpoint: A quantized .safetensors file with its card.
 
     Returns:
-        Its folder, for the backends `reference` and `onnx`.
+        Its folder, for the backends `numpy` and `onnx`.
     """
     code = [path for folder in MAKERS for path in sorted((ROOT / folder).rglob("*.py"))]
     cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "deployments"

@@ -31,7 +31,7 @@ def test_faces_to_action_units(folder: Path) -> None:
     x = faces(11)
     expected = small_graph().run(x).reshape(11, -1)
     outputs = small_contract().outputs(expected)
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         answers = detector.aus(x)
     assert len(answers) == 11
     for index, answer in enumerate(answers):
@@ -43,7 +43,7 @@ def test_faces_to_action_units(folder: Path) -> None:
 
 
 def test_no_faces_are_no_answers(folder: Path) -> None:
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         assert detector.aus(faces(0)) == []
         assert detector.accumulators(faces(0)).shape == (0, 13)
 
@@ -52,7 +52,7 @@ def test_no_faces_are_no_answers(folder: Path) -> None:
     "bad", [np.zeros((1, 48, 48, 3)), np.zeros((48, 48, 3), np.uint8), np.zeros((1, 48, 48, 1), np.uint8)]
 )
 def test_other_arrays_are_refused(folder: Path, bad: np.ndarray) -> None:
-    with AUDetector(folder, "reference") as detector, pytest.raises(ValueError, match="faces must be uint8 of shape"):
+    with AUDetector(folder, "numpy") as detector, pytest.raises(ValueError, match="faces must be uint8 of shape"):
         detector.aus(bad)
 
 
@@ -62,14 +62,14 @@ def test_other_action_units_have_no_emotion(folder: Path) -> None:
     units[0] = replace(units[0], name="AU25 Lips part")
     replace(contract, action_units=tuple(units)).write(folder / CONTRACT)
     seal(folder)
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         assert detector.aus(faces(2))[0].emotion is None
 
 
 def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
     found: dict[str, np.ndarray] = {}
     small_graph().run(faces(2), found.__setitem__)
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         maps = detector.attention(faces(2))
     assert maps.dtype == np.float32
     np.testing.assert_array_equal(maps, (found["gate"][..., 0] / 15).astype(np.float32))
@@ -77,7 +77,7 @@ def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
 
 def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
     picture = astronaut()
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         (seen,) = detector.detect(picture, attention=True)
         box = find_faces(picture)[0].box
         (expected,) = detector.aus(detector.cut(picture, [box]))
@@ -96,17 +96,17 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
     picture = np.zeros((200, 200, 3), np.uint8)
     picture[40:160, 40:160] = (0, 250, 0)
     picture[60:140, 60:140] = (250, 0, 0)
-    with AUDetector(folder, "reference") as detector:
+    with AUDetector(folder, "numpy") as detector:
         (cut,) = detector.cut(picture, [Box(60, 60, 80)])  # 120 pixels with the margin: green round red
     assert (cut[:7] == (0, 250, 0)).all() and (cut[10:38, 10:38] == (250, 0, 0)).all()
 
 
 def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = Deployment(folder)
-    assert executors.best(deployment) == "reference"  # no reference.onnx, no bitfile
+    assert executors.best(deployment) == "numpy"  # no reference.onnx, no bitfile
     (folder / "reference.onnx").touch()
     seal(folder)
-    assert executors.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "reference")
+    assert executors.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "numpy")
     for name in ("accelerator.bit", "accelerator.hwh"):
         (folder / name).touch()
     seal(folder)
@@ -149,12 +149,12 @@ def test_weights_alone_have_no_accelerator_to_emulate(folder: Path) -> None:
 
 
 @pytest.mark.skipif("AUFLOW_DEPLOY" not in os.environ, reason="AUFLOW_DEPLOY names no deployment")
-@pytest.mark.parametrize("name", ["sim", "fpga"])
+@pytest.mark.parametrize("name", ["rtl", "fpga"])
 def test_the_rtl_gives_the_same_integers(name: str) -> None:
     if name == "fpga" and find_spec("pynq") is None:
         pytest.skip("needs pynq, which scripts/setup.sh board installs")
     deployment = Deployment(Path(os.environ["AUFLOW_DEPLOY"]))
     x = np.repeat(faces(3)[..., :1], 3, axis=3)
-    with AUDetector(deployment, "reference") as reference, AUDetector(deployment, name) as detector:
+    with AUDetector(deployment, "numpy") as reference, AUDetector(deployment, name) as detector:
         assert "verilated RTL" in detector.backend.description
         np.testing.assert_array_equal(detector.accumulators(x), reference.accumulators(x))

@@ -40,18 +40,18 @@ def test_the_reference_equals_itself_and_what_is_missing_is_said(deployment: Dep
     found = {
         one.backend: one
         for one in parity.compare(
-            deployment, faces(40), names=("reference", "sim"), progress=lambda name, done: seen.append((name, done))
+            deployment, faces(40), names=("numpy", "rtl"), progress=lambda name, done: seen.append((name, done))
         )
     }
-    assert found["reference"].mismatches == 0 and found["reference"].faces == 40
-    assert seen == [("reference", 16), ("reference", 16), ("reference", 8)]
-    assert found["sim"].faces == 0 and found["sim"].description.startswith("deployment ")
+    assert found["numpy"].mismatches == 0 and found["numpy"].faces == 40
+    assert seen == [("numpy", 16), ("numpy", 16), ("numpy", 8)]
+    assert found["rtl"].faces == 0 and found["rtl"].description.startswith("deployment ")
 
 
 def test_wrong_integers_are_counted_and_the_first_is_named(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(executors.BACKENDS, "onnx", lambda deployment: Wrong())
+    monkeypatch.setitem(executors.EXECUTORS, "onnx", lambda deployment: Wrong())
     (found,) = parity.compare(deployment, faces(5), names=("onnx",))
     right = int(small_graph().run(faces(5)).reshape(5, -1)[1, 4])
     assert found.mismatches == 2
@@ -59,7 +59,7 @@ def test_wrong_integers_are_counted_and_the_first_is_named(
 
 
 def test_limits_shorten_a_slow_backend(deployment: Deployment) -> None:
-    found = parity.compare(deployment, faces(5), {"reference": 2, "sim": 0}, ("reference", "sim"))
+    found = parity.compare(deployment, faces(5), {"numpy": 2, "rtl": 0}, ("numpy", "rtl"))
     assert [one.faces for one in found] == [2, 0]
     assert found[1].description == "not asked"
 

@@ -64,7 +64,7 @@ class Given:
 
 @pytest.fixture
 def detector(tmp_path: Path) -> Iterator[AUDetector]:
-    with AUDetector(write_package(tmp_path / "deploy"), "reference") as made:
+    with AUDetector(write_package(tmp_path / "deploy"), "numpy") as made:
         yield made
 
 

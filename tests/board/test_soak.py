@@ -93,7 +93,7 @@ def test_no_frame_is_lost_while_the_board_fails(
     with (
         EmulatedBoard(contract, accelerator, planned) as board,
         Driver(bitfile, contract, 4, timeout_s=0.02) as driver,
-        AUDetector(write_package(tmp_path / "deploy"), "reference") as detector,
+        AUDetector(write_package(tmp_path / "deploy"), "numpy") as detector,
     ):
         detector.backend = Board(driver)
         summary = Pipeline(detector, Endless(pool, count), [output]).run()

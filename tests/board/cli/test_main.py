@@ -58,7 +58,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_detect_writes_rows_and_pictures(folder: Path, clip: Path, tmp_path: Path) -> None:
     out, seen = tmp_path / "aus.csv", tmp_path / "seen.avi"
-    done = auflow("detect", clip, "--deploy", folder, "--backend", "reference", "--out", out, "--annotate", seen)
+    done = auflow("detect", clip, "--deploy", folder, "--executor", "numpy", "--out", out, "--annotate", seen)
     assert done.returncode == 0, done.stderr
     assert "small on integer reference in numpy" in done.stderr
     assert "40 frames, " in done.stderr and "observations: 40 ok" in done.stderr
@@ -67,7 +67,7 @@ def test_detect_writes_rows_and_pictures(folder: Path, clip: Path, tmp_path: Pat
 
 
 def test_detect_finds_the_deployment_in_its_own_folder(folder: Path, clip: Path) -> None:
-    done = auflow("detect", clip, "--backend", "reference", cwd=folder)
+    done = auflow("detect", clip, "--executor", "numpy", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("clip.npy") == 40
 
@@ -75,7 +75,7 @@ def test_detect_finds_the_deployment_in_its_own_folder(folder: Path, clip: Path)
 def test_detect_takes_an_archive_and_a_picture(folder: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "x.png"), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
     archive, out = pack(folder), tmp_path / "x.jsonl"
-    options = ("--backend", "reference", "--out", out, "--annotate", tmp_path / "seen.png", "--attention")
+    options = ("--executor", "numpy", "--out", out, "--annotate", tmp_path / "seen.png", "--attention")
     assert auflow("detect", tmp_path / "x.png", "--deploy", archive, *options).returncode == 0
     (seen,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert seen["status"] == "ok" and np.array(seen["attention"]).shape == (24, 24)
@@ -86,7 +86,7 @@ def test_an_interrupted_detect_goes_on(folder: Path, tmp_path: Path) -> None:
     x = np.repeat(faces(61)[..., :1], 3, axis=3)
     np.save(tmp_path / "long.npy", np.tile(x, (100, 1, 1, 1)))
     out = tmp_path / "aus.jsonl"
-    arguments = ["detect", tmp_path / "long.npy", "--deploy", folder, "--backend", "reference", "--out", out]
+    arguments = ["detect", tmp_path / "long.npy", "--deploy", folder, "--executor", "numpy", "--out", out]
     running = subprocess.Popen(
         [*COMMAND, *map(str, arguments)], env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
     )
@@ -112,12 +112,12 @@ def test_an_interrupted_detect_goes_on(folder: Path, tmp_path: Path) -> None:
 
 def test_parity_counts_what_ran(folder: Path, tmp_path: Path) -> None:
     done = auflow(
-        "parity", "--deploy", folder, "--count", 20, "--json", tmp_path / "p.json", "--backends", "reference", "sim"
+        "parity", "--deploy", folder, "--count", 20, "--json", tmp_path / "p.json", "--executors", "numpy", "rtl"
     )
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "p.json").read_text())
     assert [(one["backend"], one["faces"], one["mismatches"]) for one in content["backends"]] == [
-        ("reference", 20, 0), ("sim", 0, 0)
+        ("numpy", 20, 0), ("rtl", 0, 0)
     ]  # fmt: skip
     assert "20 frames of noise, seed 0" in done.stderr
 
@@ -127,7 +127,7 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "example.jpg"), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
     seal(folder)
     figures, plot = tmp_path / "b.json", tmp_path / "b.png"
-    options = ("--backend", "reference", "--frames", 30, "--json", figures, "--plot", plot)
+    options = ("--executor", "numpy", "--frames", 30, "--json", figures, "--plot", plot)
     done = auflow("bench", "--deploy", folder, *options)
     assert done.returncode == 0, done.stderr
     content = json.loads(figures.read_text())
@@ -143,7 +143,7 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path) -> None:
-    deploy = ("--deploy", folder, "--backend", "reference")
+    deploy = ("--deploy", folder, "--executor", "numpy")
     assert "got neither: name the folder deploy/" in refused("detect", clip, cwd=tmp_path)
     assert "which is missing" in refused("detect", tmp_path / "nothing.mp4", *deploy)
     assert "a camera must be there" in refused("detect", "/dev/video77", *deploy)
@@ -153,7 +153,7 @@ def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path
     assert "rows go to a file that ends in" in refused("detect", clip, *deploy, "--out", tmp_path / "x.xlsx")
     assert "a deployment must hold manifest.json" in refused("parity", "--deploy", tmp_path)
     assert "was built without it" in refused("bench", "--deploy", folder)  # no example
-    assert "must hold reference.onnx" in refused("detect", clip, "--deploy", folder, "--backend", "onnx") or (
+    assert "must hold reference.onnx" in refused("detect", clip, "--deploy", folder, "--executor", "onnx") or (
         find_spec("onnxruntime") is None
     )
 

@@ -56,10 +56,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.verilator
 def test_every_backend_of_a_build_computes_the_same_integers(built: Path) -> None:
     deployment = Deployment(built / "deploy")
-    names = ("onnx", "reference", "sim")  # fpga needs pynq: the board's environments test it
-    found = parity.compare(deployment, example_faces(40), {"sim": 4}, names)
+    names = ("onnx", "numpy", "rtl")  # fpga needs pynq: the board's environments test it
+    found = parity.compare(deployment, example_faces(40), {"rtl": 4}, names)
     assert [(one.backend, one.faces, one.mismatches) for one in found] == [
-        ("onnx", 40, 0), ("reference", 40, 0), ("sim", 4, 0)
+        ("onnx", 40, 0), ("numpy", 40, 0), ("rtl", 4, 0)
     ]  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
     assert shipped.software(flow.shipped_checkpoint("tiny")) == made
     assert (made / MANIFEST).stat().st_mtime_ns == stamp
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
-    found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "reference", "sim"))
+    found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "numpy", "rtl"))
     assert [one.mismatches for one in found] == [0, 0, 0] and [one.faces for one in found] == [8, 8, 0]
 
 
