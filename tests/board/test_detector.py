@@ -116,7 +116,7 @@ def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_unknown_backend_is_named(folder: Path) -> None:
-    with pytest.raises(ValueError, match="a backend must be one of auto, fpga, onnx, reference, sim, got 'gpu'"):
+    with pytest.raises(ValueError, match="a backend must be one of auto, fpga, onnx, numpy, rtl, got 'gpu'"):
         AUDetector(folder, "gpu")
 
 

@@ -65,5 +65,5 @@ def test_limits_shorten_a_slow_backend(deployment: Deployment) -> None:
 
 
 def test_an_unknown_backend_is_named(deployment: Deployment) -> None:
-    with pytest.raises(ValueError, match="a backend must be one of fpga, onnx, reference, sim, got 'gpu'"):
+    with pytest.raises(ValueError, match="a backend must be one of fpga, onnx, numpy, rtl, got 'gpu'"):
         parity.compare(deployment, faces(1), names=("gpu",))
