@@ -15,7 +15,7 @@ from qnn.evaluation.metrics import Evaluation
 from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import CbamCnn, parameter_counts
-from qnn.network.quantized import PRESETS
+from qnn.network.presets import PRESETS
 
 WEAK_F1 = 0.5
 """An AU below this is told among the failures."""

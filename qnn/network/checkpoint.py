@@ -20,7 +20,8 @@ from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.core.facs import AUS
 from board.faces.find import COLOURS
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-checkpoint-1"
 FLOAT = "float"

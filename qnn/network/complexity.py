@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from qnn.network.checkpoint import FLOAT
 from qnn.network.model import IMAGE_SIZE, Architecture, CbamCnn, parameter_counts
-from qnn.network.quantized import GATE_BITS, PRESETS, Preset
+from qnn.network.presets import PRESETS, Preset
+from qnn.network.quantized import GATE_BITS
 
 FLOAT_BITS = 32
 PIXEL_BITS = 8

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -16,6 +15,7 @@ from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 from qnn.network.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
+from qnn.network.presets import Preset
 
 GATE_BITS = 4
 """Unsigned bits of both attention gates; a gate's scale is 2**-GATE_BITS."""
@@ -25,41 +25,6 @@ Values: TypeAlias = Tensor | QuantTensor
 
 CALIBRATION_STEPS = 40
 """Training steps whose activations set the first scales, which are learned from then on."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Bits per part of the network.
-
-    Attributes:
-        weight_bits: Weights of conv2 to conv5.
-        activation_bits: Activations between layers.
-        head_bits: Weights of fc1 and fc2, which hold 1.11 M of 1.45 M weights.
-        first_bits: Weights of conv1, which meets 8-bit pixels.
-        attention_bits: Weights, hidden units and feature maps inside attention.
-        descriptor_bits: Pooled descriptors; four bits would flatten the mean.
-        output_bits: Weights of fc3.
-        divisor: Of every width, where nothing else is said (Architecture.divisor).
-    """
-
-    weight_bits: int
-    activation_bits: int
-    head_bits: int = 2
-    first_bits: int = 8
-    attention_bits: int = 4
-    descriptor_bits: int = 8
-    output_bits: int = 4
-    divisor: int = 1
-
-
-PRESETS: Mapping[str, Preset] = {
-    "w4a4": Preset(4, 4),
-    "w3a3": Preset(3, 3),
-    "w2a4": Preset(2, 4),
-    "w2a2": Preset(2, 2),
-    "w4a4h4": Preset(4, 4, head_bits=4),
-    "tiny": Preset(4, 4, divisor=8),
-}
 
 
 class UnitScaleActivation(Uint8ActPerTensorFixedPoint):

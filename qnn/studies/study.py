@@ -22,7 +22,7 @@ from qnn.network import checkpoint
 from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import Architecture
-from qnn.network.quantized import PRESETS
+from qnn.network.presets import PRESETS
 from qnn.training import runs
 from qnn.training.recipes import Plan, change
 

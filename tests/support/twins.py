@@ -16,7 +16,8 @@ from qnn.export.executors import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 
 FACES = 16
 MAX_SEEDS = 30

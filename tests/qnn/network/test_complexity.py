@@ -8,7 +8,8 @@ from brevitas.nn import QuantConv2d, QuantLinear
 
 from qnn.network.complexity import measure, weight_bits
 from qnn.network.model import Architecture
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 
 
 def test_the_papers_figures() -> None:

@@ -11,7 +11,8 @@ from twins import calibrated_twin, varied_faces
 
 from qnn.export.executors import planes
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.quantized import PRESETS, Affine, QuantCbamCnn, _plain
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import Affine, QuantCbamCnn, _plain
 
 TINY = Architecture(divisor=8)
 

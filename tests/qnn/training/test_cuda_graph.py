@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from qnn.network.model import CbamCnn
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 from qnn.training import runs
 from qnn.training.batches import ResidentFaces
 from qnn.training.module import AuTraining

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.quantized import PRESETS, QuantCbamCnn
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 from qnn.training.module import OUTPUT, optimiser_of
 from qnn.training.muon import Muon, is_matrix, orthogonalised
 from qnn.training.recipes import Recipe
