@@ -41,7 +41,7 @@ from qnn.export import export
 from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung
 from qnn.network import checkpoint as checkpoints
 
-log = logging.getLogger("auflow")
+log = logging.getLogger("auflow.build")
 
 
 @dataclass(frozen=True)
@@ -373,6 +373,7 @@ def _logged(path: Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.propagate = False  # an error ends in the program's own sentence
     try:
         yield
     finally:
