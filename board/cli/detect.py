@@ -32,8 +32,6 @@ def command(weights: Weights | None) -> Command:
 
 
 def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
-    from board.faces.track import SEARCH_EVERY
-
     parser.add_argument("input", metavar="INPUT", help="picture, folder, video, .npy, or a camera such as /dev/video0")
     add_deploy(parser, weights)
     add_executor(parser)
@@ -60,15 +58,15 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     parser.add_argument(
         "--search-every",
         type=whole(1),
-        default=SEARCH_EVERY,
         metavar="N",
         help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
-        " followed",
+        " followed (default: 12)",
     )
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
+    from board.faces.track import SEARCH_EVERY
     from board.outputs import open_outputs
     from board.pipeline import Pipeline
     from board.sources.open_source import open_source
@@ -86,7 +84,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
             source,
             outputs,
             attention=options.attention,
-            search_every=options.search_every,
+            search_every=options.search_every or SEARCH_EVERY,
             max_faces=options.max_faces,
             start=start,
         )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
 Weights = Callable[[], Path]
 """Makes a deployment of the weights that came with the program and returns its folder."""
 
+EXECUTORS = ("fpga", "onnx", "numpy", "rtl")
+"""Names of board.executors.EXECUTORS, whose import takes seconds on a board."""
 EXECUTORS_HELP = "fpga (emulated away from a board), onnx (ONNX Runtime), numpy, rtl (simulated, seconds per face)"
 FACES_HELP = (
     "picture, folder of pictures, or .npy or .npz of uint8 faces, (N, 48, 48) or (N, 48, 48, 3); in a picture larger"
@@ -101,12 +103,10 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
     """Add --executor."""
-    from board.executors import AUTO, CHOICES
-
     parser.add_argument(
         "--executor",
-        choices=CHOICES,
-        default=AUTO,
+        choices=("auto", *EXECUTORS),
+        default="auto",
         metavar="NAME",
         help=f"what computes, all with the same integers: {EXECUTORS_HELP}, or auto, the fastest that is there",
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 from board.cli.command import FAILED, USE, Command
 from board.cli.options import (
+    EXECUTORS,
     EXECUTORS_HELP,
     FACES_HELP,
     Arguments,
@@ -35,15 +35,16 @@ def command(weights: Weights | None) -> Command:
         "Compare the integers of all executors that run here, by ==; name the first difference.",
         lambda parser: add_arguments(parser, parser, weights),
         lambda options: run(options, weights),
-        ("auflow parity --deploy deploy --count 200", "auflow parity --executors fpga onnx --faces photo.jpg"),
+        (
+            "auflow parity --deploy deploy --count 200",
+            "auflow parity --executors fpga onnx --faces photo.jpg --count 1",
+        ),
         "Ends with status 1 where any integer differs.",
     )
 
 
 def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Weights | None) -> None:
     """Add the options, --deploy among those that say what is compared."""
-    from board.executors import EXECUTORS
-
     add_deploy(what, weights)
     parser.add_argument(
         "--faces",
@@ -51,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
         metavar="PATH",
         help=f"{FACES_HELP} (default: noise)",
     )
-    parser.add_argument("--count", type=whole(1), default=100, metavar="N", help="faces, at most")
+    parser.add_argument(
+        "--count", type=whole(1), default=100, metavar="N", help="how many faces, of which there must be as many"
+    )
     parser.add_argument(
         "--rtl-count", type=whole(0), default=RTL_COUNT, metavar="N",
         help="faces, at most, on fpga and rtl, where each takes seconds in simulation",
@@ -59,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
     parser.add_argument(
         "--executors",
         nargs="+",
-        choices=tuple(EXECUTORS),
+        choices=EXECUTORS,
         metavar="NAME",
         help=f"of a deployment compare only these: {EXECUTORS_HELP} (default: all)",
     )
@@ -70,7 +73,6 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     """Compare the executors of a deployment."""
     import numpy as np
 
-    from board.executors import EXECUTORS
     from board.faces.load import load_faces
     from board.parity import compare
 
@@ -82,14 +84,12 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     else:
         faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
     limits = {"rtl": options.rtl_count, "fpga": options.rtl_count}
-    done: Counter[str] = Counter()
-    with bars("faces") as show:
+    with bars("faces") as step:
 
         def progress(name: str, count: int) -> None:
-            done[name] += count
-            show(name, done[name], min(len(faces), limits.get(name, len(faces))))
+            step(name, count, min(len(faces), limits.get(name, len(faces))))
 
-        found = compare(deployed, faces, limits, options.executors or tuple(EXECUTORS), progress)
+        found = compare(deployed, faces, limits, options.executors or EXECUTORS, progress)
     for one in found:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
         print(f"{one.backend:<10} {verdict:<28} {one.description}")

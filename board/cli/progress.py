@@ -9,25 +9,25 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
-class Show(Protocol):
-    """Moves a bar."""
+class Step(Protocol):
+    """Moves one of several bars on."""
 
-    def __call__(self, title: str, done: int, total: int | None, note: str = "") -> None:
-        """Open the bar of a title or move it.
+    def __call__(self, title: str, count: int, total: int | None, note: str = "", /) -> None:
+        """Move the bar of a title on, or open it.
 
         Args:
             title: Which bar.
-            done: How much of it is done by now.
-            total: All of it, None where nobody knows.
-            note: Shown behind it, such as what is in work.
+            count: How much was done since the last call.
+            total: How much there is to do, None where nobody knows.
+            note: Shown behind the bar, such as what is in work.
         """
 
 
 @contextmanager
-def bars(unit: str, stay: bool = False) -> Iterator[Show]:
+def bars(unit: str, stay: bool = False) -> Iterator[Step]:
     """Any number of bars, one below the other; a terminal sees them, a file or a pipe does not.
 
-    At the end of the block all bars are full: a total that was guessed too high becomes what was done. An error leaves
+    Bars end full: at the end of the block, a total that was guessed too high becomes what was done. An error leaves
     them as they are.
 
     Args:
@@ -36,48 +36,57 @@ def bars(unit: str, stay: bool = False) -> Iterator[Show]:
     """
     opened = _open(unit, stay) if sys.stderr.isatty() else None
     if opened is None:
-        yield lambda title, done, total, note="": None
+        yield lambda title, count, total, note="": None
         return
     show, close = opened
-    seen: dict[str, int] = {}
+    done: dict[str, int] = {}
 
-    def remembered(title: str, done: int, total: int | None, note: str = "") -> None:
-        seen[title] = done
-        show(title, done, total, note)
+    def step(title: str, count: int, total: int | None, note: str = "", /) -> None:
+        done[title] = done.get(title, 0) + count
+        show(title, done[title], total, note)
 
     try:
-        yield remembered
-        for title, done in seen.items():
-            show(title, done, done)
+        yield step
+        for title, count in done.items():
+            show(title, count, count, "")
     finally:
         close()
 
 
 @contextmanager
-def bar(title: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
+def bar(title: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
     """One bar, and the call that moves it on by a number; see `bars`."""
-    done = 0
-    with bars(unit) as show:
+    with bars(unit) as step:
+        step(title, 0, total)
+        yield lambda count: step(title, count, total)
 
-        def step(count: int) -> None:
-            nonlocal done
-            done += count
-            show(title, done, total)
 
-        show(title, 0, total)
-        yield step
+@contextmanager
+def counter(title: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """A running count, whose end nobody knows, and the call that tells how far it is; see `bars`."""
+    told = 0
+    with bars(unit) as step:
+
+        def count(reached: int) -> None:
+            nonlocal told
+            step(title, reached - told, None)
+            told = reached
+
+        yield count
+
+
+Show = Callable[[str, int, int | None, str], None]
+"""Draws the bar of a title: done, total, note."""
 
 
 def _open(unit: str, stay: bool) -> tuple[Show, Callable[[], None]] | None:
-    """How bars are shown and how they are closed, by what is installed."""
-    try:
-        return _by_rich(unit, stay)
-    except ImportError:
-        pass
-    try:
-        return _by_tqdm(unit, stay)
-    except ImportError:
-        return None
+    """How bars are drawn and how they are closed, by what is installed."""
+    for kind in (_by_rich, _by_tqdm):
+        try:
+            return kind(unit, stay)
+        except ImportError:
+            pass
+    return None
 
 
 def _by_rich(unit: str, stay: bool) -> tuple[Show, Callable[[], None]]:
@@ -92,14 +101,14 @@ def _by_rich(unit: str, stay: bool) -> tuple[Show, Callable[[], None]]:
     )
 
     columns = (
-        TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(),
         TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     progress = Progress(*columns, console=Console(stderr=True), transient=not stay)
     tasks = {}
     progress.start()
 
-    def show(title: str, done: int, total: int | None, note: str = "") -> None:
+    def show(title: str, done: int, total: int | None, note: str) -> None:
         if title not in tasks:
             tasks[title] = progress.add_task(title, total=total, note=note)
         progress.update(tasks[title], completed=done, total=total, note=note)
@@ -110,17 +119,18 @@ def _by_rich(unit: str, stay: bool) -> tuple[Show, Callable[[], None]]:
 def _by_tqdm(unit: str, stay: bool) -> tuple[Show, Callable[[], None]]:
     from tqdm import tqdm
 
-    shown: dict[str, tqdm] = {}
+    drawn: dict[str, tqdm] = {}
 
-    def show(title: str, done: int, total: int | None, note: str = "") -> None:
-        if title not in shown:
-            shown[title] = tqdm(desc=title, total=total, unit=f" {unit}", leave=stay, position=len(shown))
-        shown[title].total = total
-        shown[title].set_postfix_str(note, refresh=False)
-        shown[title].update(done - shown[title].n)
+    def show(title: str, done: int, total: int | None, note: str) -> None:
+        if title not in drawn:
+            drawn[title] = tqdm(desc=title, total=total, unit=f" {unit}", leave=stay, position=len(drawn))
+        one = drawn[title]
+        one.total = total
+        one.set_postfix_str(note, refresh=False)
+        one.update(done - one.n)
 
     def close() -> None:
-        for one in shown.values():
+        for one in drawn.values():
             one.refresh()
             one.close()
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,21 +100,3 @@ def cycles(console: Console) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda count: progress.update(task, completed=count)
-
-
-@contextmanager
-def synthesis(
-    console: Console, modules: int
-) -> Iterator[tuple[Callable[[Sequence[str]], None], Callable[[str], None]]]:
-    """A bar of synthesised modules, and which are in work: functions that take names begun and names done."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=modules)
-
-        def begins(names: Sequence[str]) -> None:
-            progress.update(task, description=names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
-
-        def done(name: str) -> None:
-            progress.update(task, advance=1)
-
-        yield begins, done

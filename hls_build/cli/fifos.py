@@ -8,7 +8,6 @@ from pathlib import Path
 
 from board.cli.command import BUILD, Command
 from board.cli.options import add_json, whole, write_json
-from board.core import files
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +27,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
+    from board.core import files
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software

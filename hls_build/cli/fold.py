@@ -8,7 +8,6 @@ from pathlib import Path
 
 from board.cli.command import BUILD, Command
 from board.cli.options import add_json, number, one_of, write_json
-from board.core import files
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the chosen frame rate that the plot shows besides."""
@@ -60,6 +59,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core import files
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software

@@ -49,7 +49,7 @@ COMMAND = Command(
     _arguments,
     _run,
     (
-        "auflow parity --build build/pynq-z2_w4a4 --faces photo.jpg --stalls 7",
+        "auflow parity --build build/pynq-z2_w4a4 --faces photo.jpg --count 1 --stalls 7",
         "auflow parity --deploy build/pynq-z2_w4a4/deploy --count 200",
         "auflow parity     # the weights in the repository",
     ),

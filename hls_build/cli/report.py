@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.progress import bars
+from board.cli.progress import counter
 from hls_build.cli.options import add_build
 
 
@@ -29,10 +29,8 @@ def _run(options: argparse.Namespace) -> int:
 
     found = facts.read(options.build)
     plain = facts.read(options.without) if options.without is not None else None
-    with bars("cycles") as show:
-        written = page.write(
-            found, plain, options.out or found.folder.report, lambda cycles: show("simulating", cycles, None)
-        )
+    with counter("simulating", "cycles") as progress:
+        written = page.write(found, plain, options.out or found.folder.report, progress)
     Console().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
     return 0
 

@@ -14,7 +14,9 @@ from hls_build.cli.options import add_build, faces_of
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_build(parser)
     parser.add_argument("--faces", type=Path, required=True, metavar="PATH", help=FACES_HELP)
-    parser.add_argument("--frames", type=whole(1), default=4, metavar="N", help="faces, at most")
+    parser.add_argument(
+        "--frames", type=whole(1), default=4, metavar="N", help="how many of the faces, of which there must be as many"
+    )
     parser.add_argument(
         "--stalls", type=int, metavar="SEED", help="stall both ends at random, by this seed (default: no stalls)"
     )
@@ -40,7 +42,7 @@ COMMAND = Command(
     _arguments,
     _run,
     (
-        "auflow simulate --build build/pynq-z2_w4a4 --faces photo.jpg",
+        "auflow simulate --build build/pynq-z2_w4a4 --faces photo.jpg --frames 1",
         "auflow simulate --build build/pynq-z2_w4a4 --faces faces.npy --frames 20 --stalls 7 --trace waves.fst",
     ),
     "Prints the action units of the first face, cycles per frame and latency. Ends with status 1 where a face differs.",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from board.cli.command import BUILD, Command
 from board.cli.options import add_json, write_json
 from board.cli.progress import bars
-from board.core import files
 from hls_build.cli.options import add_build
 
 
@@ -31,6 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core import files
     from hls_build.build_folder import BuildFolder
     from hls_build.config import build_config
     from hls_build.yosys import report
@@ -41,17 +41,12 @@ def _run(options: argparse.Namespace) -> int:
     wanted = report.designs(folder, options.module, options.flatten)
     contract = files.read_json(folder.contract, "a contract", "build again")
     board = build_config.board(contract["board"])
-    done: list[str] = []
-    with bars("modules", stay=True) as show:
+    with bars("modules", stay=True) as step:
 
         def begins(names: Sequence[str]) -> None:
-            show("synthesis", len(done), len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
+            step("synthesis", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
 
-        def ends(name: str) -> None:
-            done.append(name)
-            show("synthesis", len(done), len(wanted))
-
-        found = report.run(wanted, begins, ends)
+        found = report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
     Console().print(report.table(found, board))
     if not options.flatten and not options.module:
         folder.write_report(report.NAME, found.as_json(board))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
 from board.cli.options import add_json, write_json
-from board.core import files
 from qnn.cli.options import add_checkpoint, add_data, add_split
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -108,10 +107,14 @@ def _show(console: Console, grids: Sequence[Grid], printed: bool, markdown: Path
         for grid in grids:
             console.print(grid.rich(), "")
     if markdown is not None:
+        from board.core import files
+
         files.write_text(markdown, "\n".join(grid.markdown() for grid in grids))
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    from board.core import files
+
     with files.whole(path) as partial, partial.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
 

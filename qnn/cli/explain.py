@@ -8,7 +8,6 @@ from pathlib import Path
 
 from board.cli.command import STUDY, Command
 from board.cli.options import one_of, whole
-from board.core import files
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -78,6 +77,7 @@ def _explain_pictures(checkpoint: Path, aus: tuple[int, ...] | None, options: ar
     """Heat maps over the face of each picture."""
     from rich.console import Console
 
+    from board.core import files
     from qnn.evaluation.measuring import load_network
     from qnn.explain import heatmaps
 
