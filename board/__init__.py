@@ -3,6 +3,9 @@
 
 import os
 
-# Read when numpy is first imported. More threads make the reference's small matrices no faster, and take the cores
+__version__ = "0.2.0"
+"""Of all three packages: both distributions read it here."""
+
+# Read when numpy is first imported. More threads make the integer graph's small matrices no faster, and take the cores
 # on which the pipeline's other stages run.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure a deployment: each stage alone, then all together, on a film of the example face."""
+"""Measure a deployment: each stage alone, then all together, on a video of the example face."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from typing import Any
 import cv2
 import numpy as np
 
+from board.core.arrays import Pixels
 from board.deployment import EXAMPLE, Deployment
-from board.detector import AUDetector
-from board.faces.load import read_picture
+from board.detector import AUDetector, Located
 from board.faces.track import FaceTracker
-from board.observation import OK, Observation
 from board.outputs import CsvOutput
 from board.pipeline import BATCH_FACES, Pipeline
-from board.sources.open_source import ArraySource, Frame
+from board.sources.array import ArraySource
+from board.sources.frame import Frame
+from board.sources.pictures import read_picture
 from board.summary import Summary
 
 WIDTH_PX, HEIGHT_PX, FPS = 640, 480, 30.0
 SWAY_PX = 24
-"""How far the face of the film moves to each side."""
+"""How far the face of the video moves to each side."""
 PERCENTILES = (50, 90, 99)
 
 
@@ -48,18 +49,18 @@ class Bench:
     """What was measured.
 
     Attributes:
-        backend: Its name.
+        executor: Its name.
         description: What it ran on.
         machine: Processor and Python.
-        frames: Of the film.
-        picture: Width and height of the film in pixels.
+        frames: Of the video.
+        picture: Width and height of the video in pixels.
         alone: Stages on their own; `inference` with one face a call, `inference_batched` with several.
         pipeline: All stages together, as fast as they go; frames wait in queues.
-        live: All stages together on a film that comes at its own pace, as a camera's.
+        live: All stages together on a video that comes at its own pace, as a camera's.
         share_of_slowest: Frames per second of the pipeline over those of its slowest stage alone.
     """
 
-    backend: str
+    executor: str
     description: str
     machine: str
     frames: int
@@ -72,7 +73,7 @@ class Bench:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "backend": self.backend,
+            "executor": self.executor,
             "description": self.description,
             "machine": self.machine,
             "frames": self.frames,
@@ -85,7 +86,7 @@ class Bench:
 
 
 class _Live(ArraySource):
-    """A film whose frames come at its own pace, taken or not."""
+    """A video whose frames come at its own pace, taken or not."""
 
     live = True
 
@@ -98,8 +99,8 @@ class _Live(ArraySource):
             yield replace(frame, captured_s=time.perf_counter())
 
 
-def film(picture: np.ndarray, frames: int) -> np.ndarray:
-    """A film of a still picture that sways and breathes.
+def swaying_video(picture: Pixels, frames: int) -> Pixels:
+    """A video of a still picture that sways and breathes.
 
     Args:
         picture: RGB uint8 (H, W, 3).
@@ -125,7 +126,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
 
     Args:
         detector: What to measure.
-        frames: Of the film, at least 1.
+        frames: Of the video, at least 1.
         progress: Told what is measured next.
 
     Raises:
@@ -133,41 +134,34 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     """
     if frames < 1:
         raise ValueError(f"need at least 1 frame, got {frames}")
-    pictures = film(_example(detector.deployment), frames)
-    tracker, found = FaceTracker(), []
-
-    def search(picture: np.ndarray) -> None:
-        faces = tracker.update(picture)
-        found.append(detector.cut(picture, [face.box for face in faces[:1]]))
-
+    video = ArraySource(swaying_video(_example(detector.deployment), frames), "video", moving=True, fps=FPS)
+    captured, tracker = list(video.frames()), FaceTracker()
+    located: list[Located] = []
     progress("faces alone")
-    alone = {"faces": _each(search, list(pictures))}
-    crops = [faces for faces in found if len(faces)]
-    if len(crops) < frames:
-        raise ValueError(f"the film needs a face in every frame, got {len(crops)} of {frames}: use another {EXAMPLE}")
-    detector.accumulators(crops[0])  # what is slow only the first time
+    alone = {"faces": _each(lambda frame: located.append(detector.locate(frame, tracker.update, 1)), captured)}
+    if missing := sum(not one.faces for one in located):
+        raise ValueError(f"every frame must show a face, got {missing} of {frames} without one: use another {EXAMPLE}")
+    detector.accumulators(located[0].crops)  # what is slow only the first time
     progress("inference alone")
-    alone["inference"] = _each(detector.aus, crops)
-    groups = [np.concatenate(crops[at : at + BATCH_FACES]) for at in range(0, frames, BATCH_FACES)]
-    batched = _each(detector.aus, groups)
+    alone["inference"] = _each(detector.observe, [[one] for one in located])
+    groups = [located[at : at + BATCH_FACES] for at in range(0, frames, BATCH_FACES)]
+    batched = _each(detector.observe, groups)
     alone["inference_batched"] = StageAlone(batched.frames_per_second * frames / len(groups), batched.latency_ms)
-    observation = Observation(0, 0.0, EXAMPLE, OK, face_id=0, confidence=1.0, aus=detector.aus(crops[0])[0])
+    (observations,) = detector.observe(located[:1])
     with tempfile.TemporaryDirectory() as folder:
         progress("output alone")
         table = CsvOutput(Path(folder) / "alone.csv", detector.contract)
-        frame = Frame(0, 0.0, EXAMPLE, pictures[0], "", time.perf_counter())
-        alone["output"] = _each(lambda _: table.write(frame, [observation]), list(range(frames)))
+        alone["output"] = _each(lambda frame: table.write(frame, observations), captured)
         table.close()
         progress("all together")
-        source = ArraySource(pictures, "film", moving=True, fps=FPS)
-        summary = Pipeline(detector, source, [CsvOutput(Path(folder) / "all.csv", detector.contract)]).run()
+        summary = Pipeline(detector, video, [CsvOutput(Path(folder) / "all.csv", detector.contract)]).run()
         progress(f"all together at {FPS:g} frames/s")
-        paced = _Live(pictures, "film", moving=True, fps=FPS)
+        paced = _Live(video.pictures, video.name, moving=True, fps=FPS)
         live = Pipeline(detector, paced, [CsvOutput(Path(folder) / "live.csv", detector.contract)]).run()
     slowest = min(alone[name].frames_per_second for name in ("faces", "inference_batched", "output"))
     return Bench(
-        backend=detector.backend.name,
-        description=detector.backend.description,
+        executor=detector.executor.name,
+        description=detector.executor.description,
         machine=f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}",
         frames=frames,
         picture=(WIDTH_PX, HEIGHT_PX),
@@ -200,7 +194,7 @@ def plot(bench: Bench, path: Path) -> None:
     rates.set_xlim(right=max(speeds) * 3)
     rates.invert_yaxis()
     rates.set_xlabel("frames per second, one face, 640x480")
-    rates.set_title(f"{bench.backend}: {bench.description}", loc="left", fontsize=10)
+    rates.set_title(f"{bench.executor}: {bench.description}", loc="left", fontsize=10)
     milliseconds = np.sort(np.array(bench.live.latencies_s) * 1000)
     latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), color="#d9822b")
     for percentile in PERCENTILES:
@@ -214,7 +208,7 @@ def plot(bench: Bench, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _example(deployment: Deployment) -> np.ndarray:
+def _example(deployment: Deployment) -> Pixels:
     return read_picture(deployment.file(EXAMPLE))
 
 

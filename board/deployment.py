@@ -3,25 +3,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import shutil
 import sysconfig
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from board.core.contract import Contract, sha256
+from board.core.contract import Contract
+from board.core.files import sha256, whole, write_json
 from board.core.graph import IntegerGraph
 from board.simulation.harness import Simulation
 
-FORMAT = "auflow-deployment-1"
+FORMAT = "auflow-deployment-2"
 MANIFEST = "manifest.json"
 CONTRACT = "accelerator.json"
 INTEGER = "integer.npz"
-ONNX = "reference.onnx"
+ONNX = "standard.onnx"
 BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
 LIBRARY = "sim/accelerator.so"
@@ -79,7 +78,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write manifest.json."""
-        (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n")
+        write_json(folder / MANIFEST, {"format": FORMAT, **asdict(self)})
 
     @classmethod
     def parse(cls, text: str, where: Path) -> Manifest:
@@ -196,7 +195,7 @@ class Deployment:
         if simulated is not None and simulated.platform != here:
             raise ValueError(
                 f"the simulation library in {self.folder} runs on {simulated.platform}, this computer is {here}:"
-                " use another backend or build the deployment here"
+                " use another executor or build the deployment here"
             )
         library = self.file(LIBRARY)
         for name in self.manifest.files:
@@ -254,20 +253,13 @@ def _check_names(packed: ZipFile, manifest: Manifest, archive: Path) -> None:
 
 def _extract(packed: ZipFile, manifest: Manifest, folder: Path, archive: Path) -> None:
     """Write all files, or none."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole(folder) as partial:
         for name in (*manifest.files, MANIFEST):
             content = packed.read(name)
-            if name != MANIFEST and (actual := hashlib.sha256(content).hexdigest()) != manifest.files[name]:
+            if name != MANIFEST and (actual := sha256(content)) != manifest.files[name]:
                 raise ValueError(
                     f"{name} must have sha256 {manifest.files[name][:12]}..., got {actual[:12]}... in {archive}:"
                     " copy it again"
                 )
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
-        partial.rename(folder)
-    except OSError as error:
-        raise RuntimeError(f"cannot unpack {archive} into {folder}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -1,51 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AUDetector: faces or pictures in, action units out, whichever backend computes."""
+"""AUDetector: faces or pictures in, action units out, whichever executor computes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
+from board.core.arrays import Accumulators, Integers, Pixels
+from board.core.contract import Outputs
 from board.core.graph import Gate, IntegerGraph
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
-from board.faces.find import Box, cut_face, find_faces
-from board.observation import NO_FACE, OK, FaceAus, Observation
+from board.faces.crop import Box, cut_face
+from board.faces.find import Face, find_faces
+from board.observation import NO_FACE, OK, UNREADABLE, Observation
+from board.sources.frame import Frame
+
+
+@dataclass(frozen=True)
+class Located:
+    """A frame and the faces that were found in it.
+
+    Attributes:
+        frame: As it came from the source.
+        faces: The largest first; none where it shows none or could not be decoded.
+        crops: Of the faces, as the network takes them, uint8 (N, 48, 48, 3).
+    """
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    crops: Pixels
 
 
 class AUDetector:
     """Detects facial action units with the network of one deployment.
 
-    Every backend computes the same integers, so every answer is the same but for its latency.
+    Every executor computes the same integers, so every answer is the same but for its latency.
 
     Args:
         deploy: Folder or archive that `auflow build` left, or a Deployment.
-        backend: One of backends.CHOICES; "auto" takes the fastest that is there.
+        executor: One of executors.CHOICES; "auto" takes the fastest that is there.
 
     Attributes:
         deployment: The files in use.
         contract: What the accelerator takes and gives.
-        backend: What computes.
+        executor: What computes.
 
     Raises:
-        ValueError: The deployment is damaged or lacks what the backend needs.
-        RuntimeError: The backend is not installed here, or does not work.
+        ValueError: The deployment is damaged or lacks what the executor needs.
+        RuntimeError: The executor is not installed here, or does not work.
     """
 
-    def __init__(self, deploy: Path | Deployment, backend: str = AUTO) -> None:
+    def __init__(self, deploy: Path | Deployment, executor: str = AUTO) -> None:
         self.deployment = deploy if isinstance(deploy, Deployment) else Deployment(deploy)
         self.contract = self.deployment.contract
-        self.backend = open_executor(self.deployment, backend)
-        self._shows_emotions = self.contract.au_names == AU_NAMES
+        self.executor = open_executor(self.deployment, executor)
         self._graph: IntegerGraph | None = None
 
     def close(self) -> None:
-        """Give back what the backend holds."""
-        self.backend.close()
+        """Give back what the executor holds."""
+        self.executor.close()
 
     def __enter__(self) -> AUDetector:
         return self
@@ -53,7 +72,22 @@ class AUDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def cut(self, picture: np.ndarray, boxes: Iterable[Box]) -> np.ndarray:
+    def locate(
+        self, frame: Frame, search: Callable[[Pixels], list[Face]] | None = None, most: int | None = None
+    ) -> Located:
+        """Find the faces of a frame by the picture rule and cut them out.
+
+        Args:
+            frame: As a source yields it.
+            search: See `board.faces.find.find_faces`.
+            most: How many faces to keep, the largest; all where it is None.
+        """
+        if frame.picture is None:
+            return Located(frame, (), np.empty((0, *self.contract.input.shape), np.uint8))
+        faces = tuple(find_faces(frame.picture, search)[:most])
+        return Located(frame, faces, self.cut(frame.picture, [face.box for face in faces]))
+
+    def cut(self, picture: Pixels, boxes: Iterable[Box]) -> Pixels:
         """Cut faces out of a picture as the network was trained on them.
 
         Args:
@@ -61,39 +95,33 @@ class AUDetector:
             boxes: Where the faces are.
 
         Returns:
-            uint8 of shape (N, 48, 48, 3).
+            Crops, uint8 of shape (N, 48, 48, 3).
         """
         rule = self.contract.input
-        faces = [cut_face(picture, box, rule.crop_margin, rule.colour) for box in boxes]
-        return np.stack(faces) if faces else np.empty((0, *rule.shape), np.uint8)
+        crops = [cut_face(picture, box, rule.crop_margin, rule.colour) for box in boxes]
+        return np.array(crops, np.uint8).reshape(-1, *rule.shape)
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """The accelerator's integers, int64 (N, AUs), for faces, uint8 (N, 48, 48, 3), N at least 0."""
-        if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != tuple(self.contract.input.shape):
+    def accumulators(self, crops: Pixels) -> Accumulators:
+        """The accelerator's integers, int64 (N, AUs), for crops, uint8 (N, 48, 48, 3), N at least 0."""
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != tuple(self.contract.input.shape):
             shape = ", ".join(map(str, self.contract.input.shape))
-            raise ValueError(f"faces must be uint8 of shape (N, {shape}), got {faces.dtype} {faces.shape}")
-        if not len(faces):
+            raise ValueError(f"faces must be uint8 of shape (N, {shape}), got {crops.dtype} {crops.shape}")
+        if not len(crops):
             return np.empty((0, len(self.contract.action_units)), np.int64)
-        return self.backend.accumulators(faces)
+        return self.executor.accumulators(crops)
 
-    def aus(self, faces: np.ndarray) -> list[FaceAus]:
-        """Action units of faces, uint8 (N, 48, 48, 3) as `cut` gives them."""
-        accumulators = self.accumulators(faces)
-        outputs = self.contract.outputs(accumulators)
-        emotions: list[str | None] = [None] * len(faces)
-        if self._shows_emotions and len(faces):
-            emotions = [EMOTIONS[index] for index in nearest_emotions(outputs.logits)]
-        rows = zip(accumulators, outputs.probabilities, outputs.occurrence, emotions, strict=True)
-        return [FaceAus(*row) for row in rows]
+    def outputs(self, crops: Pixels) -> list[Outputs]:
+        """Action units of crops, uint8 (N, 48, 48, 3) as `cut` gives them."""
+        return self.contract.outputs(self.accumulators(crops))
 
-    def attention(self, faces: np.ndarray) -> np.ndarray:
+    def attention(self, crops: Pixels) -> npt.NDArray[np.float32]:
         """Where the network looks: the first block's spatial gate.
 
-        The integer network computes it whatever the backend is: only accumulators leave an accelerator, and the
+        The integer network computes it whatever the executor is: only accumulators leave an accelerator, and the
         integers are the same.
 
         Args:
-            faces: uint8 of shape (N, 48, 48, 3).
+            crops: uint8 of shape (N, 48, 48, 3).
 
         Returns:
             float32 of shape (N, rows, columns), from 0 for closed to 1 for open.
@@ -108,46 +136,54 @@ class AUDetector:
         name = next((gate for gate in gates if graph.tensors[gate].shape[0] > 1), None)
         if name is None:
             raise ValueError(f"the network of {self.deployment.folder} has no spatial attention to show")
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, Integers] = {}
 
-        def keep(tensor: str, value: np.ndarray) -> None:
+        def keep(tensor: str, value: Integers) -> None:
             if tensor == name:
                 found[name] = value
 
-        graph.run(faces, keep)
+        graph.run(crops, keep)
         gate = graph.tensors[name]
         return ((found[name][..., 0] - gate.low) / (gate.high - gate.low)).astype(np.float32)
 
-    def detect(self, picture: np.ndarray, attention: bool = False) -> list[Observation]:
+    def observe(self, located: Sequence[Located], attention: bool = False) -> list[list[Observation]]:
+        """Compute the action units of all faces of some frames together.
+
+        Args:
+            located: The frames, with their faces.
+            attention: Whether to add the attention maps.
+
+        Returns:
+            For every frame one observation per face, or one that says why there is none.
+        """
+        crops = np.concatenate([one.crops for one in located])
+        outputs = iter(self.outputs(crops))
+        maps = iter(self.attention(crops) if attention and len(crops) else ())
+        observations = []
+        for one in located:
+            if one.frame.picture is None:
+                seen = [Observation.of(one.frame, UNREADABLE, one.frame.error)]
+            elif not one.faces:
+                seen = [Observation.of(one.frame, NO_FACE)]
+            else:
+                seen = [
+                    Observation.of(one.frame, OK, face=face, aus=next(outputs), attention=next(maps, None))
+                    for face in one.faces
+                ]
+            observations.append(seen)
+        return observations
+
+    def detect(self, picture: Pixels, attention: bool = False) -> list[Observation]:
         """Find the faces of one picture and their action units.
 
         Args:
-            picture: uint8, grey (H, W) or RGB (H, W, 3).
+            picture: uint8, grey (H, W) or RGB (H, W, 3); one of 48x48 pixels is a face already.
             attention: Whether to add the attention maps.
 
         Returns:
             One observation per face, the largest first; one that says so where there is none.
         """
-        began = time.perf_counter()
-        found = find_faces(picture) or find_faces(picture, scale=1.0)  # the full size finds what the half overlooks
-        if not found:
-            return [Observation(0, 0.0, "", NO_FACE, latency_s=time.perf_counter() - began)]
-        faces = self.cut(picture, [detection.box for detection in found])
-        answers = self.aus(faces)
-        maps = list(self.attention(faces)) if attention else [None] * len(faces)
-        latency_s = time.perf_counter() - began
-        return [
-            Observation(
-                frame=0,
-                timestamp_s=0.0,
-                source="",
-                status=OK,
-                face_id=index,
-                box=detection.box,
-                confidence=detection.confidence,
-                aus=aus,
-                latency_s=latency_s,
-                attention=heat,
-            )
-            for index, (detection, aus, heat) in enumerate(zip(found, answers, maps, strict=True))
-        ]
+        frame = Frame(0, 0.0, "", picture, "", time.perf_counter())
+        (observations,) = self.observe([self.locate(frame)], attention)
+        latency_s = time.perf_counter() - frame.captured_s
+        return [replace(seen, latency_s=latency_s) for seen in observations]

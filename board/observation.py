@@ -1,34 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the detector says: the action units of a face, and one observation for every frame and face."""
+"""Observations: one row of every output for each face of a frame, and for a frame without one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from board.faces.find import Box
+from board.core.contract import Outputs
+from board.faces.find import Face
+from board.sources.frame import Frame
 
 OK, NO_FACE, UNREADABLE, FAILED = "ok", "no face", "unreadable", "failed"
 STATUSES = (OK, NO_FACE, UNREADABLE, FAILED)
 """What became of a frame: action units, no face in it, it could not be decoded, or the accelerator failed on it."""
-
-
-@dataclass(frozen=True)
-class FaceAus:
-    """The action units of one face, in the order of the contract.
-
-    Attributes:
-        accumulators: What left the accelerator, int64 (AUs,): the same integers from every backend.
-        probabilities: float64 (AUs,).
-        occurrence: Whether each probability reaches its threshold, bool (AUs,).
-        emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
-    """
-
-    accumulators: np.ndarray
-    probabilities: np.ndarray
-    occurrence: np.ndarray
-    emotion: str | None
 
 
 @dataclass(frozen=True)
@@ -41,9 +27,7 @@ class Observation:
         source: Name of the picture file, or of the video or camera.
         status: One of STATUSES.
         message: Why, where the status is UNREADABLE or FAILED.
-        face_id: The same number for the same face from frame to frame, from 0; None without a face.
-        box: Where the face is, before the crop margin.
-        confidence: Of the face detection, 0 to 1.
+        face: Where the face is, before the crop margin; None without a face.
         aus: The action units where the status is OK.
         latency_s: From the frame's capture to this observation.
         attention: Where the network looked, float32 (rows, columns) from 0 to 1 over the cropped face; None if not
@@ -55,13 +39,24 @@ class Observation:
     source: str
     status: str
     message: str = ""
-    face_id: int | None = None
-    box: Box | None = None
-    confidence: float = 0.0
-    aus: FaceAus | None = None
+    face: Face | None = None
+    aus: Outputs | None = None
     latency_s: float = 0.0
-    attention: np.ndarray | None = None
+    attention: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"the status of an observation must be one of {', '.join(STATUSES)}, got {self.status!r}")
+
+    @classmethod
+    def of(
+        cls,
+        frame: Frame,
+        status: str,
+        message: str = "",
+        face: Face | None = None,
+        aus: Outputs | None = None,
+        attention: npt.NDArray[np.float32] | None = None,
+    ) -> Observation:
+        """What was seen in a frame."""
+        return cls(frame.index, frame.timestamp_s, frame.source, status, message, face, aus, attention=attention)

@@ -1,100 +1,321 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parity: hold every backend of a deployment that this machine can run against the integer reference."""
+"""Parity: hold executors against the first one by `==`, over faces and test patterns, and name the first difference."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from board.deployment import Deployment
 from board.executors import EXECUTORS, open_executor
+from board.executors.executor import Executor, LayerExecutor, batches
 
-REFERENCE = "numpy"
+BASELINE = "numpy"
+"""What the executors of a deployment are held against: it runs everywhere."""
 BATCH = 16
 """Faces at once, so that progress is seen."""
+PATTERNS = ("noise", "black", "white", "red", "green", "blue")
+"""Test patterns that every ladder adds to its faces: faces may be grey, and then hide what mixes up the colours."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with an executor's name, the faces it did since the last call, and all that it is asked for."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a parity ladder: an executor, not started yet, and what it is asked.
+
+    Attributes:
+        name: Of the executor.
+        start: Starts it. A ValueError or RuntimeError says why it cannot run here.
+        faces: How many it is asked for at most, beside the test patterns; None for all, 0 for not to start it.
+        batch: Faces at once; None for all, where the executor counts the cycles of a run.
+    """
+
+    name: str
+    start: Callable[[], Executor]
+    faces: int | None = None
+    batch: int | None = BATCH
+
+    @classmethod
+    def of(cls, executor: Executor, faces: int | None = None, batch: int | None = BATCH) -> Level:
+        """The level of an executor that has been started already."""
+        return cls(executor.name, lambda: executor, faces, batch)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where an executor first leaves the baseline.
+
+    Attributes:
+        executor: The one that differs.
+        layer: The first layer that differs, by its name in the integer graph; None where it shows none that does.
+        output: By what the accumulators leave it, such as "stream out0".
+        face: Index of the face; test patterns follow the faces.
+        pattern: Name of the test pattern; None for a face.
+        element: (row, column, channel) in the layer, or (0, 0, AU) of the accumulators.
+        action_unit: Of the accumulator; None where a layer is named.
+        expected: Value of those that agree.
+        actual: Value of the executor.
+        agreed: Executors before it that gave what the baseline gave.
+    """
+
+    executor: str
+    layer: str | None
+    output: str
+    face: int
+    pattern: str | None
+    element: tuple[int, int, int]
+    action_unit: str | None
+    expected: int
+    actual: int
+    agreed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        sample = f"face {self.face}" if self.pattern is None else f"test pattern {self.pattern}"
+        where = f"layer {self.layer}, {sample}, element {list(self.element)}"
+        if self.layer is None:
+            where = f"its output, {self.output}, {sample}, {self.action_unit}"
+        agreed = f"{_listed(self.agreed)} {'agrees' if len(self.agreed) == 1 else 'agree'}"
+        return f"{self.executor} differs at {where}: got {self.actual}, need {self.expected}, on which {agreed}"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What one backend answered.
+    """What one executor answered.
 
     Attributes:
-        backend: Its name.
-        description: What it ran on, or why it could not run.
-        faces: Compared; 0 where it could not run.
-        mismatches: Faces with another integer anywhere.
+        executor: Its name.
+        description: What it ran on, or why it did not run.
+        faces: Compared, test patterns among them; 0 where it did not run.
+        mismatches: Faces of these with another integer anywhere in their accumulators.
         seconds: Spent in it.
-        difference: The first difference in words; None where there is none.
+        difference: The first difference; None where there is none.
     """
 
-    backend: str
+    executor: str
     description: str
+    faces: int = 0
+    mismatches: int = 0
+    seconds: float = 0.0
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a ladder showed.
+
+    Attributes:
+        faces: Offered, without the test patterns.
+        executors: All levels, the baseline first.
+    """
+
     faces: int
-    mismatches: int
-    seconds: float
-    difference: str | None
+    executors: tuple[Compared, ...]
+
+    @property
+    def difference(self) -> Difference | None:
+        """The first difference of the first executor that has one."""
+        return next((one.difference for one in self.executors if one.difference is not None), None)
+
+    def verdict(self) -> str:
+        """How many faces, which executors, how many differences: a sentence or two for a person."""
+        ran = [one for one in self.executors if one.faces]
+        if len(ran) == 1:
+            return f"Nothing was compared: only {ran[0].executor} ran."
+        asked = {one.faces: _listed([other.executor for other in ran if other.faces == one.faces]) for one in ran}
+        also = len(PATTERNS)
+        what = "; ".join(f"{count - also} faces and {also} test patterns in {names}" for count, names in asked.items())
+        if self.difference is None:
+            return f"Equal, 0 differences: {what}."
+        wrong = [f"{one.executor} differs on {one.mismatches} of {one.faces}" for one in ran if one.mismatches]
+        return f"Not equal, {_listed(wrong)}: {what}."
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return asdict(self)
+        return {
+            "baseline": self.executors[0].executor,
+            "faces": self.faces,
+            "patterns": list(PATTERNS),
+            "executors": [asdict(one) for one in self.executors],
+            "difference": None if self.difference is None else asdict(self.difference),
+            "verdict": self.verdict(),
+        }
 
 
-def compare(
-    deployment: Deployment,
-    faces: np.ndarray,
-    limits: dict[str, int | None] | None = None,
-    names: Sequence[str] = tuple(EXECUTORS),
-    progress: Callable[[str, int], None] = lambda backend, faces: None,
-) -> list[Compared]:
-    """Run faces through backends and compare all integers with `==`.
+def patterns(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """The test patterns, in the order of PATTERNS: noise of all colours, no light, all light, and one colour alone.
+
+    Args:
+        shape: (height, width, 3) of a face.
+
+    Returns:
+        uint8 of shape (6, height, width, 3), the same in every call.
+    """
+    made = np.zeros((len(PATTERNS), *shape), np.uint8)
+    made[PATTERNS.index("noise")] = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    made[PATTERNS.index("white")] = 255
+    for channel, name in enumerate(("red", "green", "blue")):
+        made[PATTERNS.index(name), ..., channel] = 255
+    return made
+
+
+def levels_of(
+    deployment: Deployment, names: Iterable[str] = tuple(EXECUTORS), limits: Mapping[str, int | None] | None = None
+) -> list[Level]:
+    """A ladder over the executors of a deployment, numpy first.
 
     Args:
         deployment: What to run.
-        faces: uint8 of shape (N, 48, 48, 3).
-        limits: How many faces a backend is asked for at most, such as {"rtl": 4}.
-        names: Which backends; one that cannot run here is reported with its reason.
-        progress: Called with a backend's name and the faces it did since the last call.
+        names: Which executors, each started when its turn comes.
+        limits: How many faces an executor is asked for at most, such as {"rtl": 4}.
 
     Raises:
-        ValueError: A name is none of a backend.
+        ValueError: A name is none of an executor.
     """
     if unknown := [name for name in names if name not in EXECUTORS]:
-        raise ValueError(f"a backend must be one of {', '.join(EXECUTORS)}, got {unknown[0]!r}")
-    expected = open_executor(deployment, REFERENCE).accumulators(faces)
-    found = []
-    for name in names:
-        asked = faces[: (limits or {}).get(name)]
+        raise ValueError(f"an executor must be one of {', '.join(EXECUTORS)}, got {unknown[0]!r}")
+
+    def level(name: str) -> Level:
+        return Level(name, lambda: open_executor(deployment, name), (limits or {}).get(name))
+
+    return [level(name) for name in dict.fromkeys([BASELINE, *names])]
+
+
+def compare(
+    levels: Sequence[Level],
+    faces: npt.NDArray[np.uint8],
+    au_names: Sequence[str],
+    progress: Progress = lambda executor, done, asked: None,
+) -> Parity:
+    """Run faces and test patterns through executors and compare all integers with the baseline's by `==`.
+
+    Where accumulators differ, the first layer that does is sought among those that this executor and an equal one
+    before it show. Executors that show none are closed after their turn, the others at the end.
+
+    Args:
+        levels: The baseline, which takes all faces, and those that are held against it.
+        faces: uint8 of shape (N, 48, 48, 3), N at least 1.
+        au_names: Names of the accumulators.
+        progress: See Progress.
+
+    Returns:
+        What each showed; one that cannot be started says why.
+
+    Raises:
+        ValueError: Faces have another type or shape.
+        RuntimeError: An executor fails while it computes, or the baseline cannot be started.
+    """
+    ladder = _Ladder(faces, au_names, progress)
+    with ladder.held:
+        return Parity(len(faces), tuple(ladder.compared(level) for level in levels))
+
+
+class _Ladder:
+    """Holds one executor after another against the first.
+
+    Args:
+        faces: uint8 of shape (N, 48, 48, 3).
+        au_names: Names of the accumulators.
+        progress: See Progress.
+
+    Attributes:
+        held: Closes the executors whose layers may be asked for until the end.
+    """
+
+    def __init__(self, faces: npt.NDArray[np.uint8], au_names: Sequence[str], progress: Progress) -> None:
+        self.held = ExitStack()
+        self._samples = np.concatenate([*batches(faces, BATCH, faces.shape[1:]), patterns(faces.shape[1:])])
+        self._faces = len(faces)
+        self._au_names, self._progress = au_names, progress
+        self._expected: npt.NDArray[np.int64] | None = None  # (samples, AUs) of the baseline
+        self._agreed: list[Executor] = []
+
+    def compared(self, level: Level) -> Compared:
+        """Start an executor, ask it, and find its first difference."""
+        asked = self._asked(level.faces)
         if not len(asked):
-            found.append(Compared(name, "not asked", 0, 0, 0.0, None))
-            continue
+            return Compared(level.name, "not asked")
         try:
-            backend = open_executor(deployment, name)
+            executor = level.start()
         except (ValueError, RuntimeError) as error:
-            found.append(Compared(name, str(error), 0, 0, 0.0, None))
-            continue
-        try:
-            start, parts = time.perf_counter(), []
-            for first in range(0, len(asked), BATCH):
-                parts.append(backend.accumulators(asked[first : first + BATCH]))
-                progress(name, len(parts[-1]))
-            seconds = time.perf_counter() - start
-        finally:
-            backend.close()
-        answer = np.concatenate(parts)
-        wrong = (answer != expected[: len(asked)]).any(axis=1)
-        difference = _first(name, deployment, answer, expected) if wrong.any() else None
-        found.append(Compared(name, backend.description, len(asked), int(wrong.sum()), round(seconds, 3), difference))
-    return found
+            if self._expected is None:
+                raise
+            return Compared(level.name, str(error))
+        with ExitStack() as turn:
+            (self.held if isinstance(executor, LayerExecutor) else turn).callback(executor.close)
+            start = time.perf_counter()
+            answer = self._answer(executor, self._samples[asked], level.batch)
+            seconds = round(time.perf_counter() - start, 3)
+            if self._expected is None:
+                self._expected = answer
+            wrong = np.flatnonzero((answer != self._expected[asked]).any(axis=1))
+            difference = self._difference(executor, int(asked[wrong[0]]), answer[wrong[0]]) if len(wrong) else None
+        if difference is None:
+            self._agreed.append(executor)
+        return Compared(executor.name, executor.description, len(asked), len(wrong), seconds, difference)
+
+    def _asked(self, limit: int | None) -> npt.NDArray[np.intp]:
+        """Places of the samples that an executor is asked for: its faces, then all test patterns."""
+        if limit == 0:
+            return np.empty(0, np.intp)
+        if limit is not None and self._expected is None:
+            raise ValueError(f"the baseline must take all faces, got at most {limit}")
+        return np.r_[: self._faces if limit is None else min(limit, self._faces), self._faces : len(self._samples)]
+
+    def _answer(self, executor: Executor, samples: npt.NDArray[np.uint8], batch: int | None) -> npt.NDArray[np.int64]:
+        """Accumulators (N, AUs), batch by batch."""
+        self._progress(executor.name, 0, len(samples))
+        answers = []
+        for part in batches(samples, batch or len(samples), samples.shape[1:]):
+            answers.append(executor.accumulators(part))
+            self._progress(executor.name, len(part), len(samples))
+        return np.concatenate(answers)
+
+    def _difference(self, executor: Executor, sample: int, actual: npt.NDArray[np.int64]) -> Difference:
+        """Where an executor leaves those that agree, on a sample whose accumulators (AUs,) are wrong."""
+        assert self._expected is not None, "the baseline never differs from itself"
+        expected = self._expected[sample]
+        unit = int((actual != expected).argmax())
+        at_output = None, (0, 0, unit), int(expected[unit]), int(actual[unit])
+        layer, element, need, got = self._first_layer(executor, self._samples[sample : sample + 1]) or at_output
+        return Difference(
+            executor=executor.name,
+            layer=layer,
+            output=executor.output,
+            face=sample,
+            pattern=PATTERNS[sample - self._faces] if sample >= self._faces else None,
+            element=element,
+            action_unit=self._au_names[unit] if layer is None else None,
+            expected=need,
+            actual=got,
+            agreed=tuple(one.name for one in self._agreed),
+        )
+
+    def _first_layer(
+        self, executor: Executor, face: npt.NDArray[np.uint8]
+    ) -> tuple[str, tuple[int, int, int], int, int] | None:
+        """The first layer in which an executor leaves those that agree: name, element, expected and actual value."""
+        if not isinstance(executor, LayerExecutor):
+            return None
+        known: dict[str, npt.NDArray[np.int64]] = {}
+        for one in self._agreed:
+            if isinstance(one, LayerExecutor):
+                known = {**one.layers(face), **known}
+        for name, layer in executor.layers(face).items():
+            if name in known and (wrong := known[name] != layer).any():
+                _, row, column, channel = (int(index) for index in np.argwhere(wrong)[0])
+                element = row, column, channel
+                return name, element, int(known[name][0][element]), int(layer[0][element])
+        return None
 
 
-def _first(name: str, deployment: Deployment, answer: np.ndarray, expected: np.ndarray) -> str:
-    """The first difference, in words."""
-    face, unit = (int(index) for index in np.argwhere(answer != expected[: len(answer)])[0])
-    return (
-        f"{name} differs at face {face}, {deployment.contract.au_names[unit]}: got {answer[face, unit]},"
-        f" need {expected[face, unit]}"
-    )
+def _listed(names: Sequence[str]) -> str:
+    """Names as a person lists them: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -10,21 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
+from typing import Generic, TypeVar
 
 import cv2
-import numpy as np
 
-from board.detector import AUDetector
-from board.faces.find import SIDE_PX, Box, find_faces
-from board.faces.track import SEARCH_EVERY, FaceTracker, TrackedFace
-from board.observation import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
-from board.sources.open_source import Frame, Source
-from board.summary import STAGES, Summary
+from board.detector import AUDetector, Located
+from board.faces.track import SEARCH_EVERY, FaceTracker
+from board.observation import FAILED, Observation
+from board.outputs.output import Output
+from board.sources.frame import Frame, Source
+from board.summary import StageFigures, Summary
 
 BATCH_FACES = 8
-"""Most faces of one call of the backend, where so many wait."""
+"""Most faces of one call of the executor, where so many wait."""
 QUEUE_FRAMES = 8
 """Frames that may wait between two stages."""
 LIVE_FRAMES = 1
@@ -33,31 +32,72 @@ POLL_S = 0.1
 """Longest time for which a stage does not look whether it is to end."""
 
 
-class Output(Protocol):
-    """Where observations go."""
-
-    def write(self, frame: Frame, observations: list[Observation]) -> None:
-        """Take the observations of the next frame."""
-
-    def close(self) -> None:
-        """Finish: all frames are there."""
-
-    def abandon(self) -> None:
-        """End early, such that it can be resumed."""
+T = TypeVar("T")
 
 
-@dataclass
-class _Work:
-    """One frame and what is known of it so far."""
+class _Queue(Generic[T]):
+    """What waits between two stages, for as long as the run is not stopped.
 
-    frame: Frame
-    found: Sequence[TrackedFace] = ()
-    faces: np.ndarray | None = None  # (N, 48, 48, 3)
-    observations: list[Observation] = field(default_factory=list)
+    Args:
+        size: Most items.
+        stage: Figures of the stage that it leads to.
+        stop: Set when everything is to end.
+    """
 
+    def __init__(self, size: int, stage: StageFigures, stop: threading.Event) -> None:
+        self._items: queue.Queue[T | None] = queue.Queue(size)  # None follows the last
+        self._stage, self._stop = stage, stop
 
-_END = None
-"""Follows the last frame through the queues."""
+    def put(self, item: T | None) -> None:
+        """Hand an item on, waiting for room; None ends what the next stage receives."""
+        while not self._stop.is_set():
+            try:
+                self._items.put(item, timeout=POLL_S)
+                return
+            except queue.Full:
+                continue
+
+    def put_newest(self, item: T) -> int:
+        """Hand an item on at once; where there is no room the oldest ones that wait are lost, and counted."""
+        lost = 0
+        while True:
+            try:
+                self._items.put_nowait(item)
+                return lost
+            except queue.Full:
+                try:
+                    self._items.get_nowait()
+                    lost += 1
+                except queue.Empty:  # taken in the meantime
+                    continue
+
+    def groups(self, full: Callable[[list[T]], bool]) -> Iterator[list[T]]:
+        """What was handed on: each time what waits, at least one item, and no more once a group is full."""
+        while not self._stop.is_set():
+            try:
+                item = self._items.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            self._stage.waiting = max(self._stage.waiting, self._items.qsize() + 1)
+            group = [item]
+            while not full(group):
+                try:
+                    item = self._items.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    break
+                group.append(item)
+            yield group
+            if item is None:
+                return
+
+    def items(self) -> Iterator[T]:
+        """What was handed on, one by one."""
+        for group in self.groups(lambda group: True):
+            yield from group
 
 
 class Pipeline:
@@ -91,12 +131,15 @@ class Pipeline:
     ) -> None:
         self._detector, self._source, self._outputs = detector, source, outputs
         self._attention, self._start, self._max_faces, self._log = attention, start, max_faces, log
-        self._tracker = FaceTracker(search_every, max_faces=max_faces)
-        waiting = LIVE_FRAMES if source.live else QUEUE_FRAMES
-        self._queues: list[queue.Queue[_Work | None]] = [queue.Queue(waiting) for _ in STAGES[1:]]
+        tracker = FaceTracker(search_every, max_faces=max_faces)
+        self._search = tracker.update if source.moving else None
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self.summary = Summary()
+        size, stages = LIVE_FRAMES if source.live else QUEUE_FRAMES, self.summary.stages
+        self._captured: _Queue[Frame] = _Queue(size, stages["faces"], self._stop)
+        self._located: _Queue[Located] = _Queue(size, stages["inference"], self._stop)
+        self._observed: _Queue[tuple[Frame, list[Observation]]] = _Queue(size, stages["output"], self._stop)
 
     def run(self, progress: Callable[[int], None] = lambda frames: None) -> Summary:
         """Go through the source; Ctrl-C ends it early, with everything written that was finished.
@@ -119,8 +162,8 @@ class Pipeline:
             with self._interruptible():
                 for thread in threads:
                     thread.start()
-                for work in self._received(2):
-                    self._write(work)
+                for frame, observations in self._observed.items():
+                    self._write(frame, observations)
                     progress(self.summary.frames)
                 finished = not self._stop.is_set()
         finally:
@@ -180,148 +223,63 @@ class Pipeline:
             figures.busy_s += time.perf_counter() - began
             figures.frames += 1
             if self._source.live:
-                self._offer_newest(_Work(frame))
+                self.summary.dropped += self._captured.put_newest(frame)
             else:
-                self._pass(0, _Work(frame))
-        self._pass(0, _END)
-
-    def _offer_newest(self, work: _Work) -> None:
-        """Hand a live frame on; where there is no room the oldest one that waits is lost."""
-        while True:
-            try:
-                self._queues[0].put_nowait(work)
-                return
-            except queue.Full:
-                try:
-                    self._queues[0].get_nowait()
-                    self.summary.dropped += 1
-                except queue.Empty:  # taken in the meantime
-                    continue
+                self._captured.put(frame)
+        self._captured.put(None)
 
     def _find(self) -> None:
         figures = self.summary.stages["faces"]
-        for work in self._received(0):
+        for frame in self._captured.items():
             began = time.perf_counter()
-            picture = work.frame.picture
-            if picture is not None:
-                try:
-                    work.found = self._faces_of(picture)
-                    work.faces = self._detector.cut(picture, [face.box for face in work.found])
-                except cv2.error as error:  # of a shape that OpenCV does not take
-                    work.frame = replace(work.frame, picture=None, error=f"OpenCV fails on it: {error.err}")
+            try:
+                located = self._detector.locate(frame, self._search, self._max_faces)
+            except cv2.error as error:  # of a shape that OpenCV does not take
+                unreadable = replace(frame, picture=None, error=f"OpenCV fails on it: {error.err}")
+                located = self._detector.locate(unreadable)
             figures.busy_s += time.perf_counter() - began
             figures.frames += 1
-            self._pass(1, work)
-        self._pass(1, _END)
-
-    def _faces_of(self, picture: np.ndarray) -> Sequence[TrackedFace]:
-        height, width = picture.shape[:2]
-        if (height, width) == (SIDE_PX, SIDE_PX):  # a face already
-            return [TrackedFace(0, Box(0, 0, SIDE_PX), 1.0)]
-        if self._source.moving:
-            return self._tracker.update(picture)
-        found = find_faces(picture) or find_faces(picture, scale=1.0)  # the full size finds what the half overlooks
-        return [TrackedFace(i, face.box, face.confidence) for i, face in enumerate(found[: self._max_faces])]
+            self._located.put(located)
+        self._located.put(None)
 
     def _infer(self) -> None:
         figures = self.summary.stages["inference"]
-        for group in self._groups():
+        for group in self._located.groups(_is_full):
             began = time.perf_counter()
-            self._observe(group)
+            observations = self._observe(group)
             figures.busy_s += time.perf_counter() - began
             figures.frames += len(group)
-            for work in group:
-                self._pass(2, work)
-        self._pass(2, _END)
+            for located, seen in zip(group, observations, strict=True):
+                self._observed.put((located.frame, seen))
+        self._observed.put(None)
 
-    def _groups(self) -> Iterator[list[_Work]]:
-        """Frames that wait, up to BATCH_FACES faces together."""
-        for first in self._received(1):
-            group, ended = [first], False
-            while sum(len(work.found) for work in group) < BATCH_FACES and len(group) < BATCH_FACES:
-                try:
-                    following = self._queues[1].get_nowait()
-                except queue.Empty:
-                    break
-                if following is _END:
-                    ended = True
-                    break
-                group.append(following)
-            yield group
-            if ended:
-                return
-
-    def _observe(self, group: list[_Work]) -> None:
-        """Add the observations of some frames; where the backend fails on them together, each is tried alone."""
+    def _observe(self, group: list[Located]) -> list[list[Observation]]:
+        """The observations of some frames; where the executor fails on them together, each is tried alone."""
         try:
-            self._observe_together(group)
+            return self._detector.observe(group, self._attention)
         except (RuntimeError, OSError) as error:
             if len(group) > 1:
-                for work in group:
-                    self._observe([work])
-                return
-            work = group[0]
-            self._log.error("frame %d failed: %s", work.frame.index, error)
-            work.observations = [self._observation(work.frame, FAILED, str(error), face) for face in work.found]
+                return [observations for one in group for observations in self._observe([one])]
+            (located,) = group
+            self._log.error("frame %d failed: %s", located.frame.index, error)
+            return [[Observation.of(located.frame, FAILED, str(error), face) for face in located.faces]]
 
-    def _observe_together(self, group: list[_Work]) -> None:
-        faces = [work.faces for work in group if work.faces is not None and len(work.faces)]
-        answers: Iterator[FaceAus] = iter(())
-        maps: Iterator[np.ndarray] = iter(())
-        if faces:
-            together = np.concatenate(faces)
-            answers = iter(self._detector.aus(together))
-            if self._attention:
-                maps = iter(self._detector.attention(together))
-        for work in group:
-            if work.frame.picture is None:
-                work.observations = [self._observation(work.frame, UNREADABLE, work.frame.error)]
-            elif not work.found:
-                work.observations = [self._observation(work.frame, NO_FACE)]
-            else:
-                work.observations = [
-                    replace(self._observation(work.frame, OK, "", face), aus=next(answers), attention=next(maps, None))
-                    for face in work.found
-                ]
-
-    @staticmethod
-    def _observation(frame: Frame, status: str, message: str = "", face: TrackedFace | None = None) -> Observation:
-        known = {} if face is None else {"face_id": face.face_id, "box": face.box, "confidence": face.confidence}
-        return Observation(frame.index, frame.timestamp_s, frame.source, status, message, **known)  # type: ignore[arg-type] # each of its type
-
-    def _write(self, work: _Work) -> None:
+    def _write(self, frame: Frame, observations: list[Observation]) -> None:
         began = time.perf_counter()
-        latency_s = began - work.frame.captured_s
-        observations = [replace(observation, latency_s=latency_s) for observation in work.observations]
+        latency_s = began - frame.captured_s
+        observations = [replace(seen, latency_s=latency_s) for seen in observations]
         for output in self._outputs:
-            output.write(work.frame, observations)
+            output.write(frame, observations)
         figures = self.summary.stages["output"]
         figures.busy_s += time.perf_counter() - began
         figures.frames += 1
         self.summary.frames += 1
         self.summary.latencies_s.append(latency_s)
-        for observation in observations:
-            count = self.summary.observations.get(observation.status, 0)
-            self.summary.observations[observation.status] = count + 1
+        for seen in observations:
+            count = self.summary.observations.get(seen.status, 0)
+            self.summary.observations[seen.status] = count + 1
 
-    def _received(self, index: int) -> Iterator[_Work]:
-        """What the stage before queue `index` hands on, until its end or a stop."""
-        waiting, stage = self._queues[index], self.summary.stages[STAGES[index + 1]]
-        while not self._stop.is_set():
-            try:
-                work = waiting.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            if work is _END:
-                return
-            stage.waiting = max(stage.waiting, waiting.qsize() + 1)
-            yield work
 
-    def _pass(self, index: int, work: _Work | None) -> None:
-        """Hand work to the next stage, waiting for room unless all is to end."""
-        while not self._stop.is_set():
-            try:
-                self._queues[index].put(work, timeout=POLL_S)
-                return
-            except queue.Full:
-                continue
+def _is_full(group: list[Located]) -> bool:
+    """Whether frames have as many faces together as one call of the executor takes."""
+    return sum(len(located.faces) for located in group) >= BATCH_FACES or len(group) >= BATCH_FACES

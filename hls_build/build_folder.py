@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from board.core.files import read_json, write_json
+from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
+
+Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
+"""Names of the files in report/ that steps and commands write, each for one."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class BuildFolder:
     @property
     def integer(self) -> Path:
         """The integer graph."""
-        return self.root / "integer.npz"
+        return self.root / INTEGER
 
     @property
     def dataflow(self) -> Path:
@@ -38,7 +44,7 @@ class BuildFolder:
     @property
     def contract(self) -> Path:
         """What the host needs to know."""
-        return self.root / "accelerator.json"
+        return self.root / CONTRACT
 
     @property
     def rtl(self) -> Path:
@@ -53,7 +59,27 @@ class BuildFolder:
     @property
     def library(self) -> Path:
         """Shared library of the verilated accelerator."""
-        return self.sim / "accelerator.so"
+        return self.root / LIBRARY
+
+    @property
+    def finn(self) -> Path:
+        """What FINN+ writes on the way."""
+        return self.root / "finn"
+
+    @property
+    def bitfile(self) -> Path:
+        """The bitstream, where Vivado made one."""
+        return self.root / BITFILE
+
+    @property
+    def handoff(self) -> Path:
+        """The bitstream's description for pynq."""
+        return self.root / HANDOFF
+
+    @property
+    def vivado(self) -> Path:
+        """The Vivado project as an archive, and unpacked where it was run."""
+        return self.root / "vivado"
 
     @property
     def deploy(self) -> Path:
@@ -70,7 +96,31 @@ class BuildFolder:
         """Figures as JSON."""
         return self.root / "report"
 
-    def write_report(self, name: str, content: dict[str, Any]) -> None:
+    @property
+    def timeline(self) -> Path:
+        """When every stream moved, recorded for the report's page."""
+        return self.report / "timeline.npz"
+
+    @property
+    def vivado_reports(self) -> Path:
+        """Vivado's own reports."""
+        return self.report / "vivado"
+
+    def report_file(self, name: Report) -> Path:
+        """report/<name>.json."""
+        return self.report / f"{name}.json"
+
+    def write_report(self, name: Report, content: Mapping[str, Any]) -> None:
         """Write report/<name>.json."""
-        self.report.mkdir(exist_ok=True)
-        (self.report / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(self.report_file(name), content)
+
+    def read_report(self, name: Report) -> dict[str, Any]:
+        """Read report/<name>.json.
+
+        Raises:
+            ValueError: The build did not get that far.
+        """
+        content: dict[str, Any] = read_json(
+            self.report_file(name), f"the {name} report of a build", "run `auflow build` to its end first"
+        )
+        return content

@@ -7,8 +7,8 @@ serve: they count no LUTs of a multiplier and four lanes per DSP, Versal's memor
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build.config.build_config import Board, BuildConfig
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
 from hls_build.cost.fifo import Fifo
 from hls_build.cost.multiplier import Multiplier
 from hls_build.cost.padding import padding
@@ -43,6 +44,15 @@ class NodeEstimate:
     cycles: int
     resources: Resources
 
+    def as_json(self) -> dict[str, Any]:
+        """For a report."""
+        return {"op_type": self.op_type, "cycles": self.cycles, **self.resources.as_json()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> NodeEstimate:
+        """What `as_json` gave."""
+        return cls(content["op_type"], int(content["cycles"]), Resources.from_json(content))
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -59,15 +69,9 @@ class Estimate:
     nodes: dict[str, NodeEstimate]
 
     @property
-    def total(self) -> dict[str, float]:
-        """Sums over all nodes, named as a board's budget is."""
-        each = [node.resources for node in self.nodes.values()]
-        return {
-            "lut": sum(r.lut for r in each),
-            "ff": sum(r.ff for r in each),
-            "bram36": sum(r.bram18 for r in each) / 2,
-            "dsp": sum(r.dsp for r in each),
-        }
+    def total(self) -> Resources:
+        """Of all nodes together."""
+        return sum((node.resources for node in self.nodes.values()), Resources())
 
     @property
     def slowest_layer(self) -> str:
@@ -87,8 +91,8 @@ class Estimate:
 
     @property
     def over_budget(self) -> tuple[str, ...]:
-        """Resources of which the board has too few, named as its budget is."""
-        return tuple(name for name, needed in self.total.items() if needed > getattr(self.board, name))
+        """Names of the resources of which the board has too few."""
+        return self.total.beyond(self.board.budget)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a report."""
@@ -98,12 +102,9 @@ class Estimate:
             "slowest_layer": self.slowest_layer,
             "slowest_layer_cycles": self.slowest_layer_cycles,
             "frames_per_second": self.frames_per_second,
-            "total": self.total,
+            "total": self.total.as_json(),
             "over_budget": list(self.over_budget),
-            "nodes": {
-                name: {"op_type": node.op_type, "cycles": node.cycles, **asdict(node.resources)}
-                for name, node in self.nodes.items()
-            },
+            "nodes": {name: node.as_json() for name, node in self.nodes.items()},
         }
 
 
@@ -133,15 +134,13 @@ def node_estimate(node: NodeProto, part: str, thresholds: Table | None = None) -
     """Estimate one node; a thresholding's logic depends on its thresholds, see thresholds_of."""
     op = operator(node)
     if isinstance(op, KernelOp):
-        counts = op.spec.resources()
-        resources = Resources(counts["LUT"], counts["FF"], counts["BRAM_18K"], counts["DSP"])
-        return NodeEstimate(node.op_type, op.spec.cycles(), resources)
+        return NodeEstimate(node.op_type, op.spec.cycles(), op.spec.resources())
     if node.op_type == THRESHOLDING:
         assert thresholds is not None
         cycles, resources = _threshold(op, thresholds)
     else:
         cycles, resources = _ESTIMATORS[node.op_type](op, part)
-    exact = Resources(*map(int, astuple(resources)))  # FINN+ computes with numpy's integers, which JSON refuses
+    exact = Resources.from_json(resources.as_json())  # FINN+ computes with numpy's integers, which JSON refuses
     return NodeEstimate(node.op_type, int(cycles), exact)
 
 

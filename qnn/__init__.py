@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network: float CBAM-CNN, its quantized twin, data, training and export to QONNX."""
+"""The network: float CBAM-CNN, its quantized network, data, training and export to QONNX."""

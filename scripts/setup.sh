@@ -68,7 +68,7 @@ if [[ $venv == .venv ]]; then
 fi
 
 # What was installed, written last: an interrupted run starts over.
-stamp=$("$python" - "${files[@]}" pyproject.toml scripts/setup.sh <<'PYTHON'
+stamp=$("$python" - "${files[@]}" pyproject.toml setup.py board/pyproject.toml board/__init__.py scripts/setup.sh <<'PYTHON'
 import hashlib, pathlib, sys
 content = b"".join(pathlib.Path(name).read_bytes() for name in sys.argv[1:])
 print(hashlib.sha256(content).hexdigest(), pathlib.Path.cwd(), sys.version.split()[0])
@@ -87,7 +87,8 @@ rm -f "$venv/auflow-stamp"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
 if [[ $venv == .venv ]]; then
-  "${pip[@]}" uninstall --yes finn-plus  # or pip, finding it installed, would complain about its pins
+  # finn-plus: or pip, finding it installed, would complain about its pins; auflow: one of 0.1.0 owns the same script
+  "${pip[@]}" uninstall --yes finn-plus auflow auflow-board
   if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
     torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
     "${pip[@]}" install --no-deps "$torch+cpu" || fail \
@@ -97,7 +98,7 @@ if [[ $venv == .venv ]]; then
   fi
   "${pip[@]}" install --requirement requirements/host.txt --requirement requirements/dev.txt
   "${pip[@]}" install --no-deps --requirement requirements/host-nodeps.txt
-  "${pip[@]}" install --no-deps --no-build-isolation --editable .
+  "${pip[@]}" install --no-deps --no-build-isolation --editable ./board --editable .
 else
   "${pip[@]}" install "${files[@]/#/--requirement=}"
 fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs ruff, mypy and pytest, and the board's tests once more with the packages of a board; sets all up on first use.
+# Runs ruff, mypy, mkdocs and pytest, and the board's tests once more with the packages of a board; sets all up on first
+# use.
 #
 #   scripts/test.sh              all but the slow tests
 #   scripts/test.sh ARGUMENTS    pytest alone, on the host: -m slow, -k contract, tests/qnn
@@ -16,7 +17,7 @@ export OMP_NUM_THREADS=1  # one process for each core
 boards() {
   local environment status
   folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
+  trap 'rm -rf "$folder" "${site:-}"' EXIT
   .venv/bin/auflow build --config hls_build/config/builds/pynq-z2_tiny.toml --out "$folder/tiny" >"$folder/log"
   for environment in board board-3.1; do
     status=0
@@ -34,9 +35,14 @@ if [[ ${1:-} == --boards ]]; then
   boards "${@:2}"
   exit
 fi
-.venv/bin/ruff check .
-.venv/bin/ruff format --check .
-.venv/bin/mypy board qnn hls_build tests
+if [[ $# == 0 ]]; then
+  .venv/bin/ruff check .
+  .venv/bin/ruff format --check .
+  .venv/bin/mypy board qnn hls_build tests
+  site=$(mktemp -d)
+  trap 'rm -rf "$site"' EXIT
+  NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir "$site"
+fi
 .venv/bin/python -m pytest -n logical --dist loadfile -m "not slow" "$@"
 if [[ $# == 0 ]]; then
   boards

@@ -39,7 +39,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
 
     with AUDetector(deployment(options.deploy, weights), options.executor) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
-    print(f"{found.backend}: {found.description}; {found.machine}")
+    print(f"{found.executor}: {found.description}; {found.machine}")
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from board import __version__
+
 PROGRAM = "auflow"
 ABOUT = "Facial action units on a small FPGA."
 START = "To begin with: `auflow detect photo.jpg`."
@@ -106,7 +108,9 @@ def parser(commands: Sequence[Command], words: Sequence[str]) -> argparse.Argume
         formatter_class=style,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action=_Version, nargs=0, help="show the program's version and exit")
+    top.add_argument(
+        "--version", action="version", version=f"{PROGRAM} {__version__}", help="show the program's version and exit"
+    )
     for task in dict.fromkeys(command.task for command in commands):
         top.add_argument_group(task, _listing([command for command in commands if command.task == task]))
     branches: dict[str, Any] = {"": _branch(top, PROGRAM)}
@@ -134,26 +138,6 @@ def parser(commands: Sequence[Command], words: Sequence[str]) -> argparse.Argume
         if command is chosen:
             command.arguments(leaf)
     return top
-
-
-def version() -> str:
-    """The installed version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    for distribution in (PROGRAM, f"{PROGRAM}-board"):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            pass
-    return "of a folder that is not installed"
-
-
-class _Version(argparse.Action):
-    """Asks for the version only when it is wanted."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"{PROGRAM} {version()}")
-        parser.exit()
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

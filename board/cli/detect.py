@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
             raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
     with AUDetector(deployed, options.executor) as detector:
-        print(f"{deployed.manifest.name} on {detector.backend.description}", file=sys.stderr)
+        print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
         outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
         pipeline = Pipeline(
             detector,

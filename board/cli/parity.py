@@ -53,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
         help=f"{FACES_HELP} (default: noise)",
     )
     parser.add_argument(
-        "--count", type=whole(1), default=100, metavar="N", help="how many faces, of which there must be as many"
+        "--count",
+        type=whole(1),
+        default=100,
+        metavar="N",
+        help="how many faces, of which there must be as many; 6 test patterns are added",
     )
     parser.add_argument(
         "--rtl-count", type=whole(0), default=RTL_COUNT, metavar="N",
@@ -74,7 +78,7 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     import numpy as np
 
     from board.faces.load import load_faces
-    from board.parity import compare
+    from board.parity import compare, levels_of
 
     deployed = deployment(options.deploy, weights)
     rule = deployed.contract.input
@@ -84,17 +88,15 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     else:
         faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
     limits = {"rtl": options.rtl_count, "fpga": options.rtl_count}
+    levels = levels_of(deployed, options.executors or EXECUTORS, limits)
     with bars("faces") as step:
-
-        def progress(name: str, count: int) -> None:
-            step(name, count, min(len(faces), limits.get(name, len(faces))))
-
-        found = compare(deployed, faces, limits, options.executors or EXECUTORS, progress)
-    for one in found:
+        found = compare(levels, faces, deployed.contract.au_names, step)
+    for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
-        print(f"{one.backend:<10} {verdict:<28} {one.description}")
-    write_json(options.json, {"name": deployed.manifest.name, "executors": [one.as_json() for one in found]})
-    differences = [one.difference for one in found if one.difference]
+        print(f"{one.executor:<10} {verdict:<28} {one.description}")
+    print(found.verdict())
+    write_json(options.json, {"name": deployed.manifest.name, **found.as_json()})
+    differences = [one.difference for one in found.executors if one.difference]
     for difference in differences:
         print(f"auflow: parity failed: {difference}", file=sys.stderr)
     return FAILED if differences else 0

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from board.core.arrays import Integers
 
 EXACT_FLOAT32 = 1 << 24
 """Magnitude below which float32 holds every integer, so BLAS sums of integers are exact."""
@@ -24,12 +28,12 @@ class Kernel:
         gain: Greatest sum of magnitudes of the weights of one output.
     """
 
-    columns: np.ndarray
+    columns: npt.NDArray[np.floating[Any]]
     side: int
     gain: int
 
     @classmethod
-    def of(cls, weights: np.ndarray) -> Kernel:
+    def of(cls, weights: Integers) -> Kernel:
         """Prepare integers of shape (O, k, k, I), k odd; a 1x1 kernel is a dense layer on every pixel."""
         outputs, side, _, _ = weights.shape
         gain = int(np.abs(weights.astype(np.int64)).sum(axis=(1, 2, 3)).max())
@@ -37,7 +41,7 @@ class Kernel:
         return cls(np.ascontiguousarray(weights.reshape(outputs, -1).T.astype(exact)), side, gain)
 
 
-def convolve_same(x: np.ndarray, kernel: Kernel) -> np.ndarray:
+def convolve_same(x: Integers, kernel: Kernel) -> Integers:
     """Cross-correlate with zero padding that keeps the size.
 
     Args:
@@ -61,10 +65,11 @@ def convolve_same(x: np.ndarray, kernel: Kernel) -> np.ndarray:
     windows = [padded[:, i : i + height, j : j + width, :] for i in taps for j in taps]
     rows = np.concatenate(windows, axis=-1).reshape(n * height * width, -1)
     sums = rows @ kernel.columns.astype(exact, copy=False)
-    return sums.astype(np.int32 if bound < 1 << 31 else np.int64).reshape(n, height, width, -1)
+    integers: Integers = sums.astype(np.int32 if bound < 1 << 31 else np.int64)
+    return integers.reshape(n, height, width, -1)
 
 
-def multi_threshold(x: np.ndarray, thresholds: np.ndarray, first: int) -> np.ndarray:
+def multi_threshold(x: Integers, thresholds: Integers, first: int) -> Integers:
     """Count the thresholds that x reaches: first + #{t : x >= t}.
 
     Args:
@@ -91,28 +96,31 @@ def multi_threshold(x: np.ndarray, thresholds: np.ndarray, first: int) -> np.nda
     return levels + np.int32(first)
 
 
-def max_pool_2x2(x: np.ndarray) -> np.ndarray:
+def max_pool_2x2(x: Integers) -> Integers:
     """Maximum over 2x2 tiles of (N, H, W, C), H and W even."""
     n, height, width, channels = x.shape
-    return x.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+    tiles = x.reshape(n, height // 2, 2, width // 2, 2, channels)
+    maxima: Integers = tiles.max(axis=(2, 4))
+    return maxima
 
 
-def global_descriptors(x: np.ndarray, shift: int) -> np.ndarray:
+def global_descriptors(x: Integers, shift: int) -> Integers:
     """Sum and maximum over the pixels of a frame, as two pixels (N, 1, 2, C): sum, then max * 2**shift."""
     return np.stack([x.sum(axis=(1, 2)), x.max(axis=(1, 2)) << shift], axis=1)[:, None]
 
 
-def sum_pixels(x: np.ndarray) -> np.ndarray:
+def sum_pixels(x: Integers) -> Integers:
     """Sum over the pixels of a frame: (N, H, W, C) to (N, 1, 1, C)."""
-    return x.sum(axis=(1, 2), keepdims=True)
+    sums: Integers = x.sum(axis=(1, 2), keepdims=True)
+    return sums
 
 
-def channel_descriptors(x: np.ndarray, shift: int) -> np.ndarray:
+def channel_descriptors(x: Integers, shift: int) -> Integers:
     """Sum and maximum over channels, (N, H, W, C) to (N, H, W, 2): sum, then max * 2**shift."""
     return np.stack([x.sum(axis=-1), x.max(axis=-1) << shift], axis=-1)
 
 
-def gate(x: np.ndarray, g: np.ndarray, table: np.ndarray) -> np.ndarray:
+def gate(x: Integers, g: Integers, table: Integers) -> Integers:
     """Look table[x][g] up, both indices taken as two's complement codes.
 
     Args:
@@ -124,7 +132,9 @@ def gate(x: np.ndarray, g: np.ndarray, table: np.ndarray) -> np.ndarray:
         Integers of x's shape.
     """
     rows, columns = table.shape
-    return table.ravel().take((x & (rows - 1)) * columns + (g & (columns - 1)))
+    codes = (x & (rows - 1)) * columns + (g & (columns - 1))
+    gated: Integers = table.ravel().take(codes)
+    return gated
 
 
 def needed_bits(low: int, high: int, signed: bool) -> int:

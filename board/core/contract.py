@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
-from board.core.facs import AU_NAMES
+from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
+from board.core.files import read_json, sha256, write_json
 from board.core.lanes import Lanes
-from board.faces.find import COLOURS, PREPROCESSING
 
+T = TypeVar("T")
 FORMAT = 2
+COLOURS = ("grey", "rgb")
+"""Colour rules, see board.faces.crop.to_input."""
+PREPROCESSING = "haar-frontal-area48-1"
+"""Name of what board.faces does to a picture, so that old builds notice a change."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,9 @@ class InputRule:
     Attributes:
         shape: (height, width, channels) of a frame.
         dtype: "uint8": raw pixels enter the accelerator.
-        colour: "grey" or "rgb", see board.faces.find.to_input.
-        crop_margin: Share of the face's side added on each side, see board.faces.find.cut_face.
-        preprocessing: Name of the steps in board.faces.find that the network was trained for.
+        colour: "grey" or "rgb", see board.faces.crop.to_input.
+        crop_margin: Share of the face's side added on each side, see board.faces.crop.framed.
+        preprocessing: Name of the steps in board.faces that the network was trained for.
     """
 
     shape: tuple[int, int, int]
@@ -134,14 +138,21 @@ class StreamPacking:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the host computes from accumulators: float64 logits and probabilities, and which AUs are present.
+    """What the host computes from the accumulators of one face, in the order of the contract.
 
-    All of shape (N, AUs).
+    Attributes:
+        accumulators: What left the accelerator, of shape (AUs,): the same integers from every executor.
+        logits: float64 (AUs,).
+        probabilities: float64 (AUs,).
+        occurrence: Whether each probability reaches its decision threshold, bool (AUs,).
+        emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
     """
 
-    logits: np.ndarray
-    probabilities: np.ndarray
-    occurrence: np.ndarray
+    accumulators: Integers
+    logits: Reals
+    probabilities: Reals
+    occurrence: Flags
+    emotion: str | None
 
 
 @dataclass(frozen=True)
@@ -216,8 +227,8 @@ class Contract:
         """Names of the action units, in the order of the accumulators."""
         return tuple(unit.name for unit in self.action_units)
 
-    def outputs(self, accumulators: np.ndarray) -> Outputs:
-        """Logits, probabilities and occurrence of raw integer accumulators of shape (N, AUs)."""
+    def outputs(self, accumulators: Integers) -> list[Outputs]:
+        """What raw integer accumulators of shape (N, AUs) mean, face by face."""
         if accumulators.ndim != 2 or accumulators.shape[1] != len(self.action_units):
             raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
         if not np.issubdtype(accumulators.dtype, np.integer):
@@ -227,7 +238,11 @@ class Contract:
         ).T
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
-        return Outputs(logits, found, found >= threshold)
+        emotions: list[str | None] = [None] * len(logits)
+        if self.au_names == AU_NAMES:
+            emotions = [EMOTIONS[index] for index in nearest_emotions(logits)]
+        faces = zip(accumulators, logits, found, found >= threshold, emotions, strict=True)
+        return [Outputs(*face) for face in faces]
 
     def check_model(self, path: Path) -> None:
         """Refuse a model.onnx other than the one this accelerator was built from."""
@@ -241,17 +256,12 @@ class Contract:
 
     def write(self, path: Path) -> None:
         """Write accelerator.json."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Contract:
         """Read accelerator.json; an unknown version, a missing or unknown key or a bad value is refused."""
-        try:
-            content = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise ValueError(f"an accelerator needs its contract, got none at {path}: build it") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"accelerator.json must be JSON, got {error} in {path}: build again") from None
+        content = read_json(path, "accelerator.json", "build again")
         try:
             return cls._parse(content)
         except ValueError as error:
@@ -277,11 +287,6 @@ class Contract:
         return cls(**top)
 
 
-def sha256(path: Path) -> str:
-    """Digest of a file, 64 hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _check_digest(path: Path, expected: str, what: str) -> None:
     if (actual := sha256(path)) != expected:
         raise ValueError(
@@ -292,16 +297,16 @@ def _check_digest(path: Path, expected: str, what: str) -> None:
 
 def _keys(cls: Any, content: Any, where: str) -> dict[str, Any]:
     """A JSON object that has exactly the fields of a dataclass."""
-    _typed(dict, content, where)
+    found: dict[str, Any] = _typed(dict, content, where)
     expected = {item.name for item in fields(cls)}
-    if missing := sorted(expected - set(content)):
+    if missing := sorted(expected - set(found)):
         raise ValueError(f"{where} must have the key {missing[0]!r}, got none")
-    if unknown := sorted(set(content) - expected):
+    if unknown := sorted(set(found) - expected):
         raise ValueError(f"{where} must have only known keys, got {unknown[0]!r}")
-    return content
+    return found
 
 
-def _typed(kind: type, value: Any, where: str) -> Any:
+def _typed(kind: type[T], value: Any, where: str) -> T:
     """A JSON value of the given kind."""
     if not isinstance(value, kind):
         raise ValueError(f"{where} must be of type {kind.__name__}, got {type(value).__name__}")

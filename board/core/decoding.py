@@ -41,7 +41,8 @@ def emotion_probabilities(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
         raise ValueError(f"need logits of shape (N, {len(AUS)}), got {logits.shape}")
     scores = _product(logits, PROTOTYPES.T)
     likelihoods = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return likelihoods / likelihoods.sum(axis=1, keepdims=True)
+    shares: npt.NDArray[np.float64] = likelihoods / likelihoods.sum(axis=1, keepdims=True)
+    return shares
 
 
 def sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -74,14 +74,15 @@ def nearest_emotions(logits: npt.ArrayLike) -> npt.NDArray[np.int64]:
     rows = np.asarray(logits)
     if rows.ndim != 2 or rows.shape[1] != len(AUS):
         raise ValueError(f"need logits of shape (N, {len(AUS)}), got {rows.shape}")
-    return (rows @ PROTOTYPES.T).argmax(axis=1)
+    best: npt.NDArray[np.int64] = (rows @ PROTOTYPES.T).argmax(axis=1)
+    return best
 
 
 def au_vector(emotion: str) -> npt.NDArray[np.float32]:
     """Thirteen zeros and ones: the AUs that Table 2 gives for an emotion (lower case)."""
     if emotion not in TABLE_2:
         raise ValueError(f"an emotion must be one of {', '.join(EMOTIONS)}, got {emotion!r}")
-    return PROTOTYPES[EMOTIONS.index(emotion)].copy()
+    return np.array(PROTOTYPES[EMOTIONS.index(emotion)])
 
 
 def au_names(numbers: Sequence[int]) -> tuple[str, ...]:

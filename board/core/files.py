@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def whole(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
         else:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # none was made, or its folder is none
+                partial.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -111,9 +112,11 @@ def read_json(path: Path, what: str, remedy: str) -> Any:
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write arrays as one compressed .npz, nothing pickled, whole or not at all; see `whole`."""
+    if pickled := [name for name, array in arrays.items() if array.dtype.hasobject]:
+        raise ValueError(f"an array must hold numbers or text, got objects in {pickled[0]!r}")
     with whole(path) as partial, open(partial, "wb") as file:
         try:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # allow_pickle, which numpy 1 takes for an array
         except ValueError as error:
             if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
                 raise error.__context__ from None

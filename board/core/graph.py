@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core import arithmetic
+from board.core.arrays import Integers
+from board.core.files import write_npz
 
 FORMAT = "auflow-integer-graph-1"
 
@@ -52,7 +55,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         """Compute all outputs from all inputs, integers of shape (N, H, W, C)."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
@@ -66,7 +69,7 @@ class Conv(Node):
         weight_bits: Bits per weight.
     """
 
-    weights: np.ndarray
+    weights: Integers
     weight_bits: int
 
     @cached_property
@@ -74,7 +77,7 @@ class Conv(Node):
         """The weights as the arithmetic wants them."""
         return arithmetic.Kernel.of(self.weights)
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.convolve_same(x[0], self.kernel),)
 
 
@@ -87,10 +90,10 @@ class Threshold(Node):
         first: Output below the lowest threshold.
     """
 
-    thresholds: np.ndarray
+    thresholds: Integers
     first: int
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.multi_threshold(x[0], self.thresholds, self.first),)
 
 
@@ -98,7 +101,7 @@ class Threshold(Node):
 class MaxPool(Node):
     """Maximum over 2x2 tiles."""
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.max_pool_2x2(x[0]),)
 
 
@@ -106,7 +109,7 @@ class MaxPool(Node):
 class Fork(Node):
     """One stream to several."""
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (x[0],) * len(self.outputs)
 
 
@@ -116,7 +119,7 @@ class GlobalDescriptors(Node):
 
     shift: int
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.global_descriptors(x[0], self.shift),)
 
 
@@ -124,7 +127,7 @@ class GlobalDescriptors(Node):
 class SumPixels(Node):
     """Sum over pixels."""
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.sum_pixels(x[0]),)
 
 
@@ -134,7 +137,7 @@ class ChannelDescriptors(Node):
 
     shift: int
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.channel_descriptors(x[0], self.shift),)
 
 
@@ -146,9 +149,9 @@ class Gate(Node):
         table: Integers of shape (2**x_bits, 2**gate_bits), indexed by two's complement codes.
     """
 
-    table: np.ndarray
+    table: Integers
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (arithmetic.gate(x[0], x[1], self.table),)
 
 
@@ -156,7 +159,7 @@ class Gate(Node):
 class Flatten(Node):
     """A frame as one pixel, in stream order (height, width, channel): no hardware."""
 
-    def run(self, *x: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (x[0].reshape(x[0].shape[0], 1, 1, -1),)
 
 
@@ -195,7 +198,7 @@ class IntegerGraph:
             raise ValueError(f"tensors without a type: {', '.join(sorted(missing))}")
         object.__setattr__(self, "consumers", consumers)
 
-    def run(self, x: np.ndarray, observe: Callable[[str, np.ndarray], None] | None = None) -> np.ndarray:
+    def run(self, x: Integers, observe: Callable[[str, Integers], None] | None = None) -> Integers:
         """Execute on frames.
 
         Args:
@@ -205,7 +208,7 @@ class IntegerGraph:
         Returns:
             The output tensor, integers of shape (N, H, W, C).
         """
-        values = {self.input: x.astype(np.int32)}
+        values: dict[str, Integers] = {self.input: x.astype(np.int32)}
         if observe:
             observe(self.input, values[self.input])
         for node in self.nodes:
@@ -218,7 +221,7 @@ class IntegerGraph:
 
     def save(self, path: Path) -> None:
         """Write one .npz: a JSON description and the arrays, nothing pickled."""
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, npt.NDArray[Any]] = {}
         nodes: list[dict[str, Any]] = []
         for node in self.nodes:
             entry: dict[str, Any] = {"type": type(node).__name__}
@@ -233,13 +236,7 @@ class IntegerGraph:
         description = {
             "format": FORMAT, "tensors": tensors, "nodes": nodes, "input": self.input, "output": self.output
         }  # fmt: skip
-        with open(path, "wb") as file:
-            try:
-                np.savez_compressed(file, allow_pickle=False, description=np.array(json.dumps(description)), **arrays)
-            except ValueError as error:
-                if isinstance(error.__context__, KeyboardInterrupt):  # Ctrl-C, and then numpy could not close its zip
-                    raise error.__context__ from None
-                raise
+        write_npz(path, {"description": np.array(json.dumps(description)), **arrays})
 
     @classmethod
     def load(cls, path: Path) -> IntegerGraph:

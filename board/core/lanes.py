@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+
+from board.core.arrays import Bytes, Integers
 
 _CHUNK = 1 << 15
 """Beats per step of the bit-by-bit path, which takes one byte of memory per bit."""
@@ -42,7 +45,7 @@ class Lanes:
         """Bytes per beat; the last one is padded with zero bits."""
         return -(-self.width // 8)
 
-    def pack(self, values: np.ndarray) -> np.ndarray:
+    def pack(self, values: Integers) -> Bytes:
         """Pack integers into beats.
 
         Args:
@@ -71,7 +74,7 @@ class Lanes:
             beats[at : at + _CHUNK] = np.packbits(flat, axis=1, bitorder="little")
         return beats
 
-    def unpack(self, beats: np.ndarray) -> np.ndarray:
+    def unpack(self, beats: Bytes) -> npt.NDArray[np.int64]:
         """Inverse of pack: beats of shape (n, beat_bytes), uint8, to integers of shape (n, lanes), int64.
 
         Raises:
@@ -86,16 +89,16 @@ class Lanes:
             shifts = np.arange(0, 8, self.bits, dtype=np.uint8)
             codes = (beats[:, :, None] >> shifts) & np.uint8((1 << self.bits) - 1)
             return self._extend(codes.reshape(len(beats), -1)[:, : self.lanes].astype(np.int64))
-        codes = np.empty((len(beats), self.lanes), np.int64)
+        wide_codes = np.empty((len(beats), self.lanes), np.int64)
         for at in range(0, len(beats), _CHUNK):
             flat = np.unpackbits(beats[at : at + _CHUNK], axis=1, count=self.width, bitorder="little")
             chunk = np.packbits(flat.reshape(-1, self.lanes, self.bits), axis=2, bitorder="little")
             wide = np.zeros((len(chunk), self.lanes, 8), np.uint8)
             wide[:, :, : chunk.shape[2]] = chunk
-            codes[at : at + _CHUNK] = wide.view("<i8")[:, :, 0]
-        return self._extend(codes)
+            wide_codes[at : at + _CHUNK] = wide.view("<i8")[:, :, 0]
+        return self._extend(wide_codes)
 
-    def _pack_bytes(self, codes: np.ndarray) -> np.ndarray:
+    def _pack_bytes(self, codes: Bytes) -> Bytes:
         """Lanes that divide a byte: shift and or whole columns."""
         per_byte = 8 // self.bits
         beats = np.zeros((len(codes), self.beat_bytes), np.uint8)
@@ -104,13 +107,13 @@ class Lanes:
             beats[:, : column.shape[1]] |= column
         return beats
 
-    def _extend(self, codes: np.ndarray) -> np.ndarray:
+    def _extend(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         if not self.signed:
             return codes
         sign = 1 << (self.bits - 1)
         return (codes ^ sign) - sign
 
-    def _check(self, values: np.ndarray) -> None:
+    def _check(self, values: Integers) -> None:
         if not np.issubdtype(values.dtype, np.integer):
             raise ValueError(f"need integers, got {values.dtype}")
         low = -(1 << (self.bits - 1)) if self.signed else 0
@@ -121,12 +124,12 @@ class Lanes:
             )
 
 
-def beats_of_ints(values: Iterable[int], beat_bytes: int) -> np.ndarray:
+def beats_of_ints(values: Iterable[int], beat_bytes: int) -> Bytes:
     """Python integers of any size, one per beat, as beats of shape (n, beat_bytes), uint8."""
     joined = b"".join(int(value).to_bytes(beat_bytes, "little") for value in values)
     return np.frombuffer(joined, np.uint8).reshape(-1, beat_bytes)
 
 
-def ints_of_beats(beats: np.ndarray) -> list[int]:
+def ints_of_beats(beats: Bytes) -> list[int]:
     """Inverse of beats_of_ints."""
     return [int.from_bytes(beat.tobytes(), "little") for beat in beats]

@@ -18,7 +18,7 @@ from board.core.contract import Contract
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
 from board.driver.iodma import Control, Iodma, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
-from board.driver.transfer import Clock, Slot, Stream
+from board.driver.transfer import Clock, Slot, Transfer
 from board.driver.watermark import Watermark
 
 LOG = logging.getLogger("auflow.driver")
@@ -142,18 +142,18 @@ class Driver:
             self._load()
         self._stale = True  # until the end is reached, also past Ctrl-C
         slots = self._slots[0], self._slots[1]
-        stream = Stream(self._dmas, slots, self.contract, self.clock, self._timeout_s, watermark)
+        transfer = Transfer(self._dmas, slots, self.contract, self.clock, self._timeout_s, watermark)
         try:
-            stream.run(faces, results)
+            transfer.run(faces, results)
         except Fault as fault:
             for dma in self._dmas:
                 if dma.busy and dma.name not in fault.dma:
                     dma.look()
             controls = ", ".join(f"{dma.name} {describe(dma.control)}" for dma in self._dmas)
-            moved, expected = stream.salvage()
-            self.frames_done += stream.frames
+            moved, expected = transfer.salvage()
+            self.frames_done += transfer.frames
             return Diagnosis(fault.cause, fault.dma, self.frames_done, expected, moved, controls, self._timeout_s)
-        self.frames_done += stream.frames
+        self.frames_done += transfer.frames
         self._stale = False
         return None
 

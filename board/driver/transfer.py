@@ -56,7 +56,7 @@ class Progress:
     delivered: int = 0
 
 
-class Stream:
+class Transfer:
     """One attempt to stream pictures; after a fault the overlay must be loaded again and a new attempt made.
 
     Args:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands behind the DMAs: the verilated accelerator, or the integer reference with the simulated timing."""
+"""What stands behind the DMAs: the verilated accelerator, or the integer graph with the simulated timing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Accelerator(Protocol):
 
 
 class TimedAccelerator:
-    """Computes with the integer reference; results leave when the hardware's would.
+    """Computes with the integer graph; results leave when the hardware's would.
 
     Args:
         graph: What to compute.

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from board.driver.overlay import bitfile_part, same_part
-from board.emulator.memory import Block
+from board.driver.transfer import Clock
+from board.emulator.memory import Block, Memory
 from board.emulator.overlay import is_zynqmp
-from board.emulator.registers import Window
-
-if TYPE_CHECKING:
-    from board.emulator.board import EmulatedBoard
+from board.emulator.registers import Bus, Window
 
 try:
     from pynq.pl_server.device import Device
@@ -25,26 +24,34 @@ except ImportError:  # this module can be imported without pynq, though not used
 
 
 class EmulatedDevice(Device):
-    """What pynq asks of a device, answered by an emulated board."""
+    """What pynq asks of a device, answered by the parts of an emulated board.
 
-    def __init__(self, board: EmulatedBoard) -> None:
+    Args:
+        part: FPGA part.
+        bus: Registers.
+        memory: Contiguous memory.
+        clock: Time on the board.
+        load: What loading a bitfile does.
+    """
+
+    def __init__(self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None]) -> None:
         super().__init__("emulated0")
         self.name = "emulated board"
-        self.arch = "aarch64" if is_zynqmp(board.contract.part) else "armv7l"
+        self.arch = "aarch64" if is_zynqmp(part) else "armv7l"
         self.capabilities = {"MEMORY_MAPPED": True}
         self.bitfile_name = self.timestamp = None
-        self.clock = board.clock
-        self._board = board
+        self.clock = clock
+        self._part, self._bus, self._memory, self._load = part, bus, memory, load
 
     def mmap(self, base_addr: int, length: int) -> Window:
         """Registers of some addresses."""
-        return Window(self._board.bus, base_addr, length // 4)
+        return Window(self._bus, base_addr, length // 4)
 
     def allocate(self, shape: tuple[int, ...], dtype: Any, cacheable: int = 0) -> Any:
         """Contiguous memory as a pynq buffer."""
         from pynq.buffer import PynqBuffer
 
-        memory = self._board.memory
+        memory = self._memory
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         block = memory.allocate(size, bool(cacheable))
         view = memory.cache if cacheable else memory.dram
@@ -58,15 +65,15 @@ class EmulatedDevice(Device):
 
     def return_pointer(self, pointer: Block) -> None:
         """Take a buffer's memory back."""
-        self._board.memory.release(pointer)
+        self._memory.release(pointer)
 
     def flush(self, bo: Block, offset: int, ptr: int, size: int) -> None:
         """Write the cache to memory."""
-        self._board.memory.flush(bo, *self._synchronised(bo, offset, size))
+        self._memory.flush(bo, *self._synchronised(bo, offset, size))
 
     def invalidate(self, bo: Block, offset: int, ptr: int, size: int) -> None:
         """Read memory anew."""
-        self._board.memory.invalidate(bo, *self._synchronised(bo, offset, size))
+        self._memory.invalidate(bo, *self._synchronised(bo, offset, size))
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
         """What a handoff says."""
@@ -78,9 +85,9 @@ class EmulatedDevice(Device):
     def download(self, bitstream: Any, parser: Any = None) -> None:
         """Load a bitfile: whatever was under way is gone."""
         part = bitfile_part(Path(bitstream.bitfile_name))
-        if not same_part(part, self._board.contract.part):
-            raise RuntimeError(f"the configuration must be for {self._board.contract.part}, got one for {part}")
-        self._board.load()
+        if not same_part(part, self._part):
+            raise RuntimeError(f"the configuration must be for {self._part}, got one for {part}")
+        self._load()
         self.post_download(bitstream, parser, self.name)
 
     def _synchronised(self, block: Block, offset: int, size: int) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
-from board.core.contract import Contract, StreamPacking, sha256
+from board.core.contract import Contract, StreamPacking
+from board.core.files import sha256
 from board.driver.overlay import IDMA, ODMA, STREAMS
 
 SPAN_BYTES = 0x10000

@@ -6,33 +6,49 @@ from __future__ import annotations
 import sysconfig
 import tempfile
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from board.deployment import Deployment
 from board.driver import Driver
 from board.emulator import Accelerator, EmulatedBoard, TimedAccelerator, VerilatedAccelerator, write_overlay
-from board.executors import on_a_board
 
 FRAMES = 16
 """Of one batch; two batches are in flight."""
 EMULATED_FRAMES = 4
 """Of one batch in simulated RTL, where a frame takes seconds."""
+FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
+"""Where Linux shows an FPGA that it can configure."""
 
 
-class FpgaBackend:
+def on_a_board() -> bool:
+    """Whether this machine is a board whose FPGA pynq drives."""
+    return FPGA_MANAGER.exists() and find_spec("pynq") is not None
+
+
+class FpgaExecutor:
     """Drives the accelerator: the board's, or an emulated board's where this machine is none.
 
     The emulated board computes with the deployment's simulated RTL where it holds a library for this computer, else
-    with the integer reference at the timing that simulation measured.
+    with the integer graph at the timing that simulation measured.
+
+    Args:
+        deployment: What to load.
 
     Attributes:
         emulated: Whether the board is emulated.
         driver: The driver, which counts frames and time.
+
+    Raises:
+        ValueError: The deployment holds no bitfile, or no accelerator to emulate.
+        RuntimeError: pynq is missing, or the device does not work.
     """
 
     name = "fpga"
+    output = "stream out0"
 
     def __init__(self, deployment: Deployment) -> None:
         self._stack = ExitStack()
@@ -52,8 +68,13 @@ class FpgaBackend:
             self.driver = starting.enter_context(Driver(bitfile, contract, frames))
             self._stack = starting.pop_all()
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, AUs)."""
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
+
+        Raises:
+            ValueError: Faces have another type or shape.
+            TransferError: The accelerator failed twice at one face; a HangError where it never answered.
+        """
         return self.driver.accumulators(faces)
 
     def close(self) -> None:
@@ -70,9 +91,9 @@ def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator,
     timing = deployment.manifest.timing
     if timing.first_out_cycles is None or timing.interval_cycles is None:
         raise ValueError(
-            f"backend fpga needs an accelerator, got {deployment.folder}, which was made of weights alone: run"
+            f"executor fpga needs an accelerator, got {deployment.folder}, which was made of weights alone: run"
             " `auflow build` and name its deploy/ with --deploy"
         )
     graph = deployment.integer_graph()
     timed = TimedAccelerator(graph, deployment.contract, timing.first_out_cycles, timing.interval_cycles)
-    return timed, "the integer reference at the simulated timing"
+    return timed, "the integer graph at the simulated timing"

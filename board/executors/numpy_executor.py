@@ -1,29 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The integer network in numpy: runs everywhere and needs nothing else."""
+"""The integer graph in numpy: runs everywhere and needs nothing else."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from board.deployment import Deployment
+from board.core.graph import IntegerGraph
+from board.executors.executor import batches
 
 BATCH = 8
 """Faces at once: the maps of more no longer fit a cache."""
 
 
-class ReferenceBackend:
-    """Executes the deployment's integer graph."""
+class NumpyExecutor:
+    """Executes an integer graph.
+
+    Args:
+        graph: Of one frame (H, W, 3) in and one pixel (1, 1, AUs) out.
+    """
 
     name = "numpy"
-    description = "integer reference in numpy"
+    description = "the integer graph in numpy"
 
-    def __init__(self, deployment: Deployment) -> None:
-        self._graph = deployment.integer_graph()
+    def __init__(self, graph: IntegerGraph) -> None:
+        self.graph = graph
+        self.output = f"tensor {graph.output}"
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, AUs)."""
-        parts = [self._graph.run(faces[start : start + BATCH]) for start in range(0, len(faces), BATCH)]
-        return np.concatenate(parts).reshape(len(faces), -1).astype(np.int64)
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, H, W, 3) of the graph's size, to integers, int64 (N, AUs).
+
+        Raises:
+            ValueError: Faces have another type or shape.
+        """
+        answers = [self.graph.run(batch) for batch in self._batches(faces)]
+        return np.concatenate(answers).reshape(len(faces), -1).astype(np.int64)
+
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """Every tensor of the graph, int64 (N, H, W, C), the pixels first and the accumulators last.
+
+        Raises:
+            ValueError: Faces have another type or shape.
+        """
+        found: dict[str, list[npt.NDArray[np.int64]]] = {}
+        for batch in self._batches(faces):
+            self.graph.run(batch, lambda name, value: found.setdefault(name, []).append(value.astype(np.int64)))
+        return {name: np.concatenate(values) for name, values in found.items()}
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def _batches(self, faces: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+        return batches(faces, BATCH, self.graph.tensors[self.graph.input].shape)

@@ -5,41 +5,58 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from board.deployment import Deployment
+from board.executors.executor import batches, planes
 
 BATCH = 8
 
 
-class OnnxBackend:
-    """Executes the deployment's reference.onnx, whose float32 operations are exact on these integers."""
+class OnnxExecutor:
+    """Executes a standard.onnx, whose float32 operations are exact on these integers.
+
+    Args:
+        path: The model: pixels, float32 (N, 3, 48, 48), to accumulators, int32 (N, AUs).
+
+    Raises:
+        RuntimeError: onnxruntime is not installed.
+    """
 
     name = "onnx"
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, path: Path) -> None:
         if find_spec("onnxruntime") is None:
-            raise RuntimeError("backend onnx needs onnxruntime, which is not installed: pip install onnxruntime")
+            raise RuntimeError("executor onnx needs onnxruntime, which is not installed: pip install onnxruntime")
+        import onnxruntime
+
+        self._session = self._open(str(path))
+        self._input = self._session.get_inputs()[0].name
+        self.output = f"tensor {self._session.get_outputs()[0].name}"
+        self.description = f"ONNX Runtime {onnxruntime.__version__}"
+
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
+
+        Raises:
+            ValueError: Faces have another type or shape.
+        """
+        answers = [self._session.run(None, {self._input: planes(batch)})[0] for batch in batches(faces, BATCH)]
+        return np.concatenate(answers).astype(np.int64)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    @staticmethod
+    def _open(model: str | bytes) -> Any:
+        """A session of a model, given as its path or its bytes."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         options.intra_op_num_threads = max(1, (os.cpu_count() or 1) - 1)  # one core finds the faces meanwhile
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the CPU to others
-        model = deployment.onnx
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-        self.description = f"ONNX Runtime {onnxruntime.__version__}"
-
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, AUs)."""
-        planes = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), dtype=np.float32)  # (N, 3, 48, 48)
-        parts = [self._run(planes[start : start + BATCH]) for start in range(0, len(planes), BATCH)]
-        return np.concatenate(parts).astype(np.int64)
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def _run(self, planes: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: planes})[0]
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from board.faces.find import Box, Detection, find_faces, shared_px, to_grey
+from board.core.arrays import Pixels
+from board.faces.crop import Box, shared_px, to_grey
+from board.faces.find import Face, search_faces
 
 SEARCH_EVERY = 12
 """Frames from one search of the whole picture to the next."""
@@ -29,27 +31,10 @@ SAME = 0.3
 """Least overlap, intersection over union, of a found face with a followed one that makes them the same."""
 
 
-@dataclass(frozen=True)
-class TrackedFace:
-    """A face in one frame.
-
-    Attributes:
-        face_id: The same from frame to frame, from 0.
-        box: Where it is.
-        confidence: The detection's, times how well the likeness matches in a frame that was not searched.
-    """
-
-    face_id: int
-    box: Box
-    confidence: float
-
-
 @dataclass
 class _Track:
-    face_id: int
-    box: Box
-    confidence: float
-    likeness: np.ndarray  # (TEMPLATE_PX, TEMPLATE_PX)
+    face: Face
+    likeness: Pixels  # (TEMPLATE_PX, TEMPLATE_PX)
     misses: int = 0  # searches in a row
     lost: int = 0  # frames in a row
 
@@ -65,7 +50,7 @@ class FaceTracker:
 
     Args:
         search_every: Frames from one search to the next; 1 searches every frame.
-        scale: Of the search, see board.faces.find.find_faces.
+        scale: Of the search, see board.faces.find.search_faces.
         max_faces: Most faces to report, the largest first.
     """
 
@@ -82,70 +67,56 @@ class FaceTracker:
         self.searches = 0
         """How often the whole picture was searched."""
 
-    def update(self, picture: np.ndarray) -> list[TrackedFace]:
+    def update(self, picture: Pixels) -> list[Face]:
         """Faces of the next frame, uint8 grey (H, W) or RGB (H, W, 3), the largest first."""
         grey = to_grey(picture)
         for track in self._lost:
             track.lost += 1
         self._lost = [track for track in self._lost if track.lost <= MEMORY_FRAMES]
-        seen = {track.face_id: _follow(grey, track) for track in self._tracks}
+        seen = {track.face.face_id: _follow(grey, track) for track in self._tracks}
         if self._until_search == 0 or not seen or None in seen.values():
             self._search(grey, seen)
             self._until_search = self._search_every
         else:
             for track in self._tracks:
-                track.box, track.confidence = self._moved(track, seen)
+                track.face = seen[track.face.face_id] or track.face  # each was found
         self._until_search -= 1
-        self._tracks.sort(key=lambda track: (-track.box.side, track.face_id))
-        return [TrackedFace(track.face_id, track.box, track.confidence) for track in self._tracks[: self._max_faces]]
+        self._tracks.sort(key=lambda track: (-track.face.box.side, track.face.face_id))
+        return [track.face for track in self._tracks[: self._max_faces]]
 
-    def _search(self, grey: np.ndarray, seen: dict[int, tuple[Box, float] | None]) -> None:
+    def _search(self, grey: Pixels, seen: dict[int, Face | None]) -> None:
         """Search the whole picture; what was found goes to the tracks that it overlaps most, then to new ones."""
         self.searches += 1
-        found = find_faces(grey, self._scale)
         left = list(self._tracks)
         kept = []
-        for detection in found:
-            places = [(overlap(detection.box, self._place(track, seen)), track) for track in left]
-            best = max(places, key=lambda place: place[0], default=(0.0, None))
-            if best[1] is not None and best[0] >= SAME:
-                left.remove(best[1])
-                kept.append(self._renew(best[1].face_id, detection, grey))
+        for found in search_faces(grey, self._scale):
+            shares = [(overlap(found.box, (seen[track.face.face_id] or track.face).box), track) for track in left]
+            share, best = max(shares, key=lambda one: one[0], default=(0.0, None))
+            if best is not None and share >= SAME:
+                left.remove(best)
+                face_id = best.face.face_id
             else:
-                kept.append(self._renew(self._remembered(detection.box, grey), detection, grey))
+                face_id = self._remembered(found.box, grey)
+            kept.append(_Track(replace(found, face_id=face_id), _likeness(grey, found.box)))
         for track in left:
-            if seen[track.face_id] is not None and track.misses < MAX_MISSES:
-                track.box, track.confidence = self._moved(track, seen)
+            moved = seen[track.face.face_id]
+            if moved is not None and track.misses < MAX_MISSES:
+                track.face = moved
                 track.misses += 1
                 kept.append(track)
             else:
                 self._lost.append(track)
         self._tracks = kept
 
-    def _remembered(self, box: Box, grey: np.ndarray) -> int:
+    def _remembered(self, box: Box, grey: Pixels) -> int:
         """Number of the lost face that was here and looked like this; a new one where there was none."""
         likeness = _likeness(grey, box)
         for track in reversed(self._lost):  # the latest first
-            if overlap(box, track.box) >= SAME and _correlation(likeness, track.likeness) >= KNOWN:
+            if overlap(box, track.face.box) >= SAME and _correlation(likeness, track.likeness) >= KNOWN:
                 self._lost.remove(track)
-                return track.face_id
+                return track.face.face_id
         self._next_id += 1
         return self._next_id - 1
-
-    @staticmethod
-    def _renew(face_id: int, detection: Detection, grey: np.ndarray) -> _Track:
-        return _Track(face_id, detection.box, detection.confidence, _likeness(grey, detection.box))
-
-    @staticmethod
-    def _place(track: _Track, seen: dict[int, tuple[Box, float] | None]) -> Box:
-        match = seen[track.face_id]
-        return track.box if match is None else match[0]
-
-    @staticmethod
-    def _moved(track: _Track, seen: dict[int, tuple[Box, float] | None]) -> tuple[Box, float]:
-        match = seen[track.face_id]
-        assert match is not None, "a lost face leads to a search"
-        return match[0], track.confidence * match[1]
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -154,20 +125,20 @@ def overlap(one: Box, other: Box) -> float:
     return shared / (one.side**2 + other.side**2 - shared)
 
 
-def _likeness(grey: np.ndarray, box: Box) -> np.ndarray:
+def _likeness(grey: Pixels, box: Box) -> Pixels:
     """A face scaled to TEMPLATE_PX."""
     crop = grey[max(0, box.top) : box.top + box.side, max(0, box.left) : box.left + box.side]
-    return cv2.resize(crop, (TEMPLATE_PX, TEMPLATE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(crop, (TEMPLATE_PX, TEMPLATE_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+def _correlation(one: Pixels, other: Pixels) -> float:
     """Of two likenesses, at most 1; not a number where one is plain."""
     return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])
 
 
-def _follow(grey: np.ndarray, track: _Track) -> tuple[Box, float] | None:
-    """Where a face went and how well it matches, None where it is not near its last place."""
-    box = track.box
+def _follow(grey: Pixels, track: _Track) -> Face | None:
+    """The face where it went, as certain as it matches; None where it is not near its last place."""
+    box = track.face.box
     reach = round(box.side * REACH)
     height, width = grey.shape
     left, top = max(0, box.left - reach), max(0, box.top - reach)
@@ -181,4 +152,5 @@ def _follow(grey: np.ndarray, track: _Track) -> tuple[Box, float] | None:
     _, score, _, (x, y) = cv2.minMaxLoc(scores)
     if not score >= MATCH:  # a plain window scores not a number
         return None
-    return Box(left + round(x / scale), top + round(y / scale), box.side), float(min(score, 1.0))
+    moved = Box(left + round(x / scale), top + round(y / scale), box.side)
+    return replace(track.face, box=moved, confidence=track.face.confidence * float(min(score, 1.0)))

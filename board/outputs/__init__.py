@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where observations go: CSV, JSON lines, annotated videos and pictures, or the terminal."""
+"""Where observations go: CSV, JSONL, annotated videos and pictures, or the terminal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from board.core.contract import Contract
 from board.outputs.jsonl import JsonlOutput
 from board.outputs.openface_csv import CsvOutput
+from board.outputs.output import Output
 from board.outputs.terminal import TerminalOutput
 from board.outputs.video import CODECS, PicturesOutput, VideoOutput
-from board.pipeline import Output
-from board.sources.open_source import Source
+from board.sources.frame import Source
 
-ROWS = {".csv": CsvOutput, ".jsonl": JsonlOutput}
+TABLES = {".csv": CsvOutput, ".jsonl": JsonlOutput}
 DRAWN = (".jpg", ".jpeg", ".png")
 
 __all__ = ["CsvOutput", "JsonlOutput", "PicturesOutput", "TerminalOutput", "VideoOutput", "open_outputs"]
@@ -38,8 +38,8 @@ def open_outputs(
         ValueError: A file's name does not tell its kind, or what was left of it cannot be resumed.
         RuntimeError: A file cannot be written.
     """
-    if out is not None and out.suffix.lower() not in ROWS:
-        raise ValueError(f"rows go to a file that ends in {' or '.join(ROWS)}, got {out}")
+    if out is not None and out.suffix.lower() not in TABLES:
+        raise ValueError(f"rows go to a file that ends in {' or '.join(TABLES)}, got {out}")
     drawn = None if annotate is None else _annotated(annotate, contract, source)
     if resume and (out is None or source.live):
         raise ValueError(
@@ -51,13 +51,13 @@ def open_outputs(
         written: Output = TerminalOutput(contract)
         start = 0
     else:
-        written = rows = ROWS[out.suffix.lower()](out, contract, resume)
-        start = rows.next_frame
-        if start and rows.last_source not in ("", source.name_of(start - 1)):
-            rows.abandon()
+        written = table = TABLES[out.suffix.lower()](out, contract, resume)
+        start = table.next_frame
+        if start and table.last_source not in ("", source.name_of(start - 1)):
+            table.abandon()
             raise ValueError(
                 f"{out} must be resumed with the input that it was begun with, got {source.name} after"
-                f" {rows.last_source}: name that one, or run without --resume"
+                f" {table.last_source}: name that one, or run without --resume"
             )
     return [written, *([] if drawn is None else [drawn])], start
 

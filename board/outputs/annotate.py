@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from board.core.arrays import Pixels
 from board.core.contract import ActionUnit, Contract
+from board.faces.crop import Box, framed
 from board.observation import OK, Observation
 
 UNIT_PX = 480
@@ -26,7 +29,7 @@ HEAT_SHARE = 0.55
 """Of the heat's colour where attention is fully open."""
 
 
-def draw(picture: np.ndarray, observations: list[Observation], contract: Contract) -> np.ndarray:
+def draw(picture: Pixels, observations: list[Observation], contract: Contract) -> Pixels:
     """Draw the observations of one frame beside and into its picture.
 
     Args:
@@ -38,36 +41,37 @@ def draw(picture: np.ndarray, observations: list[Observation], contract: Contrac
         RGB uint8, of another size: the picture, enlarged if it is small, with the panel to its right.
     """
     factor = max(1.0, SMALLEST_PX / picture.shape[0])
-    if factor > 1:
-        picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    height, width = picture.shape[:2]
+    shown = picture if factor == 1 else cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    height, width = shown.shape[:2]
     panel = round(height * PANEL_SHARE)
     canvas = np.empty((height, width + panel, 3), np.uint8)
-    canvas[:, :width] = picture
+    canvas[:, :width] = shown
     canvas[:, width:] = BACKGROUND
     unit = height / UNIT_PX
     for seen in observations:
-        if seen.box is not None:
-            _face(canvas[:, :width], seen, contract, factor, unit)
-    shown = next((seen for seen in observations if seen.status == OK), observations[0] if observations else None)
-    if shown is not None:
-        _panel(canvas[:, width:], shown, contract, unit)
+        if seen.face is not None:
+            if seen.attention is not None:
+                square = framed(picture, seen.face.box, contract.input.crop_margin)
+                _heat(canvas[:, :width], seen.attention, _scaled(square, factor))
+            _face(canvas[:, :width], seen, _scaled(seen.face.box, factor), seen.face.face_id, unit)
+    first = next((seen for seen in observations if seen.status == OK), observations[0] if observations else None)
+    if first is not None:
+        _panel(canvas[:, width:], first, contract, unit)
     return canvas
 
 
-def _face(picture: np.ndarray, seen: Observation, contract: Contract, factor: float, unit: float) -> None:
-    """Box, number and heat of one face."""
-    assert seen.box is not None
-    colour = BOXES[(seen.face_id or 0) % len(BOXES)] if seen.status == OK else TROUBLE
-    left, top, side = (round(factor * value) for value in (seen.box.left, seen.box.top, seen.box.side))
-    if seen.attention is not None:
-        grow = round(side * contract.input.crop_margin)
-        _heat(picture, seen.attention, left - grow, top - grow, side + 2 * grow)
+def _scaled(box: Box, factor: float) -> Box:
+    """A box of the picture in the canvas."""
+    return Box(round(factor * box.left), round(factor * box.top), round(factor * box.side))
+
+
+def _face(picture: Pixels, seen: Observation, box: Box, face_id: int, unit: float) -> None:
+    """Box, number and emotion of one face."""
+    colour = BOXES[face_id % len(BOXES)] if seen.status == OK else TROUBLE
+    left, top, side = box.left, box.top, box.side
     line = max(1, round(2 * unit))
     cv2.rectangle(picture, (left, top), (left + side, top + side), colour, line, cv2.LINE_AA)
-    caption = (
-        f"{seen.face_id}" if seen.aus is None or seen.aus.emotion is None else f"{seen.face_id} {seen.aus.emotion}"
-    )
+    caption = f"{face_id}" if seen.aus is None or seen.aus.emotion is None else f"{face_id} {seen.aus.emotion}"
     size = 0.5 * unit
     (wide, high), _ = cv2.getTextSize(caption, FONT, size, max(1, round(unit)))
     pad = round(4 * unit)
@@ -78,9 +82,10 @@ def _face(picture: np.ndarray, seen: Observation, contract: Contract, factor: fl
     _write(picture, caption, (start + pad, bottom - pad), size, BACKGROUND, unit)
 
 
-def _heat(picture: np.ndarray, attention: np.ndarray, left: int, top: int, side: int) -> None:
+def _heat(picture: Pixels, attention: npt.NDArray[np.float32], square: Box) -> None:
     """Blend attention, (rows, columns) from 0 to 1, over a square of the picture, as far as that lies in it."""
     height, width = picture.shape[:2]
+    left, top, side = square.left, square.top, square.side
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
     if x0 >= x1 or y0 >= y1:
         return
@@ -93,10 +98,10 @@ def _heat(picture: np.ndarray, attention: np.ndarray, left: int, top: int, side:
     region[:] = cv2.blendLinear(np.ascontiguousarray(region), np.ascontiguousarray(colours), 1 - share, share)
 
 
-def _panel(panel: np.ndarray, seen: Observation, contract: Contract, unit: float) -> None:
+def _panel(panel: Pixels, seen: Observation, contract: Contract, unit: float) -> None:
     """One bar for each action unit, or why there is none."""
     edge = round(16 * unit)
-    title = {True: f"face {seen.face_id}", False: seen.status}[seen.status == OK]
+    title = f"face {seen.face.face_id}" if seen.face is not None and seen.status == OK else seen.status
     _write(panel, title, (edge, round(30 * unit)), 0.62 * unit, TEXT if seen.status == OK else TROUBLE, unit)
     if seen.aus is None:
         for number, line in enumerate(_wrapped(seen.message, 40)):
@@ -112,7 +117,7 @@ def _panel(panel: np.ndarray, seen: Observation, contract: Contract, unit: float
 
 
 def _bar(
-    panel: np.ndarray, top: int, step: float, action_unit: ActionUnit, probability: float, present: bool, unit: float
+    panel: Pixels, top: int, step: float, action_unit: ActionUnit, probability: float, present: bool, unit: float
 ) -> None:
     """Name, bar, threshold and probability of one action unit."""
     edge, width = round(16 * unit), panel.shape[1]
@@ -134,7 +139,7 @@ def _bar(
 
 
 def _write(
-    canvas: np.ndarray, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int], unit: float
+    canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int], unit: float
 ) -> None:
     cv2.putText(canvas, text, at, FONT, size, colour, max(1, round(unit)), cv2.LINE_AA)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON lines: every observation with all that is known of it, the accelerator's integers included."""
+"""JSONL: every observation with all that is known of it, the accelerator's integers included."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from board.core.contract import Contract
 from board.observation import Observation
-from board.outputs.resumable_table import RowsOutput
+from board.outputs.resumable_table import ResumableTable
 
 
-class JsonlOutput(RowsOutput):
+class JsonlOutput(ResumableTable):
     """A file with one JSON object for each observation, as `as_json` makes it.
 
     Args:
@@ -52,15 +52,16 @@ class JsonlOutput(RowsOutput):
 
 def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
     """An observation as JSON takes it; `frame` counts from 0."""
+    face = seen.face
     content: dict[str, Any] = {
         "frame": seen.frame,
         "timestamp_s": round(seen.timestamp_s, 6),
         "source": seen.source,
         "status": seen.status,
         "message": seen.message,
-        "face_id": seen.face_id,
-        "box": None if seen.box is None else [seen.box.left, seen.box.top, seen.box.side],
-        "confidence": round(seen.confidence, 4),
+        "face_id": None if face is None else face.face_id,
+        "box": None if face is None else [face.box.left, face.box.top, face.box.side],
+        "confidence": 0.0 if face is None else round(face.confidence, 4),
         "latency_s": round(seen.latency_s, 6),
     }
     if seen.aus is not None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from board.core.contract import Contract
 from board.observation import OK, Observation
-from board.outputs.resumable_table import RowsOutput
+from board.outputs.resumable_table import ResumableTable
 
 INTENSITIES = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
 PRESENCES = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
@@ -47,7 +47,7 @@ def au_number(name: str) -> int:
     return int(found.group(1))
 
 
-class CsvOutput(RowsOutput):
+class CsvOutput(ResumableTable):
     """A CSV file of observations.
 
     Args:
@@ -87,11 +87,12 @@ class CsvOutput(RowsOutput):
         return lines.getvalue()
 
     def _row(self, seen: Observation) -> dict[str, object]:
+        face, confidence = seen.face, f"{0.0 if seen.face is None else seen.face.confidence:.3f}"
         row: dict[str, object] = {
             "frame": seen.frame + 1,
-            "face_id": -1 if seen.face_id is None else seen.face_id,
+            "face_id": -1 if face is None else face.face_id,
             "timestamp": f"{seen.timestamp_s:.3f}",
-            "confidence": f"{seen.confidence:.3f}",
+            "confidence": confidence,
             "success": int(seen.status == OK),
             "emotion": "" if seen.aus is None or seen.aus.emotion is None else seen.aus.emotion,
             "status": seen.status,
@@ -99,10 +100,9 @@ class CsvOutput(RowsOutput):
             "source": " ".join(seen.source.split()),
             "latency_ms": f"{1000 * seen.latency_s:.2f}",
         }
-        if seen.box is not None:
-            row |= {"FaceRectX": seen.box.left, "FaceRectY": seen.box.top}
-            row |= {"FaceRectWidth": seen.box.side, "FaceRectHeight": seen.box.side}
-            row["FaceScore"] = row["confidence"]
+        if face is not None:
+            row |= {"FaceRectX": face.box.left, "FaceRectY": face.box.top}
+            row |= {"FaceRectWidth": face.box.side, "FaceRectHeight": face.box.side, "FaceScore": confidence}
         if seen.aus is not None:
             for number, probability, present in zip(
                 self._numbers, seen.aus.probabilities, seen.aus.occurrence, strict=True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text files that grow row by row, are never half a file under their final name, and can be resumed."""
+"""The resumable table: a text file that grows row by row and is never half a file under its final name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from board.observation import Observation
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 
-class RowsOutput(ABC):
-    """A file of rows, one or more for each frame, in the order of frames.
+class ResumableTable(ABC):
+    """Rows in a text file, one or more for each frame, in the order of frames.
 
     It grows under the name with `.partial` behind it and gets its own name in the end. Rows of a frame are written
     together. An interrupted file goes on after its last frame that is followed by another one: the rows of the very

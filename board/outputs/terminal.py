@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from board.core.contract import Contract
 from board.observation import Observation
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 
 class TerminalOutput:
@@ -30,9 +30,9 @@ class TerminalOutput:
         """Nothing is left to do."""
 
     def _words(self, seen: Observation) -> str:
-        if seen.aus is None:
+        if seen.aus is None or seen.face is None:
             return f"{seen.status}, {seen.message}" if seen.message else seen.status
         units = zip(self._names, seen.aus.probabilities, seen.aus.occurrence, strict=True)
         present = ", ".join(f"{name} {probability:.2f}" for name, probability, there in units if there) or "no AU"
         emotion = "" if seen.aus.emotion is None else f"; nearest emotion {seen.aus.emotion}"
-        return f"face {seen.face_id}: {present}{emotion}"
+        return f"face {seen.face.face_id}: {present}{emotion}"

@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from board.core.contract import Contract
+from board.core.files import partial_name, write_bytes
 from board.observation import Observation
 from board.outputs.annotate import SMALLEST_PX, draw
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 CODECS = {".mp4": ("mp4v", "avc1"), ".mkv": ("mp4v", "MJPG"), ".avi": ("MJPG",), ".mov": ("mp4v", "avc1")}
 """By suffix, tried in this order: which of them OpenCV can write depends on how it was built."""
 UNDECODED = np.full((SMALLEST_PX, SMALLEST_PX * 4 // 3, 3), 40, np.uint8)
-"""Stands in a film for a first frame that cannot be decoded."""
+"""Stands in a video for a first frame that cannot be decoded."""
 
 
 class VideoOutput:
@@ -37,7 +37,7 @@ class VideoOutput:
         if path.suffix.lower() not in CODECS:
             raise ValueError(f"an annotated video must end in {', '.join(CODECS)}, got {path}")
         self.path, self._contract, self._fps = path, contract, fps
-        self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+        self._partial = partial_name(path)
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._written = 0
@@ -115,15 +115,7 @@ class PicturesOutput:
         drawn = cv2.cvtColor(draw(frame.picture, observations, self._contract), cv2.COLOR_RGB2BGR)
         done, content = cv2.imencode(path.suffix.lower(), drawn)
         assert done, "OpenCV writes the suffixes that open_outputs allows"
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content.tobytes())
-            os.replace(partial, path)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
-            raise RuntimeError(f"cannot write {path}: {error.strerror}") from None
+        write_bytes(path, content.tobytes())
 
     def close(self) -> None:
         """Every picture is complete already."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from board.simulation import library as libraries
-from board.simulation.streams import STALLS, Beats, Counters, DeadlockError, Port, Ports, Result, Stream, Violation
+from board.simulation.streams import STALLS, AxiStream, Beats, Counters, DeadlockError, Ports, Result, Signal, Violation
 
 _RUNNING, _DONE, _IDLE = 0, 1, 2
 _CALL_S = 0.2
@@ -332,7 +332,7 @@ class Simulation:
         if self.fifos:
             self._need_width("mon_fill", 32 * len(self.fifos))
 
-    def _bind_stream(self, stream: Stream) -> None:
+    def _bind_stream(self, stream: AxiStream) -> None:
         data, valid, ready = (self._either(stream.prefix, suffix) for suffix in ("tdata", "tvalid", "tready"))
         if valid.width != stream.count or ready.width != stream.count or data.width % stream.count:
             raise RuntimeError(f"'{stream.prefix}' cannot be {stream.count} streams: tvalid has {valid.width} bits")
@@ -342,20 +342,20 @@ class Simulation:
         args = (data.index, stream.index * width, width, valid.index, stream.index, ready.index, stream.index)
         self._lib.auf_stream(self._handle, int(valid.input), *args)
 
-    def _read_table(self) -> dict[str, Port]:
+    def _read_table(self) -> dict[str, Signal]:
         table = {}
         for i in range(self._lib.auf_ports(self._handle)):
             width, is_input = ctypes.c_uint32(), ctypes.c_int32()
             name = self._lib.auf_port(self._handle, i, ctypes.byref(width), ctypes.byref(is_input))
-            table[name.decode()] = Port(i, width.value, bool(is_input.value))
+            table[name.decode()] = Signal(i, width.value, bool(is_input.value))
         return table
 
-    def _port(self, name: str) -> Port:
+    def _port(self, name: str) -> Signal:
         if name not in self.table:
             raise RuntimeError(f"the top has no port '{name}', only {', '.join(sorted(self.table))}")
         return self.table[name]
 
-    def _either(self, prefix: str, suffix: str) -> Port:
+    def _either(self, prefix: str, suffix: str) -> Signal:
         upper = f"{prefix}_{suffix.upper()}"
         return self.table[upper] if upper in self.table else self._port(f"{prefix}_{suffix}")
 

@@ -15,8 +15,8 @@ Beats = np.ndarray
 
 
 @dataclass(frozen=True)
-class Port:
-    """One port of the top: its place in the library's table, width in bits, and direction."""
+class Signal:
+    """One signal of the top: its place in the library's table, width in bits, and direction."""
 
     index: int
     width: int
@@ -24,7 +24,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Stream:
+class AxiStream:
     """One AXI-Stream of the top.
 
     Attributes:
@@ -51,13 +51,13 @@ class Ports:
         clock2x: Doubled clock, driven where the top has this port.
     """
 
-    streams: tuple[Stream, ...]
+    streams: tuple[AxiStream, ...]
     clock: str = "ap_clk"
     reset: str = "ap_rst_n"
     clock2x: str = "ap_clk2x"
 
     @classmethod
-    def of(cls, table: Mapping[str, Port]) -> Ports:
+    def of(cls, table: Mapping[str, Signal]) -> Ports:
         """Recognise the ports of one of our kernels (clk_i, rst_ni) or of a FINN wrapper (ap_clk, ap_rst_n).
 
         A stream is called by its prefix without FINN's _V; streams that share ports as slices get _0, _1, …
@@ -67,7 +67,7 @@ class Ports:
         """
         clock = next((name for name in ("clk_i", "ap_clk") if name in table), None)
         reset = next((name for name in ("rst_ni", "ap_rst_n") if name in table), None)
-        streams: list[Stream] = []
+        streams: list[AxiStream] = []
         for name, port in table.items():
             if not name.lower().endswith("_tvalid"):
                 continue
@@ -75,7 +75,7 @@ class Ports:
             plain = prefix.removesuffix("_V")
             for index in range(port.width):
                 called = plain if port.width == 1 else f"{plain}_{index}"
-                streams.append(Stream(called, prefix, index, port.width))
+                streams.append(AxiStream(called, prefix, index, port.width))
         if clock is None or reset is None or not streams:
             raise RuntimeError(f"need clock, reset and a stream among the top's ports, got {sorted(table)}")
         return cls(tuple(streams), clock, reset)

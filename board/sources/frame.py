@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
+
+from board.core.arrays import Pixels
+
+STILLS_FPS = 1.0
+"""Rate at which pictures, in a folder or an array, count their time."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Frame:
     index: int
     timestamp_s: float
     source: str
-    picture: np.ndarray | None
+    picture: Pixels | None
     error: str
     captured_s: float
 
@@ -58,3 +64,8 @@ class Source(Protocol):
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield frames from an index on."""
+
+
+def to_rgb(decoded: cv2.typing.MatLike) -> Pixels:
+    """A picture as OpenCV decodes it, BGR uint8 (H, W, 3), with its colours in the order RGB."""
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from board.sources.frame import Frame
+from board.sources.frame import Frame, to_rgb
 
+VIDEOS = (".avi", ".gif", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 GIVE_UP = 100
 """Frames in a row that cannot be decoded, after which a video is at its end: OpenCV fails alike on both."""
 
@@ -56,7 +57,7 @@ class VideoSource:
                     continue
                 now_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
                 passed = round((now_ms - shown_ms) * self.fps / 1000) - 1 if index else 0
-                # a film of uneven rate has such gaps too, but lacks nothing
+                # a video of uneven rate has such gaps too, but lacks nothing
                 if passed > failed and passed - failed <= self._lacking - holes:
                     holes += passed - failed
                     failed = passed
@@ -99,7 +100,7 @@ class VideoSource:
         now = time.perf_counter()
         if not done or picture is None:
             return Frame(index, index / self.fps, self.name, None, _why(index), now)
-        return Frame(index, index / self.fps, self.name, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), "", now)
+        return Frame(index, index / self.fps, self.name, to_rgb(picture), "", now)
 
     def _open(self) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(str(self._path))

@@ -9,29 +9,25 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from board.core.contract import Contract
-from hls_build.config.build_config import Board
-from hls_build.parity.ladder import Parity
+from board.parity import Parity, Progress
+from hls_build.build_folder import BuildFolder
+from hls_build.config.board import Board
+from hls_build.cost.resources import LABELS, Resources
 
 
 def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
     """The AUs of one face, accumulators of shape (1, AUs)."""
-    outputs = contract.outputs(accumulators)
+    (face,) = contract.outputs(accumulators)
     table = Table("action unit", title="Action units of the first face")
     for column in ("accumulator", "logit", "probability"):
         table.add_column(column, justify="right")
     table.add_column("present")
-    rows = zip(
-        contract.au_names,
-        accumulators[0],
-        outputs.logits[0],
-        outputs.probabilities[0],
-        outputs.occurrence[0],
-        strict=True,
-    )
+    rows = zip(contract.au_names, face.accumulators, face.logits, face.probabilities, face.occurrence, strict=True)
     for name, accumulator, logit, probability, present in rows:
         table.add_row(name, str(accumulator), f"{logit:.3f}", f"{probability:.3f}", "yes" if present else "")
     return table
@@ -59,44 +55,64 @@ def resources(estimate: dict[str, Any], board: Board) -> Table:
     table = Table("resource", title=f"Estimate for {board.name} ({board.part})")
     for column in ("needed", "available", "share"):
         table.add_column(column, justify="right")
-    for name, available in (("lut", board.lut), ("ff", board.ff), ("bram36", board.bram36), ("dsp", board.dsp)):
-        needed = estimate["total"].get(name)
-        if needed is not None:
-            table.add_row(name.upper(), f"{needed:,g}", f"{available:,}", f"{needed / available:.0%}")
+    needed = Resources.from_json(estimate["total"])
+    for name, share in needed.shares(board.budget).items():
+        used, held = getattr(needed, name), getattr(board.budget, name)
+        table.add_row(LABELS[name], f"{used:,}", f"{held:,}", f"{share:.0%}")
     return table
 
 
 def parity(found: Parity) -> Table:
-    """One row per rung."""
-    table = Table("rung", title="Equality with the Brevitas model")
-    for column in ("faces", "mismatches", "seconds"):
+    """One row per executor."""
+    table = Table("executor", title=f"Equality with {found.executors[0].executor}")
+    for column in ("faces", "differ", "seconds"):
         table.add_column(column, justify="right")
-    for rung in found.rungs:
-        table.add_row(rung.name, str(rung.faces), str(rung.mismatches), f"{rung.seconds:.1f}")
+    table.add_column("what it is")
+    for one in found.executors:
+        asked = (str(one.faces), str(one.mismatches), f"{one.seconds:.1f}") if one.faces else ("", "", "")
+        table.add_row(one.executor, *asked, one.description)
     if found.difference is not None:
         table.caption = str(found.difference)
     return table
 
 
+def next_steps(folder: BuildFolder) -> str:
+    """What a person can do with a finished build, a command a line."""
+    commands = {
+        f"auflow detect PICTURE --deploy {folder.deploy}": "action units of your own pictures, videos or camera",
+        f"auflow parity --build {folder.root} --faces PATH --count 20": "the same proof with your own faces",
+        f"auflow report --build {folder.root}": "one page about this accelerator",
+    }
+    width = max(map(len, commands))
+    return "\n".join(["Try next:", *(f"  {command:<{width}}  {about}" for command, about in commands.items())])
+
+
 @contextmanager
-def rungs(console: Console, faces: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar per rung, as the rungs report faces."""
+def ladder(console: Console) -> Iterator[tuple[Progress, Callable[[int], None]]]:
+    """A bar per executor, full when it has done all that it is asked for, and the cycles of one that simulates.
+
+    Yields:
+        What board.parity.compare calls, and what takes the cycles of the executor in work.
+    """
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        tasks: dict[str, Any] = {}
+    with Bars(*columns, TextColumn("{task.fields[note]}"), console=console) as bars:
+        tasks: dict[str, TaskID] = {}
 
-        def report(rung: str, done: int) -> None:
-            if rung not in tasks:
-                tasks[rung] = progress.add_task(rung, total=faces)
-            progress.update(tasks[rung], completed=done)
+        def faces(executor: str, done: int, asked: int) -> None:
+            if executor not in tasks:
+                tasks[executor] = bars.add_task(executor, total=asked, note="")
+            bars.update(tasks[executor], advance=done)
 
-        yield report
+        def cycles(count: int) -> None:
+            bars.update(list(tasks.values())[-1], note=f"{count:,} cycles")
+
+        yield faces, cycles
 
 
 @contextmanager
 def cycles(console: Console) -> Iterator[Callable[[int], None]]:
     """A running count of simulated cycles."""
     columns = (TextColumn("  simulating"), TextColumn("{task.completed:,} cycles"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Bars(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
         yield lambda count: progress.update(task, completed=count)

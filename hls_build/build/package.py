@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,12 +15,13 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import cv2
 
 import board
-from board.core.contract import Contract, InputRule, StreamPacking, sha256
-from board.core.graph import IntegerGraph
-from board.deployment import BITFILE, CONTRACT, EXAMPLE, HANDOFF, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
+from board.core.contract import Contract
+from board.core.files import sha256, whole, write_bytes
+from board.deployment import BITFILE, CONTRACT, EXAMPLE, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
 from hls_build import lowering
+from hls_build.build.contract import make_contract
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.data.example import example_picture
 from qnn.export import export
@@ -54,8 +54,8 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     out = folder.deploy
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    copies = {INTEGER: folder.integer, ONNX: folder.root / export.REFERENCE, CONTRACT: folder.contract}
-    copies |= {name: path for name in (BITFILE, HANDOFF) if (path := folder.root / name).is_file()}
+    copies = {INTEGER: folder.integer, ONNX: folder.root / export.STANDARD, CONTRACT: folder.contract}
+    copies |= {path.name: path for path in (folder.bitfile, folder.handoff) if path.is_file()}
     simulation = None
     if pack_simulation:
         stitched = Stitched.load(folder.rtl)
@@ -69,7 +69,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     wheel = board_wheel(out)
     made = BITFILE in copies
     aus = len(Contract.read(folder.contract).action_units)
-    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: backend fpga runs on an emulated board."
+    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: executor fpga runs on an emulated board."
     text = README.format(
         name=build.name,
         preset=build.preset,
@@ -80,52 +80,29 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
         bitfile=bitfile,
     )
     (out / "README.md").write_text(text)
-    figures = json.loads((folder.report / "simulation.json").read_text())
+    figures = folder.read_report("simulation")
     timing = Timing(figures["first_out_cycles"], figures["interval_cycles"])
     _seal(out, build.name, build.preset, timing, simulation)
     return _pack(out, folder.archive)
 
 
 def write_software(checkpoint: Path, out: Path) -> None:
-    """Make a deployment without an accelerator, for the backends `numpy` and `onnx`.
+    """Make a deployment without an accelerator, for the executors `numpy` and `onnx`.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
         out: Its folder, complete or not there.
     """
-    with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
-        made = Path(temporary) / "deploy"
-        report = export.export(checkpoint, made)
-        graph = lowering.lower_file(made / export.MODEL)
+    with whole(out) as made, tempfile.TemporaryDirectory() as temporary:
+        exported = Path(temporary)
+        report = export.export(checkpoint, exported)
+        graph = lowering.lower_file(exported / export.MODEL)
+        made.mkdir()
         graph.save(made / INTEGER)
-        _software_contract(report, graph).write(made / CONTRACT)
-        for name in (export.MODEL, export.REPORT):
-            (made / name).unlink()
+        make_contract(report, graph).write(made / CONTRACT)
+        shutil.copyfile(exported / export.STANDARD, made / ONNX)
         _write_example(made)
         _seal(made, checkpoint.stem, report.preset, Timing(), None)
-        shutil.rmtree(out, ignore_errors=True)
-        made.rename(out)
-
-
-def _software_contract(report: export.ExportReport, graph: IntegerGraph) -> Contract:
-    """A contract for software: its streams are the plain arrays, and no board is named."""
-    height, width, channels = graph.tensors[graph.input].shape
-    bits = graph.tensors[graph.output].bits
-    return Contract(
-        model_sha256=report.model_sha256,
-        bitfile_sha256=None,
-        input=InputRule((height, width, channels), "uint8", report.colour, report.crop_margin),
-        action_units=report.action_units,
-        accumulator=f"INT{bits}",
-        input_stream=StreamPacking.of_frame(height * width * channels, channels, 8, signed=False),
-        output_stream=StreamPacking.of_frame(len(report.aus), 1, bits, signed=True),
-        clock_mhz=1,
-        part="none",
-        board="none",
-        folding={},
-        layers=(),
-        decoding=report.decoding,
-    )
 
 
 def board_wheel(out: Path) -> str:
@@ -145,7 +122,7 @@ def _write_example(folder: Path) -> None:
     """The picture of qnn.data.example, public domain, so that a board has a face to begin with."""
     done, content = cv2.imencode(".jpg", cv2.cvtColor(example_picture(), cv2.COLOR_RGB2BGR))
     assert done, "OpenCV writes JPEG"
-    (folder / EXAMPLE).write_bytes(content.tobytes())
+    write_bytes(folder / EXAMPLE, content.tobytes())
 
 
 def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simulated | None) -> None:
@@ -156,15 +133,9 @@ def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simu
 
 def _pack(folder: Path, archive: Path) -> Path:
     """One archive of a sealed folder, complete or not there."""
-    partial = archive.with_suffix(".partial")
-    try:
-        with ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-            for path in _files(folder):
-                packed.write(path, path.relative_to(folder).as_posix())
-        partial.replace(archive)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(f"cannot write {archive}: {error.strerror}") from None
+    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+        for path in _files(folder):
+            packed.write(path, path.relative_to(folder).as_posix())
     return archive
 
 

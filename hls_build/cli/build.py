@@ -13,7 +13,7 @@ DEFAULT = "pynq-z2_w4a4"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from hls_build.config.build_config import boards
+    from hls_build.config.board import board_names
 
     parser.add_argument(
         "--config",
@@ -25,9 +25,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--board",
             metavar="NAME",
-            help=f"board to build for: {', '.join(boards())} (default: the configuration's)",
+            help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
         ),
-        boards(),
+        board_names(),
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
@@ -46,10 +46,10 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from hls_build.build import flow
-    from hls_build.config.build_config import CONFIGS
+    from hls_build.config.build import BUILDS
 
     flow.run(
-        options.config or CONFIGS / f"{DEFAULT}.toml",
+        options.config or BUILDS / f"{DEFAULT}.toml",
         options.board,
         options.out,
         options.sim_frames,

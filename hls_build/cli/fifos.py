@@ -31,13 +31,13 @@ def _run(options: argparse.Namespace) -> int:
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as configs
+    from hls_build.config.build import load_build
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
     from qnn.data.example import example_faces
 
     config = options.config
-    build = configs.load(config)
+    build = load_build(config)
     checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
     graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
     console = Console()

@@ -14,7 +14,7 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from hls_build.config.build_config import boards
+    from hls_build.config.board import board_names
     from qnn.network.presets import PRESETS
 
     one_of(
@@ -24,8 +24,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         PRESETS,
     )
     one_of(
-        parser.add_argument("--board", default="Pynq-Z2", metavar="NAME", help=f"board: {', '.join(boards())}"),
-        boards(),
+        parser.add_argument("--board", default="Pynq-Z2", metavar="NAME", help=f"board: {', '.join(board_names())}"),
+        board_names(),
     )
     parser.add_argument(
         "--fps", type=number(1e-3), metavar="X", help="frames per second to reach (default: as many as fit)"
@@ -52,7 +52,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="weights, with the card (.json) beside them (default: the preset's in the repository)",
     )
     parser.add_argument("--out", type=Path, metavar="F.toml", help="write what `auflow build --config` reads here")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw what faster costs here")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw resources against frame rate here")
     add_json(parser)
 
 
@@ -63,23 +63,23 @@ def _run(options: argparse.Namespace) -> int:
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
-    from hls_build.config import build_config as config
-    from hls_build.folding import results
-    from hls_build.folding import search as solver
+    from hls_build.config.board import load_board
+    from hls_build.config.build import BuildConfig
+    from hls_build.folding import results, search
 
-    board, preset, checkpoint = config.board(options.board), options.preset, options.checkpoint
+    board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
     graph = IntegerGraph.load(software(checkpoint or shipped_checkpoint(preset)) / "integer.npz")
     clock_mhz = options.clock_mhz or board.clock_mhz
-    request = solver.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
+    request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
     console = Console()
     tell = console.print
-    solution = solver.fastest(request, tell) if options.fps is None else solver.at_rate(request, options.fps, tell)
+    solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
     console.print(results.table(solution, request))
     rate = round(request.rate(solution.interval_cycles)) if options.fps is None else options.fps
     if options.out is not None:
         name = f"{board.name.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else str(checkpoint.resolve())
-        build = config.BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
+        build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock
         files.write_text(options.out, results.toml(build, f"{rate:g} frames per second, {command}"))
@@ -87,8 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     write_json(options.json, results.summary(solution, request))
     if options.plot is not None:
         intervals = [round(solution.interval_cycles / share) for share in SWEEP]
-        results.plot(solver.sweep(request, intervals, tell), request, options.plot)
-        console.print(f"{options.plot}: what faster costs", soft_wrap=True)
+        results.plot(search.sweep(request, intervals, tell), request, options.plot)
+        console.print(f"{options.plot}: resources against frame rate", soft_wrap=True)
     return 0
 
 

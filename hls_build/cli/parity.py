@@ -9,7 +9,7 @@ from pathlib import Path
 from board.cli import parity
 from board.cli.command import BUILD, FAILED, Command
 from board.cli.options import write_json
-from hls_build.cli.options import BUILD_HELP, faces_of, weights
+from hls_build.cli.options import BUILD_HELP, weights
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +34,17 @@ def _run(options: argparse.Namespace) -> int:
 def _of_build(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from hls_build.build import flow
+    from hls_build.build import proof
 
-    faces = faces_of(options.build, options.faces, options.count)
-    result = flow.parity(options.build, faces, options.rtl_count, options.stalls, Console())
-    write_json(options.json, result)
-    return FAILED if result["difference"] else 0
+    found = proof.parity(options.build, options.faces, options.count, options.rtl_count, options.stalls, Console())
+    write_json(options.json, found.as_json())
+    return FAILED if found.difference is not None else 0
 
 
 COMMAND = Command(
     parity.NAME,
     BUILD,
-    "Compare all forms of a build, or all executors of a deployment, by ==.",
+    "Compare all executors of a build, or of a deployment, by ==.",
     _arguments,
     _run,
     (
@@ -53,6 +52,6 @@ COMMAND = Command(
         "auflow parity --deploy build/pynq-z2_w4a4/deploy --count 200",
         "auflow parity     # the weights in the repository",
     ),
-    "Of a build: the Brevitas network, its QONNX and standard ONNX, the integer graph, FINN+'s dataflow graph and the"
-    " stitched RTL. Of a deployment: each executor that runs here. Names the first difference and ends with status 1.",
+    "Of a build: torch (the quantized network in Brevitas), qonnx, onnx, numpy (the integer graph), dataflow (FINN+'s)"
+    " and rtl. Of a deployment: those that run here. The first difference is named, and the exit status is 1 then.",
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from board.cli.command import BUILD, FAILED, Command
 from board.cli.options import FACES_HELP, add_json, whole, write_json
-from hls_build.cli.options import add_build, faces_of
+from hls_build.cli.options import add_build
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from hls_build.build import flow
+    from hls_build.build import proof
 
-    faces = faces_of(options.build, options.faces, options.frames)
-    result = flow.simulate(options.build, faces, options.stalls, options.trace, Console())
+    result = proof.simulate(options.build, options.faces, options.frames, options.stalls, options.trace, Console())
     write_json(options.json, result)
     return FAILED if result["mismatches"] else 0
 

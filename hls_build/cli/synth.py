@@ -32,24 +32,24 @@ def _run(options: argparse.Namespace) -> int:
 
     from board.core import files
     from hls_build.build_folder import BuildFolder
-    from hls_build.config import build_config
-    from hls_build.yosys import report
+    from hls_build.config.board import load_board
+    from hls_build.yosys import synthesis_report
 
     if options.flatten and options.module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder = BuildFolder(options.build)
-    wanted = report.designs(folder, options.module, options.flatten)
+    wanted = synthesis_report.designs(folder, options.module, options.flatten)
     contract = files.read_json(folder.contract, "a contract", "build again")
-    board = build_config.board(contract["board"])
+    board = load_board(contract["board"])
     with bars("modules", stay=True) as step:
 
         def begins(names: Sequence[str]) -> None:
             step("synthesis", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
 
-        found = report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
-    Console().print(report.table(found, board))
+        found = synthesis_report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
+    Console().print(synthesis_report.table(found, board))
     if not options.flatten and not options.module:
-        folder.write_report(report.NAME, found.as_json(board))
+        folder.write_report("synthesis", found.as_json(board))
     write_json(options.json, found.as_json(board))
     return 0
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
+from typing import Any
 
 ASPECTS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Words and bits of a block RAM of 18 kbit with one port to write and one to read."""
@@ -18,9 +20,20 @@ AUTO_BLOCK = 140
 RAM, as Yosys decides."""
 
 
+LABELS: Mapping[str, str] = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "dsp": "DSP"}
+"""What a person reads for each field of Resources, in their order."""
+
+
 @dataclass(frozen=True)
 class Resources:
-    """What one node takes; block RAMs are counted in halves of 18 kbit."""
+    """Resources of an FPGA: what a block takes, or what a device holds. `sum(parts, Resources())` adds several up.
+
+    Attributes:
+        lut: Look-up tables, those that hold memory included.
+        ff: Flip-flops.
+        bram18: Block RAMs in halves of 18 kbit.
+        dsp: DSP slices.
+    """
 
     lut: int = 0
     ff: int = 0
@@ -30,6 +43,33 @@ class Resources:
     def __add__(self, other: Resources) -> Resources:
         """Both together."""
         return Resources(self.lut + other.lut, self.ff + other.ff, self.bram18 + other.bram18, self.dsp + other.dsp)
+
+    def __sub__(self, other: Resources) -> Resources:
+        """What is left of these without the others."""
+        return Resources(self.lut - other.lut, self.ff - other.ff, self.bram18 - other.bram18, self.dsp - other.dsp)
+
+    def as_json(self) -> dict[str, int]:
+        """By name of the field, for programs and for loops."""
+        return {name: getattr(self, name) for name in LABELS}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Resources:
+        """Out of a JSON object that has them among its keys."""
+        return cls(**{name: int(content[name]) for name in LABELS})
+
+    def shares(self, budget: Resources) -> dict[str, float]:
+        """Share of a budget that each takes; of a resource that the budget lacks, 0 or infinity."""
+        return {name: _share(used, getattr(budget, name)) for name, used in self.as_json().items()}
+
+    def beyond(self, budget: Resources) -> tuple[str, ...]:
+        """Names of those of which a budget has too few."""
+        return tuple(name for name, used in self.as_json().items() if used > getattr(budget, name))
+
+
+def _share(used: int, held: int) -> float:
+    if held:
+        return used / held
+    return inf if used else 0.0
 
 
 def log2(count: int) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core import graph as ir
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.build import BuildConfig
 from hls_build.dataflow.builder import Builder
 
 __all__ = ["Builder", "build"]

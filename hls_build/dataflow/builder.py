@@ -16,7 +16,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from board.core import graph as ir
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.dataflow import kernels, multipliers, rules, thresholds
 from hls_build.dataflow.links import Stream, type_name
 from hls_build.finn_adapter import operator

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from board.core import graph as ir
-from hls_build.config.build_config import Folding
+from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.links import Stream
 from hls_build.kernels.channel_pool.spec import ChannelPool_rtl, ChannelPoolSpec

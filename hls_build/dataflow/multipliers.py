@@ -11,7 +11,7 @@ import numpy as np
 
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
-from hls_build.config.build_config import Folding
+from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.links import Stream, type_name
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose every layer's folding by an integer programme over options that the compiler itself priced."""
+"""The folding search: choose every layer's folding by a MILP over options that the compiler itself estimates."""

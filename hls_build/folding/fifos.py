@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core.graph import IntegerGraph
 from board.simulation.accelerator import Run
 from hls_build import dataflow
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.estimate import Estimate, estimate
 from hls_build.finn_adapter import operator
@@ -54,7 +57,7 @@ class Sizing:
 def size(
     graph: IntegerGraph,
     build: BuildConfig,
-    faces: np.ndarray,
+    faces: npt.NDArray[np.uint8],
     folder: Path,
     report: Callable[[str], None] = print,
 ) -> Sizing:
@@ -100,7 +103,7 @@ def _compile(graph: IntegerGraph, build: BuildConfig, rtl: Path) -> tuple[dict[s
     return found, estimate(model, build)
 
 
-def _run(rtl: Path, faces: np.ndarray, stall: str = "none", pace_cycles: int | None = None) -> Run:
+def _run(rtl: Path, faces: npt.NDArray[np.uint8], stall: str = "none", pace_cycles: int | None = None) -> Run:
     with open_rtl(rtl) as live:
         return live.run(faces, stall, STALL_SEED, pace_cycles=pace_cycles)
 
@@ -128,7 +131,7 @@ def _with_depths(graph: IntegerGraph, build: BuildConfig, depths: Mapping[str, i
     return result
 
 
-def _check(run: Run, expected: np.ndarray, most_cycles: float | None) -> None:
+def _check(run: Run, expected: npt.NDArray[np.integer[Any]], most_cycles: float | None) -> None:
     """Hold a run to its results and its rate."""
     if (run.accumulators != expected).any():
         raise RuntimeError("the accelerator with sized FIFOs gives other results than the integer graph")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The integer programme: one option per layer, within the board's budget, for the least share of it."""
+"""The mixed-integer linear program (MILP): one option per layer, within limits, for the least share of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.optimize
 import scipy.sparse
 
-from hls_build.config.build_config import Folding
-from hls_build.estimate import Resources
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.folding.latency import latency_of, segments
-from hls_build.folding.options import Edge, Option, Prices, total
+from hls_build.folding.options import Connection, FoldingOptions, Option
 
-RESOURCES = ("lut", "ff", "bram18", "dsp")
 TIME_LIMIT_S = 120.0
 RELATIVE_GAP = 1e-3
 """How far, relatively, a solution may be from the best."""
@@ -31,7 +31,7 @@ class Solution:
     Attributes:
         options: By layer.
         resources: Of layers and what lies between them.
-        latency_cycles: From a frame's first pixel to its result, as solver.latency has it.
+        latency_cycles: From a frame's first pixel to its result, as hls_build.folding.latency has it.
     """
 
     options: Mapping[str, Option]
@@ -49,28 +49,32 @@ class Solution:
         return max(option.cycles for option in self.options.values())
 
 
-class Programme:
-    """Constraints and costs over the options of one goal; several budgets may be tried."""
+class Milp:
+    """Constraints and costs over the options of one goal; several limits may be tried.
 
-    def __init__(self, prices: Prices) -> None:
-        """Price everything."""
-        self.prices = prices
-        self.segments = segments(prices.graph)
-        self.options = {node.name: prices.options(node) for node in prices.layers}
+    Its variables are one per option, one per pair of lanes at both ends of a connection, and the cycles of each
+    segment's slowest layer.
+    """
+
+    def __init__(self, source: FoldingOptions) -> None:
+        """Estimate all options and connections."""
+        self.source = source
+        self.segments = segments(source.graph)
+        self.options = {node.name: source.of(node) for node in source.layers}
         self.impossible = [name for name, options in self.options.items() if not options]
         if self.impossible:
             return
-        self._columns: list[tuple[str, Option]] = [(n, o) for n, options in self.options.items() for o in options]
-        self._costs = [option.resources for _, option in self._columns]
-        self._rows: list[tuple[dict[int, float], float]] = []
+        self._option_of: list[tuple[str, Option]] = [(n, o) for n, options in self.options.items() for o in options]
+        self._costs = [option.resources for _, option in self._option_of]
+        self._equations: list[tuple[dict[int, float], float]] = []
         self._first: dict[str, int] = {}
-        for column, (name, _) in enumerate(self._columns):
+        for column, (name, _) in enumerate(self._option_of):
             self._first.setdefault(name, column)
         for name, options in self.options.items():
             first = self._first[name]
-            self._rows.append(({first + i: 1.0 for i in range(len(options))}, 1.0))
-        for edge in prices.edges:
-            self._price_edge(edge)
+            self._equations.append(({first + i: 1.0 for i in range(len(options))}, 1.0))
+        for connection in source.connections:
+            self._add_connection(connection)
 
     def solve(
         self, limits: Mapping[str, float], latency_cycles: float | None = None, least: str | None = None
@@ -78,73 +82,74 @@ class Programme:
         """The options that take the least share of the limits; None where none fits.
 
         Args:
-            limits: Most of each of RESOURCES; one that is not named is free.
+            limits: Most of each resource; one that is not named is free.
             latency_cycles: Most cycles from a frame's first pixel to its result.
             least: Resource of which as little as possible shall be taken instead.
 
         Raises:
-            RuntimeError: The solver found nothing within its time.
+            RuntimeError: HiGHS found nothing within its time.
         """
         if self.impossible:
             return None
-        columns, priced = len(self._columns), len(self._costs)
-        variables = priced + len(self.segments)  # and the cycles of each segment's slowest layer
-        amounts = {name: np.zeros(variables) for name in RESOURCES}
+        options, columns = len(self._option_of), len(self._costs)
+        variables = columns + len(self.segments)
+        amounts = {name: np.zeros(variables) for name in LABELS}
         for name, row in amounts.items():
-            row[:priced] = [getattr(cost, name) for cost in self._costs]
+            row[:columns] = [getattr(cost, name) for cost in self._costs]
         weights = {least: 1.0} if least else {name: 1 / max(limit, 1.0) for name, limit in limits.items()}
         objective = sum((weight * amounts[name] for name, weight in weights.items()), np.zeros(variables))
-        constraints = [self._rows_equal(variables), self._segments_bound(variables)]
+        constraints = [self._equations_hold(variables), self._segments_bound(variables)]
         constraints += [scipy.optimize.LinearConstraint(amounts[n], -np.inf, limit) for n, limit in limits.items()]
         if latency_cycles is not None:
             constraints.append(scipy.optimize.LinearConstraint(self._latency(variables), -np.inf, latency_cycles))
         found = scipy.optimize.milp(
             objective,
-            integrality=np.arange(variables) < columns,
-            bounds=scipy.optimize.Bounds(0, np.where(np.arange(variables) < priced, 1.0, np.inf)),
+            integrality=np.arange(variables) < options,
+            bounds=scipy.optimize.Bounds(0, np.where(np.arange(variables) < columns, 1.0, np.inf)),
             constraints=constraints,
             options={"time_limit": TIME_LIMIT_S, "mip_rel_gap": RELATIVE_GAP},
         )
         if found.status == _INFEASIBLE:
             return None
         if found.x is None:
-            raise RuntimeError(f"the solver found no folding: {found.message}")
-        chosen = np.flatnonzero(found.x[:priced] > 0.5)
-        options = dict(self._columns[column] for column in chosen if column < columns)
-        used = total(self._costs[column] for column in chosen)
-        return Solution(options, used, latency_of(self.segments, {n: o.cycles for n, o in options.items()}))
+            raise RuntimeError(f"HiGHS found no folding within {TIME_LIMIT_S:g} s: {found.message}")
+        chosen = np.flatnonzero(found.x[:columns] > 0.5)
+        picked = dict(self._option_of[column] for column in chosen if column < options)
+        used = sum((self._costs[column] for column in chosen), Resources())
+        return Solution(picked, used, latency_of(self.segments, {n: o.cycles for n, o in picked.items()}))
 
-    def _price_edge(self, edge: Edge) -> None:
-        """Add a column for each pair of lanes of a stream, which follows from the options at both ends."""
-        gives = self._by_lanes(edge.source, lambda option: option.lanes_out)
-        takes = self._by_lanes(edge.sink, lambda option: option.lanes_in[edge.index])
+    def _add_connection(self, connection: Connection) -> None:
+        """Add a column for each pair of lanes of a connection, which follows from the options at both ends."""
+        gives = self._by_lanes(connection.source, lambda option: option.lanes_out)
+        takes = self._by_lanes(connection.sink, lambda option: option.lanes_in[connection.index])
         first = len(self._costs)
         pairs = [(a, b) for a in gives for b in takes]
         for a, b in pairs:
-            option = next(o for o in self.options[edge.sink] if o.lanes_in[edge.index] == b)
-            self._costs.append(self.prices.between(edge, a, b, option))
+            option = next(o for o in self.options[connection.sink] if o.lanes_in[connection.index] == b)
+            self._costs.append(self.source.between(connection, a, option))
         for side, columns in ((0, gives), (1, takes)):
             for lanes, own in columns.items():
                 row = {first + i: 1.0 for i, pair in enumerate(pairs) if pair[side] == lanes}
                 if own is None:
-                    self._rows.append((row, 1.0))
+                    self._equations.append((row, 1.0))
                 else:
-                    self._rows.append(({**row, **dict.fromkeys(own, -1.0)}, 0.0))
+                    self._equations.append(({**row, **dict.fromkeys(own, -1.0)}, 0.0))
 
     def _by_lanes(self, layer: str | None, lanes: Callable[[Option], int]) -> dict[int, Sequence[int] | None]:
         """Columns of a layer's options by their lanes at one end; the accelerator's input has but one."""
         if layer is None:
-            return {self.prices.graph.tensors[self.prices.graph.input].shape[2]: None}
+            return {self.source.graph.tensors[self.source.graph.input].shape[2]: None}
         found: dict[int, list[int]] = {}
         for column, option in enumerate(self.options[layer], self._first[layer]):
             found.setdefault(lanes(option), []).append(column)
         return dict(found)
 
-    def _rows_equal(self, variables: int) -> scipy.optimize.LinearConstraint:
-        """All rows, each a sum of columns that must have a value."""
-        places = [(row, column, value) for row, (terms, _) in enumerate(self._rows) for column, value in terms.items()]
-        wanted = [value for _, value in self._rows]
-        return scipy.optimize.LinearConstraint(_sparse(places, len(self._rows), variables), wanted, wanted)
+    def _equations_hold(self, variables: int) -> scipy.optimize.LinearConstraint:
+        """All equations, each a sum of columns that must have a value."""
+        terms = enumerate(terms for terms, _ in self._equations)
+        places = [(row, column, factor) for row, own in terms for column, factor in own.items()]
+        wanted = [value for _, value in self._equations]
+        return scipy.optimize.LinearConstraint(_sparse(places, len(self._equations), variables), wanted, wanted)
 
     def _segments_bound(self, variables: int) -> scipy.optimize.LinearConstraint:
         """A segment takes as long as each of its layers at least."""
@@ -158,7 +163,7 @@ class Programme:
                 row += 1
         return scipy.optimize.LinearConstraint(_sparse(places, row, variables), -np.inf, 0)
 
-    def _latency(self, variables: int) -> np.ndarray:
+    def _latency(self, variables: int) -> npt.NDArray[np.float64]:
         """Weights of all variables in a frame's latency."""
         weights = np.zeros(variables)
         weights[len(self._costs) :] = 1

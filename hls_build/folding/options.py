@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every legal folding of every layer costs, and every width converter and FIFO between two layers.
+"""The options of every layer, its legal foldings, and what each takes, with the FIFOs and width converters between.
 
-A price is the estimate of the very nodes that the compiler would make, so that a solution costs what its build costs.
+An option's resources are the estimate of the very nodes that the compiler would make, so that a solution takes what its
+build takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import product
 from math import prod
@@ -17,9 +18,12 @@ from onnx import NodeProto
 
 from board.core import graph as ir
 from hls_build import dataflow, estimate
-from hls_build.config.build_config import Board, BuildConfig, Folding
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
-from hls_build.estimate import NodeEstimate, Resources
+from hls_build.estimate import NodeEstimate
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
 """A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""
@@ -27,7 +31,7 @@ GAP = 1.0015
 """Interval over its goal: what a window may add to its multiplier's cycles at the start of a frame."""
 SLACK = 0.8
 """Share of the interval that layers other than multipliers and windows may take: their beats come in bursts."""
-WINDOW_CHOICES = 3
+WINDOW_OPTIONS = 3
 """Lanes of a sliding window that are looked at: the fewest that are fast enough, and the next ones."""
 LUT_STYLE, BLOCK_STYLE = "distributed", "block"
 
@@ -65,16 +69,22 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """A stream from one layer to another; the source of the first one is None, the accelerator's input."""
+class Connection:
+    """One output of a layer at one input of another.
+
+    Attributes:
+        source: Layer that gives; None for the accelerator's input.
+        sink: Layer that takes.
+        index: Of the sink's inputs.
+    """
 
     source: str | None
     sink: str
     index: int
 
 
-class Prices:
-    """Prices of one network on one board, for one goal."""
+class FoldingOptions:
+    """Options of one network on one board, for one goal."""
 
     def __init__(self, graph: ir.IntegerGraph, board: Board, goal: Goal) -> None:
         self.graph = graph
@@ -87,8 +97,8 @@ class Prices:
         self.layers = [node for node in graph.nodes if not isinstance(node, ir.Flatten)]
 
     @cached_property
-    def edges(self) -> dict[Edge, ir.Node]:
-        """Every stream with the layer that takes it; a Flatten is passed through."""
+    def connections(self) -> dict[Connection, ir.Node]:
+        """Every connection with the layer that takes it; a Flatten is passed through."""
         writers = {name: node for node in self.graph.nodes for name in node.outputs}
         found = {}
         for node in self.layers:
@@ -96,43 +106,43 @@ class Prices:
                 source = writers.get(name)
                 if isinstance(source, ir.Flatten):
                     source = writers.get(source.inputs[0])
-                found[Edge(source.name if source else None, node.name, index)] = node
+                found[Connection(source.name if source else None, node.name, index)] = node
         return found
 
-    def options(self, node: ir.Node) -> list[Option]:
-        """Foldings of a layer that reach the goal, without those that another one beats in everything."""
+    def of(self, node: ir.Node) -> list[Option]:
+        """Options of a layer that reach the goal, those that are Pareto-optimal."""
         if isinstance(node, ir.Conv):
-            return list(_undominated(self._conv(node)))
+            return list(_pareto_optimal(self._conv(node)))
         most = self.goal.interval_cycles * SLACK
-        return list(_undominated(option for option in self._parallel(node) if option.cycles <= most))
+        return list(_pareto_optimal(option for option in self._parallel(node) if option.cycles <= most))
 
-    def between(self, edge: Edge, lanes_out: int, lanes_in: int, option: Option) -> Resources:
-        """FIFO and width converter of a stream whose source gives and whose sink takes some lanes."""
-        node = self.edges[edge]
-        lanes = [lanes_out if index == edge.index else own for index, own in enumerate(option.lanes_in)]
+    def between(self, connection: Connection, lanes_out: int, option: Option) -> Resources:
+        """FIFO and width converter of a connection whose source gives some lanes and whose sink has an option."""
+        node = self.connections[connection]
+        lanes = [lanes_out if index == connection.index else own for index, own in enumerate(option.lanes_in)]
         folding = replace(option.folding, fifo_depths=None)
         nodes, _ = self.builder.layer(node, folding, lanes)
-        helpers = {f"{node.name}_in{edge.index}_{kind}" for kind in ("fifo", "dwc")}
-        return total(self._price(helper).resources for helper in nodes if helper.name in helpers)
+        helpers = {f"{node.name}_in{connection.index}_{kind}" for kind in ("fifo", "dwc")}
+        return sum((self._estimate(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
     def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
-        """Price a folding whose inputs need neither converter nor FIFO; the fill is its window's."""
+        """A folding whose inputs need neither converter nor FIFO; the fill is its window's."""
         bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
         nodes, lanes_out = self.builder.layer(node, bare, lanes)
-        prices = [self._price(part) for part in nodes]
-        cycles = max(price.cycles for price in prices) + fill
-        return Option(folding, lanes, lanes_out, cycles, total(price.resources for price in prices))
+        estimates = [self._estimate(part) for part in nodes]
+        cycles = max(node.cycles for node in estimates) + fill
+        return Option(folding, lanes, lanes_out, cycles, sum((node.resources for node in estimates), Resources()))
 
-    def _price(self, node: NodeProto) -> NodeEstimate:
+    def _estimate(self, node: NodeProto) -> NodeEstimate:
         """The estimate of a node."""
         bare = NodeProto()
         bare.CopyFrom(node)
         bare.name = ""
         del bare.input[:], bare.output[:]
-        rows: Rows | None = None
+        table: Rows | None = None
         if node.op_type == estimate.THRESHOLDING:
-            rows = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
-        return _known_price(bare.SerializeToString(deterministic=True), self.part, rows)
+            table = tuple(map(tuple, self.builder.weights[node.input[1]][0].tolist()))
+        return _cached_estimate(bare.SerializeToString(deterministic=True), self.part, table)
 
     def _parallel(self, node: ir.Node) -> Iterator[Option]:
         """Options of a layer that has one parallelism."""
@@ -180,29 +190,23 @@ class Prices:
             beats = height * width * kernel * kernel * channels // lanes
             if max(cycles, beats) + fill <= most:
                 fast.append((lanes, fill))
-        return fast[:WINDOW_CHOICES] + [window for window in fast[WINDOW_CHOICES:] if window[0] == simd]
+        return fast[:WINDOW_OPTIONS] + [window for window in fast[WINDOW_OPTIONS:] if window[0] == simd]
 
 
 Rows = tuple[tuple[int, ...], ...]
+"""Activation thresholds of each channel, hashable."""
 
 
 @cache
-def _known_price(node: bytes, part: str, thresholds: Rows | None) -> NodeEstimate:
+def _cached_estimate(node: bytes, part: str, thresholds: Rows | None) -> NodeEstimate:
     """The estimate of a node without its names, on which it does not depend."""
     table = None if thresholds is None else np.array(thresholds, np.int64)
     return estimate.node_estimate(NodeProto.FromString(node), part, table)
 
 
-def total(parts: Iterable[Resources]) -> Resources:
-    """Sum of resources."""
-    listed = list(parts)
-    return Resources(**{f.name: sum(getattr(part, f.name) for part in listed) for f in fields(Resources)})
-
-
-def _undominated(options: Iterable[Option]) -> Iterator[Option]:
-    """Options of which none with the same lanes is as good in everything."""
-    kept: Mapping[tuple[tuple[int, ...], int], list[tuple[tuple[int, ...], Option]]] = {}
-    groups = dict(kept)
+def _pareto_optimal(options: Iterable[Option]) -> Iterator[Option]:
+    """Options that are Pareto-optimal among those of the same lanes: none is as good in cycles and every resource."""
+    groups: dict[tuple[tuple[int, ...], int], list[tuple[tuple[int, ...], Option]]] = {}
     ordered = sorted(options, key=lambda option: prod(1 + cost for cost in _costs(option)))
     for option in ordered:
         costs = _costs(option)
@@ -216,4 +220,4 @@ def _undominated(options: Iterable[Option]) -> Iterator[Option]:
 def _costs(option: Option) -> tuple[int, ...]:
     """What an option should have little of."""
     used = option.resources
-    return (option.cycles, used.lut, used.ff, used.bram18, used.dsp)
+    return (option.cycles, *used.as_json().values())

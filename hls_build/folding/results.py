@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person and `auflow build` get of a folding: a TOML file, a table, a plot of what faster costs."""
+"""Results of the folding search: a TOML file for `auflow build`, tables, and a plot of resources against frame rate."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.board import MAX_UTILISATION
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import LABELS
 from hls_build.folding.fifos import Sizing
 from hls_build.folding.milp import Solution
-from hls_build.folding.search import USABLE, Request
-
-LABELS = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "dsp": "DSP"}
+from hls_build.folding.search import Request
 
 
 def toml(config: BuildConfig, comment: str) -> str:
@@ -64,13 +65,13 @@ def summary(solution: Solution, request: Request) -> dict[str, Any]:
         "interval_cycles": solution.interval_cycles,
         "frames_per_second": request.rate(solution.interval_cycles),
         "latency_cycles": solution.latency_cycles,
-        "resources": vars(solution.resources),
+        "resources": solution.resources.as_json(),
         "usable": request.limits,
         "layers": {
             name: {
                 **{key: value for key, value in vars(option.folding).items() if value is not None},
                 "cycles": option.cycles,
-                **vars(option.resources),
+                **option.resources.as_json(),
             }
             for name, option in solution.options.items()
         },
@@ -88,10 +89,10 @@ def table(solution: Solution, request: Request) -> Table:
     result = Table("resource", title=title, title_justify="left")
     for column in ("accelerator", "usable", "share"):
         result.add_column(column, justify="right")
-    for name, usable in request.limits.items():
-        used = getattr(solution.resources, name)
-        result.add_row(LABELS[name], f"{used:,}", f"{int(usable):,}", f"{used / usable:.0%}")
-    result.caption = ", ".join(f"{LABELS[name]} {share:.0%}" for name, share in USABLE.items())
+    usable, used = request.board.usable, solution.resources
+    for name, share in used.shares(usable).items():
+        result.add_row(LABELS[name], f"{getattr(used, name):,}", f"{getattr(usable, name):,}", f"{share:.0%}")
+    result.caption = ", ".join(f"{LABELS[name]} {share:.0%}" for name, share in MAX_UTILISATION.items())
     result.caption = f"usable: {result.caption} of the device, less the shell"
     return result
 
@@ -112,18 +113,18 @@ def fifo_table(found: Sizing) -> Table:
 
 
 def plot(found: Mapping[int, Solution], request: Request, path: Path) -> None:
-    """Frames per second against the share of each resource: what faster costs."""
+    """Resources against frame rate: the share of each that more frames per second cost."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     rates = [request.rate(cycles) for cycles in found]
-    for name, usable in request.limits.items():
-        shares = [100 * getattr(solution.resources, name) / usable for solution in found.values()]
-        axes.plot(rates, shares, marker="o", label=LABELS[name])
+    shares = [solution.resources.shares(request.board.usable) for solution in found.values()]
+    for name, label in LABELS.items():
+        axes.plot(rates, [100 * share[name] for share in shares], marker="o", label=label)
     axes.axhline(100, color="black", linewidth=0.8, linestyle="--")
     axes.set_xscale("log")
     axes.set_xlabel("frames per second")
     axes.set_ylabel("% of what is usable")
-    axes.set_title(f"What faster costs: {request.board.name} at {request.clock_mhz:g} MHz")
+    axes.set_title(f"Resources against frame rate: {request.board.name} at {request.clock_mhz:g} MHz")
     axes.set_xticks(rates, [f"{rate:,.0f}" for rate in rates], rotation=45)
     axes.minorticks_off()
     axes.legend()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a network, a board and a frame rate to a folding, or to the sentence that says why there is none."""
+"""The folding search: from a network, a board and a frame rate to a folding, or to the sentence why there is none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from board.core import graph as ir
-from hls_build.config.build_config import Board
+from hls_build.config.board import Board
 from hls_build.dataflow import rules
-from hls_build.folding.milp import RESOURCES, Programme, Solution
-from hls_build.folding.options import Goal, Prices
+from hls_build.folding.milp import Milp, Solution
+from hls_build.folding.options import FoldingOptions, Goal
 
-USABLE = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
-"""Share of a device that placing and routing gets along with."""
 LATENCY_INTERVALS = 3.0
 """Most intervals from a frame's first pixel to its result, where nothing else is said."""
 
@@ -42,12 +40,9 @@ class Request:
     latency_intervals: float = LATENCY_INTERVALS
 
     @property
-    def limits(self) -> dict[str, float]:
+    def limits(self) -> dict[str, int]:
         """What the accelerator may take of each resource."""
-        board = self.board
-        device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
-        shell = {"lut": board.shell_lut, "ff": board.shell_ff, "bram18": 2 * board.shell_bram36, "dsp": 0}
-        return {name: USABLE[name] * device[name] - shell[name] for name in RESOURCES}
+        return self.board.usable.as_json()
 
     @cached_property
     def intervals(self) -> list[int]:
@@ -75,7 +70,7 @@ class Request:
 
 def fold(request: Request, interval_cycles: int) -> Solution | None:
     """The folding of least cost that gives a frame every so many cycles; None where none fits."""
-    return _solve(_programme(request, interval_cycles), request, interval_cycles, request.limits)
+    return _solve(_milp(request, interval_cycles), request, interval_cycles, request.limits)
 
 
 def fastest(request: Request, report: Callable[[str], None] = print) -> Solution:
@@ -108,16 +103,16 @@ def at_rate(request: Request, frames_per_second: float, report: Callable[[str], 
 
 def binding_constraints(request: Request, interval_cycles: int) -> list[str]:
     """One clause for each limit without which a frame rate would fit."""
-    programme = _programme(request, interval_cycles)
-    if programme.impossible:
-        return [f"layer {programme.impossible[0]} cannot be that fast at any parallelism"]
+    milp = _milp(request, interval_cycles)
+    if milp.impossible:
+        return [f"layer {milp.impossible[0]} cannot be that fast at any parallelism"]
     clauses = []
     for name, limit in request.limits.items():
         others = {other: most for other, most in request.limits.items() if other != name}
-        found = _solve(programme, request, interval_cycles, others, least=name)
+        found = _solve(milp, request, interval_cycles, others, least=name)
         if found:
-            clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {int(limit):,} usable")
-    if programme.solve(request.limits):
+            clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {limit:,} usable")
+    if milp.solve(request.limits):
         clauses.append(f"a latency of {request.latency_intervals:g} intervals binds")
     return clauses or ["no single resource binds, several do together"]
 
@@ -151,15 +146,15 @@ def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solu
     return best
 
 
-def _programme(request: Request, interval_cycles: int) -> Programme:
-    return Programme(Prices(request.graph, request.board, Goal(interval_cycles, request.double_pump)))
+def _milp(request: Request, interval_cycles: int) -> Milp:
+    return Milp(FoldingOptions(request.graph, request.board, Goal(interval_cycles, request.double_pump)))
 
 
 def _solve(
-    programme: Programme,
+    milp: Milp,
     request: Request,
     interval_cycles: int,
     limits: Mapping[str, float],
     least: str | None = None,
 ) -> Solution | None:
-    return programme.solve(limits, request.latency_intervals * interval_cycles, least)
+    return milp.solve(limits, request.latency_intervals * interval_cycles, least)

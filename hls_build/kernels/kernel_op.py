@@ -162,15 +162,15 @@ class KernelOp(RTLBackend):
 
     def lut_estimation(self, fpgapart: str) -> int:
         """Return the estimate of LUTs."""
-        return self.spec.resources()["LUT"]
+        return self.spec.resources().lut
 
     def bram_estimation(self, fpgapart: str) -> int:
         """Return the estimate of 18 kbit block RAMs."""
-        return self.spec.resources()["BRAM_18K"]
+        return self.spec.resources().bram18
 
     def dsp_estimation(self, fpgapart: str) -> int:
         """Return the estimate of DSP slices."""
-        return self.spec.resources()["DSP"]
+        return self.spec.resources().dsp
 
     def _answer(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         answer = self.spec.model(*inputs)

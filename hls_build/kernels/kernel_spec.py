@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hls_build.cost.resources import Resources
+
 FOLDER = Path(__file__).resolve().parent
 """Each kernel has a folder of its own in here."""
 
@@ -120,8 +122,8 @@ class KernelSpec(ABC):
         """Cycles from the first input beat's acceptance to the first output beat's, nobody stalling."""
 
     @abstractmethod
-    def resources(self) -> dict[str, int]:
-        """Estimate of LUT, FF, BRAM_18K and DSP on a 7-series device."""
+    def resources(self) -> Resources:
+        """Estimate for a 7-series device."""
 
     @property
     def sources(self) -> list[Path]:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every form of a build compared by `==`, and the first difference named."""
+"""The executors of a build in software, from the quantized network to FINN+'s graph, for the ladder of board.parity."""

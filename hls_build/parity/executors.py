@@ -1,78 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiler's forms of the network, with the face of qnn.export.executors: faces in, accumulators and layers out."""
+"""FINN+'s graph as an executor, and all executors of a build in software."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.graph import IntegerGraph
-from board.simulation.accelerator import Accelerator, Run
+from board.executors.executor import Executor
+from board.executors.numpy_executor import NumpyExecutor
+from hls_build.build_folder import BuildFolder
 from hls_build.finn_adapter import execute
+from qnn.export import export
+from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor
 
 
-class IntegerRung:
-    """The integer graph in numpy."""
+class DataflowExecutor:
+    """Executes a FINN+ graph, each node in Python.
 
-    name = "integer"
-
-    def __init__(self, graph: IntegerGraph) -> None:
-        self.graph = graph
-
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, aus)."""
-        return self.graph.run(faces).reshape(len(faces), -1)
-
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Every tensor (N, H, W, C) by its name."""
-        found: dict[str, np.ndarray] = {}
-        self.graph.run(faces, found.__setitem__)
-        return found
-
-
-class DataflowRung:
-    """The FINN+ graph, each node in Python."""
+    Args:
+        model: Graph of one frame, (1, H, W, 3) in and (1, 1, 1, AUs) out.
+    """
 
     name = "dataflow"
+    description = "FINN+'s graph, node by node in Python"
 
     def __init__(self, model: ModelWrapper) -> None:
-        self.model = model
+        self._model = model
+        self.output = f"tensor {model.graph.output[0].name}"
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, aus)."""
-        return execute(self.model, faces).reshape(len(faces), -1)
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, H, W, 3) of the graph's size, to integers, int64 (N, AUs)."""
+        return execute(self._model, faces).reshape(len(faces), -1)
 
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Every tensor (1, H, W, C) of the first face by its name."""
-        found: dict[str, np.ndarray] = {}
-        execute(self.model, faces[:1], found.__setitem__)
-        return {name: value.astype(np.int64) for name, value in found.items() if value.ndim == 4}
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """Every stream of frames, int64 (N, H, W, C), in the order of execution."""
+        found: dict[str, list[npt.NDArray[np.int64]]] = {}
+
+        def keep(name: str, value: np.ndarray) -> None:
+            if value.ndim == 4:
+                found.setdefault(name, []).append(value.astype(np.int64))
+
+        execute(self._model, faces, keep)
+        return {name: np.concatenate(values) for name, values in found.items()}
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
-class RtlRung:
-    """The stitched RTL under Verilator; runs keep their cycle counts in `runs`."""
+def software(folder: BuildFolder, checkpoint: Path) -> list[Executor]:
+    """All executors of a build but its RTL, from the one nearest to training to the one nearest to hardware.
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        stall: str = "none",
-        seed: int = 1,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        self.name = "rtl" if stall == "none" else f"rtl, {stall} stalling"
-        self.accelerator = accelerator
-        self.stall = stall
-        self.seed = seed
-        self.progress = progress
-        self.runs: list[Run] = []
+    Args:
+        folder: Of a build that got as far as its dataflow graph.
+        checkpoint: What it was made from.
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to integers (N, aus)."""
-        self.runs.append(self.accelerator.run(faces, self.stall, self.seed, self.progress))
-        return self.runs[-1].accumulators
-
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Nothing: only the accelerator's output leaves it."""
-        return {}
+    Raises:
+        ValueError: The checkpoint is gone or another one.
+    """
+    network, _, _ = export.frozen_network(checkpoint)
+    return [
+        TorchExecutor(network),
+        QonnxExecutor(folder.root / export.MODEL),
+        OnnxLayerExecutor(folder.root / export.STANDARD),
+        NumpyExecutor(IntegerGraph.load(folder.integer)),
+        DataflowExecutor(ModelWrapper(str(folder.dataflow))),
+    ]

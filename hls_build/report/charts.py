@@ -11,17 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from board.simulation.streams import Counters
-from hls_build.config.build_config import Board
-from hls_build.estimate import Resources
-from hls_build.folding.search import USABLE
+from hls_build.config.board import MAX_UTILISATION, Board
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.report.layers import Layer
 from hls_build.report.timeline import Timeline
 
 BLUE, ORANGE, GREY, PALE = "#3b6ea5", "#d9822b", "#8a8f98", "#dfe3e8"
 DRAM_BYTES_PER_CYCLE = 8
 """What one 64-bit high-performance port of the processing system moves in a cycle of the accelerator."""
-PORT_BITS = 72
-"""Width of a block RAM of 36 kbit at its widest, read once per cycle."""
+PORT_BITS = 36
+"""Width of a block RAM of 18 kbit at its widest, read once per cycle."""
 BAR = 0.72
 
 
@@ -62,13 +61,13 @@ def boundary(layer: Layer, edges: Sequence[tuple[str, str, str]]) -> tuple[list[
 
 
 def stalls(streams: Mapping[str, Counters], cycles: int) -> Figure:
-    """Share of a run that each stream moved, was held back by its sink, or waited for its source."""
+    """Share of a run that each stream moved beats, was stalled by its sink, or starved for its source."""
     names = list(streams)
     figure = Figure(figsize=(11, 0.9 + 0.19 * len(names)), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(names))
-    parts = (("beats", BLUE, "moves"), ("stalls", ORANGE, "held back by its sink"), ("starves", PALE, "empty"))
-    for key, colour, label in parts:
+    states = (("beats", BLUE, "moves a beat"), ("stalls", ORANGE, "stalled by its sink"), ("starves", PALE, "starved"))
+    for key, colour, label in states:
         share = np.array([getattr(streams[name], key) / cycles for name in names])
         axes.barh(names, share, BAR, left, color=colour, label=label)
         left += share
@@ -97,29 +96,27 @@ def fifos(fill: Mapping[str, int], depth: Mapping[str, int]) -> Figure:
 
 
 def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
-    """Share of the device that each part of the accelerator takes, with what is usable.
+    """Utilisation of the device by each part of the accelerator, with the maximum.
 
     Args:
         parts: By what is written in the legend.
         board: Whose device counts.
     """
-    device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
-    titles = {"lut": "LUT", "ff": "FF", "bram18": "BRAM", "dsp": "DSP"}
     figure = Figure(figsize=(11, 3), layout="constrained")
     axes = figure.subplots()
-    left = np.zeros(len(device))
+    left = np.zeros(len(LABELS))
     colours = colormaps["tab20c"](np.linspace(0, 1, len(parts)))
     for (label, part), colour in zip(parts.items(), colours, strict=True):
-        share = np.array([getattr(part, key) / available for key, available in device.items()])
-        axes.barh(list(titles.values()), share, BAR, left, color=colour, label=label)
+        share = np.array(list(part.shares(board.budget).values()))
+        axes.barh(list(LABELS.values()), share, BAR, left, color=colour, label=label)
         left += share
-    for row, key in enumerate(device):
-        axes.plot([USABLE[key]] * 2, [row - 0.45, row + 0.45], color="black", linewidth=2)
-        axes.text(max(left[row], USABLE[key]) + 0.01, row, f"{left[row]:.0%}", va="center", fontsize=9)
+    for row, most in enumerate(MAX_UTILISATION.values()):
+        axes.plot([most] * 2, [row - 0.45, row + 0.45], color="black", linewidth=2)
+        axes.text(max(left[row], most) + 0.01, row, f"{left[row]:.0%}", va="center", fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.08, left.max() + 0.08))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
-    axes.set_xlabel(f"share of {board.part}; black: as full as placing and routing allow")
+    axes.set_xlabel(f"utilisation of {board.part}; black: maximum utilisation")
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure
 
@@ -127,7 +124,7 @@ def resources(parts: Mapping[str, Resources], board: Board) -> Figure:
 def roofline(
     layers: Sequence[Layer], interval_cycles: float, frame_bytes: int, board: Board, clock_mhz: float
 ) -> Figure:
-    """Products per second over products per byte of DRAM, under what DSPs, block RAMs and the DRAM port allow.
+    """Multiply-accumulates (MAC) per second over MAC per byte of DRAM, under what DSPs, block RAMs and its port allow.
 
     Args:
         layers: All.
@@ -144,10 +141,12 @@ def roofline(
     pump = 2 if any(one.pumped for one in multipliers) else 1
     giga = clock_mhz * 1e6 / 1e9
     roofs = {
-        f"{board.dsp} DSPs, {lanes:.1f} products each{', twice a cycle' if pump == 2 else ''}": board.dsp
+        f"{board.budget.dsp} DSPs, {lanes:.1f} MAC each{', twice a cycle' if pump == 2 else ''}": board.budget.dsp
         * lanes
         * pump,
-        f"{board.bram36} block RAMs of weights, {mean_bits:.1f} bits each": board.bram36 * PORT_BITS / mean_bits,
+        f"{board.budget.bram18} block RAMs of weights, {mean_bits:.1f} bits each": board.budget.bram18
+        * PORT_BITS
+        / mean_bits,
     }
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -159,7 +158,7 @@ def roofline(
     speed = macs / interval_cycles * giga
     axes.plot(resident, speed, "o", color=BLUE, markersize=9, label=f"this build: {speed:,.1f} GMAC/s")
     axes.plot(streamed, speed, "o", color=BLUE, fillstyle="none", markersize=9, label="were weights read from DRAM")
-    axes.set_xlabel("products per byte of DRAM traffic")
+    axes.set_xlabel("arithmetic intensity, MAC per byte of DRAM traffic")
     axes.set_ylabel("GMAC/s")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8, loc="lower right")

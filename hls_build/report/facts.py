@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a build's folder tells of it, gathered for the report."""
+"""Facts of a build, gathered from its folder for the report."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.simulation.streams import Counters
-from hls_build.build_folder import BuildFolder
-from hls_build.config import build_config
-from hls_build.estimate import Resources
+from hls_build.build_folder import BuildFolder, Report
+from hls_build.config.board import Board, load_board
+from hls_build.cost.resources import Resources
+from hls_build.estimate import NodeEstimate
 from hls_build.finn_adapter import operator
-from hls_build.report.layers import Layer, gather, total
-from hls_build.yosys import report as synthesis
+from hls_build.report.layers import Layer, gather
+from hls_build.yosys import synthesis_report
 from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import Card
 
@@ -47,11 +48,11 @@ class Facts:
 
     folder: BuildFolder
     contract: Contract
-    board: build_config.Board
+    board: Board
     card: Card
     simulation: Mapping[str, Any]
     parity: Mapping[str, Any]
-    nodes: Mapping[str, Mapping[str, Any]]
+    nodes: Mapping[str, NodeEstimate]
     synthesised: bool
     layers: list[Layer]
     edges: list[tuple[str, str, str]]
@@ -81,12 +82,12 @@ class Facts:
     @property
     def resources(self) -> Resources:
         """Of the accelerator without the shell around it."""
-        return total(layer.resources for layer in self.layers)
+        return sum((layer.resources for layer in self.layers), Resources())
 
     @property
     def mismatches(self) -> int:
-        """Faces on which any form of the network differed from Brevitas, over all forms."""
-        return sum(int(rung["mismatches"]) for rung in self.parity["rungs"])
+        """Faces on which an executor differed from the quantized network in torch, over all executors."""
+        return sum(int(one["mismatches"]) for one in self.parity["executors"])
 
     @cached_property
     def streams(self) -> dict[str, Counters]:
@@ -101,31 +102,28 @@ def read(root: Path) -> Facts:
         ValueError: There is no build, it was not simulated, or its checkpoint is gone.
     """
     folder = BuildFolder(root)
-    reports = {}
-    for name in ("estimate", "simulation", "parity"):
-        path = folder.report / f"{name}.json"
-        if not path.is_file():
-            raise ValueError(f"a report needs a simulated build, got no {path}: run `auflow build` to its end first")
-        reports[name] = json.loads(path.read_text())
+    names: tuple[Report, ...] = ("estimate", "simulation", "parity")
+    reports = {name: folder.read_report(name) for name in names}
     if reports["simulation"]["interval_cycles"] is None:
         raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
     checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])
     contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
     model = ModelWrapper(str(folder.dataflow))
-    nodes, counts = reports["estimate"]["nodes"], synthesis.read(folder)
-    if counts is not None:
-        nodes = {name: {**node, **asdict(counts[name])} for name, node in nodes.items()}
+    nodes = {name: NodeEstimate.from_json(node) for name, node in reports["estimate"]["nodes"].items()}
+    synthesised = synthesis_report.read(folder)
+    if synthesised is not None:
+        nodes = {name: replace(node, resources=synthesised[name]) for name, node in nodes.items()}
     layers = gather(graph, model, nodes, contract.part)
     multipliers = [layer.multiplier for layer in layers if layer.multiplier]
     return Facts(
         folder=folder,
         contract=contract,
-        board=build_config.board(contract.board),
+        board=load_board(contract.board),
         card=checkpoints.read_card(checkpoint),
         simulation=reports["simulation"],
         parity=reports["parity"],
         nodes=nodes,
-        synthesised=counts is not None,
+        synthesised=synthesised is not None,
         layers=layers,
         edges=_edges(model),
         fifo_depths={

@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core import graph as ir
-from hls_build.estimate import Resources, dsp_lanes
+from hls_build.cost.resources import Resources
+from hls_build.estimate import NodeEstimate, dsp_lanes
 from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"
 """What the names of all layers of CBAM begin with."""
-KEYS = ("lut", "ff", "bram18", "dsp")
 _ENTRANCE = re.compile(r"_in\d+_(fifo|dwc)$")
 """FIFO and width converter on the way to a layer: they hold what the layer has not begun with."""
 
@@ -29,8 +28,8 @@ class Multiplier:
     Attributes:
         pe: Outputs per cycle.
         simd: Inputs per cycle.
-        macs: Products of a frame.
-        lanes: Products that one DSP slice gives per DSP cycle.
+        macs: Multiply-accumulates of a frame.
+        lanes: Multiply-accumulates of one DSP slice per DSP cycle.
         weight_bits: Per weight.
         weights: How many it has.
         pumped: Whether its DSPs run at twice the clock.
@@ -46,7 +45,7 @@ class Multiplier:
 
     @property
     def units(self) -> int:
-        """Products per cycle."""
+        """Multiply-accumulates per cycle."""
         return self.pe * self.simd
 
 
@@ -78,26 +77,13 @@ class Layer:
         return self.name.startswith(ATTENTION)
 
 
-def total(parts: Iterable[Resources]) -> Resources:
-    """The sum of several."""
-    each = list(parts)
-    return Resources(*(sum(getattr(one, key) for one in each) for key in KEYS))
-
-
-def resources_of(node: Mapping[str, Any]) -> Resources:
-    """What a hardware node takes, out of report/estimate.json."""
-    return Resources(*(int(node[key]) for key in KEYS))
-
-
-def gather(
-    graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, Mapping[str, Any]], part: str
-) -> list[Layer]:
+def gather(graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEstimate], part: str) -> list[Layer]:
     """The layers of a build.
 
     Args:
         graph: Its network.
         model: Its dataflow graph.
-        nodes: Resources and cycles of each hardware node, as report/estimate.json has them.
+        nodes: Resources and cycles of each hardware node.
         part: FPGA part.
     """
     owned: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
@@ -111,7 +97,7 @@ def gather(
 def _layer(
     graph: ir.IntegerGraph,
     model: ModelWrapper,
-    nodes: Mapping[str, Mapping[str, Any]],
+    nodes: Mapping[str, NodeEstimate],
     node: ir.Node,
     owned: list[str],
     part: str,
@@ -121,8 +107,8 @@ def _layer(
         kind=type(node).__name__,
         nodes=tuple(name for name in owned if not _ENTRANCE.search(name)),
         entrance=tuple(name for name in owned if _ENTRANCE.search(name)),
-        cycles=max(int(nodes[name]["cycles"]) for name in owned),
-        resources=total(resources_of(nodes[name]) for name in owned),
+        cycles=max(nodes[name].cycles for name in owned),
+        resources=sum((nodes[name].resources for name in owned), Resources()),
         multiplier=_multiplier(graph, model, node, part) if isinstance(node, ir.Conv) else None,
     )
 

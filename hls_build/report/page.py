@@ -7,18 +7,17 @@ import base64
 import csv
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from matplotlib.figure import Figure
 
-from hls_build.estimate import Resources
-from hls_build.folding.search import USABLE
+from board.core.files import whole, write_bytes, write_text
+from hls_build.config.board import MAX_UTILISATION
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
 from hls_build.report.facts import Facts
-from hls_build.report.layers import resources_of, total
 from hls_build.report.timeline import Timeline, record
 from hls_build.simulation.accelerator import open_rtl
 from qnn.data.example import example_faces
@@ -27,18 +26,16 @@ FRAMES = 4
 """That the waterfall shows."""
 DPI = 150
 TEMPLATE = Path(__file__).with_name("page.html.j2")
-TIMELINE = "timeline.npz"
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
-    "ConvolutionInputGenerator_rtl": "windows",
-    "FMPadding_rtl": "windows",
-    "Thresholding_rtl": "thresholds",
+    "ConvolutionInputGenerator_rtl": "sliding windows",
+    "FMPadding_rtl": "sliding windows",
+    "Thresholding_rtl": "activation thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
     "LaneConverter_rtl": "width converters",
 }
 OURS = "pools, forks and gates"
-LABELS = {"lut": "LUT", "ff": "FF", "bram18": "BRAM18", "dsp": "DSP"}
 
 
 def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[int], None] | None = None) -> list[Path]:
@@ -46,37 +43,37 @@ def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[i
 
     Args:
         facts: Of the build.
-        plain: Of the same build without attention, for the price of attention.
+        plain: Of the same build without attention, for the cost of attention.
         folder: Where to.
         progress: Called with the cycles that the waterfall's simulation has done.
 
     Returns:
         What was written, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {name: _png(figure) for name, figure in _figures(facts, _timeline(facts, progress)).items()}
     page = folder / "index.html"
     written = [page]
     for name, picture in pictures.items():
         written.append(folder / f"{name}.png")
-        written[-1].write_bytes(picture)
+        write_bytes(written[-1], picture)
     rows = list(layer_rows(facts))
     written.append(folder / "layers.csv")
-    with written[-1].open("w", newline="") as file:
+    with whole(written[-1]) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page.write_text(
+    write_text(
+        page,
         environment.from_string(TEMPLATE.read_text()).render(
             facts=facts,
             resources=_against_budget(facts),
             layers=rows,
             streams=_stream_rows(facts),
-            attention=asdict(total(layer.resources for layer in facts.layers if layer.is_attention)),
-            price=price(facts, plain) if plain else None,
+            attention=sum((layer.resources for layer in facts.layers if layer.is_attention), Resources()),
+            cost_of_attention=cost_of_attention(facts, plain) if plain else None,
             pictures={name: base64.b64encode(picture).decode() for name, picture in pictures.items()},
-        )
+        ),
     )
     return written
 
@@ -94,12 +91,12 @@ def layer_rows(facts: Facts) -> Iterator[dict[str, Any]]:
             "macs": one.macs if one else "",
             "cycles": layer.cycles,
             "busy": f"{layer.cycles / facts.interval_cycles:.3f}",
-            **asdict(layer.resources),
+            **layer.resources.as_json(),
         }
 
 
-def price(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
-    """What attention costs: (measure, with, without, difference)."""
+def cost_of_attention(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
+    """Attention against none: (measure, with, without, difference)."""
     rows = [
         ("frames per second", facts.frames_per_second, plain.frames_per_second, "{:,.1f}"),
         ("interval in cycles", facts.interval_cycles, plain.interval_cycles, "{:,}"),
@@ -119,7 +116,7 @@ def price(facts: Facts, plain: Facts) -> list[tuple[str, str, str, str]]:
 
 def _timeline(facts: Facts, progress: Callable[[int], None] | None) -> Timeline:
     """The build's timeline, recorded once."""
-    path = facts.folder.report / TIMELINE
+    path = facts.folder.timeline
     if not path.is_file():
         with open_rtl(facts.folder.rtl, facts.folder.library) as live:
             record(live, example_faces(FRAMES), facts.interval_cycles, progress).save(path)
@@ -145,19 +142,16 @@ def _parts(facts: Facts) -> dict[str, Resources]:
     """Resources by kind of hardware, the shell last."""
     parts = {label: Resources() for label in (*dict.fromkeys(KINDS.values()), OURS)}
     for node in facts.nodes.values():
-        label = KINDS.get(node["op_type"], OURS)
-        parts[label] = total([parts[label], resources_of(node)])
-    board = facts.board
-    return parts | {"shell (allowance)": Resources(board.shell_lut, board.shell_ff, 2 * board.shell_bram36)}
+        parts[KINDS.get(node.op_type, OURS)] += node.resources
+    return parts | {"shell (allowance)": facts.board.shell}
 
 
 def _against_budget(facts: Facts) -> list[tuple[str, int, int, float, float]]:
-    """(label, needed with the shell, in the device, share, usable share)."""
-    board, needed = facts.board, total(_parts(facts).values())
-    device = {"lut": board.lut, "ff": board.ff, "bram18": 2 * board.bram36, "dsp": board.dsp}
+    """(label, needed with the shell, in the device, utilisation, maximum utilisation)."""
+    budget, needed = facts.board.budget, facts.resources + facts.board.shell
     return [
-        (LABELS[key], getattr(needed, key), device[key], getattr(needed, key) / device[key], USABLE[key])
-        for key in LABELS
+        (LABELS[name], getattr(needed, name), getattr(budget, name), share, MAX_UTILISATION[name])
+        for name, share in needed.shares(budget).items()
     ]
 
 

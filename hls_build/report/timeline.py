@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from board.core.files import write_npz
 from board.simulation.accelerator import Accelerator
 
 SAMPLES_PER_INTERVAL = 400
@@ -42,7 +43,9 @@ class Timeline:
         """Write an .npz."""
         names = list(self.beats)
         table = np.stack([self.beats[name] for name in names])
-        np.savez_compressed(path, frames=self.frames, cycles=self.cycles, names=names, beats=table)
+        write_npz(
+            path, {"frames": np.array(self.frames), "cycles": self.cycles, "names": np.array(names), "beats": table}
+        )
 
     @classmethod
     def load(cls, path: Path) -> Timeline:

@@ -12,7 +12,8 @@ from finn.util.basic import get_rtlsim_timeout_error_message
 from finn.util.exception import FINNUserError
 
 from board.core.lanes import beats_of_ints, ints_of_beats
-from board.simulation.harness import DeadlockError, Simulation
+from board.simulation.harness import Simulation
+from board.simulation.streams import DeadlockError
 from hls_build.simulation import verilator
 
 _WORKDIR = "workdir"

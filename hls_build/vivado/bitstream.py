@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,24 +11,25 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import Contract, sha256
+from board.core.contract import Contract
+from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import Board, BuildConfig
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.vivado import reports
 from hls_build.vivado.reports import Implemented
 from hls_build.vivado.run import run
 from hls_build.vivado.tools import Tools
 
-FOLDER = "vivado"
-"""Of a build: the project as an archive, and unpacked where it was run."""
 MISSING = "Vivado is not on PATH"
 
 
 def archive_of(folder: BuildFolder, build: BuildConfig) -> Path:
     """The archive of a build's project."""
-    return folder.root / FOLDER / f"{build.name}-vivado.zip"
+    return folder.vivado / f"{build.name}-vivado.zip"
 
 
 def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -54,11 +54,11 @@ def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Cal
 
     archive = archive_of(folder, build)
     project.write(ModelWrapper(str(folder.dataflow)), build, folder.rtl, archive)
-    figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": f"{FOLDER}/{archive.name}"}
+    figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:
         return figures
     result = run(project.unpack(archive, archive.parent), tools, tell)
-    implemented = _keep_reports(result, folder.report / FOLDER)
+    implemented = _keep_reports(result, folder.vivado_reports)
     _bind(result, folder)
     figures |= {"made": True, "reason": None, "vivado": tools.version, "timing_met": implemented.timing_met}
     return figures | asdict(implemented)
@@ -80,14 +80,14 @@ def _bind(result: Path, folder: BuildFolder) -> None:
         check_overlay(result / BITFILE, contract)
     except ValueError as error:
         raise RuntimeError(f"Vivado's bitstream is not of this build: {error}") from None
-    for name in (BITFILE, HANDOFF):
-        shutil.copyfile(result / name, folder.root / name)
+    shutil.copyfile(result / BITFILE, folder.bitfile)
+    shutil.copyfile(result / HANDOFF, folder.handoff)
     contract.write(folder.contract)
 
 
 def is_made(folder: BuildFolder) -> bool:
     """Whether a build has a bitstream."""
-    return bool(json.loads((folder.report / "bitstream.json").read_text())["made"])
+    return bool(folder.read_report("bitstream")["made"])
 
 
 def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_mhz: float) -> list[str]:
@@ -96,8 +96,8 @@ def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_
         return [
             f"bitstream: not made, {figures['reason']}; {folder.root / figures['project']} makes it where Vivado is"
         ]
-    used = figures["used"]
-    shares = [f"{name.upper()} {used[name]:g} ({used[name] / total:.0%})" for name, total in _budget(board).items()]
+    used = Resources.from_json(figures["used"])
+    shares = [f"{LABELS[n]} {getattr(used, n):,} ({share:.0%})" for n, share in used.shares(board.budget).items()]
     slack = figures["worst_setup_slack_ns"]
     lines = [
         f"bitstream: made with Vivado {figures['vivado']}, worst slack {slack:g} ns at {clock_mhz:g} MHz,"
@@ -110,9 +110,3 @@ def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_
             " build with a lower clock_mhz"
         )
     return lines
-
-
-def _budget(board: Board) -> dict[str, int]:
-    """What the device holds, of what is reported."""
-    budget = {"lut": board.lut, "ff": board.ff, "bram36": board.bram36, "uram": board.uram, "dsp": board.dsp}
-    return {name: total for name, total in budget.items() if total}

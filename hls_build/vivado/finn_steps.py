@@ -16,16 +16,17 @@ from pathlib import Path
 
 from finn.transformation.fpgadataflow import create_stitched_ip
 from finn.transformation.fpgadataflow.make_zynq_proj import ZynqBuild
+from finn.util import basic as finn_boards
 from finn.util.settings import get_settings
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hls_build.config.build_config import Board
+from hls_build.config.board import Board
 from hls_build.finn_adapter import operator
 from hls_build.vivado import deferring_tool
 
-FINN_BOARDS = {"PYNQ-Z1": "Pynq-Z1", "KV260": "KV260_SOM"}
-"""Boards that FINN+'s shell calls otherwise."""
+PORT_BITS, ZYNQMP_PORT_BITS = 64, 128
+"""Width of a high-performance port of Zynq-7000 (AMD UG585) and of Zynq UltraScale+ (AMD UG1085)."""
 TOOLS = ("vivado", "vitis_hls")
 
 
@@ -47,11 +48,6 @@ class Call:
     def script(self) -> Path:
         """The Tcl script."""
         return self.folder / self.arguments[-1]
-
-
-def shell_board(board: Board) -> str:
-    """FINN+'s name of a board."""
-    return FINN_BOARDS.get(board.name, board.name)
 
 
 def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Path, workspace: Path) -> list[Call]:
@@ -76,8 +72,10 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
     for node in model.graph.node:
         _generate(model, node, board.part, clk_period_ns, rtl, workspace / "nodes" / node.name)
     notes = workspace / "calls"
+    finn_boards.pynq_part_map[board.name] = board.part
+    finn_boards.pynq_native_port_width[board.name] = ZYNQMP_PORT_BITS if board.is_zynqmp else PORT_BITS
     with _deferred(workspace, notes):
-        build = ZynqBuild(shell_board(board), clk_period_ns, partition_model_dir=workspace / "partitions")
+        build = ZynqBuild(board.name, clk_period_ns, partition_model_dir=workspace / "partitions")
         linked = model.transform(build)
     _check_graph(model, linked)
     calls = [json.loads(line) for line in notes.read_text().splitlines()]

@@ -14,9 +14,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import sha256
+from board.core.files import sha256, whole
 from board.deployment import BITFILE, HANDOFF
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import Board
+from hls_build.config.build import BuildConfig
 from hls_build.finn_adapter import operator
 from hls_build.kernels.kernel_spec import FOLDER as KERNELS
 from hls_build.vivado import reports, shell
@@ -70,7 +71,6 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
     Raises:
         RuntimeError: FINN+ did not make what is expected, or the disk does not take it.
     """
-    archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         workspace, folder = Path(temporary).resolve() / "finn", Path(temporary) / archive.stem
         workspace.mkdir()
@@ -110,22 +110,21 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
     shutil.copyfile(HERE / "scripts/reports.tcl", linking / "reports.tcl")
     script = linking / steps[-1].call.script.name
     text = script.read_text()
-    for rewrite in shell.rewrites(build.clock_mhz, double_pumped):
+    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped):
         text = rewrite.apply(text)
     script.write_text(text)
     _copy_library(source, list(source.rglob("*.tcl")))
     for path in _files(source):
         path.write_text(_placed(path.read_text(), places))
     shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
-    part = shell.board_part(text)
-    (folder / "steps.tcl").write_text(_steps_script(steps, build.board.part, part))
+    (folder / "steps.tcl").write_text(_steps_script(steps, build.board))
     (folder / "README.md").write_text(
         README.format(
             name=build.name,
             board=build.board.name,
             part=build.board.part,
             clock=build.clock_mhz,
-            board_part=part,
+            board_part=build.board.board_part,
             files=FILES,
         )
     )
@@ -190,7 +189,7 @@ def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
             shutil.copyfile(path, target)
 
 
-def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
+def _steps_script(steps: list[_Step], board: Board) -> str:
     """steps.tcl: what build.tcl does."""
     calls = []
     for step in steps:
@@ -207,8 +206,8 @@ def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
     return "\n".join(
         [
             "# SPDX-License-Identifier: Apache-2.0",
-            f"set part {part}",
-            f"set board_part {board_part}",
+            f"set part {board.part}",
+            f"set board_part {board.board_part}",
             f"set libraries {{{' '.join(LIBRARIES)}}}",
             "set steps {",
             *calls,
@@ -223,17 +222,11 @@ def _steps_script(steps: list[_Step], part: str, board_part: str) -> str:
 
 def _pack(folder: Path, archive: Path) -> None:
     """Pack a folder, every file dated alike: the same build gives the same archive."""
-    partial = archive.with_suffix(".partial")
-    try:
-        with ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-            for path in _files(folder):
-                info = ZipInfo(path.relative_to(folder.parent).as_posix())
-                info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-                packed.writestr(info, path.read_bytes())
-        partial.replace(archive)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(f"cannot write {archive}: {error.strerror}") from None
+    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+        for path in _files(folder):
+            info = ZipInfo(path.relative_to(folder.parent).as_posix())
+            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+            packed.writestr(info, path.read_bytes())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,16 +7,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_build.cost.resources import Resources
+
 NAMES = ("timing.rpt", "power.rpt", "utilization.rpt", "utilization_hierarchical.rpt")
 """The reports that a build keeps, for reading the first three."""
 UTILISATION = {
     "lut": ("Slice LUTs", "CLB LUTs"),
     "ff": ("Slice Registers", "CLB Registers"),
-    "bram36": ("Block RAM Tile",),
-    "uram": ("URAM",),
+    "bram18": ("Block RAM Tile",),
     "dsp": ("DSPs",),
 }
-"""What a resource is called for 7 series and for UltraScale+; 7 series reports no URAM."""
+"""What a resource is called for 7 series and for UltraScale+; a tile is two block RAMs of 18 kbit."""
+TILE = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Implemented:
     worst_hold_slack_ns: float
     failing_endpoints: int
     power_w: float
-    used: dict[str, float]
+    used: Resources
 
     @property
     def timing_met(self) -> bool:
@@ -50,13 +52,13 @@ def read(folder: Path) -> Implemented:
         RuntimeError: One is missing or does not say what it should.
     """
     timing = _table_row(folder / "timing.rpt", "WNS(ns)")
-    used = {name: _cell(folder / "utilization.rpt", rows, name) for name, rows in UTILISATION.items()}
+    used = {name: _cell(folder / "utilization.rpt", rows) for name, rows in UTILISATION.items()}
     return Implemented(
         _number(timing, "WNS(ns)", folder),
         _number(timing, "WHS(ns)", folder),
         int(_number(timing, "TNS Failing Endpoints", folder) + _number(timing, "THS Failing Endpoints", folder)),
-        _cell(folder / "power.rpt", ("Total On-Chip Power (W)",), "power"),
-        used,
+        _cell(folder / "power.rpt", ("Total On-Chip Power (W)",)),
+        Resources(int(used["lut"]), int(used["ff"]), int(TILE * used["bram18"]), int(used["dsp"])),
     )
 
 
@@ -85,11 +87,9 @@ def _number(row: dict[str, str], column: str, folder: Path) -> float:
         ) from None
 
 
-def _cell(path: Path, rows: tuple[str, ...], what: str) -> float:
+def _cell(path: Path, rows: tuple[str, ...]) -> float:
     """The first cell of the first row of a name."""
     for name in rows:
         if found := re.search(rf"^\|\s*{re.escape(name)}\*?\s*\|\s*([\d.]+)\s*\|", _text(path), re.MULTILINE):
             return float(found[1])
-    if what == "uram":
-        return 0.0
     raise RuntimeError(f"Vivado's {path.name} must have a row {' or '.join(rows)}, got none in {path}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from hls_build.config.board import Board
+
 PIECE = "StreamingDataflowPartition_1"
 """What FINN+'s shell calls the accelerator between the DMAs."""
 CLOCK_2X = "ap_clk2x"
@@ -45,9 +47,15 @@ class Rewrite:
         return changed
 
 
-def rewrites(clock_mhz: float, double_pumped: bool) -> tuple[Rewrite, ...]:
-    """Every change of the shell for a clock, with or without a second clock of twice the rate."""
+def rewrites(board: Board, clock_mhz: float, double_pumped: bool) -> tuple[Rewrite, ...]:
+    """Every change of the shell for a board and a clock, with or without a second clock of twice the rate."""
+    family = "zynq_us+" if board.is_zynqmp else "zynq_7000"
     changes = [
+        Rewrite(
+            "FINN+ knows the board files of some boards only",
+            r'^if \{\$BOARD == "(?:.*\n)+?    puts "Unrecognized board"\n\}$',
+            f'set_property board_part {board.board_part} [current_project]\nset ZYNQ_TYPE "{family}"',
+        ),
         Rewrite("FINN+ cuts the clock off to whole MHz", r"^set FREQ_MHZ .*$", f"set FREQ_MHZ {clock_mhz:g}"),
         Rewrite(
             "the driver sets the processor's clock to the accelerator's, so the wizard must keep the frequency",
@@ -56,11 +64,6 @@ def rewrites(clock_mhz: float, double_pumped: bool) -> tuple[Rewrite, ...]:
             where=2,
         ),
         Rewrite("board files lie beside the project", r'"[^"]*/board_files"$', '"@BOARD_FILES@"', where=2),
-        Rewrite(
-            "an unknown board must stop the build",
-            r'^    puts "Unrecognized board"$',
-            '    error "unknown board $BOARD"',
-        ),
         Rewrite("the builder's machine decides how many runs it can take", r"-jobs \d+", "-jobs @JOBS@"),
         Rewrite(
             "the reports that are shown",
@@ -87,18 +90,3 @@ def _second_clock() -> list[Rewrite]:
         Rewrite(why, re.escape(first), f"{first} {second} CONFIG.CLKOUT2_REQUESTED_PHASE 0"),
         Rewrite(why, f"^{re.escape(cell)}$", f"{cell}\n{wire}"),
     ]
-
-
-def board_part(script: str) -> str:
-    """The board files that a shell script names for its board.
-
-    Raises:
-        RuntimeError: It names none.
-    """
-    board = re.search(r"^set BOARD (\S+)$", script, re.MULTILINE)
-    name = re.escape(board[1]) if board else ""
-    branch = re.search(rf'\{{\$BOARD == "{name}"\}} \{{([^}}]*)', script)
-    found = branch and re.search(r"set_property board_part (\S+) ", branch[1])
-    if not found:
-        raise RuntimeError(f"FINN+'s Zynq shell must name board files for board {name}, got none")
-    return found[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthesise specimens of every kind of block and keep what they take: `python -m hls_build.yosys.calibrate`.
+"""Synthesise calibration cases of every kind of block and keep what they take: `python -m hls_build.yosys.calibrate`.
 
 Takes about 40 minutes on one core where nothing is cached; interrupted, it goes on where it was.
 """
@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from board.core.files import write_text
 from hls_build.cost.resources import Resources
 from hls_build.finn_adapter import use_build_folder
 from hls_build.yosys import calibration_cases
 from hls_build.yosys.synthesis import Counts, Design, synthesise
 
 DATA = Path(__file__).parent / "calibration.jsonl"
-"""One specimen per line: kind, parameters and counts."""
+"""JSONL, one calibration case per line: kind, parameters and counts."""
 
 GRIDS: dict[str, tuple[str, str]] = {
     "fifo": (
@@ -106,11 +107,11 @@ GRIDS: dict[str, tuple[str, str]] = {
         576 128 32 18 2 2 11 0 0""",
     ),
 }
-"""What is synthesised: names of parameters, and their values, one specimen after another."""
+"""What is synthesised: names of parameters, and their values, one calibration case after another."""
 
 
 @dataclass(frozen=True, eq=False)
-class Specimen:
+class CalibrationCase:
     """One block with its parameters."""
 
     kind: str
@@ -130,12 +131,13 @@ class Specimen:
         return calibration_cases.modelled(self.kind, self.parameters)
 
 
-def wanted() -> Iterator[Specimen]:
-    """All specimens of the grids."""
+def wanted() -> Iterator[CalibrationCase]:
+    """All calibration cases of the grids."""
     for kind, (header, rows) in GRIDS.items():
         names = header.split()
         for row in rows.split(","):
-            yield Specimen(kind, {name: _value(name, text) for name, text in zip(names, row.split(), strict=True)})
+            values = zip(names, row.split(), strict=True)
+            yield CalibrationCase(kind, {name: _value(name, text) for name, text in values})
 
 
 def _value(name: str, text: str) -> Any:
@@ -144,10 +146,10 @@ def _value(name: str, text: str) -> Any:
     return int(text) if text.lstrip("-").isdigit() else text
 
 
-def load(path: Path = DATA) -> list[tuple[Specimen, Counts]]:
-    """The checked-in specimens and what they take."""
+def load(path: Path = DATA) -> list[tuple[CalibrationCase, Counts]]:
+    """The checked-in calibration cases and what they take."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(Specimen(line["kind"], line["parameters"]), Counts(**line["counts"])) for line in lines]
+    return [(CalibrationCase(line["kind"], line["parameters"]), Counts.from_json(line["counts"])) for line in lines]
 
 
 def run(path: Path = DATA) -> None:
@@ -159,12 +161,10 @@ def run(path: Path = DATA) -> None:
         for name, cells in synthesise(designs.values(), lambda names: print("synthesising", *names, flush=True)):
             found[name] = Counts.of(cells)
     lines = [
-        json.dumps({"kind": one.kind, "parameters": dict(one.parameters), "counts": asdict(found[design.name])})
+        json.dumps({"kind": one.kind, "parameters": dict(one.parameters), "counts": found[design.name].as_json()})
         for one, design in designs.items()
     ]
-    partial = path.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n")
-    partial.replace(path)
+    write_text(path, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text that Yosys reads for a source of FINN+: itself, or with named changes."""
+"""FINN patches: changes of text by which Yosys reads the sources of FINN+."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ PRIMITIVES = Path(__file__).parent / "rtl" / "primitives.sv"
 """Black boxes that FINN+'s multiplier instantiates."""
 
 
-def text(source: Path) -> str:
-    """What Yosys reads for a source.
+def patched(source: Path) -> str:
+    """The text that Yosys reads for a source.
 
     Raises:
         RuntimeError: A text to change is not there, as when FINN+ has changed the file.
     """
     content = _RAM_STYLE.sub(r"\1ram_style", source.read_text())
-    change = _CHANGES.get(source.name)
-    return change(content) if change else content
+    patch = _PATCHES.get(source.name)
+    return patch(content) if patch else content
 
 
-def _replaced(source: str, changes: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+def _replacing(source: str, changes: Sequence[tuple[str, str]]) -> Callable[[str], str]:
     """A function that makes changes to the text of one of FINN+'s files."""
 
-    def change(content: str) -> str:
+    def patch(content: str) -> str:
         for before, after in changes:
             if before not in content:
                 raise RuntimeError(f"synthesis rewrites '{before}' in FINN+'s {source}, found none")
             content = content.replace(before, after)
         return content
 
-    return change
+    return patch
 
 
 _NETTYPES = [("`default_nettype none", ""), ("`default_nettype wire", "")]
@@ -95,13 +95,13 @@ def _with_outer_function(content: str) -> str:
     return content[:place] + content[begin:end] + content[place:begin] + content[end:]
 
 
-_CHANGES: dict[str, Callable[[str], str]] = {
+_PATCHES: dict[str, Callable[[str], str]] = {
     "add_multi.sv": _with_outer_function,
-    "fifo.sv": _replaced("fifo.sv", _NETTYPES + _BITWISE_FIFO),
-    "vpc.sv": _replaced("vpc.sv", _NETTYPES),
-    "memstream.sv": _replaced("memstream.sv", _BITWISE_SHIFT),
-    "mvu_vvu_axi.sv": _replaced("mvu_vvu_axi.sv", _BITWISE_QUEUE),
-    "thresholding.sv": _replaced(  # a range that is backward in the first stage, where nothing reads it
+    "fifo.sv": _replacing("fifo.sv", _NETTYPES + _BITWISE_FIFO),
+    "vpc.sv": _replacing("vpc.sv", _NETTYPES),
+    "memstream.sv": _replacing("memstream.sv", _BITWISE_SHIFT),
+    "mvu_vvu_axi.sv": _replacing("mvu_vvu_axi.sv", _BITWISE_QUEUE),
+    "thresholding.sv": _replacing(  # a range that is backward in the first stage, where nothing reads it
         "thresholding.sv",
         [
             ("p.ptr[M-1:SN+1]", "((p.ptr >> (SN+1)) % 2**stage)"),

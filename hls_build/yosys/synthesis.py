@@ -6,13 +6,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from board.core.files import cache_folder, write_json
+from hls_build.cost.resources import Resources
 from hls_build.rtl.blocks import Block
 from hls_build.rtl.stitch import TOP, Stitched
-from hls_build.simulation.verilator import cache_dir
 from hls_build.yosys import finn_patches, tool
 
 _MULTIPLIER = "mvu.sv"
@@ -28,32 +30,37 @@ _GROUP = 8
 
 @dataclass(frozen=True)
 class Counts:
-    """What a block takes on a 7-series device.
+    """What Yosys counts in a block.
 
     Attributes:
-        lut: Look-up tables, those that hold memory included.
-        memory_lut: Those that hold memory.
-        ff: Flip-flops.
-        bram18: Block RAMs in halves of 18 kbit.
-        dsp: DSP slices.
+        resources: That it takes on a 7-series device.
+        memory_lut: LUTs of those that hold memory.
     """
 
-    lut: int
-    memory_lut: int
-    ff: int
-    bram18: int
-    dsp: int
+    resources: Resources = field(default_factory=Resources)
+    memory_lut: int = 0
 
     @classmethod
     def of(cls, cells: Mapping[str, int]) -> Counts:
-        """Sum cells by kind.
+        """Out of cells by type.
 
         Raises:
-            RuntimeError: A cell is of no known kind.
+            RuntimeError: A type is not known.
         """
-        kinds = tool.count(cells)
-        memory = sum(number * tool.MEMORY_LUTS.get(cell, 0) for cell, number in cells.items())
-        return cls(kinds["LUT"], memory, kinds["FF"], kinds["BRAM_18K"], kinds["DSP"])
+        return cls(tool.count(cells), tool.memory_luts(cells))
+
+    def __add__(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(self.resources + other.resources, self.memory_lut + other.memory_lut)
+
+    def as_json(self) -> dict[str, int]:
+        """For a program."""
+        return {**self.resources.as_json(), "memory_lut": self.memory_lut}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Counts:
+        """What `as_json` gave."""
+        return cls(Resources.from_json(content), int(content["memory_lut"]))
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Design:
     @classmethod
     def of(cls, rtl: Path, block: Block) -> Design:
         """The design of a block of an RTL folder."""
-        sources = {name: finn_patches.text(rtl / name) for name in block.sources}
+        sources = {name: finn_patches.patched(rtl / name) for name in block.sources}
         memories = {name: (rtl / name).read_bytes() for name in block.memories}
         options: tuple[str, ...] = ()
         if _MULTIPLIER in sources:
@@ -88,7 +95,7 @@ class Design:
     @classmethod
     def whole(cls, rtl: Path) -> Design:
         """The design of all of an RTL folder."""
-        sources = {name: finn_patches.text(rtl / name) for name in Stitched.load(rtl).sources}
+        sources = {name: finn_patches.patched(rtl / name) for name in Stitched.load(rtl).sources}
         memories = {path.name: path.read_bytes() for path in sorted(rtl.glob("*.dat"))}
         sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
         return cls(TOP, TOP, sources, memories, _MULTIPLIER_OPTIONS)
@@ -105,7 +112,7 @@ class Design:
         digest.update(tool.script(self.sources, [self.top], self.options).encode() + tool.BIT_SELECT.read_bytes())
         for name, content in {**{n: text.encode() for n, text in self.sources.items()}, **self.memories}.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return cache_dir() / "synthesis" / f"{digest.hexdigest()[:32]}.json"
+        return cache_folder("synthesis") / f"{digest.hexdigest()[:32]}.json"
 
     def cells(self) -> dict[str, int] | None:
         """Its cells by type, if it was synthesised before."""
@@ -118,14 +125,7 @@ class Design:
         Raises:
             RuntimeError: The cache cannot be written.
         """
-        place = self.cached
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_suffix(".partial")
-            partial.write_text(json.dumps(cells, indent=2) + "\n")
-            partial.replace(place)
-        except OSError as error:
-            raise RuntimeError(f"cannot write the synthesis cache {place.parent}: {error.strerror}") from error
+        write_json(self.cached, dict(cells))
 
 
 def synthesise(

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from hls_build.simulation.verilator import cache_dir
+from board.core.files import cache_folder
+from hls_build.cost.resources import Resources
 
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
 """A techmap by which Yosys sees shift registers of variable length."""
@@ -40,27 +41,25 @@ LUTS = {
 }
 """LUTs in each cell of logic or distributed memory."""
 
-KINDS: dict[str, dict[str, int]] = {
-    "LUT": LUTS,
-    "FF": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
-    "BRAM_18K": {"RAMB18E1": 1, "RAMB36E1": 2},
-    "DSP": {"DSP48E1": 1},
+CELLS: dict[str, dict[str, int]] = {
+    "lut": LUTS,
+    "ff": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+    "bram18": {"RAMB18E1": 1, "RAMB36E1": 2},
+    "dsp": {"DSP48E1": 1},
 }
+"""Types of cells that count as each resource, and how much."""
 MEMORY_LUTS = {cell: weight for cell, weight in LUTS.items() if cell.startswith(("SRL", "RAM"))}
 """Those that hold memory."""
 UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
 
 
-def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> dict[str, int]:
+def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> Resources:
     """Synthesise a module for xc7.
 
     Args:
         sources: Verilog and SystemVerilog files, names unique.
         top: Module to synthesise.
         parameters: Its parameters; a string is a Verilog literal.
-
-    Returns:
-        Cells by kind, as KernelSpec.resources() has them: LUT (with distributed memory), FF, BRAM_18K, DSP.
 
     Raises:
         RuntimeError: Yosys is missing, took too long or rejected the design, or a cell is neither counted nor
@@ -120,16 +119,25 @@ def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] =
     )
 
 
-def count(cells: Mapping[str, int]) -> dict[str, int]:
-    """Sum cells by kind.
+def count(cells: Mapping[str, int]) -> Resources:
+    """Resources of cells by type.
 
     Raises:
-        RuntimeError: A cell is of no known kind.
+        RuntimeError: A type is not known.
     """
-    known = UNCOUNTED.union(*KINDS.values())
+    known = UNCOUNTED.union(*CELLS.values())
     if strange := sorted(set(cells) - known):
         raise RuntimeError(f"need cells of a 7-series slice, RAM or DSP, got {', '.join(strange)}")
-    return {kind: sum(n * weight.get(cell, 0) for cell, n in cells.items()) for kind, weight in KINDS.items()}
+    return Resources(**{name: _weigh(cells, weights) for name, weights in CELLS.items()})
+
+
+def memory_luts(cells: Mapping[str, int]) -> int:
+    """LUTs that hold memory, of cells by type."""
+    return _weigh(cells, MEMORY_LUTS)
+
+
+def _weigh(cells: Mapping[str, int], weights: Mapping[str, int]) -> int:
+    return sum(number * weights.get(cell, 0) for cell, number in cells.items())
 
 
 def _run(folder: Path, timeout_s: float | None) -> None:
@@ -158,7 +166,7 @@ def _prepare(tool: str, timeout_s: float | None) -> None:
     It does so on its first call and writes the outcome over that of another process that was faster, which dies of it
     (SIGBUS, yowasp-runtime 1.96). What is wrong with Yosys itself shows when it is used.
     """
-    lock = cache_dir() / "yosys.lock"
+    lock = cache_folder("synthesis") / "yosys.lock"
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:

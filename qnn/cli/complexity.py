@@ -17,14 +17,13 @@ if TYPE_CHECKING:  # these take time to import: the command does it when it runs
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import NAMES, find
 
-    outputs = dict.fromkeys(len(dataset.aus) for dataset in DATASETS.values())
-    of = "; ".join(
-        f"{count} for {', '.join(dataset.title for dataset in DATASETS.values() if len(dataset.aus) == count)}"
-        for count in outputs
-    )
-    parser.add_argument("--aus", type=whole(1), default=max(outputs), metavar="N", help=f"outputs: {of}")
+    titles: dict[int, list[str]] = {}
+    for dataset in map(find, NAMES):
+        titles.setdefault(len(dataset.aus), []).append(dataset.title)
+    of = "; ".join(f"{count} for {', '.join(titles[count])}" for count in sorted(titles, reverse=True))
+    parser.add_argument("--aus", type=whole(1), default=max(titles), metavar="N", help=f"outputs: {of}")
     add_architecture(parser, 1)
     add_json(parser)
 

@@ -22,9 +22,9 @@ SHOWN = 5
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import NAMES
 
-    one_of(parser.add_argument("name", metavar="NAME", help=f"dataset: {', '.join(DATASETS)}"), DATASETS)
+    one_of(parser.add_argument("name", metavar="NAME", help=f"dataset: {', '.join(NAMES)}"), NAMES)
     parser.add_argument("path", type=Path, metavar="DIR", help="its folder, in the official layout")
     add_labels(parser)
     parser.add_argument("--quick", action="store_true", help="read names and labels only, open no picture")
@@ -64,22 +64,22 @@ CHECK = Command(
 
 def headline(found: Findings) -> str:
     """What was looked at, how, and the dataset's terms."""
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import find
 
-    dataset = DATASETS[found.name]
+    dataset = find(found.name)
     count = f"{found.counts.pictures:,} pictures under labels {found.labels}"
     return f"{dataset.title} in {found.root}: {count}\nterms: {dataset.terms}"
 
 
 def tables(found: Findings) -> list[Table]:
-    """What a folder holds: pictures by part, group and subject, and by AU."""
+    """What a folder holds: pictures by split, group and subject, and by AU."""
     from rich.table import Table
 
     counts = found.counts
     held = Table()
     for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):
         held.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for kind in (counts.parts, counts.groups):
+    for kind in (counts.splits, counts.groups):
         for name, number in kind.items():
             held.add_row(name, f"{number:,}", f"{number / counts.pictures:.1%}")
         held.add_section()

@@ -13,7 +13,7 @@ METHODS = ("HiResCAM", "Grad-CAM")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import NAMES
 
     parser.add_argument(
         "images", nargs="*", type=Path, metavar="IMAGE", help="pictures; the largest face of each is explained"
@@ -29,10 +29,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--data",
             metavar="NAME",
-            help=f"instead of pictures a dataset ({', '.join(DATASETS)}): the mean map of each AU over faces that show"
-            " it",
+            help=f"instead of pictures a dataset ({', '.join(NAMES)}): the mean map of each AU over faces that show it",
         ),
-        DATASETS,
+        NAMES,
     )
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="with --data: its folder; `auflow data check` tells whether it is"

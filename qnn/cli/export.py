@@ -26,7 +26,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder for model.onnx (QONNX), reference.onnx (standard ONNX) and export.json",
+        help="folder for model.onnx (QONNX), standard.onnx (standard ONNX) and export.json",
     )
     one_of(
         parser.add_argument(
@@ -52,13 +52,13 @@ def export_table(report: ExportReport) -> Table:
     """What was found on each sigmoid."""
     from rich.table import Table
 
-    title = f"{report.preset}: {report.nudged} of {len(report.nudges)} sigmoids nudged"
+    title = f"{report.preset}: {report.corrected} of {len(report.sigmoids)} sigmoids corrected"
     table = Table(title=title, title_justify="left")
-    for column in ("sigmoid", "values", "disagreements", "nudge", "margin"):
+    for column in ("sigmoid", "values", "disagreements", "correction", "margin"):
         table.add_column(column, justify="left" if column == "sigmoid" else "right")
-    for check in report.nudges:
+    for check in report.sigmoids:
         table.add_row(
-            check.layer, f"{check.values:,}", str(check.disagreements), f"{check.nudge:g}", f"{check.margin:.1e}"
+            check.layer, f"{check.values:,}", str(check.disagreements), f"{check.correction:g}", f"{check.margin:.1e}"
         )
     return table
 

@@ -24,13 +24,13 @@ def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") ->
 
 def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None) -> None:
     """Add --data and --root, required where no default is given."""
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import NAMES
 
     one_of(
         parser.add_argument(
-            "--data", default=name, required=name is None, metavar="NAME", help=f"dataset: {', '.join(DATASETS)}"
+            "--data", default=name, required=name is None, metavar="NAME", help=f"dataset: {', '.join(NAMES)}"
         ),
-        DATASETS,
+        NAMES,
     )
     parser.add_argument(
         "--root",
@@ -44,20 +44,19 @@ def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Pat
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
     """Add --labels."""
-    from qnn.data.datasets import DATASETS
+    from qnn.data.datasets import NAMES, find
 
-    paper = next(iter(DATASETS.values())).label_rules[0]
-    rules = dict.fromkeys(rule for dataset in DATASETS.values() for rule in dataset.label_rules if rule != paper)
-    others = [
-        f"{rule} ({', '.join(dataset.title for dataset in DATASETS.values() if rule in dataset.label_rules)})"
-        for rule in rules
-    ]
+    datasets = [find(name) for name in NAMES]
+    paper = datasets[0].label_rules[0]
+    rules = dict.fromkeys(rule for dataset in datasets for rule in dataset.label_rules if rule != paper)
+    titles = {rule: [dataset.title for dataset in datasets if rule in dataset.label_rules] for rule in rules}
+    others = " or ".join(f"{rule} ({', '.join(of_rule)})" for rule, of_rule in titles.items())
     one_of(
         parser.add_argument(
             "--labels",
             default=paper,
             metavar="RULE",
-            help=f"how labels are read: {paper}, as the paper reads them, or {', '.join(others)}",
+            help=f"how labels are read: {paper}, as the paper reads them, or {others}",
         ),
         (paper, *rules),
     )

@@ -10,7 +10,7 @@ from board.cli.command import STUDY, Command
 from board.cli.options import one_of, whole
 from qnn.cli.options import add_data, add_machine, add_recipe, add_split
 
-NAMES = ("attention", "losses", "head", "bits", "twins")
+NAMES = ("attention", "losses", "head", "bits", "qat")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from qnn.data.splits import Parts, load_parts
+    from qnn.data.splits import Splits, load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
     from qnn.training import runs
@@ -60,8 +60,8 @@ def _run(options: argparse.Namespace) -> int:
     plan = change(plan_named(options.recipe), options.changes)
     console = Console()
 
-    def load(seed: int) -> Parts:
-        return load_parts(
+    def load(seed: int) -> Splits:
+        return load_splits(
             options.data,
             options.root,
             options.protocol,

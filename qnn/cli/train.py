@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these take time to import: the command does it when it runs
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from qnn.network.presets import PRESETS
+    from qnn.network.presets import FLOAT, PRESETS
 
     add_data(parser, "ferplus", Path("ferplus"))
     parser.add_argument(
@@ -32,10 +32,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
             "--preset",
             action="append",
             metavar="NAME",
-            help=f"what to train, may be given several times: float, or a quantized network: {', '.join(PRESETS)}"
-            " (default: float)",
+            help=f"what to train, may be given several times: {FLOAT}, or a quantized network: {', '.join(PRESETS)}"
+            f" (default: {FLOAT})",
         ),
-        ("float", *PRESETS),
+        (FLOAT, *PRESETS),
     )
     add_recipe(parser)
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe, as changed, and stop")
@@ -89,8 +89,8 @@ def _run(options: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from qnn.data.splits import load_parts
-    from qnn.network import checkpoint
+    from qnn.data.splits import load_splits
+    from qnn.network import presets as known
     from qnn.network.model import Architecture
     from qnn.training import runs
     from qnn.training.distributed import is_first
@@ -100,9 +100,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.show_recipe:
         print(json.dumps({"float": asdict(plan.floating), "quantized": asdict(plan.quantized)}, indent=2))
         return 0
-    presets = options.preset or [checkpoint.FLOAT]
-    usual = checkpoint.common_divisor(presets)
-    parts = load_parts(
+    presets = options.preset or [known.FLOAT]
+    usual = known.common_divisor(presets)
+    splits = load_splits(
         options.data,
         options.root,
         options.protocol,
@@ -113,11 +113,11 @@ def _run(options: argparse.Namespace) -> int:
         options.seed,
     )
     machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
-    architecture = Architecture(len(parts.learn.aus), not options.no_attention, options.divisor or usual)
+    architecture = Architecture(len(splits.train.aus), not options.no_attention, options.divisor or usual)
     done = runs.train(
         presets,
         architecture,
-        parts,
+        splits,
         options.run,
         plan,
         machine,

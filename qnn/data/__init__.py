@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faces with their AU labels: five datasets in their official layouts, protocols that split them, augmentation."""
+"""Faces with their AU labels: datasets in their official layouts, one file each, and protocols that split them."""

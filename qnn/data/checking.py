@@ -13,6 +13,7 @@ import numpy as np
 from board.core.facs import EMOTIONS
 from qnn.data.dataset import Dataset, Index, Problem, Report, Source
 from qnn.data.datasets import find
+from qnn.data.indexing import look
 from qnn.data.loading import completed, executor
 from qnn.data.reading import faults, lots
 
@@ -23,14 +24,14 @@ class Counts:
 
     Attributes:
         pictures: Labelled pictures.
-        parts: Pictures of each official part.
+        splits: Pictures of each official split.
         groups: Pictures of each emotion or task.
         subjects: Pictures of each subject.
         aus: Pictures in which each AU is active, inactive and unknown.
     """
 
     pictures: int
-    parts: dict[str, int]
+    splits: dict[str, int]
     groups: dict[str, int]
     subjects: dict[str, int]
     aus: dict[int, dict[str, int]]
@@ -75,7 +76,7 @@ def check(name: str, root: Path, labels: str = "paper", quick: bool = False, pro
     """Look at a folder as loading will, and keep every problem instead of stopping at the first.
 
     Args:
-        name: One of datasets.DATASETS.
+        name: One of datasets.NAMES.
         root: The dataset's folder.
         labels: One of the dataset's label_rules.
         quick: Do not open the pictures.
@@ -86,7 +87,7 @@ def check(name: str, root: Path, labels: str = "paper", quick: bool = False, pro
     """
     dataset = find(name)
     report = Report(strict=False)
-    index = dataset.look(root, labels, None, report)
+    index = look(dataset, root, labels, None, report)
     problems = list(report.problems)
     if not quick:
         problems += _unreadable(dataset, index, progress)
@@ -99,7 +100,7 @@ def count(index: Index, aus: tuple[int, ...]) -> Counts:
     groups = sorted(Counter(index.groups.tolist()).items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
     return Counts(
         len(index),
-        {part: number for part, number in Counter(index.parts.tolist()).items() if part},
+        {split_name: number for split_name, number in Counter(index.splits.tolist()).items() if split_name},
         {group: number for group, number in groups if group},
         {subject: number for subject, number in sorted(Counter(index.subjects.tolist()).items()) if subject},
         {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the five datasets have in common: a folder is indexed first, and its pictures are prepared by one rule."""
+"""Dataset, the class that every dataset derives from: attributes, how its folder is read, how its faces are cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import EMOTIONS
-from board.faces.find import SIDE_PX, cut_face, find_face
+from board.faces.crop import SIDE_PX, cut_face
+from board.faces.find import find_face
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
 
 log = logging.getLogger("auflow")
@@ -97,7 +98,7 @@ class Index:
     votes: npt.NDArray[np.float32]  # (N, 7)
     groups: npt.NDArray[np.str_]  # (N,)
     subjects: npt.NDArray[np.str_]  # (N,)
-    parts: npt.NDArray[np.str_]  # (N,)
+    splits: npt.NDArray[np.str_]  # (N,)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -115,7 +116,7 @@ def block(
     votes: npt.ArrayLike | None = None,
     groups: npt.ArrayLike = "",
     subject: str = "",
-    part: str = "",
+    split: str = "",
 ) -> Index:
     """An index of N pictures that share what is given once.
 
@@ -126,7 +127,7 @@ def block(
         votes: Share of each emotion, (N, 7); by default all for `emotions`.
         groups: Text (N,), or one for all.
         subject: Who is shown.
-        part: Which of the official parts it is.
+        split: Which of the official splits it is.
     """
     count = len(sources)
     indices = np.broadcast_to(np.asarray(emotions, dtype=np.int64), count)
@@ -137,7 +138,7 @@ def block(
         np.asarray(labels, dtype=np.float32),
         indices,
         np.asarray(votes, dtype=np.float32),
-        *(np.broadcast_to(np.asarray(text, dtype=np.str_), count) for text in (groups, subject, part)),
+        *(np.broadcast_to(np.asarray(text, dtype=np.str_), count) for text in (groups, subject, split)),
     )
 
 
@@ -146,17 +147,17 @@ def join(blocks: Sequence[Index], aus: int) -> Index:
     blocks = blocks or [block((), np.empty((0, aus)))]
     arrays = [name for name in Index.__dataclass_fields__ if name != "sources"]
     return Index(
-        tuple(source for part in blocks for source in part.sources),
-        *(np.concatenate([getattr(part, name) for part in blocks]) for name in arrays),
+        tuple(source for one in blocks for source in one.sources),
+        *(np.concatenate([getattr(one, name) for one in blocks]) for name in arrays),
     )
 
 
 class Dataset(ABC):
-    """One dataset in its official layout.
+    """One dataset in its official layout; a file of qnn/data/datasets holds a class that derives from this.
 
     Attributes:
-        name: As commands take it.
-        title: As the paper writes it.
+        name: As commands take it: the file's.
+        title: As its authors write it.
         aus: FACS numbers of its labels.
         colour: The contract's colour rule.
         protocols: Names of the protocols that can split it; the first is the usual one.
@@ -164,7 +165,7 @@ class Dataset(ABC):
         markers: Glob patterns, of which a folder of this dataset matches at least one.
         terms: Its licence in a sentence.
         label_rules: How labels can be read; the first is the paper's.
-        official_parts: Its own split, the training part first; empty where it has none.
+        official_splits: Its own division, the training set first; empty where it has none.
         cropped: Whether its pictures are faces already, and none is looked for.
         crop_margin: Share of its side by which a Haar box grows on each side to frame a face as this dataset does.
         published_subjects: How many it has, where they are known.
@@ -179,7 +180,7 @@ class Dataset(ABC):
     markers: tuple[str, ...]
     terms: str
     label_rules: tuple[str, ...] = ("paper",)
-    official_parts: tuple[str, ...] = ()
+    official_splits: tuple[str, ...] = ()
     cropped: bool = False
     crop_margin: float = 0.0
     published_subjects: int | None = None
@@ -189,73 +190,24 @@ class Dataset(ABC):
         """The one that is used where none is asked for."""
         return self.protocols[0]
 
-    def index(self, root: Path, labels: str = "paper", parts: Sequence[str] | None = None) -> Index:
-        """Find every picture and its labels without reading any picture.
-
-        Args:
-            root: The dataset's folder.
-            labels: One of label_rules.
-            parts: Some of official_parts; by default all that the folder holds.
-
-        Raises:
-            ValueError: The folder is not this dataset's, or something in it is missing or cannot be understood.
-        """
-        report = Report(strict=True)
-        index = self.look(root, labels, parts, report)
-        for kind, count in report.left_out.items():
-            log.warning("%s in %s: left out %s (%s)", self.title, root, f"{count:,}", kind)
-        if not len(index):
-            raise ValueError(f"{self.title} needs at least one labelled picture, got none in {root}")
-        return index
-
-    def problems(self, root: Path, labels: str = "paper") -> list[str]:
-        """Everything that is missing or cannot be understood, a sentence each; pictures are not read."""
-        report = Report(strict=False)
-        self.look(root, labels, None, report)
-        return list(report.problems)
-
-    def look(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
-        """Index a folder and report what is wrong with it."""
-        if labels not in self.label_rules:
-            raise ValueError(f"the labels of {self.title} must be one of {', '.join(self.label_rules)}, got {labels!r}")
-        for part in parts or ():
-            if part not in self.official_parts:
-                known = ", ".join(self.official_parts) or "none"
-                raise ValueError(f"the official parts of {self.title} are {known}, got {part!r}")
-        if (sentence := self._not_ours(root)) is not None:
-            report.wrong("folder", sentence)
-            return join((), len(self.aus))
-        index = self.scan(root, labels, parts, report)
-        if not len(index) and not report.problems:
-            report.wrong("empty", f"{self.title} needs at least one labelled picture, got none in {root}")
-        subjects = len(set(index.subjects.tolist()))
-        if self.published_subjects is not None and subjects != self.published_subjects:
-            report.note(f"{self.title} was published with {self.published_subjects} subjects, got {subjects}")
-        return index
+    def default_split(self, protocol: str) -> str:
+        """The split to test on where none is asked for: with `official` the first after training, else `valid`."""
+        return self.official_splits[1] if protocol == "official" and self.official_splits else "valid"
 
     def recognises(self, root: Path) -> bool:
         """Whether a folder has this dataset's layout, at a glance."""
         return any(next(root.glob(marker), None) is not None for marker in self.markers)
 
-    def _not_ours(self, root: Path) -> str | None:
-        """Why a folder is not this dataset's."""
-        from qnn.data.datasets import DATASETS  # which imports this module
-
-        if not root.is_dir():
-            return f"a dataset must be a folder, got {root}, which is {'a file' if root.exists() else 'missing'}"
-        if self.recognises(root):
-            return None
-        for other in DATASETS.values():
-            if other.recognises(root):
-                return f"{root} looks like {other.title}, not {self.title}: use `auflow data check {other.name} {root}`"
-        for inner in sorted(path for path in root.iterdir() if path.is_dir()):
-            if self.recognises(inner):
-                return f"a folder of {self.title} must hold {self.layout}, got {root}: name {inner}, which does"
-        return f"a folder of {self.title} must hold {self.layout}, got {root}, which holds nothing of it"
-
     @abstractmethod
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
-        """Index a folder that has this dataset's layout."""
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
+        """Index a folder that has this dataset's layout, reading labels but no pictures.
+
+        Args:
+            root: The folder.
+            labels: One of label_rules.
+            splits: Some of official_splits; None takes all that the folder holds.
+            report: Is told what is missing or cannot be understood.
+        """
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:
         """Raise ValueError for an RGB picture (H, W, 3) of a size that this dataset cannot have."""
@@ -264,9 +216,9 @@ class Dataset(ABC):
             raise ValueError(f"a picture of {self.title} must have at least 48x48 pixels, got {width}x{height}")
 
     def face(self, picture: npt.NDArray[np.uint8], margin: float) -> npt.NDArray[np.uint8] | None:
-        """The prepared face (48, 48, 3) of an RGB picture (H, W, 3), None where no frontal face is found."""
+        """The prepared face (48, 48, 3) of an RGB picture (H, W, 3) by the picture rule, None where none is found."""
         self.accept(picture)
-        box = find_face(picture) or find_face(picture, scale=1.0)  # the full size finds what the half overlooks
+        box = find_face(picture)
         return None if box is None else cut_face(picture, box, margin, self.colour)
 
 

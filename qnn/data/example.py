@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from board.faces.find import SIDE_PX, Box, cut_face, find_face, to_input
+from board.faces.crop import SIDE_PX, Box, cut_face, to_input
+from board.faces.find import find_face
 
 
 def example_picture() -> npt.NDArray[np.uint8]:

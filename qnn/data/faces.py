@@ -15,7 +15,7 @@ UNKNOWN_EMOTION = -1
 
 @dataclass(frozen=True)
 class Faces:
-    """N faces of a dataset, or of a part of it.
+    """N faces of a dataset, or of a split of it.
 
     Attributes:
         pixels: uint8 of shape (N, 48, 48), grey, or (N, 48, 48, 3), RGB.
@@ -26,7 +26,7 @@ class Faces:
             applies. Sure labels are rows with a single one.
         groups: What the protocol `paper` keeps in proportion, text of shape (N,): the emotion, or the task.
         subjects: Who is shown, text of shape (N,); empty where that is unknown.
-        parts: The dataset's own split, text of shape (N,): train, valid, test, or empty.
+        splits: The dataset's own split, text of shape (N,): train, valid, test, or empty.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -36,7 +36,7 @@ class Faces:
     votes: npt.NDArray[np.float32]
     groups: npt.NDArray[np.str_]
     subjects: npt.NDArray[np.str_]
-    parts: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
 
     def __post_init__(self) -> None:
         count = len(self.pixels)
@@ -47,7 +47,7 @@ class Faces:
             "votes": ((count, len(EMOTIONS)),),
             "groups": ((count,),),
             "subjects": ((count,),),
-            "parts": ((count,),),
+            "splits": ((count,),),
         }
         for name, allowed in shapes.items():
             if (shape := getattr(self, name).shape) not in allowed:
@@ -57,7 +57,7 @@ class Faces:
         return len(self.pixels)
 
     @property
-    def network_input(self) -> npt.NDArray[np.uint8]:
+    def rgb(self) -> npt.NDArray[np.uint8]:
         """Pixels as the accelerator takes them, (N, 48, 48, 3): grey ones repeated in three channels."""
         return self.pixels if self.pixels.ndim == 4 else np.repeat(self.pixels[..., np.newaxis], 3, axis=3)
 

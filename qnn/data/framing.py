@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from board.faces.find import find_face
+from board.faces.find import search_faces
 
 ENLARGED_PX = 192
 """Side that a face is enlarged to: the detector finds none as small as 48 pixels."""
@@ -24,10 +24,9 @@ def margins(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     Returns:
         Shares of the box's side, of shape (M,): one for each of the M faces that the detector finds.
     """
-    found = []
+    found: list[float] = []
     for face in faces:
         large = cv2.resize(face, (ENLARGED_PX, ENLARGED_PX), interpolation=cv2.INTER_CUBIC)
-        box = find_face(cv2.copyMakeBorder(large, *(AROUND_PX,) * 4, cv2.BORDER_REPLICATE), scale=1.0)
-        if box is not None:
-            found.append((ENLARGED_PX / box.side - 1) / 2)
+        largest_first = search_faces(cv2.copyMakeBorder(large, *(AROUND_PX,) * 4, cv2.BORDER_REPLICATE), scale=1.0)
+        found += [(ENLARGED_PX / one.box.side - 1) / 2 for one in largest_first[:1]]
     return np.array(found, dtype=np.float64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the small tables of numbers that labels come in."""
+"""Label files: small tables of whole numbers, one line a frame, an AU or an emotion."""
 
 from __future__ import annotations
 

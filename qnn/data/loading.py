@@ -19,10 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from board.cli.progress import bar
-from board.faces.find import PREPROCESSING
+from board.core.contract import PREPROCESSING
+from board.core.files import cache_folder, write_npz
 from qnn.data.dataset import Dataset, Source, log
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
+from qnn.data.indexing import index
 from qnn.data.reading import lots, prepare
 
 Result = TypeVar("Result")
@@ -33,7 +35,7 @@ def load(
     name: str,
     root: Path,
     labels: str = "paper",
-    parts: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
     cache: Path | None = None,
     progress: bool = True,
     *,
@@ -45,11 +47,11 @@ def load(
     Pictures without a frontal face are left out, and counted in a warning.
 
     Args:
-        name: One of datasets.DATASETS.
+        name: One of datasets.NAMES.
         root: The dataset's folder.
         labels: One of the dataset's label_rules.
-        parts: Some of its official_parts; by default all that the folder holds.
-        cache: Folder of the cached files; by default `faces` under $AUFLOW_CACHE or ~/.cache/auflow.
+        splits: Some of its official_splits; by default all that the folder holds.
+        cache: Folder of the cached files; by default board.core.files.cache_folder("faces").
         progress: Show a bar on standard error while pictures are prepared.
         margin: The contract's crop margin, for datasets whose faces are cut here.
         workers: Processes that prepare; by default one per core.
@@ -59,10 +61,9 @@ def load(
             no face at all.
     """
     dataset = find(name)
-    index = dataset.index(root, labels, parts)
-    if cache is None:
-        cache = Path(os.environ.get("AUFLOW_CACHE", "~/.cache/auflow")).expanduser() / "faces"
-    files = {_cached(cache, dataset, root, lot, margin): lot for lot in lots(index.sources)}
+    indexed = index(dataset, root, labels, splits)
+    cache = cache or cache_folder("faces")
+    files = {_cached(cache, dataset, root, lot, margin): lot for lot in lots(indexed.sources)}
     prepared = {file: _restore(file) for file in files}
     jobs = [(file, dataset.name, files[file], margin) for file, known in prepared.items() if known is None]
     # OpenCV's detector serves one caller at a time, so faces are looked for in processes; decoding is fine in threads
@@ -77,7 +78,7 @@ def load(
     if lost := np.count_nonzero(~found):
         log.warning("%s: no frontal face in %s of %s pictures, left out", dataset.title, f"{lost:,}", f"{len(found):,}")
     pixels = np.concatenate([_known(file, entry)[0] for file, entry in prepared.items()])
-    return index.faces(pixels, found, dataset.aus)
+    return indexed.faces(pixels, found, dataset.aus)
 
 
 def completed(
@@ -124,10 +125,7 @@ def _start_process() -> None:
 def _prepare_and_store(file: Path, name: str, lot: Sequence[Source], margin: float) -> Path:
     """Prepare a lot and write its cached file, whole or not at all."""
     pixels, found = prepare(find(name), lot, margin)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}.npz")
-    np.savez(partial, pixels=pixels, found=found)
-    partial.replace(file)
+    write_npz(file, {"pixels": pixels, "found": found})
     return file
 
 

@@ -31,20 +31,20 @@ class Split:
     test: Rows
 
 
-def split(faces: Faces, protocol: str, part: str = "valid", fold: int = 0, seed: int = 0) -> Split:
+def split(faces: Faces, protocol: str, split_name: str = "valid", fold: int = 0, seed: int = 0) -> Split:
     """Divide faces.
 
     Args:
         faces: A dataset's.
-        protocol: `official`, the dataset's own training part against another part; `paper`, 20 % drawn from every
+        protocol: `official`, the dataset's own training split against another split; `paper`, 20 % drawn from every
             group (the emotion, or the task) against the rest; `subjects`, one of three folds of subjects against the
             other two.
-        part: The official part to measure on.
+        split_name: The official split that is the test set.
         fold: Which of the three folds measures.
         seed: Draws the rows of `paper` and the folds of `subjects`.
 
     Raises:
-        ValueError: A protocol or part that the faces do not have, no such fold, a subject that is unknown, too few
+        ValueError: A protocol or split that the faces do not have, no such fold, a subject that is unknown, too few
             subjects, a group too small to divide.
     """
     available = [name for name in PROTOCOLS if _has(faces, name)]
@@ -54,13 +54,13 @@ def split(faces: Faces, protocol: str, part: str = "valid", fold: int = 0, seed:
     if not 0 <= fold < folds:
         raise ValueError(f"protocol {protocol} has folds 0 to {folds - 1}, got {fold}")
     if protocol == "official":
-        test = faces.parts == part
-        train = faces.parts == "train"
-        others = sorted(set(faces.parts.tolist()) - {"train", ""})
-        if part not in others or not train.any():
+        test = faces.splits == split_name
+        train = faces.splits == "train"
+        others = sorted(set(faces.splits.tolist()) - {"train", ""})
+        if split_name not in others or not train.any():
             raise ValueError(
-                f"protocol official needs training faces and a part to measure on, got part {part!r}"
-                f" of {', '.join(sorted(set(faces.parts.tolist())))}"
+                f"protocol official needs a training split and one to test on, got split {split_name!r}"
+                f" of {', '.join(sorted(set(faces.splits.tolist())))}"
             )
         return Split(np.flatnonzero(train), np.flatnonzero(test))
     rows = np.arange(len(faces))
@@ -118,7 +118,7 @@ def held_out(faces: Faces, rows: Rows, share: float, seed: int = 0) -> tuple[Row
 
 def _has(faces: Faces, protocol: str) -> bool:
     """Whether the faces know what a protocol goes by."""
-    by = {"official": faces.parts, "subjects": faces.subjects}.get(protocol)
+    by = {"official": faces.splits, "subjects": faces.subjects}.get(protocol)
     return by is None or bool((by != "").any())
 
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from board.faces.find import SIDE_PX
-from board.faces.load import read_picture
+from board.faces.crop import SIDE_PX
+from board.sources.pictures import read_picture
 from qnn.data.dataset import Dataset, Problem, Source
 
 Picture = npt.NDArray[np.uint8]

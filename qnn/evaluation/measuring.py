@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,21 @@ from torch import nn
 
 from board.cli.progress import bar
 from board.core.decoding import BY_EMOTION
-from board.faces.find import to_input
+from board.core.files import sha256
+from board.faces.crop import to_input
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out, split
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.metrics import Evaluation, evaluate
-from qnn.export.export import frozen_twin
+from qnn.export.export import frozen_network
 from qnn.network import checkpoint as checkpoints
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import Prediction, predict
+from qnn.network.presets import FLOAT
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Measured:
 def select(
     name: str,
     root: Path,
-    part: str | None = None,
+    split_name: str | None = None,
     protocol: str | None = None,
     fold: int = 0,
     labels: str = "paper",
@@ -88,8 +89,8 @@ def select(
     Args:
         name: The dataset.
         root: Its folder.
-        part: `train`, or `valid` or `test`: with `official` those parts, with other protocols the faces held back. By
-            default the first part after training.
+        split_name: `train`, or `valid` or `test`: with `official` those splits, with other protocols the test set. By
+            default the first split after training.
         protocol: How faces are divided, by default the dataset's usual way.
         fold: With `subjects`, the fold that is held back.
         labels: Label rule.
@@ -97,27 +98,27 @@ def select(
         keep_duplicates: Keep copies of training faces.
 
     Raises:
-        ValueError: An unknown name, part, protocol or fold, or a folder that is not the dataset's.
+        ValueError: An unknown name, split, protocol or fold, or a folder that is not the dataset's.
     """
     dataset = find(name)
     protocol = protocol or dataset.default_protocol
     official = protocol == "official"
-    part = part or (dataset.official_parts[1] if official and dataset.official_parts else "valid")
-    if part not in PARTS:
-        raise ValueError(f"a split must be one of {', '.join(PARTS)}, got {part!r}")
-    description = {"dataset": name, "split": part, "protocol": protocol, "fold": fold, "labels": labels}
-    if official and part == "train":
-        return Selection(load(name, root, labels, (part,)), description, 0)
+    split_name = split_name or dataset.default_split(protocol)
+    if split_name not in SPLITS:
+        raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {split_name!r}")
+    description = {"dataset": name, "split": split_name, "protocol": protocol, "fold": fold, "labels": labels}
+    if official and split_name == "train":
+        return Selection(load(name, root, labels, (split_name,)), description, 0)
     try:
-        faces = load(name, root, labels, ("train", part) if official else None)
+        faces = load(name, root, labels, ("train", split_name) if official else None)
     except ValueError as error:
         if not official:
             raise
-        alone = load(name, root, labels, (part,))  # where this fails too, its sentence is the one that matters
+        alone = load(name, root, labels, (split_name,))  # where this fails too, its sentence is the one that matters
         note = f"copies of training faces are not left out, since those cannot be read: {error}"
         return Selection(alone, description, None, note)
-    rows = split(faces, protocol, part, fold, seed)
-    if part == "train":
+    rows = split(faces, protocol, split_name, fold, seed)
+    if split_name == "train":
         return Selection(faces.take(rows.train), description, 0)
     measured = faces.take(rows.test)
     if keep_duplicates:
@@ -156,7 +157,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
         subjects=faces.subjects if (faces.subjects != "").any() else None,
         nearest=answer.nearest,
     )
-    return Measured(card, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), selection, found)
+    return Measured(card, sha256(checkpoint), selection, found)
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def tune_checkpoint(
 
 
 def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[nn.Module, Card]:
-    """A checkpoint's network as it is deployed: a twin frozen and nudged as export does it.
+    """A checkpoint's network as it is deployed: a quantized one frozen, its sigmoids corrected, as export does it.
 
     Raises:
         ValueError: A checkpoint that is refused, or one of other AUs than `aus`.
@@ -256,7 +257,7 @@ def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[
             f"the AUs of checkpoint and dataset must be the same, got {_listed(card.aus)} in {checkpoint}"
             f" and {_listed(aus)} in the dataset"
         )
-    return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_twin(checkpoint)[:2]
+    return checkpoints.load(checkpoint, FLOAT) if card.preset == FLOAT else frozen_network(checkpoint)[:2]
 
 
 def predicted(network: nn.Module, card: Card, faces: Faces, title: str) -> Prediction:

@@ -9,13 +9,13 @@ from typing import Any
 
 from board.core.decoding import BY_EMOTION, INDEPENDENT
 from board.core.facs import AU_TITLES, EMOTIONS
+from board.core.files import write_text
 from qnn.evaluation import result_tables
 from qnn.evaluation.measuring import Measured
 from qnn.evaluation.metrics import Evaluation
-from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import CbamCnn, parameter_counts
-from qnn.network.presets import PRESETS
+from qnn.network.presets import FLOAT, PRESETS
 
 WEAK_F1 = 0.5
 """An AU below this is told among the failures."""
@@ -55,7 +55,7 @@ def write(measured: Measured, path: Path) -> None:
         "## Uses",
         USES.strip(),
     ]
-    path.write_text("\n\n".join(parts) + "\n")
+    write_text(path, "\n\n".join(parts) + "\n")
 
 
 def _name(measured: Measured) -> str:
@@ -103,8 +103,9 @@ def _stages(preset: str, training: Mapping[str, Any]) -> list[tuple[str, Mapping
     floats = [(FLOAT, first), *((f"{FLOAT}, trained on", stage) for stage in more)]
     if preset == FLOAT:
         return floats
-    twins = [(f"quantized to {stage['preset']}", stage) for stage in reversed(_chain(start.get("twin"), "twin"))]
-    return [*floats, *twins, ("quantized", training)]
+    earlier = reversed(_chain(start.get("quantized"), "quantized"))
+    quantized = [(f"quantized to {stage['preset']}", stage) for stage in earlier]
+    return [*floats, *quantized, ("quantized", training)]
 
 
 def _chain(stage: Mapping[str, Any] | None, link: str) -> list[Mapping[str, Any]]:

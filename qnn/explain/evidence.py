@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from torch import nn
 from board.cli.progress import bar
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
+from board.core.files import write_json
+from board.executors.executor import planes
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import in_colour, load_network, select
 from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
 from qnn.explain.heatmaps import COLOURS, check_aus
-from qnn.export.executors import planes
 from qnn.network.checkpoint import Card
 from qnn.network.inference import BATCH, batch_logits
 
@@ -115,7 +115,7 @@ def gather(
     """Explain the first faces that show an AU and in which the network finds it, but for maps without evidence.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         faces: In the card's colour and of its AUs.
         aus: Those to look at.
@@ -132,7 +132,7 @@ def gather(
         shown = (batch.labels[:, columns] == 1) & (np.array([count[au] for au in aus]) < most)
         if not shown.any():
             continue
-        pixels = torch.from_numpy(planes(batch.network_input[shown.any(1)]))
+        pixels = torch.from_numpy(planes(batch.rgb[shown.any(1)]))
         present = decoded(batch_logits(network, pixels), card.decoding) >= np.array(card.decision_thresholds)
         heat = au_maps(network, pixels, method)[:, columns].astype(np.float64)
         sums = heat.sum((2, 3))
@@ -152,7 +152,7 @@ def write(located: Located, out: Path, with_json: bool) -> Path:
     if with_json:
         maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
         content = {"title": located.title, "method": located.method, "aus": maps}
-        (out / "explanation.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_json(out / "explanation.json", content)
     path = out / "figure.png"
     figure(located).savefig(path, dpi=DPI)
     return path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Explanation: heat maps per AU and emotion, and where spatial attention looks, of float networks and of twins."""
+"""Explanation: heat maps per AU and emotion, and where spatial attention looks, of float and of quantized networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from board.core.decoding import emotion_probabilities
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network.checkpoint import Card
 from qnn.network.inference import batch_logits
 from qnn.network.quantized import QuantCbamCnn
@@ -96,10 +96,10 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method:
 
     The maps of the last convolution, after ReLU and before pooling, times the score's gradient, summed, negative sums
     cut off. HiResCAM (Draelos and Carin 2020) takes each pixel's gradient, Grad-CAM (Selvaraju et al. 2017; the paper's
-    section V.C) their mean. Through a twin's quantizers gradients go straight, as in training.
+    section V.C) their mean. Through quantizers gradients go straight, as in training.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         face: uint8 (48, 48, 3), in the card's colour.
         method: One of METHODS.

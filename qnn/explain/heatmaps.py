@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from board.core.facs import AU_TITLES
-from board.faces.find import Box, cut_face, to_input
+from board.faces.crop import Box, cut_face, cut_square, framed, to_input
 from board.faces.load import locate_face
 from qnn.explain.explanation import HIRESCAM, Explanation, explain
 from qnn.network.checkpoint import Card
@@ -78,7 +78,7 @@ def explain_pictures(
     """Find the face of each picture and explain what a network sees in it.
 
     Args:
-        network: In eval mode, a twin frozen; see qnn.evaluation.measuring.load_network.
+        network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
         paths: Picture files.
         aus: AUs to show; by default those present, and at least the LEAST_AUS likeliest.
@@ -94,11 +94,12 @@ def explain_pictures(
         if not path.is_file():
             raise ValueError(f"a picture must be a file, got {path}, which is none")
         picture, box = locate_face(path)
-        found = explain(network, card, cut_face(picture, box, colour=card.colour), method)
+        found = explain(network, card, cut_face(picture, box, card.crop_margin, card.colour), method)
         taken = [one.name for one in explained]
         name = next(name for name in _names(path.stem) if name not in taken)
         shown = found.ranked(max(LEAST_AUS, int(found.present.sum()))) if aus is None else aus
-        explained.append(Explained(name, cut_square(picture, box), found, shown))
+        square = framed(picture, box, card.crop_margin)
+        explained.append(Explained(name, enlarged(picture, square), found, shown))
     return explained
 
 
@@ -118,15 +119,10 @@ def _names(stem: str) -> Iterator[str]:
     yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
-def cut_square(picture: Picture, box: Box) -> Picture:
-    """The square that board.faces.find.cut_face gives the network, in the picture's own colours, SIDE_PX wide."""
-    height, width = picture.shape[:2]
-    beyond = max(0, -box.left, -box.top, box.left + box.side - width, box.top + box.side - height)
-    if beyond:
-        picture = np.pad(picture, ((beyond, beyond), (beyond, beyond), (0, 0)), mode="edge")
-    left, top = box.left + beyond, box.top + beyond
-    square = picture[top : top + box.side, left : left + box.side]
-    return np.asarray(cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+def enlarged(picture: Picture, square: Box) -> Picture:
+    """A square of a picture in its own colours, SIDE_PX wide."""
+    shown = cv2.resize(cut_square(picture, square), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(shown, dtype=np.uint8)
 
 
 def overlay(face: Picture, heat: npt.NDArray[np.float32], smooth: bool = True) -> Picture:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three forms of the quantized network with one face: faces in, integer accumulators and every layer's codes out."""
+"""Executors of what a checkpoint becomes: the quantized network in torch, model.onnx and standard.onnx, with layers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from brevitas.nn import QuantIdentity
 from onnx import TensorProto, helper
@@ -17,135 +17,147 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
+from board.executors.executor import batches, planes
+from board.executors.onnx_executor import OnnxExecutor
 from qnn.export.qonnx_graph import INPUT, OUTPUT, layers
-from qnn.network.model import IMAGE_SIZE
 from qnn.network.quantized import QuantCbamCnn
 
 BATCH = 20
 """Faces at once: what qonnx and torch spend per call is shared, and the largest maps stay within a few caches."""
 
-
-class Rung(Protocol):
-    """A form of the network that must give the same integers as every other."""
-
-    name: str
-
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Faces, uint8 (N, 48, 48, 3), to int32 (N, aus)."""
-
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Every quantizer's integers (N, H, W, C) by its layer's name, in the order of execution, int64.
-
-        A vector has H = W = 1, a pair of descriptors W = 2; `accumulators` come last.
-        """
+ATTENTION_LAYERS = {
+    "channel_descriptors_q": "descriptors_q",
+    "channel_gate_q": "sum_q",
+    "channel_q": "gate",
+    "spatial_descriptors_q": "spatial_descriptors_q",
+    "spatial_gate_q": "spatial_conv_q",
+    "spatial_q": "spatial_gate",
+}
+"""Quantizers inside an attention block, by what the integer graph calls them."""
 
 
-class TwinRung:
-    """The frozen Brevitas twin in torch."""
+def layer_name(quantizer: str) -> str:
+    """What the integer graph calls the tensor of a quantizer: attention1.channel_q is attention1_gate."""
+    block, _, name = quantizer.rpartition(".")
+    return f"{block}_{ATTENTION_LAYERS.get(name, name)}" if block else name
+
+
+class TorchExecutor:
+    """The quantized network in torch.
+
+    Args:
+        network: Frozen, on the CPU.
+    """
 
     name = "torch"
+    description = f"the Brevitas network in PyTorch {torch.__version__}"
+    output = f"tensor {OUTPUT}"
 
-    def __init__(self, twin: QuantCbamCnn) -> None:
-        self.twin = twin
+    def __init__(self, network: QuantCbamCnn) -> None:
+        self._network = network
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
+
+        Raises:
+            ValueError: Faces have another type or shape.
+        """
         with torch.inference_mode():
-            batches = [self.twin.accumulators(torch.from_numpy(planes(part))).numpy() for part in batches_of(faces)]
-        return np.concatenate(batches)
+            answers = [
+                self._network.accumulators(torch.from_numpy(planes(batch))).numpy() for batch in batches(faces, BATCH)
+            ]
+        return np.concatenate(answers).astype(np.int64)
 
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        found: dict[str, list[np.ndarray]] = {}
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
+        found: dict[str, list[npt.NDArray[np.int64]]] = {}
 
         def hook(name: str, module: QuantIdentity) -> Any:
             def keep(_module: Any, _inputs: Any, result: Any) -> None:
                 value = getattr(result, "value", result)
                 integers = (value / module.act_quant.scale()).numpy()
-                found.setdefault(name, []).append(frames(integers))
+                found.setdefault(layer_name(name), []).append(frames(integers))
 
             return module.register_forward_hook(keep)
 
-        quantizers = [(n, m) for n, m in self.twin.named_modules() if isinstance(m, QuantIdentity)]
+        quantizers = [(n, m) for n, m in self._network.named_modules() if isinstance(m, QuantIdentity)]
         hooks = [hook(name, module) for name, module in quantizers]
         try:
-            accumulators = self.accumulators(faces)
+            self.accumulators(faces)
         finally:
             for handle in hooks:
                 handle.remove()
-        return {name: np.concatenate(parts) for name, parts in found.items()} | {OUTPUT: frames(accumulators)}
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
-class QonnxRung:
-    """model.onnx under qonnx's own executor, node by node, on whole batches."""
+class QonnxExecutor:
+    """A model.onnx under qonnx's own executor, node by node, on whole batches.
+
+    Args:
+        path: The model that `export` wrote.
+    """
 
     name = "qonnx"
+    description = "model.onnx, node by node in qonnx"
+    output = f"tensor {OUTPUT}"
 
     def __init__(self, path: Path) -> None:
-        wrapper = ModelWrapper(onnx.load(path))
-        self.layers = layers(wrapper.model)
-        self.wrapper = wrapper.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
+        model = ModelWrapper(onnx.load(path))
+        self._layers = layers(model.model)
+        self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._run(part, False)[OUTPUT] for part in batches_of(faces)]).astype(np.int32)
+    def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
 
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        parts = [self._run(part, True) for part in batches_of(faces)]
-        found = {
-            name: np.concatenate([frames(quant.codes(part[name])) for part in parts])
-            for name, quant in self.layers.items()
+        Raises:
+            ValueError: Faces have another type or shape.
+        """
+        return np.concatenate([self._run(batch, [OUTPUT])[OUTPUT] for batch in batches(faces, BATCH)]).astype(np.int64)
+
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
+        parts = [self._run(batch, list(self._layers)) for batch in batches(faces, BATCH)]
+        return {
+            layer_name(name): np.concatenate([frames(quantizer.codes(part[name])) for part in parts])
+            for name, quantizer in self._layers.items()
         }
-        return found | {OUTPUT: frames(np.concatenate([part[OUTPUT] for part in parts]))}
 
-    def _run(self, faces: np.ndarray, everything: bool) -> dict[str, np.ndarray]:
-        """Tensors of up to BATCH faces."""
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _run(self, faces: npt.NDArray[np.uint8], names: list[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """Tensors of up to BATCH faces, by their names in the model."""
         full = np.concatenate([faces, np.repeat(faces[-1:], BATCH - len(faces), axis=0)])
-        result = execute_onnx(self.wrapper, {INPUT: planes(full)}, return_full_exec_context=everything)
-        kept = (*self.layers, OUTPUT) if everything else (OUTPUT,)
-        return {name: result[name][: len(faces)] for name in kept}
+        result = execute_onnx(self._model, {INPUT: planes(full)}, return_full_exec_context=names != [OUTPUT])
+        return {name: result[name][: len(faces)] for name in names}
 
 
-class ReferenceRung:
-    """reference.onnx under ONNX Runtime as it comes."""
+class OnnxLayerExecutor(OnnxExecutor):
+    """The board's executor of standard.onnx, with layers by the onnx package, which boards lack.
 
-    name = "onnxruntime"
+    Args:
+        path: The model that `export` wrote.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.model = onnx.load(path)
-        self.session = _session(self.model)
+        super().__init__(path)
+        self._model = onnx.load(path)
 
-    def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        return np.concatenate([self.session.run(None, {INPUT: planes(part)})[0] for part in batches_of(faces)])
-
-    def codes(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        names = [node.output[0] for node in self.model.graph.node if node.op_type == "Clip"]
-        watched = onnx.ModelProto.FromString(self.model.SerializeToString())
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
+        names = [node.output[0] for node in self._model.graph.node if node.op_type == "Clip"]
+        watched = onnx.ModelProto.FromString(self._model.SerializeToString())
         watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-        session = _session(watched)
-        parts = [session.run([*names, OUTPUT], {INPUT: planes(part)}) for part in batches_of(faces)]
+        session = self._open(watched.SerializeToString())
+        parts = [session.run(names, {INPUT: planes(batch)}) for batch in batches(faces, BATCH)]
         joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        return {n.removesuffix(".code"): frames(x) for n, x in zip([*names, OUTPUT], joined, strict=True)}
+        return {layer_name(n.removesuffix(".code")): frames(x) for n, x in zip(names, joined, strict=True)}
 
 
-def batches_of(faces: np.ndarray) -> list[np.ndarray]:
-    """Faces in groups of BATCH, the last one shorter.
-
-    Raises:
-        ValueError: They are anything but uint8 (N, 48, 48, 3), N at least 1.
-    """
-    if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 3) or not len(faces):
-        raise ValueError(f"faces must be uint8 of shape (N, 48, 48, 3), got {faces.dtype} {faces.shape}")
-    return [faces[start : start + BATCH] for start in range(0, len(faces), BATCH)]
-
-
-def planes(faces: np.ndarray) -> np.ndarray:
-    """Faces (N, 48, 48, 3) as the models take them: float32 (N, 3, 48, 48)."""
-    return np.ascontiguousarray(faces.transpose(0, 3, 1, 2), dtype=np.float32)
-
-
-def frames(x: np.ndarray) -> np.ndarray:
+def frames(x: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """What ONNX holds as (N, C, H, W), (N, 2, C) or (N, C), as integers (N, H, W, C)."""
     nhwc = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x.reshape(len(x), 1, -1, x.shape[-1])
     return nhwc.astype(np.int64)
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

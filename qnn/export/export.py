@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Export: a checkpoint to model.onnx (QONNX), reference.onnx (standard ONNX) and export.json, which describes both."""
+"""Export: a checkpoint to model.onnx (QONNX), standard.onnx (standard ONNX) and export.json, which describes both."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,15 +13,17 @@ import onnx
 
 from board.core.contract import ActionUnit
 from board.core.facs import au_names
+from board.core.files import read_json, sha256, write_bytes, write_json
 from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
-from qnn.export.sigmoids import SigmoidCheck, nudge_sigmoids
+from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
 from qnn.network import checkpoint as checkpoints
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
 
-FORMAT = "auflow-export-4"
-MODEL, REFERENCE, REPORT = "model.onnx", "reference.onnx", "export.json"
+FORMAT = "auflow-export-5"
+MODEL, STANDARD, REPORT = "model.onnx", "standard.onnx", "export.json"
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class ExportReport:
         offset: Logit at accumulator 0, per AU.
         thresholds: Decision threshold of each AU, a probability.
         decoding: How probabilities come from logits, see board.core.decoding.
-        colour: How faces become input, see board.faces.find.to_input.
+        colour: How faces become input, see board.faces.crop.to_input.
         crop_margin: Share of the face's side that its crop adds on each side.
-        nudges: What was found on each sigmoid.
+        sigmoids: What was found on each of them.
         accumulator_bounds: Largest reachable magnitude per convolution and dense layer, all below 2**24.
         checkpoint_sha256: Digest of the checkpoint.
         model_sha256: Digest of model.onnx.
-        reference_sha256: Digest of reference.onnx.
+        standard_sha256: Digest of standard.onnx.
     """
 
     preset: str
@@ -54,11 +54,11 @@ class ExportReport:
     decoding: str
     colour: str
     crop_margin: float
-    nudges: tuple[SigmoidCheck, ...]
+    sigmoids: tuple[SigmoidCheck, ...]
     accumulator_bounds: Mapping[str, int]
     checkpoint_sha256: str
     model_sha256: str
-    reference_sha256: str
+    standard_sha256: str
 
     @property
     def action_units(self) -> tuple[ActionUnit, ...]:
@@ -67,13 +67,13 @@ class ExportReport:
         return tuple(ActionUnit(*unit) for unit in units)
 
     @property
-    def nudged(self) -> int:
-        """Sigmoids whose offset had to be nudged."""
-        return sum(check.nudge != 0 for check in self.nudges)
+    def corrected(self) -> int:
+        """Sigmoids that needed a correction."""
+        return sum(check.correction != 0 for check in self.sigmoids)
 
 
-def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
-    """The twin of a checkpoint in its inference form, nudged: exactly what `export` writes.
+def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamCnn, Card, tuple[SigmoidCheck, ...]]:
+    """The quantized network of a checkpoint in its inference form, sigmoids corrected: exactly what `export` writes.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -84,17 +84,17 @@ def frozen_twin(checkpoint: Path, preset: str | None = None) -> tuple[QuantCbamC
     """
     card = checkpoints.read_card(checkpoint)
     if card.preset == FLOAT:
-        raise ValueError(f"export needs a quantized checkpoint, got the float one {checkpoint}: train its twin first")
-    twin, card = checkpoints.load(checkpoint, preset)
-    assert isinstance(twin, QuantCbamCnn)
+        raise ValueError(f"export needs a quantized checkpoint, got the float one {checkpoint}: quantize it first")
+    network, card = checkpoints.load(checkpoint, preset)
+    assert isinstance(network, QuantCbamCnn)
     if len(card.aus) != card.architecture.aus:
         raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
-    twin.freeze()
-    return twin, card, nudge_sigmoids(twin)
+    network.freeze()
+    return network, card, correct_sigmoids(network)
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
-    """Write model.onnx, reference.onnx and, last, export.json.
+    """Write model.onnx, standard.onnx and, last, export.json.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
@@ -102,30 +102,35 @@ def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportRepo
         preset: The preset that the caller needs; None takes any.
 
     Raises:
-        ValueError: The checkpoint is refused (see `frozen_twin`) or cannot be computed exactly.
+        ValueError: The checkpoint is refused (see `frozen_network`) or cannot be computed exactly.
         RuntimeError: The folder cannot be written.
     """
-    twin, card, nudges = frozen_twin(checkpoint, preset)
+    network, card, sigmoids = frozen_network(checkpoint, preset)
     _make_folder(out)
-    model = to_qonnx(twin)
+    model = to_qonnx(network)
     bounds = accumulator_bounds(model)
     report = ExportReport(
         preset=card.preset,
         aus=card.aus,
-        scale=tuple(twin.output_scale().tolist()),
-        offset=tuple(twin.fc3_bias.tolist()),
+        scale=tuple(network.output_scale().tolist()),
+        offset=tuple(network.fc3_bias.tolist()),
         thresholds=card.decision_thresholds,
         decoding=card.decoding,
         colour=card.colour,
         crop_margin=card.crop_margin,
-        nudges=nudges,
+        sigmoids=sigmoids,
         accumulator_bounds=bounds,
-        checkpoint_sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        checkpoint_sha256=sha256(checkpoint),
         model_sha256=_write_model(out / MODEL, model),
-        reference_sha256=_write_model(out / REFERENCE, to_standard(model)),
+        standard_sha256=_write_model(out / STANDARD, to_standard(model)),
     )
-    _write(out / REPORT, json.dumps({"format": FORMAT, **asdict(report)}, indent=2).encode() + b"\n")
+    write_json(out / REPORT, {"format": FORMAT, **asdict(report)})
     return report
+
+
+def files(out: Path) -> tuple[Path, ...]:
+    """What `export` leaves in a folder."""
+    return out / MODEL, out / STANDARD, out / REPORT
 
 
 def read_report(out: Path) -> ExportReport:
@@ -134,22 +139,17 @@ def read_report(out: Path) -> ExportReport:
     Raises:
         ValueError: It holds no export, one of another format, or a model that is not the report's.
     """
-    try:
-        content = json.loads((out / REPORT).read_text())
-    except FileNotFoundError:
-        raise ValueError(f"no export in {out}: run `auflow export` first") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{out / REPORT} is not JSON: {error}") from None
+    content = read_json(out / REPORT, "an export's report", "run `auflow export` first")
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
     try:
-        content["nudges"] = tuple(SigmoidCheck(**check) for check in content["nudges"])
+        content["sigmoids"] = tuple(SigmoidCheck(**check) for check in content["sigmoids"])
         entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         report = ExportReport(**entries)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{out / REPORT} has a missing or unknown entry: {error}") from None
-    for name, digest in ((MODEL, report.model_sha256), (REFERENCE, report.reference_sha256)):
-        if not (out / name).is_file() or hashlib.sha256((out / name).read_bytes()).hexdigest() != digest:
+    for name, digest in ((MODEL, report.model_sha256), (STANDARD, report.standard_sha256)):
+        if not (out / name).is_file() or sha256(out / name) != digest:
             raise ValueError(f"{out / name} is missing or not the one in {REPORT}: export again")
     return report
 
@@ -167,16 +167,5 @@ def _make_folder(out: Path) -> None:
 def _write_model(path: Path, model: onnx.ModelProto) -> str:
     """Write a model in one file and return its digest."""
     content = model.SerializeToString(deterministic=True)
-    _write(path, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeError(f"cannot write {path}: {error.strerror}") from None
+    write_bytes(path, content)
+    return sha256(content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the frozen twin to QONNX, with every quantizer called by its layer's name and nothing else left behind."""
+"""From the frozen quantized network to QONNX, every quantizer called by its layer's name, nothing else left behind."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
 
 
 class Accumulators(nn.Module):
-    """The twin with its last accumulators as integers: their scale, a power of two, taken out."""
+    """The quantized network with its last accumulators as integers: their scale, a power of two, taken out."""
 
     inverse: Tensor
 
-    def __init__(self, twin: QuantCbamCnn) -> None:
+    def __init__(self, network: QuantCbamCnn) -> None:
         super().__init__()
-        self.twin = twin
-        self.register_buffer("inverse", 1 / twin.output_scale())
+        self.network = network
+        self.register_buffer("inverse", 1 / network.output_scale())
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.twin.scaled_accumulators(pixels) * self.inverse
+        return self.network.scaled_accumulators(pixels) * self.inverse
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Quantizer:
         return (real / self.scale).astype(np.int64)
 
 
-def to_qonnx(twin: QuantCbamCnn) -> onnx.ModelProto:
-    """Export a frozen twin; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
+def to_qonnx(network: QuantCbamCnn) -> onnx.ModelProto:
+    """Export a frozen network; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
 
     Each quantizer's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
     and biases are `conv1.weight` and `conv1.bias`, and so on.
     """
-    module = Accumulators(copy.deepcopy(twin)).eval()  # the exporter leaves its marks on what it exports
+    module = Accumulators(copy.deepcopy(network)).eval()  # the exporter leaves its marks on what it exports
     with _quiet():
         model = export_qonnx(
             module,
@@ -157,9 +157,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _layer(node: NodeProto) -> str:
-    """Name of the twin's module that a node came from, empty at the top."""
+    """Name of the network's module that a node came from, empty at the top."""
     scopes = literal_eval({p.key: p.value for p in node.metadata_props}["pkg.torch.onnx.name_scopes"])
-    module = scopes[-2].removeprefix("twin").removeprefix(".")
+    module = scopes[-2].removeprefix("network").removeprefix(".")
     if node.op_type != "Quant":
         return module
     module = module.removesuffix(".export_handler").removesuffix(".act_quant")

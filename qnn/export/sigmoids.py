@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sigmoids that every runtime quantizes alike: each reachable accumulator value is tried, and offsets are nudged."""
+"""Sigmoid correction: an offset, mostly 0, with which every runtime quantizes each reachable value alike."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MARGINS = (2.0**-20, 2.0**-22, 0.0)
 by 1.7e-7 (measured against float64): a sigmoid farther off than that has the same code on every machine, whatever
 its instruction set. With 0 the codes agree where the export ran."""
 
-NUDGE_STEP = 1e-6  # no power of two, so that steps do not fall on the accumulators' grid again
-NUDGE_STEPS = 1000
+STEP = 1e-6  # of a correction: no power of two, so that steps do not fall on the accumulators' grid again
+STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -28,33 +28,33 @@ class SigmoidCheck:
     """What was found on one sigmoid.
 
     Attributes:
-        layer: Name in the twin, such as `attention1.channel_sigmoid`.
+        layer: Name in the network, such as `attention1.channel_sigmoid`.
         values: Reachable accumulator values that were evaluated, over all channels.
-        disagreements: How many of them torch, ONNX Runtime and float64 quantize differently without a nudge.
-        margin: Every value's sigmoid is at least so far from a rounding boundary with the nudge.
-        nudge: Added to the sigmoid's input.
+        disagreements: How many of them torch, ONNX Runtime and float64 quantize differently without a correction.
+        margin: Every value's sigmoid is at least so far from a rounding boundary with the correction.
+        correction: Added to the sigmoid's input.
     """
 
     layer: str
     values: int
     disagreements: int
     margin: float
-    nudge: float
+    correction: float
 
 
-def nudge_sigmoids(twin: QuantCbamCnn) -> tuple[SigmoidCheck, ...]:
-    """Set every sigmoid's nudge in a frozen twin so that torch, ONNX Runtime and float64 agree on every code.
+def correct_sigmoids(network: QuantCbamCnn) -> tuple[SigmoidCheck, ...]:
+    """Set every sigmoid's correction in a frozen network so that torch, ONNX Runtime and float64 agree on every code.
 
     Raises:
-        ValueError: No small nudge does.
+        ValueError: No small correction does.
     """
     checks = []
-    for name, block in twin.named_children():
+    for name, block in network.named_children():
         if isinstance(block, QuantCbam):
             checks.append(settle(f"{name}.channel_sigmoid", channel_values(block)))
-            block.channel_sigmoid.nudge.fill_(checks[-1].nudge)
+            block.channel_sigmoid.correction.fill_(checks[-1].correction)
             checks.append(settle(f"{name}.spatial_sigmoid", spatial_values(block)))
-            block.spatial_sigmoid.nudge.fill_(checks[-1].nudge)
+            block.spatial_sigmoid.correction.fill_(checks[-1].correction)
     return tuple(checks)
 
 
@@ -134,7 +134,7 @@ def _reachable(
 
 
 def settle(layer: str, values: np.ndarray) -> SigmoidCheck:
-    """The largest margin, and then the least nudge, with which all runtimes quantize the sigmoid alike.
+    """The largest margin, and then the least correction, with which all runtimes quantize the sigmoid alike.
 
     Args:
         layer: Name of the sigmoid.
@@ -145,23 +145,23 @@ def settle(layer: str, values: np.ndarray) -> SigmoidCheck:
     """
     distinct, counts = np.unique(values, return_counts=True)
     disagreements = int(counts[_disagree(distinct)].sum())
-    reach = NUDGE_STEP * NUDGE_STEPS / 4 + MARGINS[0]  # a sigmoid rises by at most 1/4 per unit
-    near = distinct[_too_near(distinct, reach)]  # only these can come too near by a nudge
+    reach = STEP * STEPS / 4 + MARGINS[0]  # a sigmoid rises by at most 1/4 per unit
+    near = distinct[_too_near(distinct, reach)]  # only these can come too near by a correction
     for margin in MARGINS:
-        for nudge in _candidates():
-            if not _too_near(near + nudge, margin).any() and not _disagree(distinct + nudge).any():
-                return SigmoidCheck(layer, len(values), disagreements, margin, float(nudge))
+        for correction in _candidates():
+            if not _too_near(near + correction, margin).any() and not _disagree(distinct + correction).any():
+                return SigmoidCheck(layer, len(values), disagreements, margin, float(correction))
     raise ValueError(
-        f"no nudge up to {NUDGE_STEP * NUDGE_STEPS:g} makes torch and ONNX Runtime quantize {layer} alike: its"
-        f" accumulator's steps of {np.diff(distinct).min():g} are too fine for float32"
+        f"no correction up to {STEP * STEPS:g} makes torch and ONNX Runtime quantize {layer} alike:"
+        f" its accumulator's steps of {np.diff(distinct).min():g} are too fine for float32"
     )
 
 
 def _candidates() -> Iterator[np.float32]:
     """0, then steps away from it on both sides."""
     yield np.float32(0)
-    for step in range(1, NUDGE_STEPS + 1):
-        yield from (np.float32(step * NUDGE_STEP), np.float32(-step * NUDGE_STEP))
+    for step in range(1, STEPS + 1):
+        yield from (np.float32(step * STEP), np.float32(-step * STEP))
 
 
 def _too_near(x: np.ndarray, margin: float) -> np.ndarray:

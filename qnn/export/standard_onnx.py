@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""reference.onnx: the integer network in standard ONNX operators, since ONNX Runtime knows no Quant."""
+"""standard.onnx: the integer network in standard ONNX operators, since ONNX Runtime knows no Quant."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
     (pixels,), (accumulators,) = model.graph.input, model.graph.output
     graph = helper.make_graph(
         nodes,
-        "auflow-reference",
+        "auflow-standard",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [BATCH, *_frame(pixels)])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.INT32, [BATCH, *_frame(accumulators)])],
         [numpy_helper.from_array(values[name], name) for name in sorted(used & set(values))],

@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +12,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from board.core.contract import COLOURS
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.core.facs import AUS
-from board.faces.find import COLOURS
+from board.core.files import read_json, sha256, whole, write_json
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.presets import PRESETS
+from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-checkpoint-1"
-FLOAT = "float"
-"""The preset name of float checkpoints."""
-
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 
 
@@ -40,8 +34,8 @@ class Card:
         aus: FACS numbers in the order of the outputs.
         training: Data and its terms, recipe, seed.
         metrics: Figures with what they were measured on.
-        colour: The colour rule of its faces, "grey" or "rgb", see board.faces.find.to_input.
-        crop_margin: Share of the face's side that its crops add on each side, see board.faces.find.cut_face.
+        colour: The colour rule of its faces, "grey" or "rgb", see board.faces.crop.to_input.
+        crop_margin: Share of the face's side that its crops add on each side, see board.faces.crop.framed.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
         decoding: How probabilities come from logits, see board.core.decoding.
     """
@@ -77,26 +71,10 @@ class Card:
 
 def build_model(card: Card) -> CbamCnn | QuantCbamCnn:
     """The network that the card describes, untrained."""
+    check(card.preset)
     if card.preset == FLOAT:
         return CbamCnn(card.architecture)
-    if card.preset not in PRESETS:
-        raise ValueError(f"unknown preset {card.preset!r}: use one of {', '.join((FLOAT, *PRESETS))}")
     return QuantCbamCnn(card.architecture, PRESETS[card.preset])
-
-
-def common_divisor(presets: Sequence[str]) -> int:
-    """The divisor of the widths that some presets have in common; `float` goes with any.
-
-    Raises:
-        ValueError: An unknown preset, or presets of different widths.
-    """
-    for name in presets:
-        if name not in (FLOAT, *PRESETS):
-            raise ValueError(f"unknown preset {name!r}: use one of {', '.join((FLOAT, *PRESETS))}")
-    found = {PRESETS[name].divisor for name in presets if name in PRESETS}
-    if len(found) > 1:
-        raise ValueError(f"presets of one run must share their widths, got {', '.join(presets)}: give one --divisor")
-    return found.pop() if found else 1
 
 
 def card_path(path: Path) -> Path:
@@ -106,25 +84,14 @@ def card_path(path: Path) -> Path:
 
 def save(path: Path, model: nn.Module, card: Card) -> None:
     """Write `path` (.safetensors) and its card, each whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
+    with whole(path) as partial:
         save_file({name: _smallest(value).contiguous() for name, value in model.state_dict().items()}, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     write_card(path, card)
 
 
 def write_card(path: Path, card: Card) -> None:
     """Write the card of the checkpoint at `path`, whole or not at all."""
-    content = {"format": FORMAT, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), **asdict(card)}
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(card_path(path))
-    finally:
-        partial.unlink(missing_ok=True)
+    write_json(card_path(path), {"format": FORMAT, "sha256": sha256(path), **asdict(card)})
 
 
 def _smallest(value: Tensor) -> Tensor:
@@ -141,15 +108,10 @@ def read_card(path: Path) -> Card:
     """
     if not path.is_file():
         raise ValueError(f"no checkpoint at {path}: give a .safetensors file")
-    try:
-        content = json.loads(card_path(path).read_text())
-    except FileNotFoundError:
-        raise ValueError(f"checkpoint {path} lacks its card {card_path(path).name}: copy both files") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"card {card_path(path)} is not JSON: {error}") from None
+    content = read_json(card_path(path), f"the card of {path.name}", "copy both files")
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"card {card_path(path)} is not of format {FORMAT}")
-    if content.pop("sha256", None) != hashlib.sha256(path.read_bytes()).hexdigest():
+    if content.pop("sha256", None) != sha256(path):
         raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
     try:
         architecture = Architecture(**content.pop("architecture"))

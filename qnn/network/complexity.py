@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qnn.network.checkpoint import FLOAT
 from qnn.network.model import IMAGE_SIZE, Architecture, CbamCnn, parameter_counts
-from qnn.network.presets import PRESETS, Preset
+from qnn.network.presets import FLOAT, MOST_BITS, PRESETS, Preset
 from qnn.network.quantized import GATE_BITS
 
 FLOAT_BITS = 32
@@ -68,7 +67,7 @@ class Complexity:
 
 
 def measure(architecture: Architecture) -> Complexity:
-    """Cost of the float network and of its twin in every preset."""
+    """Cost of the float network and of the quantized one in every preset."""
     model = CbamCnn(architecture)
     trainable, non_trainable = parameter_counts(model)
     divisors = (1, architecture.divisor)  # a preset of other widths is another network
@@ -193,7 +192,7 @@ def _fuse(steps: list[Step]) -> list[Step]:
 
 def _steps(architecture: Architecture, preset: Preset | None) -> list[Step]:
     """The network as steps in order of execution; bits are those of the preset, or any for the float network."""
-    p = preset or PRESETS["w4a4"]
+    p = preset or Preset(MOST_BITS, MOST_BITS)
     bits, inner = p.activation_bits, p.attention_bits if architecture.attention else p.activation_bits
     c1, c2, c3, c4, c5 = architecture.conv_channels
     d1, d2 = architecture.dense

@@ -15,18 +15,18 @@ from torch import nn
 from board.core.decoding import INDEPENDENT, probabilities
 from board.core.facs import AUS, nearest_emotions
 from qnn.data.faces import Faces
+from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import QuantCbamCnn
-from qnn.training.batches import network_input, planes
 
 BATCH = 32
 """Faces at once. Larger maps are fresh pages of the system's every time: at 256 a CPU takes more than twice as long."""
 
 
 def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> npt.NDArray[np.float64]:
-    """Logits (N, AUs) of N faces; a twin runs as it is exported, on a frozen copy, and its logits are the contract's.
+    """Logits (N, AUs) of N faces; a quantized network runs frozen, as exported, and its logits are the contract's.
 
     Args:
-        model: Float network or twin.
+        model: Float or quantized network.
         faces: Faces.
         done: Called with the number of faces of each batch.
 
@@ -37,7 +37,7 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
     device = next(model.parameters()).device
     found = []
     for batch in torch.from_numpy(faces.pixels).split(BATCH):
-        found.append(batch_logits(network, network_input(planes(batch.to(device)))))
+        found.append(batch_logits(network, network_input(channels_first(batch.to(device)))))
         done(len(batch))
     rows = np.concatenate(found)
     if not np.isfinite(rows).all():
@@ -47,9 +47,9 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
 
 
 def batch_logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
-    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a twin frozen.
+    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a quantized one frozen.
 
-    A twin's offset is added to its exact sums in float64, as board.core.contract does.
+    A quantized network's offset is added to its exact sums in float64, as board.core.contract does.
     """
     with torch.inference_mode():
         if isinstance(network, QuantCbamCnn):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from qnn.network.presets import DIVISORS
+
 PIXEL_SCALE = 2.0**-8
 """Pixels enter as 0..255; a power of two keeps them exact where 1/255 would round."""
 
@@ -33,8 +35,8 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.aus < 1:
             raise ValueError(f"need at least one AU, got aus={self.aus}")
-        if self.divisor not in (1, 2, 4, 8):
-            raise ValueError(f"need divisor 1, 2, 4 or 8, got {self.divisor}")
+        if self.divisor not in DIVISORS:
+            raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor}")
         if self.head_divisor not in (1, 2, 4, 8, 16):
             raise ValueError(f"need head_divisor 1, 2, 4, 8 or 16, got {self.head_divisor}")
 

@@ -1,10 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Presets: how many bits each part of a quantized network has. Nothing here needs torch."""
+"""Presets: how many bits each part of a quantized network has, an entry of presets.toml each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+
+import tomllib
+
+FILE = Path(__file__).with_name("presets.toml")
+
+FLOAT = "float"
+"""What stands for a preset where the network is not quantized."""
+
+FEWEST_BITS, MOST_BITS = 2, 8
+DIVISORS = (1, 2, 4, 8)
+"""What every width can be divided by."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,60 @@ class Preset:
     output_bits: int = 4
     divisor: int = 1
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name != "divisor" and not (type(value) is int and FEWEST_BITS <= value <= MOST_BITS):
+                raise ValueError(f"need {name} from {FEWEST_BITS} to {MOST_BITS}, got {value!r}")
+        if self.divisor not in DIVISORS:
+            raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor!r}")
 
-PRESETS: Mapping[str, Preset] = {
-    "w4a4": Preset(4, 4),
-    "w3a3": Preset(3, 3),
-    "w2a4": Preset(2, 4),
-    "w2a2": Preset(2, 2),
-    "w4a4h4": Preset(4, 4, head_bits=4),
-    "tiny": Preset(4, 4, divisor=8),
-}
+
+def load(path: Path = FILE) -> Mapping[str, Preset]:
+    """Read presets by name, in the order of the file.
+
+    Raises:
+        ValueError: No TOML, an unknown or missing key, or bits out of range.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"presets must be TOML, got {error} in {path}") from None
+    return MappingProxyType({name: _preset(name, entry, path) for name, entry in content.items()})
+
+
+def _preset(name: str, entry: object, path: Path) -> Preset:
+    """One entry."""
+    known = [field.name for field in fields(Preset)]
+    if not isinstance(entry, dict) or not set(entry) <= set(known):
+        raise ValueError(f"a preset has keys {', '.join(known)}, got {name} = {entry} in {path}")
+    try:
+        return Preset(**entry)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error} for {name} in {path}") from None
+
+
+PRESETS = load()
+
+
+def check(name: str) -> None:
+    """Refuse what is neither FLOAT nor a preset.
+
+    Raises:
+        ValueError: An unknown preset.
+    """
+    if name not in (FLOAT, *PRESETS):
+        raise ValueError(f"unknown preset {name!r}: use one of {', '.join((FLOAT, *PRESETS))}")
+
+
+def common_divisor(names: Sequence[str]) -> int:
+    """The divisor of the widths that some presets have in common; FLOAT goes with any.
+
+    Raises:
+        ValueError: An unknown preset, or presets of different widths.
+    """
+    for name in names:
+        check(name)
+    found = {PRESETS[name].divisor for name in names if name != FLOAT}
+    if len(found) > 1:
+        raise ValueError(f"presets of one run must share their widths, got {', '.join(names)}: give one --divisor")
+    return found.pop() if found else 1

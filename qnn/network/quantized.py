@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Brevitas twin of the CBAM-CNN: power-of-two scales, integer biases, so every sum is exact in float32."""
+"""The quantized CBAM-CNN in Brevitas: power-of-two scales, integer biases, so every sum is exact in float32."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from brevitas.core.scaling import ScalingImplType
@@ -113,16 +113,22 @@ class Affine(nn.Module):
 
 
 class Sigmoid(nn.Module):
-    """Sigmoid of x + nudge; the nudge is zero unless runtimes disagree on a reachable code (qnn.export.export)."""
+    """Sigmoid of x + correction, which is 0 unless runtimes disagree on a reachable code (qnn.export.sigmoids)."""
 
-    nudge: Tensor
+    correction: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("nudge", torch.zeros(()))
+        self.register_buffer("correction", torch.zeros(()), persistent=False)
+        self.register_load_state_dict_pre_hook(_leave_out_correction)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x + self.nudge)
+        return torch.sigmoid(x + self.correction)
+
+
+def _leave_out_correction(_module: nn.Module, state: dict[str, Any], prefix: str, *_others: Any) -> None:
+    """Pass over what checkpoints of 0.1 hold of a correction, always 0: export finds it anew."""
+    state.pop(f"{prefix}nudge", None)
 
 
 def mean_exponent(count: int) -> int:
@@ -238,10 +244,10 @@ class QuantCbamCnn(nn.Module):
         renamed = {"fc3_bias" if name == "fc3.bias" else name: value for name, value in state.items()}
         unexpected = self.load_state_dict(renamed, strict=False).unexpected_keys
         if unexpected:
-            raise ValueError(f"float weights without a place in the quantized twin: {', '.join(unexpected)}")
+            raise ValueError(f"float weights without a place in the quantized network: {', '.join(unexpected)}")
 
-    def load_twin(self, other: QuantCbamCnn) -> None:
-        """Start from the weights of a trained twin of other bits; quantizer scales keep their initial values."""
+    def load_quantized(self, other: QuantCbamCnn) -> None:
+        """Start from the weights of a trained network of other bits; quantizer scales keep their initial values."""
         state = other.state_dict()
         self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
 

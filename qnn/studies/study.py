@@ -8,7 +8,6 @@ studies share what they have in common.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from qnn.data.splits import Parts
+from board.core.files import write_json, write_text
+from qnn.data.splits import Splits
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import Architecture
-from qnn.network.presets import PRESETS
+from qnn.network.presets import FLOAT, PRESETS, Preset
 from qnn.training import runs
 from qnn.training.recipes import Plan, change
 
@@ -48,7 +47,7 @@ class Variant:
         attention: With the CBAM blocks.
         settings: Changes to the recipe, see recipes.change.
         head_divisor: Of the units of fc1 and fc2, see Architecture.
-        twin: Preset of the trained twin that this one starts from; None starts from the float network.
+        start_quantized: Preset of the trained network that this one starts from; None starts from the float network.
     """
 
     name: str
@@ -56,16 +55,16 @@ class Variant:
     attention: bool = True
     settings: tuple[str, ...] = ()
     head_divisor: int = 1
-    twin: str | None = None
+    start_quantized: str | None = None
 
     @property
     def folder(self) -> str:
         """Folder of its run, shared by variants that differ in their preset only."""
-        return self._folder(self.settings) + ("" if self.twin is None else f"_from_{self.twin}")
+        return self._folder(self.settings) + ("" if self.start_quantized is None else f"_from_{self.start_quantized}")
 
     @property
     def float_folder(self) -> str:
-        """Folder of the float network's run, shared by variants that differ in their twins only."""
+        """Folder of the float network's run, shared by variants that differ in their quantized networks only."""
         return self._folder(tuple(setting for setting in self.settings if not setting.startswith("quantized.")))
 
     def _folder(self, settings: tuple[str, ...]) -> str:
@@ -83,6 +82,9 @@ class Study:
     variants: tuple[Variant, ...]
     seeds: int = 1
 
+
+PLAIN = [name for name, preset in PRESETS.items() if preset == Preset(preset.weight_bits, preset.activation_bits)]
+"""Presets that differ in the bits of weights and activations only."""
 
 STUDIES: Mapping[str, Study] = {
     "attention": Study((Variant("with attention"), Variant("without attention", attention=False)), seeds=3),
@@ -106,11 +108,11 @@ STUDIES: Mapping[str, Study] = {
             Variant("4 bits, 90 % pruned", "w4a4h4", settings=("quantized.pruned=0.9",)),
         )
     ),
-    "bits": Study(tuple(Variant(preset, preset) for preset in (FLOAT, "w4a4", "w3a3", "w2a4", "w2a2"))),
-    "twins": Study(
+    "bits": Study(tuple(Variant(name, name) for name in (FLOAT, *PLAIN))),
+    "qat": Study(
         (
             Variant("w2a2", "w2a2"),
-            Variant("w2a2 from w4a4", "w2a2", twin="w4a4"),
+            Variant("w2a2 from w4a4", "w2a2", start_quantized="w4a4"),
             Variant("w2a2 without distillation", "w2a2", settings=("quantized.distillation_weight=0",)),
             Variant("w2a2 without averaging", "w2a2", settings=("quantized.average=0",)),
         )
@@ -145,7 +147,7 @@ class Row:
 
 def run_study(
     names: Sequence[str],
-    parts_of: Callable[[int], Parts],
+    splits_of: Callable[[int], Splits],
     out: Path,
     divisor: int,
     seeds: int | None,
@@ -173,11 +175,11 @@ def run_study(
     rows = []
     count = {name: seeds or STUDIES[name].seeds for name in names}
     for seed in range(max(count.values())):
-        parts = parts_of(seed)
+        splits = splits_of(seed)
         for name in names:
             for variant in STUDIES[name].variants if seed < count[name] else ():
                 report(f"{name}: {variant.name}, seed {seed}")
-                rows.append(_train(name, variant, parts, out / f"seed{seed}", divisor, seed, plan, machine))
+                rows.append(_train(name, variant, splits, out / f"seed{seed}", divisor, seed, plan, machine))
     _write(rows, out)
     return rows
 
@@ -185,7 +187,7 @@ def run_study(
 def _train(
     study: str,
     variant: Variant,
-    parts: Parts,
+    splits: Splits,
     out: Path,
     divisor: int,
     seed: int,
@@ -193,16 +195,18 @@ def _train(
     machine: runs.Machine | None,
 ) -> Row:
     """One variant with one seed."""
-    architecture = Architecture(len(parts.learn.aus), variant.attention, divisor, variant.head_divisor)
+    architecture = Architecture(len(splits.train.aus), variant.attention, divisor, variant.head_divisor)
     recipe = change(plan, [*variant.settings, f"seed={seed}"])
     home = out / variant.float_folder
-    (floating,) = runs.train([FLOAT], architecture, parts, home, recipe, machine)
-    path, twin = floating, None
-    if variant.twin is not None:
-        (twin,) = runs.train([variant.twin], architecture, parts, home, recipe, machine, floating)
+    (floating,) = runs.train([FLOAT], architecture, splits, home, recipe, machine)
+    path, start_quantized = floating, None
+    if variant.start_quantized is not None:
+        (start_quantized,) = runs.train(
+            [variant.start_quantized], architecture, splits, home, recipe, machine, floating
+        )
     if variant.preset != FLOAT:
         (path,) = runs.train(
-            [variant.preset], architecture, parts, out / variant.folder, recipe, machine, floating, twin
+            [variant.preset], architecture, splits, out / variant.folder, recipe, machine, floating, start_quantized
         )
     metrics = checkpoint.read_card(path).metrics
     preset = PRESETS.get(variant.preset)
@@ -317,5 +321,5 @@ def _write(rows: Sequence[Row], out: Path) -> None:
         study: {name: {k: vars(v) for k, v in differences(rows, study, name).items()} for name in FIGURES}
         for study in dict.fromkeys(row.study for row in rows)
     }
-    (out / "study.json").write_text(json.dumps({"rows": flat, "differences": gaps}, indent=2) + "\n")
-    (out / "study.md").write_text(table(rows))
+    write_json(out / "study.json", {"rows": flat, "differences": gaps})
+    write_text(out / "study.md", table(rows))

@@ -53,16 +53,6 @@ def follow_from_emotion(faces: Faces) -> bool:
     return known and faces.aus == AUS and bool((faces.labels == PROTOTYPES[faces.emotions]).all())
 
 
-def planes(pixels: Tensor) -> Tensor:
-    """uint8 faces (B, 48, 48) or (B, 48, 48, 3) as float32 (B, 1 or 3, 48, 48)."""
-    return (pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)).float()
-
-
-def network_input(faces: Tensor) -> Tensor:
-    """Faces (B, 1 or 3, 48, 48) as the network takes them, (B, 3, 48, 48), channels last: the faster layout."""
-    return faces.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-
-
 class ShuffledRows(Sampler[Tensor]):
     """Row numbers of whole batches, in an order that seed and epoch alone decide, from the present step on.
 

@@ -12,9 +12,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # after the choice of a backend that needs no screen
 
 PANELS = {
-    "loss": (("training", "loss_epoch"), ("held out", "valid_loss")),
-    "Euclidean distance (eq. 5)": (("training", "euclidean"), ("held out", "valid_euclidean")),
-    "F1-frame": (("held out, micro", "micro_f1"), ("held out, macro", "macro_f1")),
+    "loss": (("training", "loss_epoch"), ("validation", "valid_loss")),
+    "Euclidean distance (eq. 5)": (("training", "euclidean"), ("validation", "valid_euclidean")),
+    "F1-frame": (("validation, micro", "micro_f1"), ("validation, macro", "macro_f1")),
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training stage as a Lightning module: the float network, or its quantized twin from it."""
+"""One training stage as a Lightning module: the float network, or its quantized network from it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torchmetrics.classification import MultilabelF1Score
 
 from board.core.decoding import BY_EMOTION
+from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import CALIBRATION_STEPS
-from qnn.training.batches import ResidentFaces, ShuffledRows, mixed, network_input, planes
+from qnn.training.batches import ResidentFaces, ShuffledRows, mixed
 from qnn.training.cuda_graph import Recorded
 from qnn.training.distributed import share
 from qnn.training.losses import (
@@ -70,17 +71,17 @@ class AuTraining(lightning.LightningModule):
         self,
         model: nn.Module,
         recipe: Recipe,
-        learn: ResidentFaces,
-        held_out: ResidentFaces,
+        train_set: ResidentFaces,
+        validation_set: ResidentFaces,
         teachers: Sequence[nn.Module],
     ) -> None:
         super().__init__()
         self.model = model
         self.recipe = recipe
-        self.learn, self.held_out = learn, held_out
+        self.train_set, self.validation_set = train_set, validation_set
         self.teachers = tuple(teachers) if recipe.distillation_weight else ()  # a tuple: they are no submodules
-        self.register_buffer("au_weights", positive_weights(learn.labels), persistent=False)
-        aus = learn.labels.shape[1]
+        self.register_buffer("au_weights", positive_weights(train_set.labels), persistent=False)
+        aus = train_set.labels.shape[1]
         self.micro_f1 = MultilabelF1Score(aus, average="micro", ignore_index=-1)
         self.macro_f1 = MultilabelF1Score(aus, average="macro", ignore_index=-1)
         self.clock = Stopwatch()
@@ -113,7 +114,7 @@ class AuTraining(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         self.recorded = None
-        for faces in (self.learn, self.held_out):
+        for faces in (self.train_set, self.validation_set):
             faces.to(self.device)
         for teacher in self.teachers:
             teacher.to(self.device).eval().requires_grad_(False)
@@ -140,7 +141,7 @@ class AuTraining(lightning.LightningModule):
         loss, logits = self._loss_and_logits(*batch) if self.recorded is None else self.recorded(*batch)
         self.last_loss = loss.detach()
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
-        distance = euclidean(logits.detach(), self.learn.labels[rows]).mean()
+        distance = euclidean(logits.detach(), self.train_set.labels[rows]).mean()
         self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 
@@ -188,14 +189,14 @@ class AuTraining(lightning.LightningModule):
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
         change = self.recipe.augmentation
-        faces = change.shade(change.warp(planes(self.learn.pixels[rows])))
-        faces, targets, votes = change.blend(faces, self.learn.targets[rows], self.learn.votes[rows])
+        faces = change.shade(change.warp(channels_first(self.train_set.pixels[rows])))
+        faces, targets, votes = change.blend(faces, self.train_set.targets[rows], self.train_set.votes[rows])
         return network_input(faces), targets, votes
 
     def loss(self, logits: Tensor, targets: Tensor, votes: Tensor, faces: Tensor) -> Tensor:
         """The recipe's weighted sum of losses."""
         total = au_loss(LOSSES[self.recipe.loss], logits, targets, self.au_weights)
-        if self.learn.by_emotion and self.recipe.emotion_weight:
+        if self.train_set.by_emotion and self.recipe.emotion_weight:
             total = total + self.recipe.emotion_weight * emotion_loss(logits, votes)
         if self.teachers:
             total = total + self.recipe.distillation_weight * self.distillation(logits, faces)
@@ -206,14 +207,14 @@ class AuTraining(lightning.LightningModule):
         with torch.no_grad():
             taught = torch.stack([teacher(faces) for teacher in self.teachers]).mean(0)
         loss = distillation_loss(logits, taught)
-        if self.learn.by_emotion and self.recipe.emotion_weight:
+        if self.train_set.by_emotion and self.recipe.emotion_weight:
             loss = loss + self.recipe.emotion_weight * emotion_loss(logits, emotion_probabilities(taught))
         return loss
 
     def validation_step(self, rows: Tensor, index: int) -> None:
-        known = self.held_out
+        known = self.validation_set
         labels = known.labels[rows]
-        faces = network_input(planes(known.pixels[rows]))
+        faces = network_input(channels_first(known.pixels[rows]))
         logits = self.model(faces)
         whole: dict[str, Any] = {"on_epoch": True, "batch_size": len(rows), "sync_dist": True}
         self.log("valid_loss", self.loss(logits, known.targets[rows], known.votes[rows], faces), **whole)
@@ -240,13 +241,13 @@ class AuTraining(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def calibrate(self, device: torch.device) -> None:
-        """Set a twin's activation scales from the first batches, the same in every process; they learn from there."""
+        """Set activation scales from the first batches, the same in every process; they learn from there."""
         self.to(device)
-        self.learn.to(device)
+        self.train_set.to(device)
         self.model.train()
         torch.manual_seed(self.recipe.seed)
-        rows = ShuffledRows(len(self.learn), min(self.recipe.batch, len(self.learn)), self.recipe.seed, lambda: 0)
-        batches = [batch for batch in rows]
+        faces = len(self.train_set)
+        batches = list(ShuffledRows(faces, min(self.recipe.batch, faces), self.recipe.seed, lambda: 0))
         with torch.no_grad():
             for step in range(CALIBRATION_STEPS + 1):  # the last one turns statistics into parameters
                 self.model(self.augmented(batches[step % len(batches)])[0])

@@ -29,14 +29,14 @@ class Recipe:
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
         emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
         decoding: How probabilities come from logits there, see board.core.decoding; elsewhere each AU's by itself.
-        distillation_weight: Of what the teachers' mean logits give in place of the labels, in both losses; a twin's
-            teacher is the float network that it starts from, where no others are named.
-        dropout: Share of the elements dropped; the paper's is 0.2. Quantization is regularisation enough for a twin.
-        pruned: Share of the weights of fc1 and fc2, those least in magnitude at the start, that a twin does without.
+        distillation_weight: Of what the teachers' mean logits give in place of the labels, in both losses; a quantized
+            network's teacher is the float network that it starts from, where no others are named.
+        dropout: Share of the elements dropped; the paper's is 0.2. Quantization regularises enough by itself.
+        pruned: Share of the weights of fc1 and fc2, least in magnitude at the start, that quantization does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
         augmentation: How faces are changed.
-        held_out: Share of the training faces that only choose the best epoch and tune decision thresholds.
-        seed: Of initial weights, order, augmentation, dropout and held-out faces.
+        held_out: Share of the training faces held out as validation set: it chooses the epoch and tunes thresholds.
+        seed: Of initial weights, order, augmentation, dropout and the validation set.
     """
 
     epochs: int
@@ -82,7 +82,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """Recipes of both stages: the float network, and a quantized twin from it."""
+    """Recipes of both stages: the float network, and a quantized network from it."""
 
     floating: Recipe
     quantized: Recipe

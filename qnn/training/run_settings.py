@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from qnn.data.splits import Parts
+from board.core.files import read_json, sha256
+from qnn.data.splits import Splits
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
 from qnn.training.augmentation import Augmentation
@@ -20,11 +21,16 @@ from qnn.training.recipes import Recipe
 
 
 def settings_of(
-    card: Card, parts: Parts, recipe: Recipe, start: Path | None, twin: Path | None, teachers: Sequence[Path]
+    card: Card,
+    splits: Splits,
+    recipe: Recipe,
+    start: Path | None,
+    start_quantized: Path | None,
+    teachers: Sequence[Path],
 ) -> dict[str, Any]:
     """All that decides a stage's outcome."""
     digest = hashlib.sha256()
-    for faces in (parts.learn, parts.held_out, parts.test):
+    for faces in (splits.train, splits.validation, splits.test):
         for array in (faces.pixels, faces.labels, faces.votes):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return {
@@ -32,9 +38,9 @@ def settings_of(
         "architecture": asdict(card.architecture),
         "recipe": asdict(recipe),
         "faces": digest.hexdigest(),
-        "start": None if start is None else hashlib.sha256(start.read_bytes()).hexdigest(),
-        "twin": None if twin is None else hashlib.sha256(twin.read_bytes()).hexdigest(),
-        "teachers": [hashlib.sha256(path.read_bytes()).hexdigest() for path in teachers] or None,
+        "start": start and sha256(start),
+        "start_quantized": start_quantized and sha256(start_quantized),
+        "teachers": [sha256(path) for path in teachers] or None,
     }
 
 
@@ -48,10 +54,7 @@ def check(folder: Path, settings: dict[str, Any]) -> None:
     path = file_of(folder)
     if not path.exists():
         return
-    try:
-        found = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} must be JSON, got {error}: name another --run folder") from None
+    found = read_json(path, "a stage's settings", "name another --run folder")
     for name, before, now in _differences(_with_defaults(found), json.loads(json.dumps(settings))):
         raise ValueError(
             f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"

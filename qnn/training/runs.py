@@ -7,7 +7,6 @@ settings, its last state, its best weights and its logs (CSV and TensorBoard).
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 import warnings
@@ -29,13 +28,15 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from qnn.data.splits import Parts
+from board.core.files import write_json
+from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import predict
 from qnn.network.model import Architecture
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
 from qnn.training import learning_curves, run_settings
 from qnn.training.allocator import keep_freed_memory
@@ -47,7 +48,7 @@ from qnn.training.recipes import Plan, Recipe
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
 AVERAGE_EVERY_STEPS = 10
-"""Averaging walks the thousand modules of a twin, which takes as long as a whole step on a GPU."""
+"""Averaging walks the thousand modules of a quantized network, which takes as long as a whole step on a GPU."""
 VALIDATION_BATCH = 512
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # batches are rows of tensors in memory
@@ -82,61 +83,61 @@ class Machine:
 
 def train_stage(
     card: Card,
-    parts: Parts,
+    splits: Splits,
     run: Path,
     recipe: Recipe,
     machine: Machine | None = None,
     start: Path | None = None,
-    twin: Path | None = None,
+    start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> Path:
     """Train one stage and leave RUN/<preset>.safetensors; a stage cut short goes on, a finished one is not repeated.
 
     Args:
         card: Preset and architecture.
-        parts: Faces.
+        splits: Training, validation and test set.
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantized twin starts from and is taught by.
-        twin: Twin of more bits whose weights it starts from instead.
+        start: Float checkpoint that a float network goes on from, or a quantized one starts from and is taught by.
+        start_quantized: Quantized checkpoint of more bits whose weights it starts from instead.
         teachers: Float checkpoints that teach in place of `start`, of any architecture.
 
     Returns:
         The checkpoint.
 
     Raises:
-        ValueError: A twin without a float start, a start of another architecture, teachers of other AUs or without
-            weight, a folder of another run, a loss that is not finite.
+        ValueError: A quantized preset without a float start, a start of another architecture, teachers of other AUs or
+            without weight, a folder of another run, a loss that is not finite.
     """
     result = run / f"{card.preset}.safetensors"
     folder = run / card.preset
-    settings = run_settings.settings_of(card, parts, recipe, start, twin, teachers)
+    settings = run_settings.settings_of(card, splits, recipe, start, start_quantized, teachers)
     run_settings.check(folder, settings)
     if result.exists():
         checkpoint.read_card(result)
         return result
     resumes = _resumes(folder)
-    module, origin = _module(card, parts, recipe, start, twin, teachers)
-    rows = ShuffledRows(len(parts.learn), recipe.batch, recipe.seed, lambda: module.global_step)
+    module, origin = _module(card, splits, recipe, start, start_quantized, teachers)
+    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
-        run_settings.file_of(folder).write_text(json.dumps(settings, indent=2) + "\n")
+        write_json(run_settings.file_of(folder), settings)
     trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
         named = [_taught_by(path) for path in teachers]
-        done = replace(card, decoding=module.learn.decoding)
-        _finish(module.model, done, parts, recipe, origin, named, folder, result)
+        done = replace(card, decoding=module.train_set.decoding)
+        _finish(module.model, done, splits, recipe, origin, named, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
 
 def _module(
     card: Card,
-    parts: Parts,
+    splits: Splits,
     recipe: Recipe,
     start: Path | None,
-    twin: Path | None,
+    start_quantized: Path | None,
     teachers: Sequence[Path],
 ) -> tuple[AuTraining, dict[str, Any] | None]:
     """The module to fit, and what its start was."""
@@ -151,20 +152,20 @@ def _module(
         if before is None or origin is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
         model.load_float(before.state_dict())
-        if twin is not None:
-            first, twin_card = _begin(twin, card)
+        if start_quantized is not None:
+            first, first_card = _begin(start_quantized, card)
             if not isinstance(first, QuantCbamCnn):
-                raise ValueError(f"a twin to start from must be quantized, got the float network {twin}")
-            model.load_twin(first)
-            earlier = (twin_card.training.get("start") or {}).get("twin")
-            origin["twin"] = {"preset": twin_card.preset, **_stage(twin_card), "twin": earlier}
+                raise ValueError(f"--start-quantized must be a quantized network, got the float one {start_quantized}")
+            model.load_quantized(first)
+            earlier = (first_card.training.get("start") or {}).get("quantized")
+            origin["quantized"] = {"preset": first_card.preset, **_stage(first_card), "quantized": earlier}
     elif before is not None:
         model.load_state_dict(before.state_dict())
     taught_by = [_teacher(path, card, recipe) for path in teachers]
     if not taught_by and before is not None and isinstance(model, QuantCbamCnn):
         taught_by = [before]
     module = AuTraining(
-        model, recipe, ResidentFaces(parts.learn, recipe), ResidentFaces(parts.held_out, recipe), taught_by
+        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), taught_by
     )
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
@@ -190,7 +191,7 @@ def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
 
 
 def _stage(card: Card) -> dict[str, Any]:
-    """What the next stage's card keeps of this one's; of a twin's float start it has its own."""
+    """What the next stage's card keeps of this one's; of a quantized network's float start it has its own."""
     stage = {name: card.training.get(name) for name in ("recipe", "hours")} | {"metrics": card.metrics}
     return stage | ({"start": card.training.get("start")} if card.preset == FLOAT else {})
 
@@ -229,10 +230,10 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             enable_model_summary=False,
             log_every_n_steps=LOG_EVERY_STEPS,
         )
-        held_out: DataLoader[int] = DataLoader(range(len(module.held_out)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        validation: DataLoader[int] = DataLoader(range(len(module.validation_set)), VALIDATION_BATCH)  # type: ignore[arg-type]
         if isinstance(module.model, QuantCbamCnn) and not resumes:
             module.calibrate(trainer.strategy.root_device)
-        trainer.fit(module, rows, held_out, ckpt_path=_state(folder) if resumes else None)
+        trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:
@@ -243,18 +244,18 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
 def _finish(
     model: torch.nn.Module,
     card: Card,
-    parts: Parts,
+    splits: Splits,
     recipe: Recipe,
     origin: dict[str, Any] | None,
     teachers: Sequence[dict[str, Any]],
     folder: Path,
     result: Path,
 ) -> None:
-    """Measure the trained network, tune its thresholds on held-out faces, save it with its card and curves."""
+    """Tune decision thresholds on the validation set, measure on the test set, save network, card and curves."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    thresholds = tune(predict(model, parts.held_out).probabilities(card.decoding), parts.held_out.labels)
-    test = parts.test
+    thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
+    test = splits.test
     found = predict(model, test)
     figures = evaluate(
         found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
@@ -262,12 +263,12 @@ def _finish(
     )  # fmt: skip
     done = replace(
         card,
-        aus=parts.learn.aus,
+        aus=splits.train.aus,
         thresholds=tuple(thresholds.tolist()),
         training={
-            **parts.origin,
+            **splits.origin,
             "recipe": asdict(recipe),
-            "hours": round(learning_curves.hours(folder, len(parts.learn)), 2),
+            "hours": round(learning_curves.hours(folder, len(splits.train)), 2),
             "start": origin,
             **({"teachers": teachers} if teachers else {}),
         },
@@ -321,15 +322,15 @@ def _calm() -> Iterator[None]:
 def train(
     presets: Sequence[str],
     architecture: Architecture,
-    parts: Parts,
+    splits: Splits,
     run: Path,
     plan: Plan,
     machine: Machine | None = None,
     start: Path | None = None,
-    twin: Path | None = None,
+    start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> list[Path]:
-    """Train the float network, then each quantized preset from it, or from a twin.
+    """Train the float network, then each quantized preset from it, or from a quantized checkpoint of more bits.
 
     A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
     every stage.
@@ -337,13 +338,13 @@ def train(
     Returns:
         The checkpoints that this run holds, in that order.
     """
-    card = Card(FLOAT, architecture, parts.learn.aus, colour=parts.colour, crop_margin=parts.crop_margin)
+    card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
     done = []
     if start is None or FLOAT in presets:
-        start = train_stage(card, parts, run, plan.floating, machine, start, teachers=teachers)
+        start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
         done.append(start)
     for preset in presets:
         if preset != FLOAT:
             stage = replace(card, preset=preset)
-            done.append(train_stage(stage, parts, run, plan.quantized, machine, start, twin, teachers))
+            done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
     return done

@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
-from board.sources import open_source as sources
-from board.sources.open_source import CameraSource, VideoSource, open_source
+from board.sources import camera
+from board.sources.camera import CameraSource
+from board.sources.open_source import open_source
+from board.sources.video import VideoSource
 
 FRAMES, STEP = 40, 6
 
 
-def film(path: Path, codec: str) -> Path:
+def video(path: Path, codec: str) -> Path:
     """Frame i has brightness STEP * i, at 20 frames per second."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 20.0, (160, 128))
     if not writer.isOpened():
@@ -69,7 +71,7 @@ def shown(path: Path, start: int = 0) -> dict[int, int | None]:
 @pytest.mark.parametrize("name", ["x.avi", "x.mkv"])
 @pytest.mark.parametrize("damaged", [[15], [15, 16, 17, 30], [0], [0, 1], [39], [37, 38, 39]], ids=str)
 def test_frames_after_a_damaged_one_keep_their_places(tmp_path: Path, name: str, damaged: list[int]) -> None:
-    path = film(tmp_path / name, "MJPG")
+    path = video(tmp_path / name, "MJPG")
     places = packet_places(path)
     assert len(places) == FRAMES
     erase(path, [places[index] for index in damaged])
@@ -79,7 +81,7 @@ def test_frames_after_a_damaged_one_keep_their_places(tmp_path: Path, name: str,
 
 
 def test_frames_after_a_hole_in_the_file_keep_their_places(tmp_path: Path) -> None:
-    path = film(tmp_path / "x.mkv", "MJPG")
+    path = video(tmp_path / "x.mkv", "MJPG")
     places = packet_places(path)
     erase(path, [(places[12][0] - 16, places[14][1])])  # their headers too: the reader goes on somewhere later
     found = shown(path)
@@ -89,8 +91,8 @@ def test_frames_after_a_hole_in_the_file_keep_their_places(tmp_path: Path) -> No
     assert all(picture in (None, index) for index, picture in found.items())
 
 
-def test_a_film_of_uneven_rate_is_not_taken_for_a_damaged_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path, even = film(tmp_path / "x.avi", "MJPG"), cv2.VideoCapture
+def test_a_video_of_uneven_rate_is_not_taken_for_a_damaged_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path, even = video(tmp_path / "x.avi", "MJPG"), cv2.VideoCapture
 
     class Uneven:
         """Every fifth frame comes three times as late as its header's rate has it."""
@@ -165,7 +167,7 @@ def test_a_camera_that_delivers_no_more_ends_the_run(
 ) -> None:
     (tmp_path / "video0").touch()
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
-    monkeypatch.setattr(sources, "CAMERA_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(camera, "CAMERA_TIMEOUT_S", 0.2)
     monkeypatch.setattr(Camera, "hangs", hangs)
     Camera.released.clear()
     Camera.go_on.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The detector gives the same answer from every backend, and names what it cannot do."""
+"""The detector gives the same answer from every executor, and names what it cannot do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from board.core.contract import Contract
 from board.core.facs import nearest_emotions
 from board.deployment import CONTRACT, Deployment
 from board.detector import AUDetector
-from board.faces.find import Box, find_faces
+from board.faces.crop import Box, to_input
+from board.faces.find import find_faces
 from board.observation import NO_FACE, OK
 
 
@@ -32,19 +33,21 @@ def test_faces_to_action_units(folder: Path) -> None:
     expected = small_graph().run(x).reshape(11, -1)
     outputs = small_contract().outputs(expected)
     with AUDetector(folder, "numpy") as detector:
-        answers = detector.aus(x)
+        answers = detector.outputs(x)
     assert len(answers) == 11
     for index, answer in enumerate(answers):
         np.testing.assert_array_equal(answer.accumulators, expected[index])
-        np.testing.assert_array_equal(answer.probabilities, outputs.probabilities[index])
-        np.testing.assert_array_equal(answer.occurrence, outputs.occurrence[index])
+        np.testing.assert_array_equal(answer.probabilities, outputs[index].probabilities)
+        np.testing.assert_array_equal(answer.occurrence, outputs[index].occurrence)
     emotions = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-    assert [answer.emotion for answer in answers] == [emotions[i] for i in nearest_emotions(outputs.logits)]
+    assert [answer.emotion for answer in answers] == [
+        emotions[i] for i in nearest_emotions(np.stack([one.logits for one in outputs]))
+    ]
 
 
 def test_no_faces_are_no_answers(folder: Path) -> None:
     with AUDetector(folder, "numpy") as detector:
-        assert detector.aus(faces(0)) == []
+        assert detector.outputs(faces(0)) == []
         assert detector.accumulators(faces(0)).shape == (0, 13)
 
 
@@ -53,7 +56,7 @@ def test_no_faces_are_no_answers(folder: Path) -> None:
 )
 def test_other_arrays_are_refused(folder: Path, bad: np.ndarray) -> None:
     with AUDetector(folder, "numpy") as detector, pytest.raises(ValueError, match="faces must be uint8 of shape"):
-        detector.aus(bad)
+        detector.outputs(bad)
 
 
 def test_other_action_units_have_no_emotion(folder: Path) -> None:
@@ -63,7 +66,7 @@ def test_other_action_units_have_no_emotion(folder: Path) -> None:
     replace(contract, action_units=tuple(units)).write(folder / CONTRACT)
     seal(folder)
     with AUDetector(folder, "numpy") as detector:
-        assert detector.aus(faces(2))[0].emotion is None
+        assert detector.outputs(faces(2))[0].emotion is None
 
 
 def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
@@ -80,12 +83,28 @@ def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
     with AUDetector(folder, "numpy") as detector:
         (seen,) = detector.detect(picture, attention=True)
         box = find_faces(picture)[0].box
-        (expected,) = detector.aus(detector.cut(picture, [box]))
+        (expected,) = detector.outputs(detector.cut(picture, [box]))
         (nothing,) = detector.detect(np.full((100, 100, 3), 90, np.uint8))
-    assert (seen.status, seen.box, seen.face_id) == (OK, box, 0)
+    assert seen.status == OK and seen.face is not None and (seen.face.box, seen.face.face_id) == (box, 0)
     assert seen.aus is not None and seen.attention is not None and seen.latency_s > 0
     np.testing.assert_array_equal(seen.aus.accumulators, expected.accumulators)
     assert nothing.status == NO_FACE and nothing.aus is None
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.25])
+def test_a_picture_of_the_inputs_size_is_a_face_already(folder: Path, margin: float) -> None:
+    """It was refused once: nothing was found in it, though the command line took it."""
+    contract = Contract.read(folder / CONTRACT)
+    replace(contract, input=replace(contract.input, crop_margin=margin)).write(folder / CONTRACT)
+    seal(folder)
+    crop = faces(1)[0]
+    with AUDetector(folder, "numpy") as detector:
+        for picture in (crop, crop[..., 0]):
+            (seen,) = detector.detect(picture)
+            assert seen.status == OK and seen.aus is not None and seen.face is not None
+            assert (seen.face.box, seen.face.confidence) == (Box(0, 0, 48), 1.0)
+            (expected,) = detector.accumulators(to_input(picture, contract.input.colour)[np.newaxis])
+            np.testing.assert_array_equal(seen.aus.accumulators, expected)
 
 
 def test_the_crop_follows_the_contract(folder: Path) -> None:
@@ -103,8 +122,8 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
 
 def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment = Deployment(folder)
-    assert executors.best(deployment) == "numpy"  # no reference.onnx, no bitfile
-    (folder / "reference.onnx").touch()
+    assert executors.best(deployment) == "numpy"  # no standard.onnx, no bitfile
+    (folder / "standard.onnx").touch()
     seal(folder)
     assert executors.best(Deployment(folder)) == ("onnx" if find_spec("onnxruntime") else "numpy")
     for name in ("accelerator.bit", "accelerator.hwh"):
@@ -115,14 +134,16 @@ def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert executors.best(Deployment(folder)) == "fpga"
 
 
-def test_an_unknown_backend_is_named(folder: Path) -> None:
-    with pytest.raises(ValueError, match="a backend must be one of auto, fpga, onnx, numpy, rtl, got 'gpu'"):
+def test_an_unknown_executor_is_named(folder: Path) -> None:
+    with pytest.raises(ValueError, match="an executor must be one of auto, fpga, numpy, onnx, rtl, got 'gpu'"):
         AUDetector(folder, "gpu")
 
 
 @pytest.mark.skipif(find_spec("onnxruntime") is not None, reason="onnxruntime is installed")
 def test_a_missing_onnxruntime_is_named(folder: Path) -> None:
-    with pytest.raises(RuntimeError, match="backend onnx needs onnxruntime, which is not installed"):
+    (folder / "standard.onnx").touch()
+    seal(folder)
+    with pytest.raises(RuntimeError, match="executor onnx needs onnxruntime, which is not installed"):
         AUDetector(folder, "onnx")
 
 
@@ -135,7 +156,7 @@ def test_a_missing_pynq_is_named(folder: Path) -> None:
 @pytest.mark.board
 def test_the_fpga_is_emulated_at_the_simulated_timing_without_a_library(folder: Path) -> None:
     with AUDetector(folder, "fpga") as detector:
-        assert detector.backend.description == "an emulated Pynq-Z2 with the integer reference at the simulated timing"
+        assert detector.executor.description == "an emulated Pynq-Z2 with the integer graph at the simulated timing"
         np.testing.assert_array_equal(detector.accumulators(faces(9)), small_graph().run(faces(9)).reshape(9, -1))
 
 
@@ -144,7 +165,7 @@ def test_weights_alone_have_no_accelerator_to_emulate(folder: Path) -> None:
     from board.deployment import Timing
 
     replace(Deployment(folder).manifest, timing=Timing()).write(folder)
-    with pytest.raises(ValueError, match=r"backend fpga needs an accelerator, got .*: run `auflow build`"):
+    with pytest.raises(ValueError, match=r"executor fpga needs an accelerator, got .*: run `auflow build`"):
         AUDetector(folder, "fpga")
 
 
@@ -155,6 +176,6 @@ def test_the_rtl_gives_the_same_integers(name: str) -> None:
         pytest.skip("needs pynq, which scripts/setup.sh board installs")
     deployment = Deployment(Path(os.environ["AUFLOW_DEPLOY"]))
     x = np.repeat(faces(3)[..., :1], 3, axis=3)
-    with AUDetector(deployment, "numpy") as reference, AUDetector(deployment, name) as detector:
-        assert "verilated RTL" in detector.backend.description
-        np.testing.assert_array_equal(detector.accumulators(x), reference.accumulators(x))
+    with AUDetector(deployment, "numpy") as software, AUDetector(deployment, name) as detector:
+        assert "verilated RTL" in detector.executor.description
+        np.testing.assert_array_equal(detector.accumulators(x), software.accumulators(x))

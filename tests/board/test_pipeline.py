@@ -18,21 +18,22 @@ from packages import faces, small_graph, write_package
 from board.detector import AUDetector
 from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.pipeline import QUEUE_FRAMES, Pipeline
-from board.sources.open_source import ArraySource, Frame
+from board.sources.array import ArraySource
+from board.sources.frame import Frame
 
 
 class Collected:
     """An output that keeps all it is given."""
 
     def __init__(self, each: Callable[[Frame], None] = lambda frame: None) -> None:
-        self.rows: list[Observation] = []
+        self.observations: list[Observation] = []
         self.ended: str | None = None
         self._each = each
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
         self._each(frame)
         assert all(observation.frame == frame.index for observation in observations)
-        self.rows += observations
+        self.observations += observations
 
     def close(self) -> None:
         self.ended = "closed"
@@ -72,14 +73,15 @@ def accumulators(x: np.ndarray) -> np.ndarray:
     return small_graph().run(x).reshape(len(x), -1)
 
 
-def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector) -> None:
+@pytest.mark.parametrize("moving", [False, True], ids=["pictures", "video"])
+def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector, moving: bool) -> None:
     x, out = np.repeat(faces(60)[..., :1], 3, axis=3), Collected()
-    summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()
-    assert [row.frame for row in out.rows] == list(range(60))
+    summary = Pipeline(detector, ArraySource(x, "x", moving), [out]).run()
+    assert [seen.frame for seen in out.observations] == list(range(60))
     assert out.ended == "closed"
-    for row, expected in zip(out.rows, accumulators(x), strict=True):
-        assert row.status == OK and row.aus is not None
-        np.testing.assert_array_equal(row.aus.accumulators, expected)
+    for seen, expected in zip(out.observations, accumulators(x), strict=True):
+        assert seen.status == OK and seen.aus is not None
+        np.testing.assert_array_equal(seen.aus.accumulators, expected)
     assert summary.frames == 60 and summary.observations == {OK: 60} and summary.dropped == 0
     assert [stage.frames for stage in summary.stages.values()] == [60] * 4
 
@@ -87,7 +89,7 @@ def test_every_frame_leaves_in_order_with_its_own_answer(detector: AUDetector) -
 def test_a_resumed_run_begins_where_it_is_told(detector: AUDetector) -> None:
     out = Collected()
     Pipeline(detector, ArraySource(faces(20), "x"), [out], start=13).run()
-    assert [row.frame for row in out.rows] == list(range(13, 20))
+    assert [seen.frame for seen in out.observations] == list(range(13, 20))
 
 
 def test_frames_without_picture_or_face_have_their_row(detector: AUDetector) -> None:
@@ -96,15 +98,15 @@ def test_frames_without_picture_or_face_have_their_row(detector: AUDetector) -> 
     summary = Pipeline(
         detector, Given([faces(1)[0], None, plain, faces(1)[0], np.zeros((1, 1, 3), np.uint8)]), [out]
     ).run()
-    assert [row.status for row in out.rows] == [OK, UNREADABLE, NO_FACE, OK, NO_FACE]
-    assert out.rows[1].message == "broken" and out.rows[1].aus is None
+    assert [seen.status for seen in out.observations] == [OK, UNREADABLE, NO_FACE, OK, NO_FACE]
+    assert out.observations[1].message == "broken" and out.observations[1].aus is None
     assert summary.observations == {OK: 2, UNREADABLE: 1, NO_FACE: 2}
 
 
 def test_a_file_waits_for_a_slow_output(detector: AUDetector) -> None:
     out = Collected(lambda frame: time.sleep(0.003))
     summary = Pipeline(detector, Given(list(faces(60))), [out]).run()
-    assert [row.frame for row in out.rows] == list(range(60))
+    assert [seen.frame for seen in out.observations] == list(range(60))
     assert summary.dropped == 0
     assert summary.stages["output"].waiting <= QUEUE_FRAMES + 1  # bounded
 
@@ -112,7 +114,7 @@ def test_a_file_waits_for_a_slow_output(detector: AUDetector) -> None:
 def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) -> None:
     out = Collected(lambda frame: time.sleep(0.02))
     summary = Pipeline(detector, Given(list(faces(200)), live=True, period_s=0.001), [out]).run()
-    written = [row.frame for row in out.rows]
+    written = [seen.frame for seen in out.observations]
     assert written == sorted(set(written))
     assert written[-1] == 199  # the newest is never the one that is lost
     assert summary.dropped == 200 - len(written) > 0
@@ -122,13 +124,13 @@ def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) 
 def test_a_slow_accelerator_answers_for_what_a_camera_sees_now(
     detector: AUDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, period_s = detector.backend.accumulators, 0.05
+    whole, period_s = detector.executor.accumulators, 0.05
 
     def slow(x: np.ndarray) -> np.ndarray:
         time.sleep(period_s * len(x))
         return whole(x)
 
-    monkeypatch.setattr(detector.backend, "accumulators", slow)
+    monkeypatch.setattr(detector.executor, "accumulators", slow)
     summary = Pipeline(detector, Given(list(faces(200)), live=True, period_s=0.005), [Collected()]).run()
     assert summary.dropped > 100
     assert np.median(summary.latencies_s) < 6 * period_s  # not a queue of frames late
@@ -139,7 +141,7 @@ def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
 ) -> None:
     x = np.repeat(faces(40)[..., :1], 3, axis=3)
     bad = {x[index].tobytes(): index for index in (0, 7, 8, 39)}
-    whole = detector.backend.accumulators
+    whole = detector.executor.accumulators
 
     def failing(given: np.ndarray) -> np.ndarray:
         for one in given:
@@ -147,13 +149,13 @@ def test_frames_that_the_accelerator_fails_on_have_their_row_and_a_log(
                 raise RuntimeError(f"hang at {bad[one.tobytes()]}")
         return whole(given)
 
-    monkeypatch.setattr(detector.backend, "accumulators", failing)
+    monkeypatch.setattr(detector.executor, "accumulators", failing)
     out = Collected()
     with caplog.at_level(logging.ERROR):
         summary = Pipeline(detector, ArraySource(x, "x"), [out]).run()
-    assert [row.frame for row in out.rows] == list(range(40))
-    assert [row.frame for row in out.rows if row.status == FAILED] == [0, 7, 8, 39]
-    assert out.rows[7].message == "hang at 7" and out.rows[7].box is not None
+    assert [seen.frame for seen in out.observations] == list(range(40))
+    assert [seen.frame for seen in out.observations if seen.status == FAILED] == [0, 7, 8, 39]
+    assert out.observations[7].message == "hang at 7" and out.observations[7].face is not None
     assert summary.observations == {OK: 36, FAILED: 4}
     assert sorted(record.getMessage() for record in caplog.records) == sorted(
         f"frame {index} failed: hang at {index}" for index in (0, 7, 8, 39)
@@ -171,7 +173,7 @@ def test_an_output_that_fails_ends_the_run_and_every_thread(detector: AUDetector
     with pytest.raises(RuntimeError, match="No space left on device"):
         Pipeline(detector, Given(list(faces(200))), [out]).run()
     assert out.ended == "abandoned"
-    assert [row.frame for row in out.rows] == list(range(10))
+    assert [seen.frame for seen in out.observations] == list(range(10))
     assert threading.active_count() == before
 
 
@@ -213,13 +215,13 @@ def test_ctrl_c_ends_between_two_frames(detector: AUDetector, live: bool, ended:
     before = signal.getsignal(signal.SIGINT)
     summary = Pipeline(detector, Given(list(faces(300)), live=live, period_s=0.002), [out]).run()
     assert summary.interrupted
-    assert [out.rows[-1].frame] == last and out.ended == ended
+    assert [out.observations[-1].frame] == last and out.ended == ended
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_attention_maps_come_where_asked(detector: AUDetector) -> None:
     out = Collected()
     Pipeline(detector, ArraySource(faces(3), "x"), [out], attention=True).run()
-    for row in out.rows:
-        assert row.attention is not None and row.attention.shape == (24, 24)
-        assert 0 <= row.attention.min() <= row.attention.max() <= 1
+    for seen in out.observations:
+        assert seen.attention is not None and seen.attention.shape == (24, 24)
+        assert 0 <= seen.attention.min() <= seen.attention.max() <= 1

@@ -16,16 +16,17 @@ from board.driver import Driver
 from board.emulator import EmulatedBoard, Stalls, TimedAccelerator, random_faults, write_overlay
 from board.observation import OK, Observation
 from board.pipeline import Pipeline
-from board.sources.open_source import Frame
+from board.sources.frame import Frame
 
 pytestmark = pytest.mark.board
 
 
 class Board:
-    """The backend `fpga` on a board that fails."""
+    """The executor `fpga` on a board that fails."""
 
     name = "fpga"
     description = "an emulated board that fails at random"
+    output = "stream out0"
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -95,7 +96,7 @@ def test_no_frame_is_lost_while_the_board_fails(
         Driver(bitfile, contract, 4, timeout_s=0.02) as driver,
         AUDetector(write_package(tmp_path / "deploy"), "numpy") as detector,
     ):
-        detector.backend = Board(driver)
+        detector.executor = Board(driver)
         summary = Pipeline(detector, Endless(pool, count), [output]).run()
         assert driver.frames_done == board.fabric.written == output.frames == summary.frames == count
     struck = [record.message for record in caplog.records if record.name == "auflow.emulator"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finn_adapter.custom_op.fpgadataflow import matrixvectoractivation
-from finn_adapter.custom_op.fpgadataflow.rtl import thresholding_rtl
-from finn_adapter.util.data_packing import pack_innermost_dim_as_hex_string
-from finn_adapter.util.settings import get_settings
+from finn.custom_op.fpgadataflow import matrixvectoractivation
+from finn.custom_op.fpgadataflow.rtl import thresholding_rtl
+from finn.util.data_packing import pack_innermost_dim_as_hex_string
+from finn.util.settings import get_settings
 from qonnx.core.datatype import DataType
 
 from hls_build import finn_adapter

@@ -5,7 +5,7 @@ import numpy as np
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.faces import Faces
-from qnn.data.splits import Parts
+from qnn.data.splits import Splits
 
 SHOWN = ("neutral", "happiness", "surprise", "anger")
 
@@ -35,7 +35,7 @@ def band_faces(count: int, seed: int = 5) -> Faces:
     )
 
 
-def band_parts(learn: int = 240) -> Parts:
+def band_splits(train: int = 240) -> Splits:
     """A run's faces."""
     origin = {"data": "bright bands", "terms": "none"}
-    return Parts(band_faces(learn), band_faces(64, seed=6), band_faces(64, seed=7), "grey", 0.0, origin)
+    return Splits(band_faces(train), band_faces(64, seed=6), band_faces(64, seed=7), "grey", 0.0, origin)

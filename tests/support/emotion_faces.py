@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A part of FERPlus on disk, made of any faces."""
+"""A split of FERPlus on disk, made of any faces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 EMOTIONS_IN_TURN = 7
 
 
-def write_part(root: Path, part: str, faces: np.ndarray) -> None:
-    """Write grey faces (N, 48, 48) of seven emotions in turn as FER2013<part>, nine votes of ten for each emotion."""
-    folder = root / f"FER2013{part}"
+def write_split(root: Path, split: str, faces: np.ndarray) -> None:
+    """Write grey faces (N, 48, 48) of seven emotions in turn as FER2013<split>, nine votes of ten for each emotion."""
+    folder = root / f"FER2013{split}"
     folder.mkdir(parents=True)
     lines = []
     for number, face in enumerate(faces):

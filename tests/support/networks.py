@@ -9,6 +9,7 @@ import numpy as np
 
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
+from board.core.arrays import Integers
 from hls_build.dataflow.multipliers import accumulator_bounds
 
 
@@ -77,7 +78,7 @@ class _Network:
     def __init__(self, rng: np.random.Generator, sizes: Sizes) -> None:
         self.rng, self.sizes = rng, sizes
         self.tensors = {"pixels": ir.Tensor("pixels", (sizes.size, sizes.size, 3), 8, False)}
-        self.values = {"pixels": random_faces(rng, 6, sizes.size).astype(np.int64)}
+        self.values: dict[str, Integers] = {"pixels": random_faces(rng, 6, sizes.size).astype(np.int64)}
         self.nodes: list[ir.Node] = []
 
     def add(self, node: ir.Node, *types: tuple[int, bool]) -> str:

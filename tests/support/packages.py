@@ -11,8 +11,9 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking, sha256
+from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
 from board.core.facs import AU_NAMES
+from board.core.files import sha256
 from board.core.graph import Conv, Fork, Gate, IntegerGraph, MaxPool, Node, SumPixels, Tensor, Threshold
 from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 

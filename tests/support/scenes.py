@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures and films of one real face: the public-domain astronaut, from scikit-image or from a deployment."""
+"""Pictures and videos of one real face: the public-domain astronaut, from scikit-image or from a deployment."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.bench import film
-from board.faces.load import read_picture
+from board.bench import swaying_video
+from board.sources.pictures import read_picture
 
 
 @cache
@@ -29,5 +29,5 @@ def astronaut() -> np.ndarray:
 
 @cache
 def swaying(frames: int = 40) -> np.ndarray:
-    """A film of the astronaut, uint8 (frames, 480, 640, 3)."""
-    return film(astronaut(), frames)
+    """A video of the astronaut, uint8 (frames, 480, 640, 3)."""
+    return swaying_video(astronaut(), frames)

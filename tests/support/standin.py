@@ -13,18 +13,21 @@ from networks import random_block
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_build import dataflow
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.board import board_names, load_board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.rtl import stitch
 from hls_build.vivado import project
 
 FOLDER = Path(__file__).parent / "vivado"
-BLOCK = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
+BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
 def environment(**settings: str) -> dict[str, str]:
     """This process's variables with the stand-in first on PATH, and its settings."""
-    return {**os.environ, "PATH": f"{FOLDER}:{os.environ['PATH']}", "XILINX_VIVADO": str(FOLDER), **settings}
+    path = f"{FOLDER}:{os.environ['PATH']}"
+    boards = " ".join(load_board(name).board_part for name in board_names())
+    return {**os.environ, "PATH": path, "XILINX_VIVADO": str(FOLDER), "STANDIN_BOARDS": boards, **settings}
 
 
 @dataclass(frozen=True)

@@ -1,48 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small folders in the official layouts of the five datasets, with the example face where one is looked for."""
+"""Small folders in the layout of a dataset, and what can be wrong with them.
+
+Each dataset's own test, tests/qnn/data/datasets/test_<name>.py, holds its `tree`, and its `empty` without a picture.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+import pytest
 
+from qnn.data.datasets import find
 from qnn.data.example import example_picture
+from qnn.data.indexing import index, problems
 
-FER_VOTES = {  # neutral happiness surprise sadness anger disgust fear contempt unknown not-a-face
-    "fer0000000.png": (1, 9, 0, 0, 0, 0, 0, 0, 0, 0),  # happiness
-    "fer0000001.png": (4, 3, 1, 1, 1, 0, 0, 0, 0, 0),  # no majority
-    "fer0000003.png": (0, 0, 0, 0, 0, 5, 4, 0, 1, 0),  # disgust
-    "fer0000004.png": (1, 0, 0, 0, 0, 0, 0, 9, 0, 0),  # contempt, not in Table 2
-    "fer0000005.png": (0, 0, 0, 0, 0, 0, 0, 0, 0, 10),  # not a face
-    "fer0000007.png": (8, 0, 0, 2, 0, 0, 0, 0, 0, 0),  # neutral
-}
-FER_KEPT = {"fer0000000.png": "happiness", "fer0000003.png": "disgust", "fer0000007.png": "neutral"}
+TESTS = Path(__file__).parents[1] / "qnn" / "data" / "datasets"
 
-CK_SEQUENCES = {  # place: AUs with intensities, and the code of the emotion
-    "S005/001": (((1, 3), (2, 0), (5, 2), (25, 4), (26, 1)), 7),  # surprise; AU25 is none of the thirteen
-    "S005/002": (((6, 4), (12, 5)), 5),  # happy
-    "S010/001": (((14, 2),), 2),  # contempt
-    "S011/001": (((4, 2),), None),  # no emotion file
-}
-CK_FRAMES = 5
+Damage = Callable[[Path], object]
 
-BP_FRAMES = (7, 8, 9, 10)
-BP_INTENSITIES = {6: (5, 0, 0, 0), 10: (4, 4, 0, 0), 12: (5, 9, 0, 0), 14: (0, 0, 0, 9), 17: (0, 0, 4, 0)}
-BP_OCCURRENCES = {6: (1, 0, 0, 0), 10: (1, 1, 0, 9), 12: (1, 1, 0, 0), 14: (0, 0, 0, 9), 17: (0, 0, 1, 0)}
-BP_SESSIONS = {"F001/T1": "{}.jpg", "F001/T2": "{:04d}.jpg", "M002/T1": "{:03d}.jpg"}
 
-DISFA_AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
-DISFA_INTENSITIES = {1: (0, 1, 2, 0, 0, 0), 12: (0, 0, 3, 0, 5, 1)}
-DISFA_SUBJECTS = ("SN001", "SN002", "SN016")
+@cache
+def module_of(name: str) -> ModuleType:
+    """The test module of a dataset."""
+    spec = spec_from_file_location(f"tree_of_{name}", TESTS / f"test_{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
-RAF_LINES = (
-    *("train_00001.jpg 5", "train_00002.jpg 1", "train_00003.jpg 7", "train_00004.jpg 2"),
-    *("test_0001.jpg 4", "test_0002.jpg 6", "test_0003.jpg 3"),
-)
+
+def tree(name: str, root: Path, *layout: str) -> Path:
+    """A small folder of a dataset, with the layout of its test where none of its others is asked for."""
+    made: Path = module_of(name).tree(root, *layout)
+    return made
+
+
+def empty(name: str, root: Path) -> None:
+    """The folder of a dataset that has its layout and no labelled picture."""
+    module_of(name).empty(root)
 
 
 @lru_cache(maxsize=1)
@@ -67,84 +70,6 @@ def write(path: Path, picture: np.ndarray) -> None:
     assert cv2.imwrite(str(path), picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def put(path: Path, lines: Sequence[str]) -> None:
-    """A text file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
-
-
-def ferplus(root: Path, parts: Sequence[str] = ("Train", "Valid")) -> Path:
-    """Six faces in each part, three of which are usable."""
-    for place, part in enumerate(parts):
-        for number, name in enumerate(FER_VOTES):
-            write(root / f"FER2013{part}" / name, noise(100 * place + number, 48, 48))
-        lines = [f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes))}' for name, votes in FER_VOTES.items()]
-        put(root / f"FER2013{part}" / "label.csv", lines)
-    return root
-
-
-def ferplus_by_csv(root: Path) -> Path:
-    """The same faces, labelled by fer2013new.csv."""
-    ferplus(root)
-    lines = ["Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"]
-    for usage, part in (("Training", "Train"), ("PublicTest", "Valid")):
-        (root / f"FER2013{part}" / "label.csv").unlink()
-        lines += [f"{usage},{name},{','.join(map(str, votes))}" for name, votes in FER_VOTES.items()]
-        lines += [f"{usage},,0,0,0,0,0,0,0,0,0,10"]  # FER+ took it away
-    put(root / "fer2013new.csv", lines)
-    return root
-
-
-def rafdb(root: Path) -> Path:
-    """Four faces to train, three to test, every emotion once."""
-    put(root / "EmoLabel" / "list_patition_label.txt", RAF_LINES)
-    for number, line in enumerate(RAF_LINES):
-        write(root / "Image" / "aligned" / f"{line.partition('.')[0]}_aligned.jpg", noise(number, 100, 100, 3))
-    return root
-
-
-def ckplus(root: Path, facs: str = "FACS", emotion: str = "Emotion") -> Path:
-    """Four sequences of three subjects, five frames each."""
-    for place, (aus, code) in CK_SEQUENCES.items():
-        stem = place.replace("/", "_")
-        for frame in range(1, CK_FRAMES + 1):
-            write(root / "cohn-kanade-images" / place / f"{stem}_{frame:08d}.png", shot(frame))
-        peak = f"{stem}_{CK_FRAMES:08d}"
-        put(root / facs / place / f"{peak}_facs.txt", [f"   {au:.7e}   {strength:.7e}" for au, strength in aus])
-        (root / emotion / place).mkdir(parents=True)
-        if code is not None:
-            put(root / emotion / place / f"{peak}_emotion.txt", [f"   {code:.7e}"])
-    return root
-
-
-def bp4d(
-    root: Path, pictures: str = "", intensities: str = "AUCoding/AU_INT", occurrences: str = "AUCoding/AU_OCC"
-) -> Path:
-    """Three sessions of two subjects, four frames each, their numbers padded in three ways."""
-    for place, name in BP_SESSIONS.items():
-        session = place.replace("/", "_")
-        for number, frame in enumerate(BP_FRAMES):
-            write(root / pictures / place / name.format(frame), shot(number))
-        for au, values in BP_INTENSITIES.items():
-            lines = [f"{frame},{value}" for frame, value in zip(BP_FRAMES, values, strict=True)]
-            put(root / intensities / f"AU{au:02d}" / f"{session}_AU{au:02d}.csv", lines)
-        columns = [BP_OCCURRENCES.get(au, (0,) * len(BP_FRAMES)) for au in range(1, 28)]
-        lines = [",".join(map(str, (frame, *row))) for frame, *row in zip(BP_FRAMES, *columns, strict=True)]
-        put(root / occurrences / f"{session}.csv", [",".join(map(str, range(28))), *lines])
-    return root
-
-
-def disfa(root: Path, videos: str = "Videos_LeftCamera", frames: int = 6) -> Path:
-    """Three subjects with six labelled frames each, and videos of so many frames."""
-    for subject in DISFA_SUBJECTS:
-        for au in DISFA_AUS:
-            values = DISFA_INTENSITIES.get(au, (0,) * 6)
-            lines = [f"{frame},{value}" for frame, value in enumerate(values, start=1)]
-            put(root / "ActionUnit_Labels" / subject / f"{subject}_au{au}.txt", lines)
-        write_video(root / videos / f"LeftVideo{subject}_comp.avi", [shot(number) for number in range(frames)])
-    return root
-
-
 def write_video(path: Path, pictures: Sequence[np.ndarray]) -> None:
     """A video of RGB pictures of one size."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,10 +80,57 @@ def write_video(path: Path, pictures: Sequence[np.ndarray]) -> None:
     video.release()
 
 
-TREES: dict[str, Callable[[Path], Path]] = {
-    "ckplus": ckplus,
-    "bp4d": bp4d,
-    "disfa": disfa,
-    "ferplus": ferplus,
-    "rafdb": rafdb,
-}
+def put(path: Path, lines: Sequence[str]) -> None:
+    """A text file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def places(sources: Sequence[tuple[Path, int | None]], root: Path) -> list[str]:
+    """Paths of sources below the root."""
+    return [path.relative_to(root).as_posix() for path, _ in sources]
+
+
+def gone(place: Path | str) -> Damage:
+    """Delete a file or a folder."""
+
+    def damage(root: Path) -> None:
+        if (root / place).is_dir():
+            shutil.rmtree(root / place)
+        else:
+            (root / place).unlink()
+
+    return damage
+
+
+def renamed(place: Path | str, name: str) -> Damage:
+    """Give a file or a folder another name."""
+    return lambda root: (root / place).rename((root / place).with_name(name))
+
+
+def says(place: Path | str, text: str) -> Damage:
+    """Write a text file."""
+    return lambda root: (root / place).write_text(text)
+
+
+def adds(place: Path | str, text: str) -> Damage:
+    """Add a line to a text file."""
+    return lambda root: (root / place).write_text((root / place).read_text() + text + "\n")
+
+
+class Case(NamedTuple):
+    """What is done to a good folder, and what must then be said of it, with {root} where the folder is named."""
+
+    damage: Damage
+    sentence: str
+    labels: str = "paper"
+
+
+def assert_one_sentence_names_the_place(name: str, root: Path, case: Case) -> None:
+    """Loading a damaged folder raises one sentence, and the check lists what loading raises."""
+    case.damage(tree(name, root))
+    with pytest.raises(ValueError) as caught:
+        index(find(name), root, case.labels)
+    assert case.sentence.format(root=root) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value) in problems(find(name), root, case.labels), "the check lists what loading raises"

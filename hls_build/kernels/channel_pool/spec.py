@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
+from hls_build.cost.resources import Resources
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
 
@@ -82,15 +83,13 @@ class ChannelPoolSpec(KernelSpec):
         """A pixel's beats, the lanes' register and the output's."""
         return self.channels // self.pe + 1
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: an adder and a comparison per lane and for the pixel so far; the output registers."""
         stored = 2 * self.bits + (self.channels - 1).bit_length()
-        return {
-            "LUT": round(3.4 * stored + 3.5 * (self.pe - 1) * self.bits),
-            "FF": round(3.6 * stored) + 7,
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=round(3.4 * stored + 3.5 * (self.pe - 1) * self.bits),
+            ff=round(3.6 * stored) + 7,
+        )
 
 
 class ChannelPool_rtl(KernelOp):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
-from hls_build.cost.resources import dual_port_luts
+from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
 
@@ -108,19 +108,17 @@ class GateSpec(KernelSpec):
         """The feature map's register and the output's, once the gates are there."""
         return 2
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: a ROM per lane, the feature map's register and spill, two sets of gates, counters."""
         x, gates = self.inputs
         channel = self.kind == "channel"
         rom = self.pe * self.out_bits * -(-len(self.table) // 64)
         memory = dual_port_luts(2 * gates.beats if channel else 1, gates.width)
         counters = sum(n.bit_length() for n in (self.pixels, 2 * self.channels // self.pe))
-        return {
-            "LUT": memory + round(1.1 * rom) + (40 if channel else 18),
-            "FF": round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=memory + round(1.1 * rom) + (40 if channel else 18),
+            ff=round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
+        )
 
 
 class Gate_rtl(KernelOp):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
-from hls_build.cost.resources import dual_port_luts
+from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
 
@@ -96,19 +96,17 @@ class GlobalPoolSpec(KernelSpec):
         """All pixels but the last, the input's register, the queue and the output's register."""
         return (self.pixels - 1) * self.channels // self.pe + 3
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: per kind of descriptor two distributed memories and an operator per lane."""
         fold, counter = self.channels // self.pe, self.pixels.bit_length()
         sums = self.pe * (self.bits + (self.pixels - 1).bit_length())
         maxima = self.pe * self.bits if self.mode == "descriptors" else 0
         memories = 2 * (dual_port_luts(fold, sums) + (dual_port_luts(fold, maxima) if maxima else 0))
         kinds = 2 if maxima else 1
-        return {
-            "LUT": memories + round(1.2 * sums + 1.8 * maxima) + 43 * kinds - 23,
-            "FF": round(sums + 1.6 * counter) + 5 * kinds * fold.bit_length() + 3,
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=memories + round(1.2 * sums + 1.8 * maxima) + 43 * kinds - 23,
+            ff=round(sums + 1.6 * counter) + 5 * kinds * fold.bit_length() + 3,
+        )
 
 
 class GlobalPool_rtl(KernelOp):

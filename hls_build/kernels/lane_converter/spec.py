@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hls_build.cost.resources import mux_luts
+from hls_build.cost.resources import Resources, mux_luts
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
 
@@ -85,16 +85,14 @@ class LaneConverterSpec(KernelSpec):
         """From the first offer, since a beat that is cut is accepted with its last part."""
         return self.parts if self.lanes_out > self.lanes_in else 1
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: a multiplexer per bit of a part to cut, an enable per part to join, a register, a counter."""
         width, counter = self.narrow * self.bits, (self.parts - 1).bit_length()
         joins = self.lanes_out > self.lanes_in
-        return {
-            "LUT": (self.parts if joins else width * mux_luts(self.parts)) + counter + 3,
-            "FF": (self.parts if joins else 1) * width + counter + 1,
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=(self.parts if joins else width * mux_luts(self.parts)) + counter + 3,
+            ff=(self.parts if joins else 1) * width + counter + 1,
+        )
 
 
 class LaneConverter_rtl(KernelOp):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from board.core import arithmetic
-from hls_build.cost.resources import dual_port_luts
+from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes
 
@@ -79,17 +79,15 @@ class MaxPool2x2Spec(KernelSpec):
         """One row and a pixel, the input's register and the output's."""
         return (self.width + 1) * self.channels // self.pe + 2
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: distributed memory for half a row, a comparison per lane, output and spare registers."""
         beat = self.pe * self.bits
         words = self.width // 2 * self.channels // self.pe
         counters = words.bit_length() + (self.channels // self.pe).bit_length()
-        return {
-            "LUT": dual_port_luts(words, beat) + round(4.4 * beat) + 32,
-            "FF": round(3.1 * beat + 1.8 * counters),
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=dual_port_luts(words, beat) + round(4.4 * beat) + 32,
+            ff=round(3.1 * beat + 1.8 * counters),
+        )
 
 
 class MaxPool2x2_rtl(KernelOp):

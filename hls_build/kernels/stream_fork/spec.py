@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hls_build.cost.resources import Resources
 from hls_build.kernels.kernel_op import KernelOp
 from hls_build.kernels.kernel_spec import KernelSpec, Stream, check_bits, check_lanes, check_positive
 
@@ -70,15 +71,13 @@ class StreamForkSpec(KernelSpec):
         """The copies' registers."""
         return 1
 
-    def resources(self) -> dict[str, int]:
+    def resources(self) -> Resources:
         """Estimate: one spill; per copy a register and the choice between spill and input."""
         width = self.pe * self.bits
-        return {
-            "LUT": self.copies * (width + 3),
-            "FF": self.copies * (width + 2) + width,
-            "BRAM_18K": 0,
-            "DSP": 0,
-        }
+        return Resources(
+            lut=self.copies * (width + 3),
+            ff=self.copies * (width + 2) + width,
+        )
 
 
 class StreamFork_rtl(KernelOp):

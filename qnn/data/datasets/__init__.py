@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five datasets by name."""
+"""The datasets, one a file: a class that derives from qnn.data.dataset.Dataset, found by the name of its file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import pkgutil
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from qnn.data.dataset import Dataset
-from qnn.data.datasets.bp4d import Bp4d
-from qnn.data.datasets.ckplus import CkPlus
-from qnn.data.datasets.disfa import Disfa
-from qnn.data.datasets.ferplus import FerPlus
-from qnn.data.datasets.rafdb import RafDb
+if TYPE_CHECKING:  # OpenCV takes time to import: who only lists names does without
+    from qnn.data.dataset import Dataset
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType(
-    {dataset.name: dataset for dataset in (CkPlus(), Bp4d(), Disfa(), FerPlus(), RafDb())}
-)
+NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+"""As commands take them."""
 
 
+@cache
 def find(name: str) -> Dataset:
-    """A dataset by its name, or a ValueError that lists the names."""
-    if name not in DATASETS:
-        raise ValueError(f"a dataset must be one of {', '.join(DATASETS)}, got {name!r}")
-    return DATASETS[name]
+    """A dataset by its name.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"a dataset must be one of {', '.join(NAMES)}, got {name!r}")
+    from qnn.data.dataset import Dataset
+
+    module = import_module(f"{__name__}.{name}")
+    own = [entry for entry in vars(module).values() if getattr(entry, "__module__", None) == module.__name__]
+    (dataset,) = [entry for entry in own if isinstance(entry, type) and issubclass(entry, Dataset)]
+    return dataset()

@@ -49,7 +49,7 @@ class Bp4d(Dataset):
     published_subjects = 41
     terms = "For non-commercial research after a signed licence from Binghamton University; it must not be passed on."
 
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
         """Index every session."""
         pictures = next((root / name for name in PICTURES if any((root / name).glob(f"{SUBJECT}/T[1-8]"))), None)
         if pictures is None:

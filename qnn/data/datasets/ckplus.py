@@ -44,7 +44,7 @@ class CkPlus(Dataset):
         "For non-commercial research after a signed agreement; only pictures of consenting subjects may be published."
     )
 
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
         """Index every sequence."""
         folders = []
         for names in (PICTURES, FACS, EMOTION):

@@ -44,7 +44,7 @@ class Disfa(Dataset):
         "For non-commercial research after a signed agreement with the University of Denver; it must not be passed on."
     )
 
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
         """Index the frames of every subject that has labels."""
         videos = next((root / name for name in VIDEOS if (root / name).is_dir()), root / VIDEOS[0])
         blocks = []

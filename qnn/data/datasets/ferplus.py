@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from board.faces.find import SIDE_PX, to_input
+from board.faces.crop import SIDE_PX, to_input
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
 from qnn.data.label_files import whole_numbers
@@ -42,28 +42,30 @@ class FerPlus(Dataset):
     protocols = ("official", "paper")
     layout = "FER2013Train, FER2013Valid or FER2013Test with label.csv, or fer2013new.csv"
     markers = (*FOLDERS.values(), "fer2013new.csv")
-    official_parts = tuple(FOLDERS)
+    official_splits = tuple(FOLDERS)
     cropped = True
     crop_margin = 0.0  # qnn.data.framing finds a median of 0.011 over FER2013Valid
     terms = (
         "The votes are under the MIT licence; the pictures come from web search without an open licence: research only."
     )
 
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
-        """Index the parts that are asked for, or those that are there."""
-        absent = [part for part in self.official_parts if not (root / FOLDERS[part]).is_dir()]
-        for part in absent:
-            if parts is not None and part in parts:
-                report.missing(root / FOLDERS[part], self.title)
-            elif parts is None:
-                report.note(f"{root / FOLDERS[part]} is missing: there is no part {part}")
-        wanted = [part for part in self.official_parts if part not in absent and (parts is None or part in parts)]
-        return join([self._part(root, part, report) for part in wanted], len(AUS))
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
+        """Index the splits that are asked for, or those that are there."""
+        absent = [split for split in self.official_splits if not (root / FOLDERS[split]).is_dir()]
+        for split in absent:
+            if splits is not None and split in splits:
+                report.missing(root / FOLDERS[split], self.title)
+            elif splits is None:
+                report.note(f"{root / FOLDERS[split]} is missing: there is no split {split}")
+        wanted = [
+            split for split in self.official_splits if split not in absent and (splits is None or split in splits)
+        ]
+        return join([self._split(root, split, report) for split in wanted], len(AUS))
 
-    def _part(self, root: Path, part: str, report: Report) -> Index:
-        """Index one part."""
-        folder = root / FOLDERS[part]
-        names, votes = self._votes(root, part, report)
+    def _split(self, root: Path, split: str, report: Report) -> Index:
+        """Index one split."""
+        folder = root / FOLDERS[split]
+        names, votes = self._votes(root, split, report)
         emotions = majority_emotions(votes)
         kept = emotions != UNKNOWN_EMOTION
         with os.scandir(folder) as entries:
@@ -79,21 +81,21 @@ class FerPlus(Dataset):
             emotions[kept],
             shares / np.maximum(shares.sum(1, keepdims=True), 1),
             np.array(EMOTIONS)[emotions[kept]],
-            part=part,
+            split=split,
         )
 
-    def _votes(self, root: Path, part: str, report: Report) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Names (N,) and votes (N, 10) of a part's pictures."""
-        own, common = root / FOLDERS[part] / "label.csv", root / "fer2013new.csv"
+    def _votes(self, root: Path, split: str, report: Report) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Names (N,) and votes (N, 10) of a split's pictures."""
+        own, common = root / FOLDERS[split] / "label.csv", root / "fer2013new.csv"
         if own.is_file():
             with own.open(newline="") as file:
                 return _read_votes(csv.reader(file), own, "name, box", report)
         if common.is_file():
             with common.open(newline="") as file:
-                lines = (_label_line(line, USAGES[part]) for line in csv.reader(file))
+                lines = (_label_line(line, USAGES[split]) for line in csv.reader(file))
                 names, votes = _read_votes(lines, common, "usage, name", report)
                 if not names:
-                    report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[part]}, got none in {common}")
+                    report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[split]}, got none in {common}")
                 return names, votes
         report.missing(own, self.title)
         return [], np.empty((0, len(VOTE_COLUMNS)), dtype=np.int64)
@@ -125,7 +127,7 @@ def majority_emotions(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _label_line(line: list[str], usage: str) -> list[str]:
-    """A line of fer2013new.csv as one of label.csv; empty for another part, and for a picture that FER+ removed."""
+    """A line of fer2013new.csv as one of label.csv; empty for another split, and for a picture that FER+ removed."""
     return [line[1], "", *line[2:]] if line[:1] == [usage] and any(line[1:2]) else []
 
 

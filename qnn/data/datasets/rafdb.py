@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from board.faces.find import SIDE_PX, Box, cut_face
+from board.faces.crop import SIDE_PX, Box, cut_face
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 
 LABELS = Path("EmoLabel", "list_patition_label.txt")
@@ -26,7 +26,7 @@ CODES: dict[str, str] = {
 
 
 class RafDb(Dataset):
-    """Faces of the train and test part, as the authors aligned them: they are crops already."""
+    """Faces of the training and test set, as the authors aligned them: they are crops already."""
 
     name = "rafdb"
     title = "RAF-DB"
@@ -35,12 +35,12 @@ class RafDb(Dataset):
     protocols = ("official", "paper")
     layout = "EmoLabel/list_patition_label.txt and Image/aligned"
     markers = (str(LABELS), str(PICTURES))
-    official_parts = ("train", "test")
+    official_splits = ("train", "test")
     cropped = True
     terms = "For non-commercial research after a signed agreement with its authors; the pictures must not be passed on."
 
-    def scan(self, root: Path, labels: str, parts: Sequence[str] | None, report: Report) -> Index:
-        """Index the labelled pictures of the parts."""
+    def scan(self, root: Path, labels: str, splits: Sequence[str] | None, report: Report) -> Index:
+        """Index the labelled pictures of the splits."""
         if not (root / LABELS).is_file():
             report.missing(root / LABELS, self.title)
             return join((), len(AUS))
@@ -50,20 +50,22 @@ class RafDb(Dataset):
             return join((), len(AUS))
         with os.scandir(folder) as entries:
             there = {entry.name for entry in entries}
-        pictures: dict[str, list[str]] = {part: [] for part in self.official_parts}
-        emotions: dict[str, list[int]] = {part: [] for part in self.official_parts}
-        for part, name, emotion in self._lines(root / LABELS, report):
-            if parts is not None and part not in parts:
+        pictures: dict[str, list[str]] = {split: [] for split in self.official_splits}
+        emotions: dict[str, list[int]] = {split: [] for split in self.official_splits}
+        for split, name, emotion in self._lines(root / LABELS, report):
+            if splits is not None and split not in splits:
                 continue
             if name not in there:
                 report.missing(folder / name, self.title)
                 continue
-            pictures[part].append(name)
-            emotions[part].append(emotion)
-        for part in parts or self.official_parts:
-            if not pictures[part] and not report.problems:
-                report.wrong("missing", f"{LABELS.name} must have lines of part {part}, got none in {root / LABELS}")
-        return join([_block(folder, part, pictures[part], emotions[part]) for part in self.official_parts], len(AUS))
+            pictures[split].append(name)
+            emotions[split].append(emotion)
+        for split in splits or self.official_splits:
+            if not pictures[split] and not report.problems:
+                report.wrong("missing", f"{LABELS.name} must have lines of split {split}, got none in {root / LABELS}")
+        return join(
+            [_block(folder, split, pictures[split], emotions[split]) for split in self.official_splits], len(AUS)
+        )
 
     def _lines(self, path: Path, report: Report) -> list[tuple[str, str, int]]:
         """Part, picture and index into facs.EMOTIONS of every line."""
@@ -72,15 +74,15 @@ class RafDb(Dataset):
             if not line.strip():
                 continue
             cells = line.split()
-            part = cells[0].partition("_")[0]
-            if len(cells) != 2 or cells[1] not in CODES or part not in self.official_parts:
+            split = cells[0].partition("_")[0]
+            if len(cells) != 2 or cells[1] not in CODES or split not in self.official_splits:
                 report.wrong(
                     "label line",
                     f"a line of {path.name} must be train_ or test_, a number, .jpg, and an emotion from 1 to 7,"
                     f" got {line.strip()!r} in line {number} of {path}",
                 )
                 continue
-            lines.append((part, f"{Path(cells[0]).stem}_aligned.jpg", EMOTIONS.index(CODES[cells[1]])))
+            lines.append((split, f"{Path(cells[0]).stem}_aligned.jpg", EMOTIONS.index(CODES[cells[1]])))
         return lines
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:
@@ -95,8 +97,8 @@ class RafDb(Dataset):
         return cut_face(picture, Box(0, 0, len(picture)), colour=self.colour)
 
 
-def _block(folder: Path, part: str, names: list[str], emotions: list[int]) -> Index:
-    """Index of one part."""
+def _block(folder: Path, split: str, names: list[str], emotions: list[int]) -> Index:
+    """Index of one split."""
     indices = np.array(emotions, dtype=np.int64)
     sources = [Source(folder / name) for name in names]
-    return block(sources, PROTOTYPES[indices], indices, groups=np.array(EMOTIONS)[indices], part=part)
+    return block(sources, PROTOTYPES[indices], indices, groups=np.array(EMOTIONS)[indices], split=split)

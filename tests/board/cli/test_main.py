@@ -52,7 +52,7 @@ def test_detect_writes_rows_and_pictures(folder: Path, clip: Path, tmp_path: Pat
     out, seen = tmp_path / "aus.csv", tmp_path / "seen.avi"
     done = auflow("detect", clip, "--deploy", folder, "--executor", "numpy", "--out", out, "--annotate", seen)
     assert done.status == 0, done.stderr
-    assert "small on integer reference in numpy" in done.stderr
+    assert "small on the integer graph in numpy" in done.stderr
     assert "40 frames, " in done.stderr and "observations: 40 ok" in done.stderr
     assert [row["frame"] for row in rows(out)] == [str(number) for number in range(1, 41)]
     assert seen.is_file()
@@ -111,8 +111,8 @@ def test_parity_counts_what_ran(folder: Path, tmp_path: Path) -> None:
     )
     assert done.status == 0, done.stderr
     content = json.loads((tmp_path / "p.json").read_text())
-    assert [(one["backend"], one["faces"], one["mismatches"]) for one in content["executors"]] == [
-        ("numpy", 20, 0), ("rtl", 0, 0)
+    assert [(one["executor"], one["faces"], one["mismatches"]) for one in content["executors"]] == [
+        ("numpy", 26, 0), ("rtl", 0, 0)
     ]  # fmt: skip
     assert "20 frames of noise, seed 0" in done.stderr
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_is_one_sentence(
     assert "rows go to a file that ends in" in refused("detect", clip, *deploy, "--out", tmp_path / "x.xlsx")
     assert "a deployment must hold manifest.json" in refused("parity", "--deploy", tmp_path)
     assert "was built without it" in refused("bench", "--deploy", folder)  # no example
-    assert "must hold reference.onnx" in refused("detect", clip, "--deploy", folder, "--executor", "onnx") or (
+    assert "must hold standard.onnx" in refused("detect", clip, "--deploy", folder, "--executor", "onnx") or (
         find_spec("onnxruntime") is None
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking, sha256
+from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.files import sha256
 
 UNITS = (
     ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),
@@ -49,16 +50,19 @@ def test_packing() -> None:
 
 
 def test_outputs() -> None:
-    out = CONTRACT.outputs(np.array([[16, 16], [80, -16]]))
-    np.testing.assert_array_equal(out.logits, [[0.0, 1.0], [1.0, 0.0]])
+    first, second = CONTRACT.outputs(np.array([[16, 16], [80, -16]]))
+    assert (first.accumulators.tolist(), first.logits.tolist()) == ([16, 16], [0.0, 1.0])
+    assert (second.accumulators.tolist(), second.logits.tolist()) == ([80, -16], [1.0, 0.0])
     likely = 1 / (1 + math.exp(-1))
-    np.testing.assert_allclose(out.probabilities, [[0.5, likely], [likely, 0.5]], rtol=1e-15)
-    np.testing.assert_array_equal(out.occurrence, [[True, False], [True, False]])
+    np.testing.assert_allclose(first.probabilities, [0.5, likely], rtol=1e-15)
+    np.testing.assert_allclose(second.probabilities, [likely, 0.5], rtol=1e-15)
+    assert first.occurrence.tolist() == second.occurrence.tolist() == [True, False]
+    assert first.emotion is None  # of other AUs than Table 2's
 
 
 def test_outputs_at_the_ends_of_the_range() -> None:
-    probabilities = CONTRACT.outputs(np.array([[-(2**62)] * 2, [2**62] * 2])).probabilities
-    np.testing.assert_array_equal(probabilities, [[0, 0], [1, 1]])
+    low, high = CONTRACT.outputs(np.array([[-(2**62)] * 2, [2**62] * 2]))
+    assert (low.probabilities.tolist(), high.probabilities.tolist()) == ([0, 0], [1, 1])
 
 
 @pytest.mark.parametrize(

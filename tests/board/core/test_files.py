@@ -30,6 +30,12 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_parent_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RuntimeError, match=r"cannot write .*file/x: \w"):
+        files.write_text(tmp_path / "file" / "x", "")
+
+
 def test_a_folder_is_whole_or_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "deploy"
     for content in ("first", "second"):
@@ -64,7 +70,11 @@ def test_what_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
 def test_arrays_come_back(tmp_path: Path) -> None:
     files.write_npz(tmp_path / "x.npz", {"a": np.arange(3)})
     with np.load(tmp_path / "x.npz") as archive:
+        assert archive.files == ["a"]  # numpy 1 took the option allow_pickle for an array
         np.testing.assert_array_equal(archive["a"], np.arange(3))
+    with pytest.raises(ValueError, match="must hold numbers or text, got objects in 'b'"):
+        files.write_npz(tmp_path / "y.npz", {"b": np.array([{}])})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
 
 
 def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:

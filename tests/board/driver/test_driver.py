@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver computes what the reference computes, and loads nothing that does not belong to its contract."""
+"""The driver computes what the integer graph computes, and loads nothing that does not belong to its contract."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from small import SIZE, UNITS, ZYNQ, ZYNQMP, expected, random_faces, small_board, small_contract, small_graph
 
-from board.core.contract import Contract, StreamPacking, sha256
+from board.core.contract import Contract, StreamPacking
+from board.core.files import sha256
 from board.driver import Driver
 from board.driver.overlay import bitfile_part, check_overlay, handoff_part, same_part
 from board.driver.watermark import Watermark
@@ -38,7 +39,7 @@ def board(zynq: tuple[Path, Contract]) -> Iterator[EmulatedBoard]:
 
 @pytest.mark.board
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # a buffer that is freed twice
-def test_equals_the_reference(overlay: tuple[Path, Contract], rng: np.random.Generator) -> None:
+def test_equals_the_integer_graph(overlay: tuple[Path, Contract], rng: np.random.Generator) -> None:
     bitfile, contract = overlay
     with small_board(contract) as board, Driver(bitfile, contract, frames=4) as driver:
         for count in (0, 1, 3, 4, 5, 8, 23):

@@ -9,7 +9,7 @@ from small import UNITS, small_contract
 
 from board.driver.faults import Cause, Fault
 from board.driver.iodma import Iodma, Register
-from board.driver.transfer import Slot, Stream
+from board.driver.transfer import Slot, Transfer
 from board.driver.watermark import Watermark
 
 FRAME_BYTES = 9
@@ -47,8 +47,8 @@ class StubDma(Iodma):
         return not self.busy
 
 
-def stub_stream(idma_looks: int, odma_starts: int) -> tuple[Stream, StubDma]:
-    """A stream over stubs, a frame in a batch; every result is 0x010101 without padding."""
+def stub_transfer(idma_looks: int, odma_starts: int) -> tuple[Transfer, StubDma]:
+    """A transfer over stubs, a frame in a batch; every result is 0x010101 without padding."""
     contract = small_contract()
     slots = [
         Slot(
@@ -61,21 +61,21 @@ def stub_stream(idma_looks: int, odma_starts: int) -> tuple[Stream, StubDma]:
     ]
     dmas = [StubDma("idma0", idma_looks, 9, slots[0].input[:0]), StubDma("odma0", 0, odma_starts, slots[0].output)]
     watermark = Watermark(contract.output_stream, False)
-    return Stream((dmas[0], dmas[1]), (slots[0], slots[1]), contract, time, 1.0, watermark), dmas[0]
+    return Transfer((dmas[0], dmas[1]), (slots[0], slots[1]), contract, time, 1.0, watermark), dmas[0]
 
 
 def test_what_came_before_a_start_that_fails_is_kept() -> None:
-    stream, _ = stub_stream(idma_looks=0, odma_starts=1)
+    transfer, _ = stub_transfer(idma_looks=0, odma_starts=1)
     results = np.zeros((2, len(UNITS)), np.int64)
     with pytest.raises(Fault):
-        stream.run(np.zeros((2, 48, 48, 3), np.uint8), results)
-    assert stream.salvage() == (0, FRAME_BYTES) and stream.frames == 1
+        transfer.run(np.zeros((2, 48, 48, 3), np.uint8), results)
+    assert transfer.salvage() == (0, FRAME_BYTES) and transfer.frames == 1
     np.testing.assert_array_equal(results, [[0x10101] * len(UNITS), [0] * len(UNITS)])
 
 
 def test_waits_for_the_input_dma_too() -> None:
-    stream, idma = stub_stream(idma_looks=5, odma_starts=1)
-    stream.run(np.zeros((1, 48, 48, 3), np.uint8), np.zeros((1, len(UNITS)), np.int64))
+    transfer, idma = stub_transfer(idma_looks=5, odma_starts=1)
+    transfer.run(np.zeros((1, 48, 48, 3), np.uint8), np.zeros((1, len(UNITS)), np.int64))
     assert not idma.busy
 
 

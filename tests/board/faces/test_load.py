@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scenes import astronaut
 
-from board.faces.find import cut_face, find_face
+from board.faces.crop import cut_face, to_grey
+from board.faces.find import find_face
 from board.faces.load import load_faces
 
 
@@ -36,7 +37,7 @@ def test_large_picture(tmp_path: Path, colour: str) -> None:
 
 
 def test_grey_picture(tmp_path: Path) -> None:
-    grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
+    grey = to_grey(astronaut())
     got = load_faces(write(tmp_path / "grey.png", grey))
     box = find_face(grey)
     assert box is not None
@@ -114,7 +115,7 @@ def broken_array(name: str, content: bytes) -> Callable[[Path], Path]:
         (lambda path: write(path / "wall.png", np.full((300, 300), 9, np.uint8)), "found none in .*wall.png"),
         (lambda path: write(path / "tiny.png", np.zeros((47, 90), np.uint8)), "48x48 pixels, got 90x47 in"),
         (lambda path: path / "missing.png", "got .*missing.png, which is missing"),
-        (lambda path: path, "a folder of faces must hold pictures"),
+        (lambda path: path, "a folder of pictures must hold some"),
         (array(np.zeros((2, 32, 32), np.uint8)), r"got uint8 \(2, 32, 32\) in .*faces.npy"),
         (array(np.zeros((48, 48), np.uint8)), r"got uint8 \(48, 48\)"),
         (array(np.zeros((2, 48, 48, 1), np.uint8)), r"got uint8 \(2, 48, 48, 1\)"),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scenes import astronaut, swaying
 
-from board.faces.find import Box, find_faces
+from board.faces.crop import Box
+from board.faces.find import find_faces
 from board.faces.track import MEMORY_FRAMES, FaceTracker, overlap
 
 
@@ -23,9 +24,9 @@ def test_a_moving_face_is_followed_between_searches() -> None:
 
 
 def test_a_scene_cut_is_noticed_in_its_first_frame() -> None:
-    tracker, film = FaceTracker(), swaying()
-    assert len(tracker.update(film[0])) == 1
-    mirrored = np.ascontiguousarray(np.roll(film[1], 250, axis=1))  # the face jumps by 250 pixels
+    tracker, video = FaceTracker(), swaying()
+    assert len(tracker.update(video[0])) == 1
+    mirrored = np.ascontiguousarray(np.roll(video[1], 250, axis=1))  # the face jumps by 250 pixels
     (face,) = tracker.update(mirrored)
     assert overlap(face.box, find_faces(mirrored)[0].box) > 0.9
     assert tracker.searches == 2
@@ -44,20 +45,20 @@ def hidden(frames: int) -> list[np.ndarray]:
 
 
 def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
-    tracker, film = FaceTracker(), swaying()
-    tracker.update(film[0])
+    tracker, video = FaceTracker(), swaying()
+    tracker.update(video[0])
     for frames in (1, 8, MEMORY_FRAMES):
         assert [tracker.update(picture) for picture in hidden(frames)] == [[]] * frames  # nor is it reported meanwhile
-        (face,) = tracker.update(film[1])
+        (face,) = tracker.update(video[1])
         assert face.face_id == 0, f"after {frames} frames"
 
 
 def test_a_face_that_was_away_for_long_has_a_new_number() -> None:
-    tracker, film = FaceTracker(), swaying()
-    tracker.update(film[0])
+    tracker, video = FaceTracker(), swaying()
+    tracker.update(video[0])
     for picture in hidden(MEMORY_FRAMES + 1):
         tracker.update(picture)
-    (face,) = tracker.update(film[0])
+    (face,) = tracker.update(video[0])
     assert face.face_id == 1
 
 

@@ -72,11 +72,11 @@ def test_parity_holds_in_it(outputs: dict[str, list[Any]]) -> None:
     assert text(outputs["parity"]).startswith("0 of ")
 
 
-def test_it_plays_the_film_in_one_place(outputs: dict[str, list[Any]]) -> None:
+def test_it_plays_the_video_in_one_place(outputs: dict[str, list[Any]]) -> None:
     assert pictures(outputs["live"]) == 1
     assert "6 frames" in text(outputs["live"]) and "{'ok': 6}" in text(outputs["live"])
 
 
-def test_it_plots_both_backends_and_the_accelerator(outputs: dict[str, list[Any]]) -> None:
+def test_it_plots_both_executors_and_the_accelerator(outputs: dict[str, list[Any]]) -> None:
     assert pictures(outputs["bench"]) == 2
     assert "the accelerator alone: " in text(outputs["cycles"])

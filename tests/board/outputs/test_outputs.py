@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,36 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from packages import largest_file, small_contract
+from observed import AUS, CONTRACT, TABLES, face, frame, rows_of
+from packages import largest_file
 
-from board.faces.find import Box
-from board.observation import FAILED, NO_FACE, OK, UNREADABLE, FaceAus, Observation
+from board.faces.crop import Box
+from board.faces.find import Face
+from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.outputs import CsvOutput, JsonlOutput, PicturesOutput, VideoOutput, open_outputs
 from board.outputs.annotate import PRESENT, TROUBLE, draw
 from board.outputs.openface_csv import COLUMNS
-from board.outputs.resumable_table import RowsOutput
-from board.sources.open_source import ArraySource, Frame
-
-CONTRACT = small_contract()
-AUS = len(CONTRACT.action_units)
-
-
-def frame(index: int, size: tuple[int, int] = (120, 160)) -> Frame:
-    return Frame(index, index / 25, "film", np.full((*size, 3), 100, np.uint8), "", 0.0)
-
-
-def face(index: int, face_id: int = 0, status: str = OK) -> Observation:
-    """A face whose AUs differ from frame to frame."""
-    accumulators = np.arange(AUS) + 10 * index
-    probabilities = np.linspace(0, 1, AUS)
-    aus = FaceAus(accumulators, probabilities, probabilities >= 0.5, "happiness") if status == OK else None
-    box = Box(30 + face_id, 20, 60)
-    return Observation(index, index / 25, "film", status, "", face_id, box, 0.75, aus, 0.0123)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+from board.outputs.resumable_table import ResumableTable
+from board.sources.array import ArraySource
 
 
 def test_the_columns_are_openfaces() -> None:
@@ -57,8 +37,8 @@ def test_csv_has_a_row_for_every_frame_and_face(tmp_path: Path) -> None:
     path = tmp_path / "new/aus.csv"
     out = CsvOutput(path, CONTRACT)
     out.write(frame(0), [face(0), face(0, 1)])
-    out.write(frame(1), [Observation(1, 0.04, "film", NO_FACE)])
-    out.write(frame(2), [Observation(2, 0.08, "film", UNREADABLE, 'broken, "twice"\nand again')])
+    out.write(frame(1), [Observation(1, 0.04, "video", NO_FACE)])
+    out.write(frame(2), [Observation(2, 0.08, "video", UNREADABLE, 'broken, "twice"\nand again')])
     out.write(frame(3), [replace(face(3, status=FAILED), message="hang")])
     assert not path.exists()  # not before it is whole
     assert len((tmp_path / "new/aus.csv.partial").read_text().splitlines()) == 6  # but safe from a power cut
@@ -79,10 +59,10 @@ def test_csv_has_a_row_for_every_frame_and_face(tmp_path: Path) -> None:
     assert rows[3]["message"] == 'broken, "twice" and again'
 
 
-def test_json_lines_hold_the_integers(tmp_path: Path) -> None:
+def test_jsonl_holds_the_integers(tmp_path: Path) -> None:
     out = JsonlOutput(tmp_path / "aus.jsonl", CONTRACT)
     out.write(frame(0), [replace(face(0), attention=np.array([[0, 0.5]], np.float32))])
-    out.write(frame(1), [Observation(1, 0.04, "film", NO_FACE)])
+    out.write(frame(1), [Observation(1, 0.04, "video", NO_FACE)])
     out.close()
     one, other = (json.loads(line) for line in (tmp_path / "aus.jsonl").read_text().splitlines())
     units = one["action_units"]
@@ -93,15 +73,12 @@ def test_json_lines_hold_the_integers(tmp_path: Path) -> None:
     assert other["status"] == NO_FACE and "action_units" not in other
 
 
-KINDS = [(CsvOutput, "aus.csv"), (JsonlOutput, "aus.jsonl")]
-
-
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 @pytest.mark.parametrize("torn", [0, 1, 25])
 def test_an_interrupted_file_goes_on_to_the_same_content(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str, torn: int
 ) -> None:
-    def run(path: Path, start: int, end: int, out: RowsOutput) -> RowsOutput:
+    def run(path: Path, start: int, end: int, out: ResumableTable) -> ResumableTable:
         for index in range(start, end):
             out.write(frame(index), [face(index), face(index, 1)])
         return out
@@ -119,7 +96,7 @@ def test_an_interrupted_file_goes_on_to_the_same_content(
     assert not partial.exists()
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_with_nothing_to_resume_it_begins_anew(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
@@ -129,7 +106,7 @@ def test_with_nothing_to_resume_it_begins_anew(
     assert kind(tmp_path / name, CONTRACT, resume=True).next_frame == 0
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_what_an_interrupted_run_left_is_not_thrown_away(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
@@ -143,24 +120,24 @@ def test_what_an_interrupted_run_left_is_not_thrown_away(
     assert (tmp_path / f"{name}.partial").read_bytes() == before
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_another_input_is_not_appended(tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str) -> None:
-    film = ArraySource(np.zeros((9, 64, 64), np.uint8), "film", moving=True, fps=25)
+    video = ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=25)
     other = ArraySource(np.zeros((9, 64, 64), np.uint8), "other", moving=True, fps=25)
     out = kind(tmp_path / name, CONTRACT)
     for index in range(3):
         out.write(frame(index), [face(index)])
     out.abandon()
     before = (tmp_path / f"{name}.partial").read_bytes()
-    with pytest.raises(ValueError, match="must be resumed with the input that it was begun with, got other after film"):
+    with pytest.raises(ValueError, match="with the input that it was begun with, got other after video"):
         open_outputs(tmp_path / name, None, CONTRACT, other, resume=True)
-    outputs, start = open_outputs(tmp_path / name, None, CONTRACT, film, resume=True)
+    outputs, start = open_outputs(tmp_path / name, None, CONTRACT, video, resume=True)
     assert start == 1  # each attempt gives up the last frame, which may lack rows
     outputs[0].abandon()
     assert before.startswith((tmp_path / f"{name}.partial").read_bytes())
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_what_another_command_left_is_not_resumed(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
@@ -170,7 +147,7 @@ def test_what_another_command_left_is_not_resumed(
     assert (tmp_path / f"{name}.partial").read_text() == "a,b\n1,2\n"
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_a_full_disk_is_named_and_what_fitted_can_be_resumed(
     tmp_path: Path, kind: type[CsvOutput] | type[JsonlOutput], name: str
 ) -> None:
@@ -253,7 +230,8 @@ def test_pictures_are_numbered_and_unreadable_ones_left_out(tmp_path: Path) -> N
 def test_a_drawn_picture_keeps_the_face_and_shows_box_and_bars(size: tuple[int, int]) -> None:
     picture = np.full((*size, 3), 100, np.uint8)
     side = size[0] // 2
-    seen = replace(face(0), box=Box(size[1] // 4, size[0] // 4, side), attention=np.eye(24, dtype=np.float32))
+    found = Face(0, Box(size[1] // 4, size[0] // 4, side), 0.75)
+    seen = replace(face(0), face=found, attention=np.eye(24, dtype=np.float32))
     drawn, plain = draw(picture, [seen], CONTRACT), draw(picture, [replace(seen, attention=None)], CONTRACT)
     height, width = drawn.shape[:2]
     assert height >= 360 and width > height * size[1] / size[0] * 1.3  # the panel stands beside the picture
@@ -275,15 +253,15 @@ def pixels(drawn: np.ndarray, colour: tuple[int, int, int]) -> int:
 def test_a_frame_without_action_units_says_why(status: str) -> None:
     picture = np.full((480, 640, 3), 100, np.uint8)
     message = "the accelerator must answer for every frame: Gerät " * 4
-    drawn = draw(picture, [Observation(0, 0.0, "film", status, message)], CONTRACT)
+    drawn = draw(picture, [Observation(0, 0.0, "video", status, message)], CONTRACT)
     assert pixels(drawn[:, 640:], TROUBLE) > 50
 
 
 def test_outputs_are_chosen_by_their_names(tmp_path: Path) -> None:
-    film = ArraySource(np.zeros((3, 64, 64), np.uint8), "film", moving=True, fps=30)
+    video = ArraySource(np.zeros((3, 64, 64), np.uint8), "video", moving=True, fps=30)
     one = ArraySource(np.zeros((1, 64, 64), np.uint8), "one")
 
-    def kinds(out: str | None, annotate: str | None, source: ArraySource = film) -> list[str]:
+    def kinds(out: str | None, annotate: str | None, source: ArraySource = video) -> list[str]:
         paths = [None if name is None else tmp_path / name for name in (out, annotate)]
         return [type(output).__name__ for output in open_outputs(paths[0], paths[1], CONTRACT, source)[0]]
 
@@ -306,8 +284,8 @@ def test_outputs_are_chosen_by_their_names(tmp_path: Path) -> None:
 def test_what_cannot_be_is_named_before_anything_is_written(
     tmp_path: Path, out: str | None, annotate: str | None, resume: bool, message: str
 ) -> None:
-    film = ArraySource(np.zeros((3, 64, 64), np.uint8), "film", moving=True, fps=30)
+    video = ArraySource(np.zeros((3, 64, 64), np.uint8), "video", moving=True, fps=30)
     paths = [None if name is None else tmp_path / name for name in (out, annotate)]
     with pytest.raises(ValueError, match=message):
-        open_outputs(paths[0], paths[1], CONTRACT, film, resume)
+        open_outputs(paths[0], paths[1], CONTRACT, video, resume)
     assert list(tmp_path.iterdir()) == []

@@ -9,13 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_outputs import AUS, CONTRACT, face, frame, rows_of
+from observed import AUS, CONTRACT, face, frame, rows_of
 
-from board.faces.find import Box
+from board.faces.crop import Box
+from board.faces.find import Face
 from board.outputs import CsvOutput, PicturesOutput, VideoOutput, open_outputs
 from board.outputs.annotate import BOXES, TICK, draw
 from board.outputs.jsonl import as_json
-from board.sources.open_source import ArraySource
+from board.sources.array import ArraySource
 
 RED = (200, 30, 40)
 
@@ -60,7 +61,7 @@ def test_a_frame_without_a_picture_shows_the_last_one_dimmed(tmp_path: Path) -> 
 
 
 def test_the_box_of_a_small_picture_grows_with_it() -> None:
-    drawn = draw(np.zeros((120, 160, 3), np.uint8), [replace(face(0), box=Box(40, 40, 60))], CONTRACT)
+    drawn = draw(np.zeros((120, 160, 3), np.uint8), [replace(face(0), face=Face(0, Box(40, 40, 60), 0.75))], CONTRACT)
     on_box = (drawn[:, :480] == BOXES[0]).all(axis=2)
     assert on_box[150:280, 120].all() and on_box[150:280, 300].all()  # three times as large
 
@@ -69,10 +70,24 @@ def test_where_attention_is_most_the_face_turns_red() -> None:
     heat = np.zeros((24, 24), np.float32)
     heat[:, 12:] = 1
     picture = np.full((480, 640, 3), 100, np.uint8)
-    drawn = draw(picture, [replace(face(0), box=Box(100, 100, 240), attention=heat)], CONTRACT)
+    seen = replace(face(0), face=Face(0, Box(100, 100, 240), 0.75), attention=heat)
+    drawn = draw(picture, [seen], CONTRACT)
     red, _, blue = drawn[220, 320].astype(int)
     assert red > blue + 30
     assert drawn[220, 120].tolist() == [100, 100, 100]  # nothing where there is none
+
+
+@pytest.mark.parametrize(("side", "box"), [(48, Box(0, 0, 48)), (360, Box(90, 90, 180))])
+def test_attention_lies_where_the_network_looked(side: int, box: Box) -> None:
+    """The heat covers the box with its margin; a picture of 48x48 is a face already and has none."""
+    heat = np.zeros((24, 24), np.float32)
+    heat[:, :6] = 1  # the left quarter of the crop, which is all of the picture
+    contract = replace(CONTRACT, input=replace(CONTRACT.input, crop_margin=0.5))
+    picture = np.full((side, side, 3), 100, np.uint8)
+    drawn = draw(picture, [replace(face(0), face=Face(0, box, 1.0), attention=heat)], contract)
+    red, _, blue = drawn[200, 45].astype(int)
+    assert red > blue + 30
+    assert drawn[200, 120].tolist() == [100, 100, 100]
 
 
 def test_the_tick_stands_at_the_threshold() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from observed import CONTRACT, TABLES, face, frame, rows_of
 from packages import largest_file, small_contract
-from test_outputs import CONTRACT, KINDS, face, frame, rows_of
 
-from board.faces.find import Box
+from board.faces.crop import Box
+from board.faces.find import Face
 from board.observation import FAILED, Observation
 from board.outputs import CsvOutput, JsonlOutput, VideoOutput
 from board.outputs.annotate import PRESENT, draw
@@ -32,7 +33,7 @@ def test_a_disk_that_fills_in_the_middle_leaves_no_video(tmp_path: Path, name: s
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_resuming_on_a_full_disk_keeps_what_was_there(tmp_path: Path, kind: Kind, name: str) -> None:
     # written anew, the rows beyond the first 4000 bytes were lost
     out = kind(tmp_path / name, CONTRACT)
@@ -46,7 +47,7 @@ def test_resuming_on_a_full_disk_keeps_what_was_there(tmp_path: Path, kind: Kind
     assert kind(tmp_path / name, CONTRACT, resume=True).next_frame == 98
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_rows_of_other_action_units_are_not_continued(tmp_path: Path, kind: Kind, name: str) -> None:
     stream = CONTRACT.output_stream
     fewer = replace(
@@ -64,7 +65,7 @@ def test_rows_of_other_action_units_are_not_continued(tmp_path: Path, kind: Kind
     assert (tmp_path / f"{name}.partial").read_bytes() == before
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 def test_a_run_that_ended_before_its_first_row_begins_anew(tmp_path: Path, kind: Kind, name: str) -> None:
     with largest_file(0):  # a header does not fit, no rows do
         try:
@@ -81,7 +82,7 @@ def test_a_run_that_ended_before_its_first_row_begins_anew(tmp_path: Path, kind:
     assert (tmp_path / name).read_bytes() == (tmp_path / "whole").read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize(("kind", "name"), TABLES)
 @pytest.mark.parametrize("source", ["a\nb.png", "a\u2028b.png", "a\x0cb.png", "\udcff.png", "Gerät.png"])
 def test_a_strange_file_name_ends_no_run(tmp_path: Path, kind: Kind, name: str, source: str) -> None:
     # Linux names files by any bytes: one that is no UTF-8 raised, one with a line break could not be resumed
@@ -104,7 +105,7 @@ def test_the_csv_has_all_that_pyfeat_needs_for_face_boxes(tmp_path: Path) -> Non
 
 def test_a_long_path_in_a_message_wraps() -> None:
     picture = np.zeros((480, 640, 3), np.uint8)
-    panel = draw(picture, [Observation(0, 0.0, "film", FAILED, "x" * 200)], CONTRACT)[:, 640:]
+    panel = draw(picture, [Observation(0, 0.0, "video", FAILED, "x" * 200)], CONTRACT)[:, 640:]
     assert (panel[:, -4:] == panel[0, -1]).all()  # the margin stays free
 
 
@@ -114,7 +115,7 @@ def test_the_caption_stays_in_the_picture(box: Box) -> None:
     picture = np.zeros((480, 640, 3), np.uint8)
 
     def coloured(where: Box) -> int:
-        drawn = draw(picture, [replace(face(0), box=where)], CONTRACT)[:, :640]
+        drawn = draw(picture, [replace(face(0), face=Face(0, where, 0.75))], CONTRACT)[:, :640]
         return int((drawn == PRESENT).all(axis=2).sum(axis=1).max())
 
     assert coloured(box) >= min(90, coloured(Box(200, 200, 8)))

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from board.sources.open_source import ArraySource, PictureSource, VideoSource, open_source
+from board.sources.array import ArraySource
+from board.sources.open_source import open_source
+from board.sources.pictures import PictureSource
+from board.sources.video import VideoSource
 
 
 def pictures(count: int, height: int = 64, width: int = 80) -> np.ndarray:
@@ -21,7 +24,7 @@ def pictures(count: int, height: int = 64, width: int = 80) -> np.ndarray:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """Thirty frames of rising brightness at 20 per second."""
-    path = tmp_path / "film.avi"
+    path = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (80, 64))
     if not writer.isOpened():
         pytest.skip("this OpenCV writes no video")
@@ -95,8 +98,9 @@ def test_a_folder_gives_its_pictures_by_name_and_the_broken_one_with_its_reason(
 def test_an_array_gives_its_pictures(tmp_path: Path, shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.save(tmp_path / "x.npy", array)
-    frames = list(open_source(str(tmp_path / "x.npy")).frames())
-    for frame, picture in zip(frames, array, strict=True):
+    np.savez(tmp_path / "x.npz", anything=array)
+    frames = [frame for name in ("x.npy", "x.npz") for frame in open_source(str(tmp_path / name)).frames()]
+    for frame, picture in zip(frames, [*array, *array], strict=True):
         assert frame.picture is not None and frame.picture.shape == (64, 80, 3)
         np.testing.assert_array_equal(frame.picture[..., 1], picture if picture.ndim == 2 else picture[..., 1])
 

@@ -10,24 +10,31 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 
 from board.core.contract import Contract
+from board.core.graph import IntegerGraph
+from board.executors.numpy_executor import NumpyExecutor
+from board.parity import Level, Parity, compare
+from hls_build.build import proof
 from hls_build.build.flow import shipped_checkpoint as shipped
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS
 from hls_build.cost.resources import Resources
 from hls_build.report import facts
 from hls_build.report.timeline import Timeline
-from qnn.data.example import example_faces
+from qnn.data.example import example_faces, example_picture
 from qnn.export.export import export
 from qnn.network import checkpoint
 
-TINY = CONFIGS / "pynq-z2_tiny.toml"
+TINY = BUILDS / "pynq-z2_tiny.toml"
 COMMAND = [sys.executable, "-m", "hls_build.cli.main"]
 
 
@@ -52,6 +59,12 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bitstream: not made" in done.stdout
     assert "AU12 Lip corner puller" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "Equal, 0 differences: 2 faces and 6 test patterns in torch, qonnx, onnx, numpy, dataflow and rtl." in said
+    assert f"auflow detect PICTURE --deploy {out}/deploy" in done.stdout
+    bars = re.findall(r"^ +(\w+) .* (\d+)/(\d+) ", done.stdout, re.MULTILINE)
+    assert [name for name, _, _ in bars] == ["torch", "qonnx", "onnx", "numpy", "dataflow", "rtl"]
+    assert all(bar[1:] == ("8", "8") for bar in bars), "a bar ends full"
     return out
 
 
@@ -67,7 +80,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_build_leaves_what_it_promises(build: Path) -> None:
     for name in (
         "model.onnx",
-        "reference.onnx",
+        "standard.onnx",
         "integer.npz",
         "rtl/accelerator.sv",
         "sim/accelerator.so",
@@ -77,11 +90,11 @@ def test_a_build_leaves_what_it_promises(build: Path) -> None:
     contract = Contract.read(build / "accelerator.json")
     contract.check_model(build / "model.onnx")
     simulation = json.loads((build / "report/simulation.json").read_text())
-    assert (simulation["frames"], simulation["mismatches"]) == (2, 0)
+    assert (simulation["frames"], simulation["mismatches"]) == (8, 0)
     parity = json.loads((build / "report/parity.json").read_text())
-    names = [rung["name"] for rung in parity["rungs"]]
-    assert names == ["torch", "qonnx", "onnxruntime", "integer", "dataflow", "rtl"]
-    assert all(rung["mismatches"] == 0 and rung["faces"] > 0 for rung in parity["rungs"])
+    names = [one["executor"] for one in parity["executors"]]
+    assert names == ["torch", "qonnx", "onnx", "numpy", "dataflow", "rtl"] and parity["baseline"] == "torch"
+    assert all((one["faces"], one["mismatches"]) == (8, 0) for one in parity["executors"])
     assert json.loads((build / "report/bitstream.json").read_text())["made"] is False
 
 
@@ -111,7 +124,7 @@ def test_simulate_counts_cycles_and_survives_stalls(build: Path, faces: Path, tm
 
 
 @pytest.mark.verilator
-def test_parity_walks_every_rung(build: Path, faces: Path, tmp_path: Path) -> None:
+def test_parity_compares_every_executor(build: Path, faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "parity.json"
     done = auflow(
         "parity", "--build", build, "--faces", faces, "--count", 12, "--rtl-count", 3, "--stalls", 5, "--json", out
@@ -119,9 +132,9 @@ def test_parity_walks_every_rung(build: Path, faces: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(out.read_text())
     assert result["difference"] is None
-    counts = {rung["name"]: rung["faces"] for rung in result["rungs"]}
+    counts = {one["executor"]: one["faces"] for one in result["executors"]}
     assert counts == {
-        "torch": 12, "qonnx": 12, "onnxruntime": 12, "integer": 12, "dataflow": 12, "rtl": 3, "rtl, both stalling": 3
+        "torch": 18, "qonnx": 18, "onnx": 18, "numpy": 18, "dataflow": 18, "rtl": 9, "rtl, both stalling": 9
     }  # fmt: skip
 
 
@@ -137,8 +150,49 @@ def test_parity_names_the_first_difference_and_fails(build: Path, faces: Path, t
     done = auflow("parity", "--build", other, "--faces", faces, "--count", 4, "--json", out)
     assert done.returncode == 1, done.stdout + done.stderr
     difference = json.loads(out.read_text())["difference"]
-    assert (difference["rung"], difference["layer"]) == ("integer", "conv2_q")
+    assert (difference["executor"], difference["layer"]) == ("numpy", "conv2_q")
     assert difference["expected"] != difference["actual"]
+
+
+@pytest.mark.verilator
+def test_faces_are_cut_and_coloured_as_the_contract_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The astronaut's face in a build of a colour network with a margin: in its proof, and where a picture is named."""
+    weights = tmp_path / "colour.safetensors"
+    weights.write_bytes(shipped("tiny").read_bytes())
+    card = checkpoint.read_card(shipped("tiny"))
+    checkpoint.write_card(weights, replace(card, colour="rgb", crop_margin=0.25))
+    path = config(tmp_path, ('preset = "tiny"', 'preset = "tiny"\ncheckpoint = "colour.safetensors"'))
+    out, picture = tmp_path / "colour", tmp_path / "astronaut.png"
+    cv2.imwrite(str(picture), cv2.cvtColor(example_picture(), cv2.COLOR_RGB2BGR))
+    executor = NumpyExecutor(IntegerGraph.load(build_of(path, out, "simulate") / "integer.npz"))
+    right, grey = (executor.accumulators(example_faces(1, colour=c, margin=m)) for c, m in (("rgb", 0.25), ("grey", 0)))
+    assert (right != grey).any()
+    assert shown_accumulators((out / "shown.txt").read_text()) == right[0].tolist()
+    done = auflow("simulate", "--build", out, "--faces", picture, "--frames", 1)
+    assert done.returncode == 0, done.stderr
+    assert shown_accumulators(done.stdout) == right[0].tolist()
+    asked: list[np.ndarray] = []
+
+    def watched(levels: Sequence[Level], faces: np.ndarray, *rest: Any) -> Parity:
+        asked.append(faces)
+        return compare(levels, faces, *rest)
+
+    monkeypatch.setattr(proof, "compare", watched)
+    proof.parity(out, picture, 1, 0, None, Console(quiet=True))
+    np.testing.assert_array_equal(asked, [example_faces(1, colour="rgb", margin=0.25)])
+
+
+def build_of(path: Path, out: Path, step: str) -> Path:
+    """A build up to a step; shown.txt keeps what a person saw."""
+    done = auflow("build", "--config", path, "--out", out, "--sim-frames", 1, "--stop-after", step)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (out / "shown.txt").write_text(done.stdout)
+    return out
+
+
+def shown_accumulators(text: str) -> list[int]:
+    """The accumulators in a table of action units."""
+    return [int(value) for value in re.findall(r"^│ AU\d+ [^│]*│ +(-?\d+) │", text, re.MULTILINE)]
 
 
 def listen_to_ctrl_c() -> None:
@@ -243,20 +297,22 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_partial_file(tmp_path: Path) 
         ("corrupt.jpg", b"\xff\xd8\xff\xe0 no picture", "a picture must be a file OpenCV reads"),
     ],
 )
-def test_refuses_a_bad_picture(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+@pytest.mark.verilator
+def test_refuses_a_bad_picture(name: str, content: bytes, said: str, build: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert said in refused("simulate", "--build", tmp_path, "--faces", tmp_path / name, "--frames", 1)
+    assert said in refused("simulate", "--build", build, "--faces", tmp_path / name, "--frames", 1)
 
 
-def test_refuses_an_array_of_another_shape(tmp_path: Path) -> None:
+@pytest.mark.verilator
+def test_refuses_an_array_of_another_shape(build: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "wide.npy", np.zeros((2, 48, 64), np.uint8))
-    assert "(2, 48, 64)" in refused("simulate", "--build", tmp_path, "--faces", tmp_path / "wide.npy", "--frames", 1)
+    assert "(2, 48, 64)" in refused("simulate", "--build", build, "--faces", tmp_path / "wide.npy", "--frames", 1)
 
 
-def test_refuses_a_picture_without_a_face(tmp_path: Path) -> None:
-
+@pytest.mark.verilator
+def test_refuses_a_picture_without_a_face(build: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((300, 400, 3), 127, np.uint8))
-    said = refused("simulate", "--build", tmp_path, "--faces", tmp_path / "grey.png", "--frames", 1)
+    said = refused("simulate", "--build", build, "--faces", tmp_path / "grey.png", "--frames", 1)
     assert "must show a frontal face, found none" in said
 
 
@@ -289,7 +345,7 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     figures = json.loads((report / "simulation.json").read_text())
     estimate = json.loads((report / "estimate.json").read_text())
     assert f"<b>{1e8 / figures['interval_cycles']:,.0f}</b>frames per second" in page
-    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the price, against itself
+    assert "<td>latency in ms</td>" in page and "<td>+0.00</td>" in page  # the cost of attention, against itself
     assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
     with (report / "layers.csv").open() as file:
         layers = list(csv.DictReader(file))
@@ -307,4 +363,4 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
 
 
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "a report needs a simulated build, got no" in refused("report", "--build", tmp_path)
+    assert "the estimate report of a build must be a file, got none at" in refused("report", "--build", tmp_path)

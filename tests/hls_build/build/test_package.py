@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments: all backends compute the same integers from one, and the wheel in it installs on a board as it is."""
+"""Deployments: all executors compute the same integers from one, and the wheel in it installs on a board as it is."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from zipfile import ZipFile
 import cv2
 import numpy as np
 import pytest
-import tomllib
 from rich.console import Console
 
-import board
-from board import parity
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
-from board.faces.load import load_faces, read_picture
+from board.faces.load import load_faces
+from board.parity import PATTERNS, compare, levels_of
+from board.sources.pictures import read_picture
 from hls_build.build import flow, package, shipped
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS, load_build
 from qnn.data.example import example_faces, example_picture
-
-ROOT = Path(board.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished build of the tiny network."""
     out = tmp_path_factory.mktemp("deploy") / "tiny"
     flow.run(
-        CONFIGS / "pynq-z2_tiny.toml",
+        BUILDS / "pynq-z2_tiny.toml",
         None,
         out,
         2,
@@ -54,12 +51,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.verilator
-def test_every_backend_of_a_build_computes_the_same_integers(built: Path) -> None:
+def test_every_executor_of_a_build_computes_the_same_integers(built: Path) -> None:
     deployment = Deployment(built / "deploy")
-    names = ("onnx", "numpy", "rtl")  # fpga needs pynq: the board's environments test it
-    found = parity.compare(deployment, example_faces(40), {"rtl": 4}, names)
-    assert [(one.backend, one.faces, one.mismatches) for one in found] == [
-        ("onnx", 40, 0), ("numpy", 40, 0), ("rtl", 4, 0)
+    names = ("onnx", "rtl")  # fpga needs pynq: the board's environments test it
+    found = compare(levels_of(deployment, names, {"rtl": 4}), example_faces(40), deployment.contract.au_names)
+    assert [(one.executor, one.faces - len(PATTERNS), one.mismatches) for one in found.executors] == [
+        ("numpy", 40, 0), ("onnx", 40, 0), ("rtl", 4, 0)
     ]  # fmt: skip
 
 
@@ -88,12 +85,12 @@ def test_the_readme_has_five_lines_and_names_the_wheel(built: Path) -> None:
 @pytest.mark.verilator
 def test_the_simulation_may_stay_out(built: Path) -> None:
     build = flow.BuildFolder(built)
-    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=False)
+    package.write(build, load_build(BUILDS / "pynq-z2_tiny.toml"), pack_simulation=False)
     deployment = Deployment(build.deploy)
     assert not (build.deploy / "sim").exists()
     with pytest.raises(ValueError, match="was built without it"):
         deployment.simulation()
-    package.write(build, flow.config.load(CONFIGS / "pynq-z2_tiny.toml"), pack_simulation=True)
+    package.write(build, load_build(BUILDS / "pynq-z2_tiny.toml"), pack_simulation=True)
 
 
 def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
@@ -103,8 +100,29 @@ def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
     assert shipped.software(flow.shipped_checkpoint("tiny")) == made
     assert (made / MANIFEST).stat().st_mtime_ns == stamp
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
-    found = parity.compare(Deployment(made), example_faces(8), names=("onnx", "numpy", "rtl"))
-    assert [one.mismatches for one in found] == [0, 0, 0] and [one.faces for one in found] == [8, 8, 0]
+    deployment = Deployment(made)
+    found = compare(levels_of(deployment, ("onnx", "rtl")), example_faces(8), deployment.contract.au_names)
+    assert [(one.executor, one.faces, one.mismatches) for one in found.executors] == [
+        ("numpy", 14, 0), ("onnx", 14, 0), ("rtl", 0, 0)
+    ]  # fmt: skip
+
+
+def test_weights_are_prepared_again_when_what_makes_the_deployment_changes() -> None:
+    """The key once left out the module that writes deployments."""
+    program = "import sys, hls_build.build.package; print(*(module.__file__ for module in sys.modules.values()"
+    program += " if getattr(module, '__file__', None)), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    used = {Path(line) for line in done.stdout.splitlines()}
+    ours = {path for path in used if path.is_relative_to(shipped.ROOT) and "site-packages" not in path.parts}
+    assert Path(package.__file__) in ours
+    assert ours - set(shipped.makers()) == set()
+
+
+def test_an_empty_cache_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Empty, it once made a folder `deployments` in the working directory."""
+    monkeypatch.setenv("AUFLOW_CACHE", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert shipped.software(flow.shipped_checkpoint("tiny")).parent == tmp_path / ".cache/auflow/deployments"
 
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
@@ -126,18 +144,6 @@ def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: 
         assert ("preparing the weights w4a4, this once" in done.stderr) == prepares
 
 
-def test_the_wheel_lists_every_package_and_the_version_of_the_project() -> None:
-    board_project = tomllib.loads((ROOT / "board/pyproject.toml").read_text())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in (ROOT / "board").rglob("__init__.py")
-        if "build" not in path.relative_to(ROOT).parts
-    }
-    assert set(board_project["tool"]["setuptools"]["packages"]) == packages
-    assert board_project["project"]["version"] == project["project"]["version"]
-
-
 @pytest.mark.parametrize("platform", ["linux_armv7l", "linux_aarch64", "linux_x86_64"])
 def test_the_wheel_installs_offline_without_a_compiler(tmp_path: Path, platform: str) -> None:
     wheel = package.board_wheel(tmp_path)
@@ -149,5 +155,5 @@ def test_the_wheel_installs_offline_without_a_compiler(tmp_path: Path, platform:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/board/notebooks/au_demo.ipynb").is_file()
     entries = next((tmp_path / "out").glob("*.dist-info")) / "entry_points.txt"
-    assert "auflow = board.cli.main:main" in entries.read_text()
+    assert "auflow = board.cli.program:program" in entries.read_text()
     assert "[pynq.notebooks]" in entries.read_text()

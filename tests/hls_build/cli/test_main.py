@@ -20,9 +20,9 @@ from board.cli.command import Command, parser
 from board.core.decoding import DECODINGS
 from board.faces.track import SEARCH_EVERY
 from hls_build.cli.main import COMMANDS
-from hls_build.config.build_config import boards
+from hls_build.config.board import board_names
 from qnn.cli import explain, study
-from qnn.data.datasets import DATASETS
+from qnn.data.datasets import NAMES
 from qnn.data.protocols import PROTOCOLS
 from qnn.explain.explanation import METHODS
 from qnn.network.presets import PRESETS
@@ -67,16 +67,16 @@ def test_commands_are_grouped_by_task() -> None:
 
 @pytest.mark.parametrize("command", ["train", "eval", "tune", "study", "data check", "explain"])
 def test_help_names_the_datasets(command: str) -> None:
-    assert ", ".join(DATASETS) in help_of(command)
+    assert ", ".join(NAMES) in help_of(command)
 
 
 def test_help_names_what_can_be_chosen() -> None:
-    assert ", ".join(boards()) in help_of("fold") and ", ".join(boards()) in help_of("build")
+    assert ", ".join(board_names()) in help_of("fold") and ", ".join(board_names()) in help_of("build")
     for command in ("fold", "train", "export"):
         assert ", ".join(PRESETS) in help_of(command)
     assert all(name in help_of("train") for name in (*PROTOCOLS, *PLANS, "(BP4D, DISFA)"))
     assert all(name in help_of("tune") for name in DECODINGS)
-    assert "13 for CK+, FERPlus, RAF-DB; 5 for BP4D; 12 for DISFA" in help_of("complexity")
+    assert "13 for CK+, FERPlus, RAF-DB; 12 for DISFA; 5 for BP4D" in help_of("complexity")
 
 
 def test_names_that_take_long_to_import_are_the_true_ones() -> None:
@@ -119,9 +119,9 @@ def test_help_needs_no_torch(command: str) -> None:
         ("auflow data ", ["check"]),
         ("auflow detect --dep", ["--deploy"]),
         ("auflow detect --executor ", ["auto", "fpga", "onnx", "numpy", "rtl"]),
-        ("auflow fold --board ", list(boards())),
+        ("auflow fold --board ", list(board_names())),
         ("auflow train --preset w4", ["w4a4", "w4a4h4"]),
-        ("auflow eval --data ", list(DATASETS)),
+        ("auflow eval --data ", list(NAMES)),
         ("auflow completion ", ["bash", "zsh", "fish"]),
     ],
 )

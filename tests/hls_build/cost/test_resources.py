@@ -1,93 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model of resources against synthesis: what was synthesised before, and a few blocks afresh."""
+"""Resources add up and compare with a budget; memories take the block RAMs and LUTs that synthesis takes."""
 
-from __future__ import annotations
+from math import inf
 
-from collections import defaultdict
-
-import numpy as np
 import pytest
 
-from hls_build.cost.fifo import Fifo
-from hls_build.cost.resources import auto_memory, block_rams, block_roms, dual_port_luts, single_port_luts
-from hls_build.cost.thresholding import stages, threshold
-from hls_build.finn_adapter import use_build_folder
-from hls_build.yosys import calibrate, calibration_cases, tool
-from hls_build.yosys.calibrate import Specimen
-from hls_build.yosys.synthesis import Counts, Design
-
-LUT_SHARE, LUT_FEW = 0.10, 12
-"""LUTs may be off by a tenth, or by a dozen in a small block."""
-NOT_A_TENTH = {"threshold": (0.25, LUT_FEW), "quantizer": (0.25, 65)}
-"""Share and LUTs of kinds that select among constants. Yosys finds that logic more or less well: a block by another
-name takes up to 11 % more of it, and of two trained blocks with as many inputs one takes 158 LUTs and one 257."""
-MEMORY_OF_ROWS = "memory_4608_32_block"
-"""Selecting among nine block RAMs takes a quarter more than the formula has."""
-LIVE = ("fifo_40_8_auto", "padding_48_3_32_2_4", "stream_fork_4_64_2_4_1_2", "lane_converter_4_16_4_1_4_0")
-
-SPECIMENS = calibrate.load()
+from hls_build.cost.resources import (
+    LABELS,
+    Resources,
+    auto_memory,
+    block_rams,
+    block_roms,
+    dual_port_luts,
+    single_port_luts,
+)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def build_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    use_build_folder(tmp_path_factory.mktemp("finn"))
+def test_resources_add_up() -> None:
+    parts = [Resources(1, 2, 3, 4), Resources(lut=10), Resources(dsp=5)]
+    assert sum(parts, Resources()) == Resources(lut=11, ff=2, bram18=3, dsp=9)
+    assert Resources(11, 2, 3, 9) - parts[0] == Resources(10, 0, 0, 5)
 
 
-@pytest.mark.parametrize(("specimen", "counts"), SPECIMENS, ids=lambda value: getattr(value, "name", ""))
-def test_the_model_says_what_synthesis_found(specimen: Specimen, counts: Counts) -> None:
-    found = specimen.modelled()
-    assert (found.dsp, found.bram18) == (counts.dsp, counts.bram18)
-    share, few = NOT_A_TENTH.get(specimen.kind, (LUT_SHARE, LUT_FEW))
-    share = 0.25 if specimen.name == MEMORY_OF_ROWS else share
-    again = "new weights have other thresholds: python -m hls_build.yosys.calibrate" * (specimen.kind == "quantizer")
-    assert abs(found.lut - counts.lut) <= max(share * counts.lut, few), again
-    assert abs(found.ff - counts.ff) <= max(0.2 * counts.ff, LUT_FEW), again
+def test_resources_come_back_from_json() -> None:
+    one = Resources(lut=1, ff=2, bram18=3, dsp=4)
+    assert one.as_json() == {"lut": 1, "ff": 2, "bram18": 3, "dsp": 4}
+    assert list(one.as_json()) == list(LABELS)
+    assert Resources.from_json({"op_type": "x", **one.as_json()}) == one
 
 
-def test_no_kind_is_off_as_a_whole() -> None:
-    lut: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for specimen, counts in SPECIMENS:
-        lut[specimen.kind][0] += specimen.modelled().lut
-        lut[specimen.kind][1] += counts.lut
-    for kind, (model, synthesis) in lut.items():
-        assert abs(model - synthesis) <= 0.06 * synthesis, kind
+def test_shares_are_of_a_budget() -> None:
+    budget = Resources(lut=10, ff=4, bram18=0, dsp=0)
+    assert Resources(lut=5, ff=5, dsp=1).shares(budget) == {"lut": 0.5, "ff": 1.25, "bram18": 0, "dsp": inf}
 
 
-def test_the_model_knows_the_memories_of_a_threshold_search() -> None:
-    parameters = {"channels": 16, "pe": 2, "bits": 4, "input_bits": 12}
-    model = calibration_cases.NODES["threshold"]("block", **parameters)
-    table = model.get_initializer("t").astype(int)
-    memories = calibration_cases.design("threshold", parameters, "block").memories
-    modelled = iter(stages(table, pe=2))
-    for lane in range(2):
-        for stage in range(4):
-            (text,) = (data for name, data in memories.items() if name.endswith(f"threshs_{lane}_{stage}.dat"))
-            assert [int(word, 16) for word in text.split()] == [value % (1 << 12) for value in next(modelled).ravel()]
-    assert next(modelled, None) is None
-
-
-@pytest.mark.parametrize("channels", [48, 64])
-def test_thresholds_that_all_channels_share_are_no_logic(channels: int) -> None:
-    alike = np.tile(np.arange(-7, 8), (channels, 1))
-    apart = alike * np.random.default_rng(0).integers(1, 60, (channels, 1))
-    same, other = (threshold(table, pe=1, width=10, block_from=1 << 20).lut for table in (alike, apart))
-    assert same < other / 2
-    assert same == threshold(alike[:1], pe=1, width=10, block_from=1 << 20).lut
-
-
-def test_all_that_is_wanted_was_synthesised() -> None:
-    assert [specimen.name for specimen in calibrate.wanted()] == [specimen.name for specimen, _ in SPECIMENS]
-    assert {specimen.kind for specimen, _ in SPECIMENS} == set(calibrate.GRIDS)
-
-
-@pytest.mark.yosys
-def test_yosys_still_counts_what_it_counted() -> None:
-    known = {specimen.name: (specimen.design(), counts) for specimen, counts in SPECIMENS if specimen.name in LIVE}
-    designs: list[Design] = [design for design, _ in known.values()]
-    sources = {name: text for design in designs for name, text in design.sources.items()}
-    found = tool.cells(sources, [design.top for design in designs])
-    for design, counts in known.values():
-        assert Counts.of(found[design.top]) == counts
+def test_what_is_beyond_a_budget_is_named() -> None:
+    budget = Resources(lut=10, ff=4, bram18=2, dsp=1)
+    assert Resources(lut=10, ff=5, bram18=3, dsp=1).beyond(budget) == ("ff", "bram18")
+    assert budget.beyond(budget) == ()
 
 
 @pytest.mark.parametrize(
@@ -120,8 +70,3 @@ def test_a_memory_of_open_style_goes_where_it_is_cheaper() -> None:
     assert auto_memory(128, 20).bram18 == 0
     assert auto_memory(128, 24).bram18 == 1
     assert auto_memory(512, 4).bram18 == 0
-
-
-def test_ultra_ram_is_not_modelled() -> None:
-    with pytest.raises(ValueError, match="need a FIFO of shift registers, LUTs or block RAM, got style ultra"):
-        Fifo(4000, 8, "ultra").resources()

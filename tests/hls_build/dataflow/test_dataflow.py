@@ -12,8 +12,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core import graph as ir
 from board.core.arithmetic import needed_bits
 from hls_build import dataflow, finn_adapter
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.dataflow import multipliers, thresholds
 
 SIZES = {
@@ -39,7 +40,7 @@ FOLDED = {
 
 
 def builds(**folding: Folding) -> BuildConfig:
-    return BuildConfig("test", "tiny", config.board("Pynq-Z2"), 100.0, None, folding)
+    return BuildConfig("test", "tiny", load_board("Pynq-Z2"), 100.0, None, folding)
 
 
 def ports(model: ModelWrapper, op_type: str, attribute: str) -> dict[str, int]:

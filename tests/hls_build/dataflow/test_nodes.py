@@ -16,7 +16,7 @@ from qonnx.util.basic import qonnx_make_model
 from hls_build import dataflow
 from hls_build import finn_adapter as finn_plus
 from hls_build.build.flow import shipped_checkpoint
-from hls_build.config import build_config
+from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.lowering import lower_file
 from hls_build.simulation import finn_engine
 from qnn.data.example import example_faces
@@ -35,9 +35,9 @@ def seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def dataflow_graph(name: str, folder: Path) -> tuple[ModelWrapper, build_config.BuildConfig]:
+def dataflow_graph(name: str, folder: Path) -> tuple[ModelWrapper, BuildConfig]:
     """The graph of a checked-in configuration, from the shipped checkpoint."""
-    build = build_config.load(build_config.CONFIGS / f"{name}.toml")
+    build = load_build(BUILDS / f"{name}.toml")
     export(shipped_checkpoint(build.preset), folder, build.preset)
     return dataflow.build(lower_file(folder / MODEL), build), build
 
@@ -57,9 +57,7 @@ def alone(model: ModelWrapper, node: NodeProto) -> ModelWrapper:
     return single
 
 
-def check_node(
-    model: ModelWrapper, node: NodeProto, values: dict[str, np.ndarray], build: build_config.BuildConfig
-) -> None:
+def check_node(model: ModelWrapper, node: NodeProto, values: dict[str, np.ndarray], build: BuildConfig) -> None:
     """Simulate one node on what reaches it, and compare every output."""
     single = alone(model, node)
     operator = finn_plus.operator(single.graph.node[0])

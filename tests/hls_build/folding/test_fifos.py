@@ -12,8 +12,9 @@ from networks import random_block, random_faces
 
 from board.simulation.harness import Simulation
 from hls_build import dataflow
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig, load_build
+from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.finn_adapter import operator
 from hls_build.folding import fifos, results
@@ -22,7 +23,7 @@ from hls_build.simulation import verilator
 pytestmark = pytest.mark.verilator
 
 FOLDING = {"conv1": Folding(pe=2, simd=9), "attention1_spatial_conv": Folding(simd=14, window_simd=2)}
-BUILD = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, FOLDING)
+BUILD = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, FOLDING)
 
 
 def depths_in(build: BuildConfig) -> dict[str, int]:
@@ -50,7 +51,7 @@ def test_the_build_gets_the_depths(found: fifos.Sizing) -> None:
 def test_the_file_of_a_sizing_is_its_build(found: fifos.Sizing, tmp_path: Path) -> None:
     path = tmp_path / "sized.toml"
     path.write_text(results.toml(found.config, "sized"))
-    assert config.load(path) == found.config
+    assert load_build(path) == found.config
 
 
 def test_too_shallow_fifos_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folding solver: as good as trying everything, exact about its own builds, clear about what does not fit."""
+"""The folding search: as good as trying everything, exact about its own builds, clear about what does not fit."""
 
 from __future__ import annotations
 
@@ -16,20 +16,29 @@ from networks import SMALL, random_chain, random_network
 from board.core.graph import IntegerGraph
 from hls_build import dataflow
 from hls_build.build import shipped
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig, Folding
-from hls_build.estimate import Estimate, Resources, estimate
-from hls_build.folding import search as solver
-from hls_build.folding.milp import RELATIVE_GAP, RESOURCES, Programme
-from hls_build.folding.options import Goal, Prices, total
+from hls_build.config.board import Board, board_names, load_board
+from hls_build.config.build import BuildConfig, load_build
+from hls_build.config.folding import Folding
+from hls_build.cost.resources import LABELS, Resources
+from hls_build.estimate import Estimate, estimate
+from hls_build.folding import search
+from hls_build.folding.milp import RELATIVE_GAP, Milp
+from hls_build.folding.options import FoldingOptions, Goal
 
-BOARD = config.board("Pynq-Z2")
+BOARD = load_board("Pynq-Z2")
+
+
+def with_budget(**changes: int) -> Board:
+    """The board with another device."""
+    return replace(BOARD, budget=replace(BOARD.budget, **changes))
+
+
 INTERVAL = 18432
 """Cycles per frame that the small network is folded for."""
 
 
-def request(graph: IntegerGraph, **changes: Any) -> solver.Request:
-    return replace(solver.Request(graph, BOARD, 100.0), **changes)
+def request(graph: IntegerGraph, **changes: Any) -> search.Request:
+    return replace(search.Request(graph, BOARD, 100.0), **changes)
 
 
 def estimated(graph: IntegerGraph, folding: dict[str, Folding]) -> Estimate:
@@ -42,106 +51,105 @@ def network() -> IntegerGraph:
     return random_network(1, SMALL)
 
 
-def everything(programme: Programme) -> list[Resources]:
+def everything(milp: Milp) -> list[Resources]:
     """What every combination of options costs."""
-    prices = programme.prices
+    source = milp.source
     found = []
-    for options in product(*programme.options.values()):
-        chosen = dict(zip(programme.options, options, strict=True))
+    for options in product(*milp.options.values()):
+        chosen = dict(zip(milp.options, options, strict=True))
         parts = [option.resources for option in options]
-        for edge in prices.edges:
-            lanes = chosen[edge.source].lanes_out if edge.source else 3
-            sink = chosen[edge.sink]
-            parts.append(prices.between(edge, lanes, sink.lanes_in[edge.index], sink))
-        found.append(total(parts))
+        for connection in source.connections:
+            lanes = chosen[connection.source].lanes_out if connection.source else 3
+            parts.append(source.between(connection, lanes, chosen[connection.sink]))
+        found.append(sum(parts, Resources()))
     return found
 
 
 @pytest.mark.parametrize("double_pump", [False, True])
 def test_nothing_is_cheaper(double_pump: bool) -> None:
-    programme = Programme(Prices(random_chain(3), BOARD, Goal(2000, double_pump)))
-    costs = everything(programme)
+    milp = Milp(FoldingOptions(random_chain(3), BOARD, Goal(2000, double_pump)))
+    costs = everything(milp)
     assert len(costs) > 500
     limits = {"lut": 900.0, "ff": 2000.0, "bram18": 20.0, "dsp": 9.0}
 
     def share(cost: Resources) -> float:
-        return sum(getattr(cost, name) / limits[name] for name in RESOURCES)
+        return sum(getattr(cost, name) / limits[name] for name in LABELS)
 
-    fitting = [cost for cost in costs if all(getattr(cost, name) <= limits[name] for name in RESOURCES)]
+    fitting = [cost for cost in costs if all(getattr(cost, name) <= limits[name] for name in LABELS)]
     assert 0 < len(fitting) < len(costs)
-    solution = programme.solve(limits)
+    solution = milp.solve(limits)
     assert solution is not None and solution.resources in fitting
     best = min(map(share, fitting))
     assert best <= share(solution.resources) <= best * (1 + RELATIVE_GAP)
-    for name in RESOURCES:
+    for name in LABELS:
         least = min(getattr(cost, name) for cost in costs)
-        scarce = programme.solve({name: float(least)}, least=name)
+        scarce = milp.solve({name: float(least)}, least=name)
         assert scarce is not None and getattr(scarce.resources, name) == least
-        assert programme.solve({name: least - 0.5}) is None
+        assert milp.solve({name: least - 0.5}) is None
 
 
-def test_the_build_costs_what_the_solver_said(network: IntegerGraph) -> None:
-    solution = solver.fold(request(network), INTERVAL)
+def test_the_build_takes_what_the_search_said(network: IntegerGraph) -> None:
+    solution = search.fold(request(network), INTERVAL)
     assert solution is not None
     built = estimated(network, solution.folding)
-    totals = {**built.total, "bram18": 2 * built.total["bram36"]}
-    said = vars(solution.resources)
-    assert [totals[name] for name in ("bram18", "dsp")] == [said[name] for name in ("bram18", "dsp")]
-    for name in ("lut", "ff"):  # FIFOs wait for the interval that is reached, the solver's for the one that is wanted
-        assert abs(totals[name] - said[name]) <= 0.002 * said[name]
+    found, said = built.total, solution.resources
+    assert (found.bram18, found.dsp) == (said.bram18, said.dsp)
+    # FIFOs wait for the interval that is reached, the search's for the one that is wanted
+    assert found.lut == pytest.approx(said.lut, rel=0.002)
+    assert found.ff == pytest.approx(said.ff, rel=0.002)
     assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.0015 * INTERVAL
 
 
 def test_double_pumping_halves_what_is_scarce(network: IntegerGraph) -> None:
-    single = solver.fold(request(network, double_pump=False), INTERVAL)
+    single = search.fold(request(network, double_pump=False), INTERVAL)
     assert single is not None and not any(folding.pumped for folding in single.folding.values())
-    scarce = replace(BOARD, dsp=20)
-    assert solver.fold(request(network, double_pump=False, board=scarce), INTERVAL) is None
-    double = solver.fold(request(network, board=scarce), INTERVAL)
+    scarce = with_budget(dsp=20)
+    assert search.fold(request(network, double_pump=False, board=scarce), INTERVAL) is None
+    double = search.fold(request(network, board=scarce), INTERVAL)
     assert double is not None and any(folding.pumped for folding in double.folding.values())
-    assert estimated(network, double.folding).total["dsp"] == double.resources.dsp <= scarce.dsp
+    assert estimated(network, double.folding).total.dsp == double.resources.dsp <= scarce.budget.dsp
 
 
 def test_latency_is_a_constraint(network: IntegerGraph) -> None:
-    free = solver.fold(request(network, latency_intervals=10.0), INTERVAL)
+    free = search.fold(request(network, latency_intervals=10.0), INTERVAL)
     assert free is not None
     bound = free.latency_cycles / INTERVAL * 0.95
-    quick = solver.fold(request(network, latency_intervals=bound), INTERVAL)
+    quick = search.fold(request(network, latency_intervals=bound), INTERVAL)
     assert quick is not None and quick.latency_cycles <= bound * INTERVAL < free.latency_cycles
-    assert solver.fold(request(network, latency_intervals=0.5), INTERVAL) is None
+    assert search.fold(request(network, latency_intervals=0.5), INTERVAL) is None
 
 
 def test_the_fastest_is_next_to_what_does_not_fit(network: IntegerGraph) -> None:
-    asked = request(network, board=replace(BOARD, lut=17_000, dsp=18), double_pump=False)
-    fits = [bool(solver.fold(asked, cycles)) for cycles in asked.intervals[-40:]]
+    asked = request(network, board=with_budget(lut=17_000, dsp=18), double_pump=False)
+    fits = [bool(search.fold(asked, cycles)) for cycles in asked.intervals[-40:]]
     assert fits == sorted(fits) and len(set(fits)) == 2  # so that a binary search finds the first
     faster, first = asked.intervals[-41 + fits.index(True)], asked.intervals[-40 + fits.index(True)]
-    assert solver.fastest(asked, lambda _: None) == solver.fold(asked, first)
-    with pytest.raises(solver.DoesNotFit) as refusal:
-        solver.at_rate(asked, asked.rate(faster), lambda _: None)
+    assert search.fastest(asked, lambda _: None) == search.fold(asked, first)
+    with pytest.raises(search.DoesNotFit) as refusal:
+        search.at_rate(asked, asked.rate(faster), lambda _: None)
     assert "at 100 MHz do not fit on Pynq-Z2" in str(refusal.value)
     assert " binds, " in str(refusal.value)
     assert f"use --fps {int(asked.rate(first))} " in str(refusal.value)
 
 
 def test_what_binds_is_named(network: IntegerGraph) -> None:
-    asked = request(network, board=replace(BOARD, dsp=5), double_pump=False)
-    (clause,) = solver.binding_constraints(asked, INTERVAL)
+    asked = request(network, board=with_budget(dsp=5), double_pump=False)
+    (clause,) = search.binding_constraints(asked, INTERVAL)
     needed = int(clause.removeprefix("dsp binds, ").split()[0])
     assert clause == f"dsp binds, {needed} needed of 5 usable"
-    assert solver.fold(replace(asked, board=replace(BOARD, dsp=needed)), INTERVAL)
-    assert not solver.fold(replace(asked, board=replace(BOARD, dsp=needed - 1)), INTERVAL)
-    assert solver.binding_constraints(request(network, latency_intervals=0.5), INTERVAL) == [
+    assert search.fold(replace(asked, board=with_budget(dsp=needed)), INTERVAL)
+    assert not search.fold(replace(asked, board=with_budget(dsp=needed - 1)), INTERVAL)
+    assert search.binding_constraints(request(network, latency_intervals=0.5), INTERVAL) == [
         "a latency of 0.5 intervals binds"
     ]
-    (impossible,) = solver.binding_constraints(request(network), 100)
+    (impossible,) = search.binding_constraints(request(network), 100)
     assert impossible == "layer conv1 cannot be that fast at any parallelism"
 
 
 def test_a_rate_that_no_cycle_gives_is_refused(network: IntegerGraph) -> None:
-    asked = request(network, board=replace(BOARD, lut=1000))
-    with pytest.raises(solver.DoesNotFit, match="the network does not fit on Pynq-Z2 at any frame rate"):
-        solver.fastest(asked, lambda _: None)
+    asked = request(network, board=with_budget(lut=1000))
+    with pytest.raises(search.DoesNotFit, match="the network does not fit on Pynq-Z2 at any frame rate"):
+        search.fastest(asked, lambda _: None)
 
 
 @pytest.fixture
@@ -157,11 +165,11 @@ def test_the_command_writes_what_a_build_reads(network: IntegerGraph, tmp_path: 
     options = ("--preset", "tiny", "--fps", 5000, "--single-clock", "--out", out, "--json", figures, "--plot", plot)
     ran = run_cli("fold", *options)
     assert ran.status == 0, ran.stderr
-    build, found = config.load(out), json.loads(figures.read_text())
+    build, found = load_build(out), json.loads(figures.read_text())
     assert build.board == BOARD and build.checkpoint is None
     built = estimated(network, dict(build.folding))
     assert built.slowest_layer_cycles <= found["interval_cycles"] <= 1.0015 * 20_000
-    assert built.total["lut"] == found["resources"]["lut"]
+    assert built.total.lut == found["resources"]["lut"]
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
@@ -171,4 +179,4 @@ def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
     assert "frames/s at 100 MHz do not fit on Pynq-Z2" in refused("fold", "--fps", 1e9, "--out", out)
     assert not out.exists()
     said = refused("fold", "--board", "Zybo")
-    assert said == f"need a board out of {', '.join(config.boards())}, got 'Zybo'"
+    assert said == f"need a board out of {', '.join(board_names())}, got 'Zybo'"

@@ -118,6 +118,6 @@ def test_an_illegal_geometry_is_told(change: dict[str, int], rule: str) -> None:
 def test_estimate_is_near_what_yosys_counts() -> None:
     spec = SPECS[0]
     cells, estimate = synthesise(spec.sources, spec.module, spec.rtl_parameters()), spec.resources()
-    assert 0.7 * estimate["LUT"] <= cells["LUT"] <= 1.3 * estimate["LUT"]
-    assert 0.7 * estimate["FF"] <= cells["FF"] <= 1.3 * estimate["FF"]
-    assert cells["BRAM_18K"] == cells["DSP"] == 0
+    assert 0.7 * estimate.lut <= cells.lut <= 1.3 * estimate.lut
+    assert 0.7 * estimate.ff <= cells.ff <= 1.3 * estimate.ff
+    assert cells.bram18 == cells.dsp == 0

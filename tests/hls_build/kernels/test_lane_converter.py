@@ -84,6 +84,6 @@ def test_an_illegal_geometry_is_told(change: dict[str, int], rule: str) -> None:
 def test_estimate_is_what_yosys_counts(spec: LaneConverterSpec) -> None:
     cells = synthesise(spec.sources, spec.module, spec.rtl_parameters())
     estimate = spec.resources()
-    assert cells["FF"] == estimate["FF"]
-    assert abs(cells["LUT"] - estimate["LUT"]) <= max(4, 0.1 * cells["LUT"]), cells
-    assert cells["BRAM_18K"] == cells["DSP"] == 0
+    assert cells.ff == estimate.ff
+    assert abs(cells.lut - estimate.lut) <= max(4, 0.1 * cells.lut), cells
+    assert cells.bram18 == cells.dsp == 0

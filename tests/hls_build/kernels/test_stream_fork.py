@@ -97,6 +97,6 @@ def test_estimate_is_what_yosys_counts() -> None:
     spec = SPECS[0]
     cells = synthesise(spec.sources, spec.module, spec.rtl_parameters())
     estimate = spec.resources()
-    assert cells["FF"] == estimate["FF"]
-    assert 0.7 * estimate["LUT"] <= cells["LUT"] <= 1.3 * estimate["LUT"]
-    assert cells["BRAM_18K"] == cells["DSP"] == 0
+    assert cells.ff == estimate.ff
+    assert 0.7 * estimate.lut <= cells.lut <= 1.3 * estimate.lut
+    assert cells.bram18 == cells.dsp == 0

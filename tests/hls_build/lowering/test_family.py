@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twins import save_twin, varied_faces
+from quantized_networks import save_network, varied_faces
 
+from board.executors.numpy_executor import NumpyExecutor
+from board.parity import Level, compare
 from hls_build import dataflow
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
 from hls_build.lowering import lower_file
-from hls_build.parity.executors import DataflowRung, IntegerRung
-from hls_build.parity.ladder import compare, hardware_layer
-from qnn.export.executors import Rung, TwinRung
-from qnn.export.export import MODEL, export, frozen_twin
-from qnn.export.qonnx_graph import OUTPUT
+from hls_build.parity.executors import DataflowExecutor
+from qnn.export.executors import TorchExecutor
+from qnn.export.export import MODEL, export, frozen_network
 from qnn.network.model import Architecture
 
 FAMILY = [
@@ -31,24 +31,20 @@ FAMILY = [
 
 
 @pytest.mark.parametrize(("preset", "aus", "attention"), FAMILY, ids=str)
-def test_integers_and_dataflow_equal_the_twin(preset: str, aus: int, attention: bool, tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(aus, attention, divisor=8), preset)
+def test_integers_and_dataflow_equal_torch(preset: str, aus: int, attention: bool, tmp_path: Path) -> None:
+    path = save_network(tmp_path, Architecture(aus, attention, divisor=8), preset)
     export(path, tmp_path / "out")
     graph = lower_file(tmp_path / "out" / MODEL)
-    model = dataflow.build(graph, BuildConfig("family", preset, config.board("Pynq-Z2"), 100.0))
+    model = dataflow.build(graph, BuildConfig("family", preset, load_board("Pynq-Z2"), 100.0))
     faces = varied_faces(24)
-    rungs: list[tuple[Rung, int | None]] = [
-        (TwinRung(frozen_twin(path)[0]), None),
-        (IntegerRung(graph), None),
-        (DataflowRung(model), 2),
-    ]
-    found = compare(rungs, faces, [name for node in graph.nodes for name in node.outputs])
+    network, integer = TorchExecutor(frozen_network(path)[0]), NumpyExecutor(graph)
+    levels = [Level.of(network), Level.of(integer), Level.of(DataflowExecutor(model), 2)]
+    found = compare(levels, faces, [f"AU{number}" for number in range(aus)])
     assert found.difference is None, str(found.difference)
-    twin_codes = TwinRung(frozen_twin(path)[0]).codes(faces[:4])
-    integer_codes = IntegerRung(graph).codes(faces[:4])
-    for name, codes in twin_codes.items():
-        if name not in ("pixels_q", OUTPUT):  # a 2-bit network's answer may not vary, so its layers are held too
-            np.testing.assert_array_equal(integer_codes[hardware_layer(name)], codes, err_msg=name)
-    assert (np.ptp(integer_codes["conv3_q"], axis=0) > 0).any()
-    assert integer_codes["fc3"].shape == (4, 1, 1, aus)
+    layers = integer.layers(faces[:4])
+    for name, codes in network.layers(faces[:4]).items():
+        if name != "pixels_q":  # a 2-bit network's answer may not vary, so its layers are held too
+            np.testing.assert_array_equal(layers[name], codes, err_msg=name)
+    assert (np.ptp(layers["conv3_q"], axis=0) > 0).any()
+    assert layers["fc3"].shape == (4, 1, 1, aus)
     assert any(node.name.startswith("attention") for node in graph.nodes) == attention

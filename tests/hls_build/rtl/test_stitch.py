@@ -10,16 +10,17 @@ import pytest
 from networks import TINY, random_block, random_faces, random_network
 
 from board.core import graph as ir
-from board.simulation.harness import DeadlockError
+from board.simulation.streams import DeadlockError
 from hls_build import dataflow
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig, Folding
+from hls_build.config.board import load_board
+from hls_build.config.build import BUILDS, BuildConfig, load_build
+from hls_build.config.folding import Folding
 from hls_build.estimate import estimate
 from hls_build.rtl import stitch
 from hls_build.simulation import verilator
 from hls_build.simulation.accelerator import open_rtl
 
-BLOCK = BuildConfig("block", "tiny", config.board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
+BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
 def stitched(graph: ir.IntegerGraph, build: BuildConfig, folder: Path) -> stitch.Stitched:
@@ -185,7 +186,7 @@ def test_a_shallow_bypass_names_the_stuck_stream(tmp_path: Path, rng: np.random.
 def test_the_whole_network_equals_the_integer_graph_at_full_rate(
     tmp_path: Path, seed: int, rng: np.random.Generator, tools: None
 ) -> None:
-    build = config.load(config.CONFIGS / "pynq-z2_tiny.toml")
+    build = load_build(BUILDS / "pynq-z2_tiny.toml")
     graph, faces = random_network(2, TINY), random_faces(rng, 5)
     expected = graph.run(faces).reshape(5, -1)
     stitched(graph, build, tmp_path / "rtl")

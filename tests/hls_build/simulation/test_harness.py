@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from board.core.lanes import Lanes, beats_of_ints, ints_of_beats
-from board.simulation.harness import STALLS, DeadlockError, Ports, Simulation, Stream
+from board.simulation.harness import Simulation
+from board.simulation.streams import STALLS, AxiStream, DeadlockError, Ports
 from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
@@ -179,7 +180,7 @@ def test_reset_forgets_what_was_under_way(design: Open) -> None:
 
 
 def test_streams_named_by_hand(design: Open) -> None:
-    ports = Ports((Stream("in", "s_axis"), Stream("out", "m_axis")), "clk_i", "rst_ni")
+    ports = Ports((AxiStream("in", "s_axis"), AxiStream("out", "m_axis")), "clk_i", "rst_ni")
     result = design(SKID, "skid", ports=ports).run({"in": beats_of_ints([9], 1)}, {"out": 1})
     assert ints_of_beats(result.outputs["out"]) == [9]
 

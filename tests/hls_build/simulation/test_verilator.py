@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from finn.util.settings import get_settings
 
-from board.simulation.harness import Ports, Simulation
+from board.simulation.harness import Simulation
+from board.simulation.streams import Ports
 from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator

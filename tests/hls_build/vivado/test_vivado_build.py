@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from standin import environment
 
-from board.core.contract import Contract, sha256
+from board.core.contract import Contract
+from board.core.files import sha256
 from hls_build.build_folder import BuildFolder
-from hls_build.config import build_config as config
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS, load_build
 from hls_build.vivado import bitstream, tools
 
 pytestmark = pytest.mark.tclsh
 
-TINY = CONFIGS / "pynq-z2_tiny.toml"
+TINY = BUILDS / "pynq-z2_tiny.toml"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def vivado(monkeypatch: pytest.MonkeyPatch) -> tools.Tools:
 def test_a_crash_is_told_and_the_next_run_goes_on(
     compiled: Path, vivado: tools.Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, build = BuildFolder(compiled), config.load(TINY)
+    folder, build = BuildFolder(compiled), load_build(TINY)
     lines: list[str] = []
     monkeypatch.setenv("STANDIN_FAIL", "launch_runs shell")
     with pytest.raises(RuntimeError, match=r"vivado at 6_shell failed: .*launch_runs ran out of memory.*--resume"):
@@ -79,7 +79,7 @@ def test_a_bitstream_for_another_device_is_not_taken(
         subprocess.run(["rm", "-rf", folder.root / made], check=True)
     monkeypatch.setenv("STANDIN_PART", "7z010clg400")
     with pytest.raises(RuntimeError, match=r"Vivado's bitstream is not of this build: .*7z010clg400"):
-        bitstream.make(folder, config.load(TINY), vivado, print)
+        bitstream.make(folder, load_build(TINY), vivado, print)
     assert not (folder.root / "accelerator.bit").exists()
 
 
@@ -98,7 +98,7 @@ def test_a_whole_build_ends_in_a_deployment_with_its_bitstream(compiled: Path, t
 
 
 def test_without_vivado_there_is_the_project(compiled: Path, tmp_path: Path) -> None:
-    folder, build = BuildFolder(compiled), config.load(TINY)
+    folder, build = BuildFolder(compiled), load_build(TINY)
     figures = bitstream.make(folder, build, None, print)
     assert figures == {"made": False, "reason": "Vivado is not on PATH", "project": "vivado/pynq-z2_tiny-vivado.zip"}
     assert (compiled / figures["project"]).stat().st_size > 10_000

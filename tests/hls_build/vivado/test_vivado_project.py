@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from finn.transformation.fpgadataflow import templates
 from finn.util.settings import get_settings
 from networks import random_block
 from standin import BLOCK, Written, unpack, write_project
 
 from hls_build import dataflow
-from hls_build.config import build_config
+from hls_build.config.board import board_names, load_board
+from hls_build.config.build import BUILDS
 from hls_build.finn_adapter import operator
 from hls_build.vivado import deferring_tool, finn_steps, project, shell
 
@@ -40,7 +42,7 @@ def test_no_path_of_this_machine_is_inside(folder: Path, written: Written) -> No
     here = {
         str(written.rtl.parents[1]),
         str(Path.home()),
-        str(Path(build_config.HERE).parent),
+        str(BUILDS.parents[1]),
         "site-packages",
         "/tmp/",
     }
@@ -110,13 +112,34 @@ def test_other_rtl_than_the_simulated_is_refused(written: Written, tmp_path: Pat
     assert not (tmp_path / "x.zip").exists()
 
 
-@pytest.mark.parametrize("name", sorted(build_config.boards()))
-def test_finn_knows_every_board(name: str) -> None:
-    board = build_config.board(name)
+@pytest.mark.parametrize("name", board_names())
+def test_the_shell_is_of_the_board(name: str, shell_of_finn: str) -> None:
+    board = load_board(name)
+    script = shell_of_finn
+    for rewrite in shell.rewrites(board, 100, double_pumped=False):
+        script = rewrite.apply(script)
+    before, after = script.split('create_bd_design "top"')
+    assert f"set_property board_part {board.board_part} [current_project]" in before
+    assert before.count("board_part ") == 1 and "$BOARD ==" not in before
+    assert ('set ZYNQ_TYPE "zynq_7000"' in before) == (not board.is_zynqmp)
+    assert 'if {$ZYNQ_TYPE == "zynq_us+"} {' in after and '{$ZYNQ_TYPE == "zynq_7000"} {' in after
+
+
+def test_a_board_that_finn_does_not_know_gets_its_project(tmp_path: Path) -> None:
+    board = replace(BLOCK.board, name="Arty-Z7-20", board_part="digilentinc.com:arty-z7-20:part0:1.1")
+    folder = unpack(write_project(tmp_path, replace(BLOCK, board=board)).archive, tmp_path)
+    assert "set board_part digilentinc.com:arty-z7-20:part0:1.1\n" in (folder / "steps.tcl").read_text()
+    script = (folder / "src/6_shell/ip_config.tcl").read_text()
+    assert "set FPGA_PART xc7z020clg400-1\n" in script
+    assert "set_property board_part digilentinc.com:arty-z7-20:part0:1.1 [current_project]\n" in script
+
+
+def test_ports_are_as_wide_as_finn_has_them() -> None:
     from finn.util.basic import pynq_native_port_width, pynq_part_map
 
-    assert pynq_part_map[finn_steps.shell_board(board)] == board.part
-    assert finn_steps.shell_board(board) in pynq_native_port_width
+    for name, width in pynq_native_port_width.items():
+        zynq = pynq_part_map[name].startswith("xc7z")
+        assert width == (finn_steps.PORT_BITS if zynq else finn_steps.ZYNQMP_PORT_BITS), name
 
 
 def test_the_shell_runs_at_the_configured_clock(written: Written, tmp_path: Path) -> None:
@@ -132,22 +155,21 @@ def shell_script(written: Written, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def shell_of_finn(folder: Path) -> str:
-    """The shell's script as FINN+ wrote it, as far as rewrites look at it."""
-    return (folder / "src/6_shell/ip_config.tcl").read_text()
+def shell_of_finn() -> str:
+    """The shell's script as FINN+ writes it, as far as rewrites look at it."""
+    template = str(templates.custom_zynq_shell_template)
+    return template.replace("$BOARDFILES$", "/deps/board_files").replace("$NUM_JOBS$", "4")
 
 
-def test_a_shell_that_has_changed_is_not_rewritten_in_silence(shell_of_finn: str) -> None:
-    for rewrite in shell.rewrites(100, double_pumped=True):
+def test_a_shell_that_has_changed_is_not_rewritten_in_silence() -> None:
+    for rewrite in shell.rewrites(BLOCK.board, 100, double_pumped=True):
         with pytest.raises(RuntimeError, match="Zynq shell must hold"):
             rewrite.apply("puts hello")
-    with pytest.raises(RuntimeError, match="must name board files for board Nobody"):
-        shell.board_part(shell_of_finn.replace("set BOARD Pynq-Z2", "set BOARD Nobody"))
 
 
 def test_finn_still_lacks_what_the_rewrites_put_in() -> None:
     """The canary: where this fails, FINN+ has changed and a rewrite of hls_build.vivado.shell may go."""
-    from finn.transformation.fpgadataflow import make_zynq_proj, templates
+    from finn.transformation.fpgadataflow import make_zynq_proj
 
     shell_template = templates.custom_zynq_shell_template
     assert "int(1 / (self.period_ns * 0.001))" in Path(make_zynq_proj.__file__).read_text(), "FINN+ cuts off the clock"
@@ -180,4 +202,4 @@ def test_a_full_disk_leaves_no_archive(written: Written, tmp_path: Path, monkeyp
     monkeypatch.setattr(project.ZipFile, "writestr", full)
     with pytest.raises(RuntimeError, match=r"cannot write .*x\.zip: No space left on device"):
         project.write(written.model, written.build, written.rtl, tmp_path / "x.zip")
-    assert not list(tmp_path.glob("x.*"))
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ SHELL = "src/6_shell/ip_config.tcl"
 CELL = "StreamingDataflowPartition_1_"
 
 FAULTS = {
-    "a missing source": ("src/kernels/gate.sv", None, "", r"file \S+/work/kernels/gate\.sv does not exist"),
+    "a missing source": ("src/kernels/gate/gate.sv", None, "", r"file \S+/work/kernels/gate/gate\.sv does not exist"),
     "a missing weight file": (
         "src/nodes/conv1/memblock.dat",
         None,
@@ -172,7 +172,9 @@ def test_a_fault_is_found(archive: Path, tmp_path: Path, fault: str) -> None:
     name, old, new, message = FAULTS[fault]
     folder = unpack(archive, tmp_path)
     if old is None:
-        for path in folder.glob(name):
+        paths = list(folder.glob(name))
+        assert paths, "the test changes something"
+        for path in paths:
             path.unlink()
     else:
         text = (folder / name).read_text()

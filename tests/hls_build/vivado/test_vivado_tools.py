@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hls_build.config.build_config import CONFIGS
+from hls_build.config.build import BUILDS
 from hls_build.vivado import tools
 
 SAYS = {
@@ -82,7 +82,7 @@ def test_a_tool_that_hangs_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_build_stops_before_its_first_step(tmp_path: Path) -> None:
     variables = installed(tmp_path, vivado="2023.2", vitis_hls="2023.2")
-    command = [sys.executable, "-m", "hls_build.cli.main", "build", "--config", str(CONFIGS / "pynq-z2_tiny.toml")]
+    command = [sys.executable, "-m", "hls_build.cli.main", "build", "--config", str(BUILDS / "pynq-z2_tiny.toml")]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out")], env={**os.environ, **variables}, capture_output=True, text=True
     )

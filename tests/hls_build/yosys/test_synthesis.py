@@ -13,18 +13,19 @@ from networks import random_block
 
 from hls_build import dataflow
 from hls_build.build_folder import BuildFolder
-from hls_build.config import build_config as config
-from hls_build.config.build_config import BuildConfig
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
+from hls_build.cost.resources import Resources
 from hls_build.estimate import estimate
 from hls_build.finn_adapter import use_build_folder
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
-from hls_build.yosys import finn_patches, report
+from hls_build.yosys import finn_patches, synthesis_report
 from hls_build.yosys import synthesis as accelerator
 from hls_build.yosys import tool as yosys
 from hls_build.yosys.synthesis import Counts
 
-BOARD = config.board("Pynq-Z2")
+BOARD = load_board("Pynq-Z2")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +87,7 @@ def test_a_whole_build_is_the_sum_of_its_blocks(build: BuildFolder) -> None:
     assert done.status == 0, done.stderr
     found = json.loads((build.report / "synthesis.json").read_text())
     told = json.loads((build.report / "estimate.json").read_text())["total"]
-    assert (found["total"]["dsp"], found["total"]["bram18"]) == (told["dsp"], 2 * told["bram36"])
+    assert (found["total"]["dsp"], found["total"]["bram18"]) == (told["dsp"], told["bram18"])
     assert abs(found["total"]["lut"] - told["lut"]) <= 0.1 * found["total"]["lut"]
     flat = run_cli("synth", "--build", build.root, "--flatten", "--json", build.root / "flat.json")
     assert flat.status == 0, flat.stderr
@@ -99,7 +100,7 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
     build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path))
-    wanted = report.designs(build)[:3]
+    wanted = synthesis_report.designs(build)[:3]
     monkeypatch.setattr(accelerator, "_GROUP", 1)
     runs: list[str] = []
 
@@ -111,30 +112,47 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
 
     monkeypatch.setattr(yosys, "cells", count)
     with pytest.raises(KeyboardInterrupt):
-        report.run(wanted, lambda _: None, lambda _: None)
-    found = report.run(wanted, lambda _: None, lambda _: None)
+        synthesis_report.run(wanted, lambda _: None, lambda _: None)
+    found = synthesis_report.run(wanted, lambda _: None, lambda _: None)
     assert runs == [design.top for design in (*wanted, wanted[2])]
-    assert found.total == Counts(12, 0, 0, 0, 0)
+    assert found.total == Counts(Resources(lut=12))
+
+
+@pytest.mark.parametrize(("variable", "place"), [("", ".cache/auflow"), ("~/kept", "kept")])
+def test_counts_are_kept_in_the_users_cache(
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str
+) -> None:
+    """Neither an empty AUFLOW_CACHE nor one with ~ makes a folder where the user happens to be."""
+    here, home = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AUFLOW_CACHE", variable)
+    monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_: {top: {"LUT6": 4} for top in tops})
+    done = run_cli("synth", "--build", build.root, "--module", "conv1")
+    assert done.status == 0, done.stderr
+    assert not list(here.iterdir())
+    assert len(list((home / place / "synthesis").glob("*.json"))) == 1
 
 
 def test_other_weights_are_another_design(build: BuildFolder, tmp_path: Path) -> None:
     """What a memory holds decides how much of it is left, so counts of other weights do not serve."""
     copy = BuildFolder(tmp_path / "copy")
     shutil.copytree(build.rtl, copy.rtl)
-    before = {design.name: design.cached for design in report.designs(copy)}
+    before = {design.name: design.cached for design in synthesis_report.designs(copy)}
     (changed,) = (block for block in blocks(copy.rtl) if block.name == "conv1_memory")
     memory = copy.rtl / changed.memories[0]
     first, rest = memory.read_text().split("\n", 1)
     memory.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
-    after = {design.name: design.cached for design in report.designs(copy)}
+    after = {design.name: design.cached for design in synthesis_report.designs(copy)}
     assert {name for name in before if before[name] != after[name]} == {"conv1_memory"}
 
 
 def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no module 'conv9', got these: "):
-        report.designs(build, ["conv9"])
+        synthesis_report.designs(build, ["conv9"])
     with pytest.raises(ValueError, match=r"need the RTL of a build, got no stitch\.json"):
-        report.designs(BuildFolder(tmp_path))
+        synthesis_report.designs(BuildFolder(tmp_path))
     said = refused("synth", "--build", build.root, "--module", "conv", "--flatten")
     assert "--flatten takes the whole accelerator, got --module too" in said
 
@@ -145,7 +163,7 @@ def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(
         RuntimeError, match=r"synthesis rewrites '`default_nettype none' in FINN\+'s vpc\.sv, found none"
     ):
-        finn_patches.text(path)
+        finn_patches.patched(path)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +181,7 @@ def test_a_dying_yosys_is_told(
     tool.write_text(f"#!/bin/sh\n{dies}\n")
     tool.chmod(0o755)
     monkeypatch.setattr(yosys.shutil, "which", lambda *_, **__: str(tool))
-    wanted = report.designs(build)[:1]
+    wanted = synthesis_report.designs(build)[:1]
     with pytest.raises(RuntimeError, match=f"synthesis of {wanted[0].name}: Yosys failed: {told}"):
-        report.run(wanted, lambda _: None, lambda _: None)
+        synthesis_report.run(wanted, lambda _: None, lambda _: None)
     assert not wanted[0].cached.exists()

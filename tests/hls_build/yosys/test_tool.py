@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hls_build.cost.resources import Resources
 from hls_build.yosys import tool as yosys
 
 REGISTER = """
@@ -37,7 +38,7 @@ def write(folder: Path, text: str) -> Path:
 @pytest.mark.yosys
 def test_a_parameter_sets_the_registers(tmp_path: Path) -> None:
     cells = yosys.synthesise([write(tmp_path, REGISTER)], "register", {"WIDTH": 7})
-    assert cells == {"LUT": 0, "FF": 7, "BRAM_18K": 0, "DSP": 0}
+    assert cells == Resources(ff=7)
 
 
 @pytest.mark.yosys
@@ -54,7 +55,7 @@ def test_a_latch_is_refused(tmp_path: Path) -> None:
 
 def test_counts_weigh_each_cell() -> None:
     cells = {"LUT6": 3, "RAM32M": 2, "FDRE": 5, "RAMB36E1": 1, "RAMB18E1": 1, "DSP48E1": 4, "CARRY4": 9}
-    assert yosys.count(cells) == {"LUT": 11, "FF": 5, "BRAM_18K": 3, "DSP": 4}
+    assert yosys.count(cells) == Resources(lut=11, ff=5, bram18=3, dsp=4)
 
 
 def test_missing_yosys_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import torch
 from commands import Ran, refused, run_cli
-from emotion_faces import EMOTIONS_IN_TURN, write_part
-from twins import save_twin
+from emotion_faces import EMOTIONS_IN_TURN, write_split
+from quantized_networks import save_network
 
 from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import DECODINGS
 from board.core.facs import AUS, EMOTIONS
-from board.faces.find import to_input
+from board.executors.onnx_executor import OnnxExecutor
+from board.faces.crop import to_input
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces
 from qnn.data.loading import load
@@ -31,7 +32,6 @@ from qnn.data.protocols import held_out
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.measuring import load_network, predicted, select
-from qnn.export.executors import ReferenceRung
 from qnn.export.export import export
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
@@ -52,19 +52,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Faces of seven emotions in turn; the last ones of the valid part are copies of training faces."""
+    """Faces of seven emotions in turn; the last ones of the split valid are copies of training faces."""
     folder = tmp_path_factory.mktemp("ferplus")
     train = example_faces(TRAIN, seed=1)[..., 0]
     valid = np.concatenate([example_faces(VALID - COPIES + 1, seed=2)[1:, ..., 0], train[1 : 1 + COPIES]])
-    write_part(folder, "Train", train)
-    write_part(folder, "Valid", valid)
+    write_split(folder, "Train", train)
+    write_split(folder, "Valid", valid)
     return folder
 
 
 @pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quantized checkpoint, only to be read."""
-    return save_twin(tmp_path_factory.mktemp("twin"), Architecture(attention=False, divisor=8), "w2a2")
+    return save_network(tmp_path_factory.mktemp("quantized"), Architecture(attention=False, divisor=8), "w2a2")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_eval_measures_the_valid_part_without_copies(flat: Path, root: Path, tmp
     assert (content["n"], content["duplicates_left_out"], content["split"]) == (VALID - COPIES, COPIES, "valid")
     assert content["checkpoint_sha256"] == hashlib.sha256(flat.read_bytes()).hexdigest()
     assert content["thresholds"] == [0.5] * 13
-    train, valid = (load("ferplus", root, parts=(part,)) for part in ("train", "valid"))
+    train, valid = (load("ferplus", root, splits=(part,)) for part in ("train", "valid"))
     faces = valid.without_copies_of(train)
     model, _ = checkpoint.load(flat)
     found = predict(model, faces).probabilities()
@@ -158,9 +158,11 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path, root: Path, tmp_path: Path) -> None:
+def test_a_quantized_network_decides_as_its_accelerator(
+    decoding: str, quantized: Path, root: Path, tmp_path: Path
+) -> None:
     """To the last bit, also where a threshold is a probability that occurs."""
-    copied = copy_checkpoint(twin, tmp_path)
+    copied = copy_checkpoint(quantized, tmp_path)
     faces = select("ferplus", root).faces
     network, card = load_network(copied)
     predictions = predicted(network, card, faces, "testing")
@@ -173,11 +175,12 @@ def test_a_twin_is_measured_as_its_accelerator_decides(decoding: str, twin: Path
         StreamPacking.of_frame(48 * 48 * 3, 3, 8, False), StreamPacking.of_frame(13, 1, 32, True),
         100.0, "part", "board", {}, (), report.decoding,
     )  # fmt: skip
-    decided = contract.outputs(ReferenceRung(tmp_path / "out" / "reference.onnx").accumulators(faces.network_input))
-    np.testing.assert_array_equal(found, decided.probabilities)
-    assert decided.occurrence[5].all() and not decided.occurrence.all()
+    outputs = contract.outputs(OnnxExecutor(tmp_path / "out" / "standard.onnx").accumulators(faces.rgb))
+    np.testing.assert_array_equal(found, np.stack([face.probabilities for face in outputs]))
+    decided = np.stack([face.occurrence for face in outputs])
+    assert decided[5].all() and not decided.all()
     content = measured(copied, root, tmp_path / "e.json")
-    occurrence = decided.occurrence.astype(np.float64)
+    occurrence = decided.astype(np.float64)
     expected = evaluate(occurrence, faces.labels, faces.emotions, (0.5,) * 13, AUS, resamples=0)
     assert [au["f1"] for au in content["per_au"].values()] == [au.f1 for au in expected.per_au.values()]
     assert predictions.nearest is not None
@@ -212,15 +215,15 @@ def copy_checkpoint(path: Path, folder: Path) -> Path:
     return folder / path.name
 
 
-@pytest.mark.parametrize(("kind", "decoding"), [("twin", "emotions"), ("float", "independent")])
+@pytest.mark.parametrize(("kind", "decoding"), [("quantized", "emotions"), ("float", "independent")])
 def test_tune_writes_thresholds_of_training_faces(
-    kind: str, decoding: str, twin: Path, flat: Path, root: Path, tmp_path: Path
+    kind: str, decoding: str, quantized: Path, flat: Path, root: Path, tmp_path: Path
 ) -> None:
-    path = copy_checkpoint(twin, tmp_path) if kind == "twin" else flat
+    path = copy_checkpoint(quantized, tmp_path) if kind == "quantized" else flat
     before, weights = checkpoint.read_card(path), path.read_bytes()
     run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
     after = checkpoint.read_card(path)
-    faces = load("ferplus", root, parts=("train",))
+    faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.4, 2)[1])
     network, _ = load_network(path)
     assert after.thresholds == tuple(tune(predict(network, faces).probabilities(decoding), faces.labels).tolist())
@@ -235,11 +238,11 @@ def test_tune_writes_thresholds_of_training_faces(
     assert content["thresholds"] == list(after.thresholds)
 
 
-def test_tune_for_a_coverage_of_emotions(twin: Path, root: Path, tmp_path: Path) -> None:
-    path = copy_checkpoint(twin, tmp_path)
+def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: Path) -> None:
+    path = copy_checkpoint(quantized, tmp_path)
     ran = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
     card = checkpoint.read_card(path)
-    faces = load("ferplus", root, parts=("train",))
+    faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.1, 0)[1])
     probabilities = predict(load_network(path)[0], faces).probabilities("emotions")
     assert card.thresholds == tuple(tune_for_emotions(probabilities, faces.labels, 0.1).tolist())
@@ -307,8 +310,8 @@ def test_a_checkpoint_of_other_aus_is_refused(command: str, root: Path, tmp_path
 
 
 @pytest.mark.parametrize("command", ["eval", "tune"])
-def test_broken_weights_are_one_sentence(command: str, root: Path, tmp_path: Path, twin: Path) -> None:
-    model, card = checkpoint.load(twin)
+def test_broken_weights_are_one_sentence(command: str, root: Path, tmp_path: Path, quantized: Path) -> None:
+    model, card = checkpoint.load(quantized)
     with torch.no_grad():
         model.fc3_bias.fill_(torch.nan)  # type: ignore[operator] # a parameter
     checkpoint.save(tmp_path / "broken.safetensors", model, card)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from commands import refused, run_cli
-from twins import save_twin
+from quantized_networks import save_network
 
 from qnn.network.model import Architecture
 
@@ -23,11 +23,11 @@ def test_complexity_writes_json_and_prints_a_table(tmp_path: Path) -> None:
     assert set(content["weight_bytes"]) >= {"float", "w4a4", "w3a3", "w2a4", "w2a2"}
 
 
-def test_export_writes_a_folder_and_prints_the_nudges(tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
+def test_export_writes_a_folder_and_prints_the_sigmoids(tmp_path: Path) -> None:
+    path = save_network(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
     ran = run_cli("export", "--checkpoint", path, "--out", tmp_path / "out", "--preset", "w2a2")
     assert ran.status == 0, ran.stderr
-    assert "w2a2: 0 of 0 sigmoids nudged" in ran.stdout
+    assert "w2a2: 0 of 0 sigmoids corrected" in ran.stdout
     digest = json.loads((tmp_path / "out" / "export.json").read_text())["model_sha256"]
     assert digest in ran.stdout
 

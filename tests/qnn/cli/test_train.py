@@ -46,7 +46,7 @@ def test_train_goes_from_float_to_a_preset(root: Path, tmp_path: Path) -> None:
     for preset in ("float", "w4a4"):
         _, card = checkpoint.load(tmp_path / f"{preset}.safetensors", preset)
         assert card.training["data"] and card.training["terms"]
-        assert card.training["faces"] == {"learn": 72, "held_out": 8, "test": 16}
+        assert card.training["faces"] == {"train": 72, "validation": 8, "test": 16}
         assert card.colour == "grey" and card.metrics["n"] == 16
     assert "w4a4.safetensors" in "".join(ran.stdout.split())
 

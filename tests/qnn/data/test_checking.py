@@ -11,7 +11,7 @@ import trees
 from commands import Ran, refused, run_cli
 
 from qnn.data import checking
-from qnn.data.datasets import DATASETS
+from qnn.data.datasets import NAMES, find
 from qnn.data.datasets.ferplus import FOLDERS
 
 
@@ -19,31 +19,31 @@ def check(name: str, root: Path, *options: object) -> Ran:
     return run_cli("data", "check", name, root, *options)
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_good_folder_ends_well(tmp_path: Path, name: str) -> None:
-    root = trees.TREES[name](tmp_path / "set")
+    root = trees.tree(name, tmp_path / "set")
     result = check(name, root)
     assert result.status == 0, result.stderr
-    assert result.stdout.splitlines()[0].startswith(f"{DATASETS[name].title} in {root}: ")
-    assert DATASETS[name].terms in result.stdout
+    assert result.stdout.splitlines()[0].startswith(f"{find(name).title} in {root}: ")
+    assert find(name).terms in result.stdout
     assert result.stdout.endswith("nothing is wrong\n")
 
 
 def test_counts(tmp_path: Path) -> None:
-    counts = checking.check("ckplus", trees.ckplus(tmp_path / "ck"), progress=False).counts
+    counts = checking.check("ckplus", trees.tree("ckplus", tmp_path / "ck"), progress=False).counts
     assert counts.pictures == 16
     assert counts.groups == {"neutral": 4, "happiness": 3, "surprise": 3, "contempt": 3, "none": 3}
     assert counts.subjects == {"S005": 8, "S010": 4, "S011": 4}
     assert counts.aus[12] == {"active": 3, "inactive": 13, "unknown": 0}
-    counts = checking.check("bp4d", trees.bp4d(tmp_path / "bp"), "usual", progress=False).counts
+    counts = checking.check("bp4d", trees.tree("bp4d", tmp_path / "bp"), "usual", progress=False).counts
     assert counts.groups == {"T1": 8, "T2": 4}
     assert counts.aus[10] == {"active": 6, "inactive": 3, "unknown": 3}
-    counts = checking.check("ferplus", trees.ferplus(tmp_path / "fer"), progress=False).counts
-    assert counts.parts == {"train": 3, "valid": 3} and counts.subjects == {}
+    counts = checking.check("ferplus", trees.tree("ferplus", tmp_path / "fer"), progress=False).counts
+    assert counts.splits == {"train": 3, "valid": 3} and counts.subjects == {}
 
 
 def test_bp4d_says_how_many_nines_there_are(tmp_path: Path) -> None:
-    root = trees.bp4d(tmp_path)
+    root = trees.tree("bp4d", tmp_path)
     result = check("bp4d", root)
     assert "note: BP4D was published with 41 subjects, got 2" in result.stdout
     assert "note: 6 intensities are 9" in result.stdout and "`--labels usual` masks them" in result.stdout
@@ -51,14 +51,14 @@ def test_bp4d_says_how_many_nines_there_are(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_not_there_is_a_note(tmp_path: Path) -> None:
-    root = trees.ferplus(tmp_path)
+    root = trees.tree("ferplus", tmp_path)
     result = check("ferplus", root)
     assert result.status == 0
-    assert f"note: {root / 'FER2013Test'} is missing: there is no part test" in result.stdout
+    assert f"note: {root / 'FER2013Test'} is missing: there is no split test" in result.stdout
 
 
 def test_everything_wrong_is_listed_by_kind(tmp_path: Path) -> None:
-    root = trees.ferplus(tmp_path / "set", ["Train", "Valid", "Test"])
+    root = trees.tree("ferplus", tmp_path / "set", "Train", "Valid", "Test")
     for folder in FOLDERS.values():
         (root / folder / "fer0000000.png").unlink()
         (root / folder / "fer0000003.png").write_bytes(b"")
@@ -79,7 +79,7 @@ def test_everything_wrong_is_listed_by_kind(tmp_path: Path) -> None:
 
 
 def test_the_first_five_of_a_kind_are_printed(tmp_path: Path) -> None:
-    root = trees.ckplus(tmp_path)
+    root = trees.tree("ckplus", tmp_path)
     for number, path in enumerate(sorted(root.rglob("*.png"))):
         trees.write(path, trees.noise(number, 20, 30))
     result = check("ckplus", root)
@@ -90,7 +90,7 @@ def test_the_first_five_of_a_kind_are_printed(tmp_path: Path) -> None:
 
 
 def test_a_broken_video_is_found(tmp_path: Path) -> None:
-    root = trees.disfa(tmp_path)
+    root = trees.tree("disfa", tmp_path)
     video = root / "Videos_LeftCamera" / "LeftVideoSN002_comp.avi"
     video.write_bytes(b"no video")
     result = check("disfa", root)
@@ -100,7 +100,7 @@ def test_a_broken_video_is_found(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_another_dataset(tmp_path: Path) -> None:
-    root = trees.rafdb(tmp_path)
+    root = trees.tree("rafdb", tmp_path)
     result = check("ckplus", root)
     assert result.status == 1
     assert f"{root} looks like RAF-DB, not CK+: use `auflow data check rafdb {root}`" in result.stdout

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.faces.find import cut_face, find_face
+from board.faces.crop import cut_face
+from board.faces.find import find_face
 from qnn.data.datasets.ferplus import FerPlus
 from qnn.data.example import example_picture
 from qnn.data.framing import margins
@@ -29,7 +30,7 @@ def test_pictures_without_a_face_count_nothing() -> None:
 
 @pytest.mark.skipif("AUFLOW_FERPLUS" not in os.environ, reason="AUFLOW_FERPLUS names no FERPlus folder")
 def test_ferplus_is_framed_as_its_margin_says() -> None:
-    faces = load("ferplus", Path(os.environ["AUFLOW_FERPLUS"]), parts=("valid",)).pixels[:300]
+    faces = load("ferplus", Path(os.environ["AUFLOW_FERPLUS"]), splits=("valid",)).pixels[:300]
     found = margins(faces)
     assert len(found) > 150
     assert abs(np.median(found) - FerPlus.crop_margin) < 0.03

@@ -12,7 +12,7 @@ from qnn.data.faces import UNKNOWN_EMOTION, Faces
 from qnn.data.protocols import FOLDS, held_out, split, subject_folds
 
 
-def some_faces(groups: list[str], subjects: list[str] | None = None, parts: list[str] | None = None) -> Faces:
+def some_faces(groups: list[str], subjects: list[str] | None = None, splits: list[str] | None = None) -> Faces:
     """Faces of which only text matters."""
     count = len(groups)
     return Faces(
@@ -23,7 +23,7 @@ def some_faces(groups: list[str], subjects: list[str] | None = None, parts: list
         np.zeros((count, 7), np.float32),
         np.array(groups),
         np.array(subjects if subjects is not None else [""] * count),
-        np.array(parts if parts is not None else [""] * count),
+        np.array(splits if splits is not None else [""] * count),
     )
 
 
@@ -73,12 +73,12 @@ def test_paper_draws_a_fifth_of_every_group() -> None:
 
 
 def test_official_takes_the_parts_as_they_are() -> None:
-    parts = ["train", "test", "valid", "train", "valid"]
-    faces = some_faces(["neutral"] * 5, parts=parts)
-    for part in ("valid", "test"):
-        found = split(faces, "official", part)
-        assert faces.parts[found.train].tolist() == ["train", "train"]
-        assert found.test.tolist() == [row for row, name in enumerate(parts) if name == part]
+    splits = ["train", "test", "valid", "train", "valid"]
+    faces = some_faces(["neutral"] * 5, splits=splits)
+    for split_name in ("valid", "test"):
+        found = split(faces, "official", split_name)
+        assert faces.splits[found.train].tolist() == ["train", "train"]
+        assert found.test.tolist() == [row for row, name in enumerate(splits) if name == split_name]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3])
@@ -94,7 +94,7 @@ def test_subjects_are_held_out_whole(share: float) -> None:
 
 
 def test_rows_are_held_out_of_every_group_where_subjects_are_unknown() -> None:
-    faces = some_faces(60 * ["fear"] + 40 * ["anger"], parts=90 * ["train"] + 10 * ["valid"])
+    faces = some_faces(60 * ["fear"] + 40 * ["anger"], splits=90 * ["train"] + 10 * ["valid"])
     rows = split(faces, "official").train
     kept, held = held_out(faces, rows, 0.1, seed=0)
     assert shares(faces.groups[held]) == {"fear": 6, "anger": 3}
@@ -108,7 +108,7 @@ def test_two_subjects_give_one_each() -> None:
 
 
 def test_bad_input() -> None:
-    lab, wild = crowd(0, 3), some_faces(["fear"] * 9, parts=["train"] * 8 + ["test"])
+    lab, wild = crowd(0, 3), some_faces(["fear"] * 9, splits=["train"] * 8 + ["test"])
     with pytest.raises(ValueError, match="the protocols of these faces are paper, subjects, got 'official'"):
         split(lab, "official")
     with pytest.raises(ValueError, match="the protocols of these faces are official, paper, got 'subjects'"):
@@ -119,11 +119,13 @@ def test_bad_input() -> None:
         split(lab, "subjects", fold=3)
     with pytest.raises(ValueError, match="protocol paper has folds 0 to 0, got 1"):
         split(lab, "paper", fold=1)
-    for part in ("valid", "train", ""):
-        with pytest.raises(ValueError, match=f"a part to measure on, got part '{part}' of test, train"):
-            split(wild, "official", part)
-    with pytest.raises(ValueError, match="needs training faces and a part to measure on, got part 'test' of test"):
-        split(wild.take(wild.parts == "test"), "official", "test")
+    for split_name in ("valid", "train", ""):
+        with pytest.raises(
+            ValueError, match=f"a training split and one to test on, got split '{split_name}' of test, train"
+        ):
+            split(wild, "official", split_name)
+    with pytest.raises(ValueError, match="needs a training split and one to test on, got split 'test' of test"):
+        split(wild.take(wild.splits == "test"), "official", "test")
     some_unknown = replace(lab, subjects=np.where(np.arange(len(lab)) < 2, "", lab.subjects))
     with pytest.raises(ValueError, match="protocol subjects needs the subject of every face, got 2 faces without one"):
         split(some_unknown, "subjects")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tuned threshold gives the best F1-frame on faces to come, and every backend decides by it alike."""
+"""A tuned threshold gives the best F1-frame on faces to come, and every executor decides by it alike."""
 
 from __future__ import annotations
 
@@ -169,13 +169,13 @@ def contract(thresholds: np.ndarray) -> Contract:
 def test_the_contract_decides_as_the_evaluation(rng: np.random.Generator) -> None:
     """Also where a probability is the threshold, to the last bit: both call the AU present."""
     accumulators = rng.integers(-300, 300, (400, 2)).astype(np.int32)
-    probabilities = contract(np.array([0.5, 0.5])).outputs(accumulators).probabilities
+    probabilities = np.stack([face.probabilities for face in contract(np.array([0.5, 0.5])).outputs(accumulators)])
     thresholds = probabilities[7]  # attained
-    decided = contract(thresholds).outputs(accumulators).occurrence
+    decided = np.stack([face.occurrence for face in contract(thresholds).outputs(accumulators)])
     assert decided[7].all()
     found = evaluate(probabilities, decided.astype(float), np.full(400, -1), thresholds, (1, 2), resamples=0)
     assert [au.accuracy for au in found.per_au.values()] == [1.0, 1.0]
     above = np.nextafter(thresholds, 1)
-    assert not contract(above).outputs(accumulators).occurrence[7].any()
+    assert not contract(above).outputs(accumulators)[7].occurrence.any()
     found = evaluate(probabilities, decided.astype(float), np.full(400, -1), above, (1, 2), resamples=0)
     assert all(au.accuracy is not None and au.accuracy < 1 for au in found.per_au.values())

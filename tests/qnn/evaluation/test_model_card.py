@@ -65,8 +65,8 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     assert "13 action units, each by itself." in text
 
 
-FIRST_TWIN = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "twin": None}
-SECOND_TWIN = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "twin": FIRST_TWIN}
+FIRST_QUANTIZED = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "quantized": None}
+SECOND_QUANTIZED = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "quantized": FIRST_QUANTIZED}
 FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}, "hours": 3}}
 
 
@@ -76,7 +76,7 @@ FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}
         ("float", FLOATS, ["- float, 3 hours: epochs=9", "- float, trained on, 1 hours: epochs=5"]),
         (
             "w2a2",
-            {"recipe": {"epochs": 4}, "start": {**FLOATS, "twin": SECOND_TWIN}},
+            {"recipe": {"epochs": 4}, "start": {**FLOATS, "quantized": SECOND_QUANTIZED}},
             [
                 "- float, 3 hours: epochs=9",
                 "- float, trained on, 1 hours: epochs=5",

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import torch
 from commands import refused, run_cli
-from emotion_faces import write_part
+from emotion_faces import write_split
 
 from board.core.facs import AUS
-from board.faces.load import read_picture
+from board.executors.executor import planes
+from board.sources.pictures import read_picture
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import load_network
 from qnn.explain import evidence
 from qnn.explain.explanation import METHODS, Explanation, au_maps, explain
-from qnn.export.executors import planes
 from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.inference import BATCH
 from qnn.network.model import Architecture, CbamCnn
@@ -53,11 +53,11 @@ def by_hand(explained: Sequence[Explanation], faces: Faces, au: int, most: int) 
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", ["float", "twin"])
+@pytest.mark.parametrize("kind", ["float", "quantized"])
 def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None:
     torch.manual_seed(3)
     flat = CbamCnn(TINY).eval(), Card("float", TINY)
-    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "twin" else flat
+    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "quantized" else flat
     card = replace(card, decoding="independent", thresholds=(0.4,) * len(AUS))
     faces, aus, most = some_faces(), (1, 4, 6, 12, 15, 26), 9
     batches: list[int] = []
@@ -65,7 +65,7 @@ def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None
     assert [one.au for one in found] == list(aus) and sum(batches) == COUNT
     assert found[0].faces == 0 and not found[0].share.any()  # nobody knows of AU1
     assert any(one.faces for one in found[1:])
-    explained = [explain(model, card, pixels, method) for pixels in faces.network_input]
+    explained = [explain(model, card, pixels, method) for pixels in faces.rgb]
     for one in found[1:]:
         shares = by_hand(explained, faces, one.au, most)
         assert one.faces == len(shares) <= most
@@ -86,8 +86,8 @@ def test_maps_of_many_faces_are_those_of_each() -> None:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small FERPlus."""
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
-    for part, seed in (("Train", 1), ("Valid", 2)):
-        write_part(tmp_path / "fer", part, example_faces(12, seed=seed)[1:, ..., 0])
+    for split, seed in (("Train", 1), ("Valid", 2)):
+        write_split(tmp_path / "fer", split, example_faces(12, seed=seed)[1:, ..., 0])
     return tmp_path / "fer"
 
 

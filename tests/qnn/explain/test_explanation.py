@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heat maps are what their formulas say, gates are the network's own, and pictures show both, for floats and twins."""
+"""Heat maps are what their formulas say, gates are the network's own, and pictures show both, float and quantized."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 import torch
 from commands import refused, run_cli
+from quantized_networks import calibrated_network
 from torch import nn
-from twins import calibrated_twin
 
 from board.core.facs import AUS, EMOTIONS
-from board.faces.find import Box, cut_face, find_face
-from board.faces.load import locate_face, read_picture
+from board.executors.executor import planes
+from board.faces.crop import Box, cut_face
+from board.faces.find import find_face
+from board.faces.load import locate_face
+from board.sources.pictures import read_picture
 from qnn.data.example import example_faces, example_picture
 from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
-from qnn.explain.heatmaps import SIDE_PX, cut_square, explain_pictures, overlay, panels
-from qnn.export.executors import planes
+from qnn.explain.heatmaps import SIDE_PX, enlarged, explain_pictures, overlay, panels
 from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.inference import batch_logits
 from qnn.network.model import Architecture, CbamCnn
@@ -39,14 +41,14 @@ def float_network(architecture: Architecture = TINY) -> CbamCnn:
 
 
 def network(kind: str) -> tuple[nn.Module, Card]:
-    """A float network or a twin, with and without attention."""
+    """A float or a quantized network, with and without attention."""
     architecture = PLAIN if kind.endswith("plain") else TINY
     if kind.startswith("float"):
         return float_network(architecture), Card("float", architecture)
-    return calibrated_twin(architecture, "w4a4").freeze(), Card("w4a4", architecture)
+    return calibrated_network(architecture, "w4a4").freeze(), Card("w4a4", architecture)
 
 
-@pytest.fixture(scope="module", params=["float", "float-plain", "twin", "twin-plain"])
+@pytest.fixture(scope="module", params=["float", "float-plain", "quantized", "quantized-plain"])
 def explained(request: pytest.FixtureRequest) -> tuple[nn.Module, Card, Explanation]:
     """Each kind of network with its explanation of the example face."""
     model, card = network(request.param)
@@ -170,14 +172,14 @@ def test_explaining_leaves_the_network_as_it_was(explained: tuple[nn.Module, Car
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("kind", ["float", "twin"])
+@pytest.mark.parametrize("kind", ["float", "quantized"])
 def test_gates_are_the_networks_own(kind: str) -> None:
     """Each block's output is its channel-gated input times the gate: what the gate says is what was applied."""
     model, card = network(kind)
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     for block in (model.attention1, model.attention2):
         assert isinstance(block, nn.Module)
-        if kind == "twin":
+        if kind == "quantized":
             quantizer = block.get_submodule("spatial_q")
             gated = block.get_submodule("channel_q")
             outputs: list[torch.Tensor] = []
@@ -248,11 +250,24 @@ def test_the_shown_square_is_the_networks() -> None:
     box = find_face(picture)
     assert box is not None
     for square in (box, Box(-20, -10, 200), Box(400, 450, 150)):  # also beyond the picture's edges
-        shown = cut_square(picture, square)
+        shown = enlarged(picture, square)
         assert shown.shape == (SIDE_PX, SIDE_PX, 3)
         small = cv2.resize(shown, (48, 48), interpolation=cv2.INTER_AREA)
         difference = np.abs(small.astype(int) - cut_face(picture, square, colour="rgb"))
         assert difference.mean() < 2
+
+
+def test_the_crop_margin_of_the_card_is_explained_and_shown(astronaut: Path) -> None:
+    """Both were cut without it once, whatever the network was trained on."""
+    model, picture = float_network(), example_picture()
+    card = Card("float", TINY, colour="rgb", crop_margin=0.3)
+    (shown,) = explain_pictures(model, card, [astronaut], (12,))
+    box = find_face(picture)
+    assert box is not None
+    expected = explain(model, card, cut_face(picture, box, 0.3, "rgb"))
+    np.testing.assert_array_equal(shown.explanation.au_maps, expected.au_maps)
+    small = cv2.resize(shown.picture, (48, 48), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - cut_face(picture, box, 0.3, "rgb")).mean() < 2
 
 
 def test_a_small_picture_is_a_face(tmp_path: Path) -> None:
@@ -323,7 +338,7 @@ def test_bad_input_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_twin_is_explained_frozen() -> None:
-    """An unfrozen twin would read batch norm in another form than the one that is deployed."""
+def test_a_quantized_network_is_explained_frozen() -> None:
+    """An unfrozen network would read batch norm in another form than the one that is deployed."""
     model, _ = load_network(SHIPPED / "tiny.safetensors")
     assert isinstance(model, QuantCbamCnn) and not isinstance(model.bn, nn.BatchNorm2d)

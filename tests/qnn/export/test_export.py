@@ -19,17 +19,19 @@ import torch
 from brevitas.nn import QuantIdentity
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
-from twins import save_twin, varied_faces
+from quantized_networks import save_network, varied_faces
 
+from board.executors.executor import LayerExecutor, planes
 from qnn.data.loading import load
 from qnn.export import export as exporting
 from qnn.export import sigmoids
-from qnn.export.executors import QonnxRung, ReferenceRung, Rung, TwinRung, planes
-from qnn.export.export import export, frozen_twin, read_report
+from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor, layer_name
+from qnn.export.export import export, frozen_network, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, SHIPPED, Card
+from qnn.network.checkpoint import SHIPPED, Card
 from qnn.network.model import Architecture, CbamCnn
+from qnn.network.presets import FLOAT
 from qnn.network.quantized import Affine, QuantCbamCnn
 
 FAMILY = [
@@ -45,16 +47,21 @@ class Exported:
     checkpoint: Path
     out: Path
     report: exporting.ExportReport
-    twin: QuantCbamCnn
+    network: QuantCbamCnn
 
-    def rungs(self) -> tuple[Rung, ...]:
-        return TwinRung(self.twin), QonnxRung(self.out / "model.onnx"), ReferenceRung(self.out / "reference.onnx")
+    def executors(self) -> tuple[LayerExecutor, ...]:
+        return executors(self.network, self.out)
+
+
+def executors(network: QuantCbamCnn, out: Path) -> tuple[LayerExecutor, ...]:
+    """Of an export, the network in torch first."""
+    return TorchExecutor(network), QonnxExecutor(out / "model.onnx"), OnnxLayerExecutor(out / "standard.onnx")
 
 
 def exported(folder: Path, preset: str, attention: bool, aus: int) -> Exported:
-    path = save_twin(folder, Architecture(aus, attention, divisor=8), preset)
+    path = save_network(folder, Architecture(aus, attention, divisor=8), preset)
     report = export(path, folder / "out")
-    return Exported(path, folder / "out", report, frozen_twin(path)[0])
+    return Exported(path, folder / "out", report, frozen_network(path)[0])
 
 
 @pytest.fixture(scope="module", params=FAMILY, ids=lambda p: f"{p[0]}-{'attention' if p[1] else 'plain'}-{p[2]}")
@@ -69,34 +76,35 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return exported(tmp_path_factory.mktemp("tiny"), "w4a4", True, 13)
 
 
-def assert_equal(rungs: tuple[Rung, ...], faces: np.ndarray) -> np.ndarray:
-    """Every rung gives the first one's integers, at every layer."""
-    first, *others = rungs
-    expected, codes = first.accumulators(faces), first.codes(faces)
-    for rung in others:
-        np.testing.assert_array_equal(rung.accumulators(faces), expected, rung.name)
-        found = rung.codes(faces)
-        assert list(found) == list(codes)
-        for layer, value in codes.items():
-            np.testing.assert_array_equal(found[layer], value, f"{rung.name}, {layer}")
+def assert_equal(executors: tuple[LayerExecutor, ...], faces: np.ndarray) -> np.ndarray:
+    """Every executor gives the first one's integers, at every layer."""
+    first, *others = executors
+    expected, layers = first.accumulators(faces), first.layers(faces)
+    for executor in others:
+        np.testing.assert_array_equal(executor.accumulators(faces), expected, executor.name)
+        found = executor.layers(faces)
+        assert list(found) == list(layers)
+        for layer, value in layers.items():
+            assert value.dtype == np.int64 and value.shape[0] == len(faces) and value.ndim == 4, layer
+            np.testing.assert_array_equal(found[layer], value, f"{executor.name}, {layer}")
     return expected
 
 
-def test_every_rung_gives_the_same_integers(member: Exported) -> None:
-    accumulators = assert_equal(member.rungs(), varied_faces(24))
-    assert accumulators.dtype == np.int32
+def test_every_executor_gives_the_same_integers(member: Exported) -> None:
+    accumulators = assert_equal(member.executors(), varied_faces(24))
+    assert accumulators.dtype == np.int64
     assert accumulators.shape == (24, len(member.report.aus))
     assert len(np.unique(accumulators, axis=0)) > 12  # the networks do look at the faces
 
 
-def test_a_nudged_twin_gives_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corrected_sigmoids_give_the_same_integers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sigmoids, "_candidates", lambda: iter([np.float32(3e-4)]))
     member = exported(tmp_path, "w4a4", True, 13)
-    assert [check.nudge for check in member.report.nudges] == [float(np.float32(3e-4))] * 4
-    assert member.report.nudged == 4
+    assert [check.correction for check in member.report.sigmoids] == [float(np.float32(3e-4))] * 4
+    assert member.report.corrected == 4
     ops = [node.op_type for node in onnx.load(member.out / "model.onnx").graph.node]
-    assert ops.count("Add") == 5  # four nudges beside batch norm's offset
-    assert_equal(member.rungs(), varied_faces(12))
+    assert ops.count("Add") == 5  # four corrections beside batch norm's offset
+    assert_equal(member.executors(), varied_faces(12))
 
 
 def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) -> None:
@@ -105,7 +113,7 @@ def test_exporting_twice_gives_the_same_bytes(tiny: Exported, tmp_path: Path) ->
 
 
 def test_the_folder_holds_three_files(tiny: Exported) -> None:
-    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "reference.onnx"]
+    assert sorted(path.name for path in tiny.out.iterdir()) == ["export.json", "model.onnx", "standard.onnx"]
 
 
 def test_the_model_keeps_its_contract(tiny: Exported) -> None:
@@ -122,7 +130,7 @@ def test_the_model_keeps_its_contract(tiny: Exported) -> None:
 def test_the_model_names_its_layers(tiny: Exported) -> None:
     model = onnx.load(tiny.out / "model.onnx")
     quants = {node.name: node.output[0] for node in model.graph.node if node.op_type == "Quant"}
-    quantizers = {name for name, module in tiny.twin.named_modules() if isinstance(module, QuantIdentity)}
+    quantizers = {name for name, module in tiny.network.named_modules() if isinstance(module, QuantIdentity)}
     assert quantizers < set(quants)
     assert all(name == output for name, output in quants.items())
     assert {"conv1.weight", "conv1.bias", "attention2.fc2.weight", "fc3.weight"} < set(quants)
@@ -130,47 +138,47 @@ def test_the_model_names_its_layers(tiny: Exported) -> None:
 
 
 def test_the_model_says_nothing_of_where_it_was_made(tiny: Exported) -> None:
-    for name in ("model.onnx", "reference.onnx"):
+    for name in ("model.onnx", "standard.onnx"):
         content = (tiny.out / name).read_bytes()
         assert str(Path.cwd()).encode() not in content
         assert b"site-packages" not in content
 
 
-def test_the_reference_is_standard_onnx_for_any_batch(tiny: Exported) -> None:
-    model = onnx.load(tiny.out / "reference.onnx")
+def test_standard_onnx_uses_standard_operators_and_takes_any_batch(tiny: Exported) -> None:
+    model = onnx.load(tiny.out / "standard.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
     assert [entry.domain for entry in model.opset_import] == [""]
-    session = onnxruntime.InferenceSession(tiny.out / "reference.onnx")
-    expected = TwinRung(tiny.twin).accumulators(varied_faces(7))
+    session = onnxruntime.InferenceSession(tiny.out / "standard.onnx")
+    expected = TorchExecutor(tiny.network).accumulators(varied_faces(7))
     for count in (1, 2, 7):
         (result,) = session.run(None, {"pixels": planes(varied_faces(7)[:count])})
         assert result.dtype == np.int32
         np.testing.assert_array_equal(result, expected[:count])
 
 
-def test_optimising_the_reference_changes_nothing(tiny: Exported) -> None:
+def test_optimising_standard_onnx_changes_nothing(tiny: Exported) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain = onnxruntime.InferenceSession(tiny.out / "reference.onnx", options)
+    plain = onnxruntime.InferenceSession(tiny.out / "standard.onnx", options)
     faces = varied_faces(12)
-    expected = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    expected = OnnxLayerExecutor(tiny.out / "standard.onnx").accumulators(faces)
     np.testing.assert_array_equal(plain.run(None, {"pixels": planes(faces)})[0], expected)
 
 
-def test_the_report_gives_the_twins_logits(tiny: Exported) -> None:
+def test_the_report_gives_the_logits(tiny: Exported) -> None:
     faces = varied_faces(12)
-    accumulators = ReferenceRung(tiny.out / "reference.onnx").accumulators(faces)
+    accumulators = OnnxLayerExecutor(tiny.out / "standard.onnx").accumulators(faces)
     scale, offset = (np.array(x, np.float32) for x in (tiny.report.scale, tiny.report.offset))
-    logits = tiny.twin(torch.from_numpy(planes(faces))).numpy()
+    logits = tiny.network(torch.from_numpy(planes(faces))).numpy()
     np.testing.assert_array_equal(accumulators.astype(np.float32) * scale + offset, logits)
 
 
 def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
-    assert [check.layer for check in tiny.report.nudges] == [
+    assert [check.layer for check in tiny.report.sigmoids] == [
         f"attention{block}.{part}_sigmoid" for block in (1, 2) for part in ("channel", "spatial")
     ]
-    assert all(check.values > 1000 for check in tiny.report.nudges)
+    assert all(check.values > 1000 for check in tiny.report.sigmoids)
     assert read_report(tiny.out) == tiny.report
     digest = hashlib.sha256((tiny.out / "model.onnx").read_bytes()).hexdigest()
     assert tiny.report.model_sha256 == json.loads((tiny.out / "export.json").read_text())["model_sha256"] == digest
@@ -179,7 +187,7 @@ def test_the_report_counts_what_was_checked(tiny: Exported) -> None:
 
 
 def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> None:
-    path = save_twin(tmp_path, Architecture(3, False, 8), "w2a2")
+    path = save_network(tmp_path, Architecture(3, False, 8), "w2a2")
     card = checkpoint.read_card(path)
     checkpoint.write_card(path, replace(card, thresholds=(0.25, 0.5, 0.75), colour="rgb"))
     report = export(path, tmp_path / "out")
@@ -189,10 +197,10 @@ def test_the_report_carries_the_cards_thresholds_and_colour(tmp_path: Path) -> N
 
 def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
     """Gain and offset on every reachable accumulator of conv3: two roundings, alike in torch and ONNX Runtime."""
-    affine = tiny.twin.bn
+    affine = tiny.network.bn
     assert isinstance(affine, Affine)
     bound = tiny.report.accumulator_bounds["conv3"]
-    scale = tiny.twin.conv3.quant_weight().scale.detach() * tiny.twin.conv2_q.act_quant.scale()
+    scale = tiny.network.conv3.quant_weight().scale.detach() * tiny.network.conv2_q.act_quant.scale()
     values = torch.relu(torch.arange(-bound, bound + 1) * scale.reshape(-1, 1, 1)).float()[None]  # (1, C, 1, V)
     nodes = [helper.make_node("Mul", ["x", "gain"], ["scaled"]), helper.make_node("Add", ["scaled", "offset"], ["y"])]
     graph = helper.make_graph(
@@ -211,7 +219,7 @@ def test_batch_norm_is_the_same_bits_everywhere(tiny: Exported) -> None:
 def test_a_float_checkpoint_is_refused(tmp_path: Path) -> None:
     architecture = Architecture(divisor=8)
     checkpoint.save(tmp_path / "f.safetensors", CbamCnn(architecture), Card("float", architecture))
-    with pytest.raises(ValueError, match=r"needs a quantized checkpoint, got the float one .*train its twin"):
+    with pytest.raises(ValueError, match=r"needs a quantized checkpoint, got the float one .*quantize it first"):
         export(tmp_path / "f.safetensors", tmp_path / "out")
 
 
@@ -267,18 +275,18 @@ def test_accumulators_beyond_float32_are_refused(tiny: Exported) -> None:
 
 
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no export in .*run `auflow export` first"):
+    with pytest.raises(ValueError, match=r"an export's report must be a file, got none at .*run `auflow export` first"):
         read_report(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("export.json", b"{", "is not JSON"),
+        ("export.json", b"{", "must be JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-4", "nudges": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-5", "sigmoids": []}', "missing or unknown entry"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
-        ("reference.onnx", b"", r"reference\.onnx is missing or not the one"),
+        ("standard.onnx", b"", r"standard\.onnx is missing or not the one"),
     ],
 )
 def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, content: bytes, message: str) -> None:
@@ -291,9 +299,16 @@ def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 48, 48), np.uint8), np.zeros((2, 48, 48, 3)), np.zeros((0, 48, 48, 3))])
 def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -> None:
-    for rung in tiny.rungs():
+    for executor in tiny.executors():
         with pytest.raises(ValueError, match="faces must be uint8 of shape"):
-            rung.accumulators(wrong)
+            executor.accumulators(wrong)
+
+
+def test_layers_are_called_as_the_integer_graph_calls_them() -> None:
+    assert layer_name("conv3_q") == "conv3_q"
+    assert layer_name("attention1.fc1_q") == "attention1_fc1_q"
+    assert layer_name("attention2.channel_gate_q") == "attention2_sum_q"
+    assert layer_name("attention1.spatial_q") == "attention1_spatial_gate"
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in SHIPPED.glob("*.safetensors")} - {FLOAT}))
@@ -302,15 +317,10 @@ def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -
     path = SHIPPED / f"{name}.safetensors"
     ferplus = os.environ.get("AUFLOW_FERPLUS")
     count = 500 if name in ("tiny", "w4a4") else 100
-    faces = load("ferplus", Path(ferplus), parts=("valid",)).network_input[:count] if ferplus else varied_faces(40)
+    faces = load("ferplus", Path(ferplus), splits=("valid",)).rgb[:count] if ferplus else varied_faces(40)
     report = export(path, tmp_path, preset=name)
-    assert report.nudges
-    rungs: tuple[Rung, ...] = (
-        TwinRung(frozen_twin(path)[0]),
-        QonnxRung(tmp_path / "model.onnx"),
-        ReferenceRung(tmp_path / "reference.onnx"),
-    )
-    expected, *others = [rung.accumulators(faces) for rung in rungs]
+    assert report.sigmoids
+    expected, *others = [one.accumulators(faces) for one in executors(frozen_network(path)[0], tmp_path)]
     assert len(np.unique(expected, axis=0)) > 0.9 * len(faces)
     for found in others:
         np.testing.assert_array_equal(found, expected)

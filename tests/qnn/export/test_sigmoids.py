@@ -6,15 +6,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from twins import calibrated_twin, varied_faces
+from quantized_networks import calibrated_network, varied_faces
 
-from qnn.export import sigmoids as nudges
-from qnn.export.executors import planes
+from board.executors.executor import planes
+from qnn.export import sigmoids
 from qnn.export.sigmoids import (
     channel_values,
+    correct_sigmoids,
     exact_sigmoid,
     gate_codes,
-    nudge_sigmoids,
     onnx_sigmoid,
     settle,
     spatial_values,
@@ -30,11 +30,11 @@ LAYERS = (
 
 
 @pytest.fixture(scope="module")
-def twin() -> QuantCbamCnn:
-    """A frozen twin with its sigmoids settled."""
-    twin = calibrated_twin(Architecture(divisor=8), "w4a4").freeze()
-    nudge_sigmoids(twin)
-    return twin
+def network() -> QuantCbamCnn:
+    """A frozen network with its sigmoids settled."""
+    network = calibrated_network(Architecture(divisor=8), "w4a4").freeze()
+    correct_sigmoids(network)
+    return network
 
 
 def boundary(code: int) -> np.float32:
@@ -44,38 +44,38 @@ def boundary(code: int) -> np.float32:
 
 
 @pytest.mark.parametrize("code", range(15))
-def test_a_value_on_a_boundary_is_nudged_off_it(code: int) -> None:
+def test_a_value_on_a_boundary_is_moved_off_it(code: int) -> None:
     values = np.array([*(np.arange(-400, 401) / 64), boundary(code)], np.float32)
     check = settle("sigmoid", values)
-    assert 0 < abs(check.nudge) < 1e-3
-    assert check.margin == nudges.MARGINS[0]
-    nudged = values + np.float32(check.nudge)
-    codes = gate_codes(exact_sigmoid(nudged))
-    for sigmoid in (*torch_sigmoids(nudged), onnx_sigmoid(nudged)):
+    assert 0 < abs(check.correction) < 1e-3
+    assert check.margin == sigmoids.MARGINS[0]
+    moved = values + np.float32(check.correction)
+    codes = gate_codes(exact_sigmoid(moved))
+    for sigmoid in (*torch_sigmoids(moved), onnx_sigmoid(moved)):
         np.testing.assert_array_equal(gate_codes(sigmoid), codes)
-    assert (np.diff(codes[np.argsort(nudged)]) >= 0).all()
+    assert (np.diff(codes[np.argsort(moved)]) >= 0).all()
 
 
 def test_disagreements_are_counted_for_every_channel() -> None:
     """Around a boundary runtimes do differ, which is why all this is needed."""
     near = boundary(0) + np.arange(-40, 41, dtype=np.float32) * np.spacing(boundary(0))
-    undecided = near[nudges._disagree(near)]
+    undecided = near[sigmoids._disagree(near)]
     assert len(undecided) > 0
     check = settle("sigmoid", np.concatenate([undecided[:1]] * 5))
     assert (check.values, check.disagreements) == (5, 5)
-    assert check.nudge != 0
+    assert check.correction != 0
 
 
-def test_the_smallest_nudge_is_taken() -> None:
+def test_the_smallest_correction_is_taken() -> None:
     values = np.array([boundary(7)], np.float32)
     check = settle("sigmoid", values)
-    smaller = values + np.float32(check.nudge / 2)
-    assert nudges._too_near(smaller, check.margin).all()
+    smaller = values + np.float32(check.correction / 2)
+    assert sigmoids._too_near(smaller, check.margin).all()
 
 
 def test_harmless_values_are_left_alone() -> None:
     check = settle("sigmoid", np.arange(-1000, 1001, dtype=np.float32) / 32)
-    assert (check.nudge, check.disagreements, check.values) == (0.0, 0, 2001)
+    assert (check.correction, check.disagreements, check.values) == (0.0, 0, 2001)
 
 
 def test_a_grid_too_fine_for_float32_is_refused() -> None:
@@ -84,33 +84,33 @@ def test_a_grid_too_fine_for_float32_is_refused() -> None:
         settle("attention1.x", around)
 
 
-def test_what_reaches_the_sigmoids_was_evaluated(twin: QuantCbamCnn) -> None:
+def test_what_reaches_the_sigmoids_was_evaluated(network: QuantCbamCnn) -> None:
     met: dict[str, np.ndarray] = {}
     handles = [
-        twin.get_submodule(name).register_forward_hook(
+        network.get_submodule(name).register_forward_hook(
             lambda _module, inputs, _result, name=name: met.update({name: inputs[0].numpy()})
         )
         for name in LAYERS
     ]
-    twin(torch.from_numpy(planes(varied_faces(12))))
+    network(torch.from_numpy(planes(varied_faces(12))))
     for handle in handles:
         handle.remove()
     for name, values in met.items():
-        block = twin.get_submodule(name.partition(".")[0])
+        block = network.get_submodule(name.partition(".")[0])
         assert isinstance(block, QuantCbam)
         reachable = channel_values(block) if "channel" in name else spatial_values(block)
         assert np.isin(values, reachable).all(), name
         assert len(np.unique(values)) > 3, name
 
 
-def test_each_channel_contributes_its_whole_range(twin: QuantCbamCnn) -> None:
-    block = twin.attention1
+def test_each_channel_contributes_its_whole_range(network: QuantCbamCnn) -> None:
+    block = network.attention1
     assert isinstance(block, QuantCbam)
     weights = block.fc2.quant_weight().int().numpy().astype(int)
     count = sum(2 * 15 * int(np.abs(row).sum()) + 1 for row in weights)
     assert len(channel_values(block)) == count
 
 
-def test_nothing_to_nudge_without_attention() -> None:
-    twin = calibrated_twin(Architecture(attention=False, divisor=8), "w4a4").freeze()
-    assert nudge_sigmoids(twin) == ()
+def test_nothing_to_correct_without_attention() -> None:
+    network = calibrated_network(Architecture(attention=False, divisor=8), "w4a4").freeze()
+    assert correct_sigmoids(network) == ()

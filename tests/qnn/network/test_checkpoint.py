@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from twins import calibrated_twin, save_twin, varied_faces
+from quantized_networks import calibrated_network, save_network, varied_faces
 
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture, CbamCnn
@@ -22,7 +22,7 @@ TINY = Architecture(divisor=8)
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quantized checkpoint, only to be read."""
-    return save_twin(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
+    return save_network(tmp_path_factory.mktemp("checkpoint"), TINY, "w4a4")
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def copied(saved: Path, tmp_path: Path) -> Path:
     return tmp_path / saved.name
 
 
-def test_a_twin_comes_back(saved: Path) -> None:
-    twin, card = checkpoint.load(saved, "w4a4")
+def test_a_quantized_network_comes_back(saved: Path) -> None:
+    network, card = checkpoint.load(saved, "w4a4")
     assert card == Card("w4a4", TINY)
     pixels = torch.from_numpy(planes(varied_faces(4)))
-    assert torch.equal(twin(pixels), calibrated_twin(TINY, "w4a4")(pixels))
+    assert torch.equal(network(pixels), calibrated_network(TINY, "w4a4")(pixels))
 
 
 def test_a_float_network_comes_back_with_its_card(tmp_path: Path) -> None:
@@ -86,7 +86,9 @@ def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_card_is_refused(copied: Path) -> None:
     checkpoint.card_path(copied).unlink()
-    with pytest.raises(ValueError, match=r"lacks its card w4a4\.json"):
+    with pytest.raises(
+        ValueError, match=r"the card of w4a4\.safetensors must be a file, got none at .*w4a4\.json: copy both files"
+    ):
         checkpoint.load(copied)
 
 
@@ -113,7 +115,7 @@ def test_a_wrong_card_is_refused(copied: Path, change: dict, message: str) -> No
 
 def test_a_card_that_is_no_json_is_refused(copied: Path) -> None:
     checkpoint.card_path(copied).write_bytes(b"\xff{")
-    with pytest.raises(ValueError, match="is not JSON"):
+    with pytest.raises(ValueError, match="must be JSON"):
         checkpoint.load(copied)
 
 
@@ -123,7 +125,7 @@ def test_a_failed_save_leaves_the_old_checkpoint(copied: Path, monkeypatch: pyte
 
     monkeypatch.setattr(checkpoint, "save_file", fail)
     before = copied.read_bytes()
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RuntimeError, match=r"cannot write .*w4a4\.safetensors: No space"):
         checkpoint.save(copied, CbamCnn(TINY), Card("float", TINY))
     assert copied.read_bytes() == before
     test_nothing_else_is_left_behind(copied)

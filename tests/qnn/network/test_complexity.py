@@ -40,9 +40,9 @@ def test_weight_bytes_by_hand() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_widths_are_the_twins(preset: str) -> None:
-    twin = QuantCbamCnn(Architecture(divisor=8), PRESETS[preset])
-    for name, module in twin.named_modules():
+def test_widths_are_those_of_the_quantized_network(preset: str) -> None:
+    network = QuantCbamCnn(Architecture(divisor=8), PRESETS[preset])
+    for name, module in network.named_modules():
         if isinstance(module, QuantConv2d | QuantLinear):
             assert weight_bits(name, PRESETS[preset]) == int(module.weight_quant.bit_width()), name
 

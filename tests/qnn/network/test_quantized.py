@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The twin computes integers times powers of two, in every preset."""
+"""The quantized network computes integers times powers of two, in every preset."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
-from twins import calibrated_twin, varied_faces
+from quantized_networks import calibrated_network, varied_faces
 
-from qnn.export.executors import planes
+from board.executors.executor import planes
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.presets import PRESETS
 from qnn.network.quantized import Affine, QuantCbamCnn, _plain
@@ -18,23 +18,23 @@ TINY = Architecture(divisor=8)
 
 
 @pytest.fixture(scope="module", params=PRESETS)
-def twin(request: pytest.FixtureRequest) -> QuantCbamCnn:
-    """A frozen twin of every preset."""
-    return calibrated_twin(TINY, request.param).freeze()
+def network(request: pytest.FixtureRequest) -> QuantCbamCnn:
+    """A frozen network of every preset."""
+    return calibrated_network(TINY, request.param).freeze()
 
 
-def bits(twin: QuantCbamCnn, name: str) -> int:
+def bits(network: QuantCbamCnn, name: str) -> int:
     """Width of a layer's weights or of a quantizer's codes."""
-    module = twin.get_submodule(name)
+    module = network.get_submodule(name)
     if isinstance(module, QuantIdentity):
         return int(module.act_quant.bit_width())
     assert isinstance(module, QuantConv2d | QuantLinear)
     return int(module.weight_quant.bit_width())
 
 
-def scale(twin: QuantCbamCnn, quantizer: str) -> torch.Tensor:
+def scale(network: QuantCbamCnn, quantizer: str) -> torch.Tensor:
     """Scale of a quantizer's codes."""
-    module = twin.get_submodule(quantizer)
+    module = network.get_submodule(quantizer)
     assert isinstance(module, QuantIdentity)
     return module.act_quant.scale()
 
@@ -43,38 +43,38 @@ def is_power_of_two(scale: torch.Tensor) -> bool:
     return bool((torch.frexp(scale)[0] == 0.5).all())
 
 
-def test_every_scale_is_a_power_of_two(twin: QuantCbamCnn) -> None:
-    for module in twin.modules():
+def test_every_scale_is_a_power_of_two(network: QuantCbamCnn) -> None:
+    for module in network.modules():
         if isinstance(module, QuantIdentity):
             assert is_power_of_two(module.act_quant.scale())
         if isinstance(module, QuantConv2d | QuantLinear):
             assert is_power_of_two(module.quant_weight().scale)
-    assert is_power_of_two(twin.output_scale())
+    assert is_power_of_two(network.output_scale())
 
 
-def test_widths_are_the_presets(twin: QuantCbamCnn) -> None:
-    preset = twin.preset
+def test_widths_are_the_presets(network: QuantCbamCnn) -> None:
+    preset = network.preset
     expected = {
         "conv1": preset.first_bits, "conv2": preset.weight_bits, "conv5": preset.weight_bits,
         "attention1.fc1": preset.attention_bits, "attention2.spatial": preset.attention_bits,
         "fc1": preset.head_bits, "fc2": preset.head_bits, "fc3": preset.output_bits,
     }  # fmt: skip
-    assert {name: bits(twin, name) for name in expected} == expected
+    assert {name: bits(network, name) for name in expected} == expected
     codes = {"pixels_q": 8, "conv1_q": preset.activation_bits, "attention1.channel_descriptors_q": 8,
              "attention1.channel_gate_q": 4, "attention2.channel_q": preset.attention_bits,
              "attention2.spatial_q": preset.activation_bits, "fc2_q": preset.activation_bits}  # fmt: skip
-    assert {name: bits(twin, name) for name in codes} == codes
+    assert {name: bits(network, name) for name in codes} == codes
 
 
-def test_weights_are_narrow(twin: QuantCbamCnn) -> None:
+def test_weights_are_narrow(network: QuantCbamCnn) -> None:
     """Two bits are ternary, as the RTL's multipliers need."""
-    for module in twin.modules():
+    for module in network.modules():
         if isinstance(module, QuantConv2d | QuantLinear):
             weight = module.quant_weight()
             assert int(weight.int().abs().max()) <= (1 << (int(weight.bit_width) - 1)) - 1
 
 
-def test_every_accumulator_is_an_integer(twin: QuantCbamCnn) -> None:
+def test_every_accumulator_is_an_integer(network: QuantCbamCnn) -> None:
     """What each convolution and dense layer gives is a whole number of its scale, bias included."""
     sums: dict[str, torch.Tensor] = {}
 
@@ -82,9 +82,9 @@ def test_every_accumulator_is_an_integer(twin: QuantCbamCnn) -> None:
         def keep(module: QuantConv2d | QuantLinear, inputs: tuple, result: torch.Tensor) -> None:
             weight = module.quant_weight().scale.flatten()
             shape = (-1, 1, 1) if isinstance(module, QuantConv2d) else (-1,)
-            sums[name] = result / (weight * scale(twin, source[name])).reshape(shape)
+            sums[name] = result / (weight * scale(network, source[name])).reshape(shape)
 
-        twin.get_submodule(name).register_forward_hook(keep)
+        network.get_submodule(name).register_forward_hook(keep)
 
     source = {"conv1": "pixels_q", "conv2": "conv1_q", "conv3": "conv2_q", "conv4": "attention1.spatial_q",
               "conv5": "conv4_q", "attention1.fc1": "attention1.channel_descriptors_q",
@@ -92,77 +92,77 @@ def test_every_accumulator_is_an_integer(twin: QuantCbamCnn) -> None:
               "fc1": "attention2.spatial_q", "fc2": "fc1_q", "fc3": "fc2_q"}  # fmt: skip
     for name in source:
         hook(name)
-    twin(torch.from_numpy(planes(varied_faces(6))))
+    network(torch.from_numpy(planes(varied_faces(6))))
     assert set(sums) == set(source)
     for name, accumulators in sums.items():
         assert torch.equal(accumulators, accumulators.round()), name
         assert float(accumulators.abs().max()) < 2**24, name
 
 
-def test_logits_are_one_affine_of_the_accumulators(twin: QuantCbamCnn) -> None:
+def test_logits_are_one_affine_of_the_accumulators(network: QuantCbamCnn) -> None:
     pixels = torch.from_numpy(planes(varied_faces(6)))
-    accumulators = twin.accumulators(pixels)
+    accumulators = network.accumulators(pixels)
     assert accumulators.dtype == torch.int32
-    assert torch.equal(accumulators * twin.output_scale() + twin.fc3_bias, twin(pixels))
+    assert torch.equal(accumulators * network.output_scale() + network.fc3_bias, network(pixels))
 
 
-def test_faces_matter(twin: QuantCbamCnn) -> None:
-    accumulators = twin.accumulators(torch.from_numpy(planes(varied_faces(12)))).numpy()
+def test_faces_matter(network: QuantCbamCnn) -> None:
+    accumulators = network.accumulators(torch.from_numpy(planes(varied_faces(12)))).numpy()
     assert len(np.unique(accumulators, axis=0)) > 6
 
 
 def test_float_weights_load_by_name() -> None:
     model = CbamCnn(TINY)
-    twin = QuantCbamCnn(TINY, PRESETS["w4a4"])
-    twin.load_float(model.state_dict())
-    state = twin.state_dict()
+    network = QuantCbamCnn(TINY, PRESETS["w4a4"])
+    network.load_float(model.state_dict())
+    state = network.state_dict()
     for name, value in model.state_dict().items():
         assert torch.equal(state["fc3_bias" if name == "fc3.bias" else name], value), name
 
 
 def test_a_float_weight_without_a_place_is_refused() -> None:
-    twin = QuantCbamCnn(Architecture(attention=False, divisor=8), PRESETS["w4a4"])
+    network = QuantCbamCnn(Architecture(attention=False, divisor=8), PRESETS["w4a4"])
     with pytest.raises(ValueError, match=r"without a place.*attention1\.fc1\.weight"):
-        twin.load_float(CbamCnn(TINY).state_dict())
+        network.load_float(CbamCnn(TINY).state_dict())
 
 
-def test_a_twin_of_other_bits_gives_its_weights_and_no_scales() -> None:
-    first = calibrated_twin(TINY, "w4a4")
-    twin = QuantCbamCnn(TINY, PRESETS["w2a2"])
-    before = set(twin.state_dict())
-    twin.load_twin(first)
+def test_a_quantized_network_of_other_bits_gives_its_weights_and_no_scales() -> None:
+    first = calibrated_network(TINY, "w4a4")
+    network = QuantCbamCnn(TINY, PRESETS["w2a2"])
+    before = set(network.state_dict())
+    network.load_quantized(first)
     state = first.state_dict()
-    assert all(torch.equal(value, state[name]) for name, value in twin.state_dict().items())
-    assert before == set(twin.state_dict()) < set(state)
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert before == set(network.state_dict()) < set(state)
 
 
-def test_training_finds_the_codes_that_hardware_finds(twin: QuantCbamCnn) -> None:
+def test_training_finds_the_codes_that_hardware_finds(network: QuantCbamCnn) -> None:
     pixels = torch.from_numpy(planes(varied_faces(8)))
-    expected = twin.accumulators(pixels)
-    twin.training = True  # of the network alone: batch norm and quantizers stay as they are
+    expected = network.accumulators(pixels)
+    network.training = True  # of the network alone: batch norm and quantizers stay as they are
     try:
-        assert (twin.accumulators(pixels) == expected).all()
+        assert (network.accumulators(pixels) == expected).all()
     finally:
-        twin.training = False
+        network.training = False
 
 
 def test_training_moves_the_greatest_of_equal_codes() -> None:
-    twin = calibrated_twin(TINY, "w2a2")
-    x = torch.tensor([[[[0.9, 1.1], [1.0, 0.8]]]]) * scale(twin, "conv4_q").detach()
+    network = calibrated_network(TINY, "w2a2")
+    x = torch.tensor([[[[0.9, 1.1], [1.0, 0.8]]]]) * scale(network, "conv4_q").detach()
     x.requires_grad_()
     for training, moved in ((True, [False, True, False, False]), (False, [True, False, False, False])):
-        twin.train(training)
+        network.train(training)
         x.grad = None
-        found = twin._maxima(x, twin.conv4_q)
+        found = network._maxima(x, network.conv4_q)
         _plain(found).sum().backward()
         assert x.grad is not None and (x.grad != 0).flatten().tolist() == moved
 
 
 def test_freezing_keeps_the_function() -> None:
     """Batch norm as gain and offset differs from torch's by rounding only: codes move by at most one."""
-    twin = calibrated_twin(TINY, "w4a4")
+    network = calibrated_network(TINY, "w4a4")
     x = torch.randn(4, 16, 5, 5, generator=torch.Generator().manual_seed(0))
-    before = twin.bn(x)
-    twin.freeze()
-    assert isinstance(twin.bn, Affine)
-    torch.testing.assert_close(twin.bn(x), before, rtol=1e-5, atol=1e-5)
+    before = network.bn(x)
+    network.freeze()
+    assert isinstance(network.bn, Affine)
+    torch.testing.assert_close(network.bn(x), before, rtol=1e-5, atol=1e-5)

@@ -12,7 +12,7 @@ from typing import cast
 import cv2
 import pytest
 import torch
-from bands import band_parts
+from bands import band_splits
 
 from qnn.network import checkpoint
 from qnn.studies.plot import plot
@@ -31,10 +31,10 @@ def row(variant: str, seed: int, micro_f1: float, study: str = "bits", weight_by
 def test_a_study_trains_each_variant_with_each_seed_once(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     begun: list[str] = []
-    parts = band_parts(learn=64)
+    splits = band_splits(train=64)
     plan = Plan(QUICK, QUICK)
     for _ in range(2):
-        rows = run_study(["attention"], lambda seed: parts, tmp_path, 8, 2, plan, report=begun.append)
+        rows = run_study(["attention"], lambda seed: splits, tmp_path, 8, 2, plan, report=begun.append)
     assert [(r.variant, r.seed) for r in rows] == [
         (name, seed) for seed in range(2) for name in ("with attention", "without attention")
     ]
@@ -60,15 +60,15 @@ def test_variants_of_one_float_network_share_its_run() -> None:
     assert [variant.float_folder for variant in STUDIES["head"].variants] == [
         "attention", "attention", "attention_head4", "attention_head16", "attention", "attention",
     ]  # fmt: skip
-    twins = [(variant.preset, variant.folder) for variant in STUDIES["head"].variants]
-    assert len(set(twins)) == len(twins)
+    quantized_networks = [(variant.preset, variant.folder) for variant in STUDIES["head"].variants]
+    assert len(set(quantized_networks)) == len(quantized_networks)
 
 
 def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     rows = run_study(
         ["attention", "losses"],
-        lambda seed: band_parts(learn=64),
+        lambda seed: band_splits(train=64),
         tmp_path,
         8,
         None,
@@ -79,22 +79,22 @@ def test_each_study_takes_its_own_number_of_seeds(tmp_path: Path) -> None:
     assert seeds == {"attention": {0, 1, 2}, "losses": {0}}
 
 
-def test_a_twin_from_a_twin_starts_there(tmp_path: Path) -> None:
+def test_a_quantized_network_from_a_quantized_network_starts_there(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     plan = Plan(QUICK, QUICK)
-    variant = Variant("w2a2 from w4a4", "w2a2", twin="w4a4")
+    variant = Variant("w2a2 from w4a4", "w2a2", start_quantized="w4a4")
     study = Study((Variant("w2a2", "w2a2"), variant))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cast(dict[str, Study], STUDIES), "twins", study)
-        run_study(["twins"], lambda seed: band_parts(learn=64), tmp_path, 8, None, plan, report=lambda _: None)
+        patch.setitem(cast(dict[str, Study], STUDIES), "qat", study)
+        run_study(["qat"], lambda seed: band_splits(train=64), tmp_path, 8, None, plan, report=lambda _: None)
     cards = [checkpoint.read_card(path).training["start"] for path in sorted(tmp_path.rglob("w2a2.safetensors"))]
-    assert "twin" not in cards[0] and cards[1]["twin"]["preset"] == "w4a4"
+    assert "quantized" not in cards[0] and cards[1]["quantized"]["preset"] == "w4a4"
 
 
 def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     rows = run_study(
-        ["head"], lambda seed: band_parts(learn=64), tmp_path, 8, 1, Plan(QUICK, QUICK), report=lambda _: None
+        ["head"], lambda seed: band_splits(train=64), tmp_path, 8, 1, Plan(QUICK, QUICK), report=lambda _: None
     )
     size = {row.variant: row.weight_bytes for row in rows}
     head = 72 * 128 + 128 * 64  # weights of fc1 and fc2 at an eighth of the widths
@@ -104,8 +104,8 @@ def test_heads_differ_in_what_they_weigh(tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, twins, got 'colours'"):
-        run_study(["colours"], lambda seed: band_parts(), tmp_path, 8, 1, Plan(QUICK, QUICK))
+    with pytest.raises(ValueError, match="a study must be one of attention, losses, head, bits, qat, got 'colours'"):
+        run_study(["colours"], lambda seed: band_splits(), tmp_path, 8, 1, Plan(QUICK, QUICK))
 
 
 def test_intervals_are_students() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from bands import band_faces, band_parts
-from test_runs import PLAN, TINY
+from bands import band_faces, band_splits
+from short_plan import PLAN, TINY
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -24,7 +24,7 @@ from qnn.training.recipes import change
 
 
 def losses(folder: Path) -> list[float]:
-    """Of each logged step, then of each epoch's held-out faces."""
+    """Of each logged step, then of each epoch's validation set."""
     rows = list(csv.DictReader((folder / "logs/version_0/metrics.csv").open()))
     return [float(row[name]) for name in ("loss_step", "valid_loss") for row in rows if row[name]]
 
@@ -35,13 +35,13 @@ def test_a_recorded_step_trains_as_a_plain_one(preset: str, tmp_path: Path, monk
     monkeypatch.setattr(runs, "LOG_EVERY_STEPS", 1)
     plan = change(PLAN, ["epochs=2"])
     machine = runs.Machine("gpu")
-    parts = band_parts(64)
-    start = runs.train(["float"], TINY, parts, tmp_path / "start", plan, runs.Machine("cpu"))[0]
+    splits = band_splits(64)
+    start = runs.train(["float"], TINY, splits, tmp_path / "start", plan, runs.Machine("cpu"))[0]
     recorded, plain = tmp_path / "recorded", tmp_path / "plain"
-    runs.train([preset], TINY, parts, recorded, plan, machine, start)
+    runs.train([preset], TINY, splits, recorded, plan, machine, start)
     with monkeypatch.context() as patch:
         patch.setattr(AuTraining, "_can_record", property(lambda self: False))
-        runs.train([preset], TINY, parts, plain, plan, machine, start)
+        runs.train([preset], TINY, splits, plain, plan, machine, start)
     found, wanted = losses(recorded / preset), losses(plain / preset)
     assert len(found) == len(wanted) > 6
     assert len(set(found)) > 6  # each step sees its own batch

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from board.core.facs import PROTOTYPES
 from qnn.network.model import Architecture, CbamCnn
 from qnn.training import distributed
-from qnn.training.batches import ResidentFaces, ShuffledRows, follow_from_emotion, network_input, planes
+from qnn.training.batches import ResidentFaces, ShuffledRows, follow_from_emotion
 from qnn.training.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
 from qnn.training.module import AuTraining
 from qnn.training.recipes import Recipe
@@ -163,10 +163,3 @@ def test_no_state_of_a_broken_loss_is_saved() -> None:
     training.last_loss = torch.tensor(float("nan"))
     with pytest.raises(ValueError, match="the loss must stay finite, got nan"):
         training.on_save_checkpoint({})
-
-
-def test_grey_and_colour_faces_enter_alike() -> None:
-    grey = torch.randint(0, 256, (2, 48, 48), dtype=torch.uint8)
-    colour = grey[..., None].expand(-1, -1, -1, 3)
-    assert torch.equal(network_input(planes(grey)), network_input(planes(colour)))
-    assert network_input(planes(grey)).shape == (2, 3, 48, 48)

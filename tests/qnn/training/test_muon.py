@@ -43,8 +43,8 @@ def test_singular_values_come_near_one(shape: tuple[int, ...]) -> None:
 
 
 def test_biases_scales_and_single_outputs_are_no_matrices() -> None:
-    twin = QuantCbamCnn(Architecture(divisor=8), PRESETS["w4a4"])
-    matrices = {name for name, p in twin.named_parameters() if is_matrix(p)}
+    network = QuantCbamCnn(Architecture(divisor=8), PRESETS["w4a4"])
+    matrices = {name for name, p in network.named_parameters() if is_matrix(p)}
     layers = {f"conv{n}" for n in range(1, 6)} | {"fc1", "fc2", "fc3"}
     layers |= {f"attention{block}.fc{n}" for block in (1, 2) for n in (1, 2)}
     assert matrices == {f"{layer}.weight" for layer in layers}
@@ -58,14 +58,14 @@ def test_the_output_layer_moves_as_adamw_moves_it() -> None:
     assert any(p is output for p in others["params"])
     assert all(is_matrix(p) for p in hidden["params"])
     assert (hidden["lr"], others["lr"], others["weight_decay"]) == (0.02, 1e-3, 0)
-    twin = copy.deepcopy(model)
-    wanted = torch.optim.AdamW([dict(twin.named_parameters())[OUTPUT]], 1e-3, weight_decay=0)
+    other = copy.deepcopy(model)
+    wanted = torch.optim.AdamW([dict(other.named_parameters())[OUTPUT]], 1e-3, weight_decay=0)
     for seed in range(3):
         hidden["lr"] = 0.0  # so that both networks hand the output layer the same gradients
         others["params"][:] = [output]
         step(model, muon, seed)
-        step(twin, wanted, seed)
-    torch.testing.assert_close(output, dict(twin.named_parameters())[OUTPUT], rtol=1e-5, atol=1e-7)
+        step(other, wanted, seed)
+    torch.testing.assert_close(output, dict(other.named_parameters())[OUTPUT], rtol=1e-5, atol=1e-7)
 
 
 def test_a_step_changes_every_direction_alike() -> None:

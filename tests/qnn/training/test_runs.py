@@ -18,39 +18,38 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bands import band_parts
+from bands import band_splits
 from safetensors.torch import load_file
+from short_plan import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY
 
 from board.core.facs import AUS
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
-from qnn.network.checkpoint import FLOAT, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import predict
 from qnn.network.model import Architecture
+from qnn.network.pixels import channels_first, network_input
+from qnn.network.presets import FLOAT
 from qnn.training import learning_curves, runs
-from qnn.training.batches import ResidentFaces, network_input, planes
+from qnn.training.batches import ResidentFaces
 from qnn.training.losses import euclidean
-from qnn.training.recipes import Plan, Recipe, change
+from qnn.training.recipes import change
 
 ROOT = Path(__file__).parents[3]
-TINY = Architecture(divisor=8)
-FLOAT_RECIPE = Recipe(epochs=8, batch=16, learning_rate=1e-2, average=0.9)
-QUANTISED_RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-3, average=0.9, distillation_weight=1.0)
-PLAN = Plan(FLOAT_RECIPE, QUANTISED_RECIPE)
 
 TRAIN = """
 import sys, torch
 from pathlib import Path
-sys.path.insert(0, "tests/qnn")
-from bands import band_parts
-from test_runs import PLAN, TINY
-from qnn import runs
+sys.path.insert(0, "tests/support")
+from bands import band_splits
+from short_plan import PLAN, TINY
+from qnn.training import runs
 from qnn.training.recipes import change
 torch.set_num_threads(1)
 out, preset, processes, faces, *settings = sys.argv[1:]
 machine = runs.Machine("cpu", int(processes))
-runs.train([preset], TINY, band_parts(int(faces)), Path(out), change(PLAN, settings), machine)
+runs.train([preset], TINY, band_splits(int(faces)), Path(out), change(PLAN, settings), machine)
 """
 
 
@@ -65,9 +64,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A float network and its twin, trained without an interruption."""
+    """A float network and a quantized one from it, trained without an interruption."""
     folder = tmp_path_factory.mktemp("run")
-    paths = runs.train(["tiny"], TINY, band_parts(), folder, PLAN, runs.Machine("cpu"))
+    paths = runs.train(["tiny"], TINY, band_splits(), folder, PLAN, runs.Machine("cpu"))
     assert paths == [folder / "float.safetensors", folder / "tiny.safetensors"]
     return folder
 
@@ -85,12 +84,12 @@ def test_both_stages_learn(run: Path) -> None:
 def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Path) -> None:
     """These AUs follow from emotions."""
     network, card = checkpoint.load(run / "tiny.safetensors", "tiny")
-    parts = band_parts()
+    splits = band_splits()
     assert card.decoding == "emotions"
     assert card.thresholds == tuple(
-        tune(predict(network, parts.held_out).probabilities("emotions"), parts.held_out.labels)
+        tune(predict(network, splits.validation).probabilities("emotions"), splits.validation.labels)
     )
-    found, test = predict(network, parts.test), parts.test
+    found, test = predict(network, splits.test), splits.test
     figures = evaluate(
         found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
     )
@@ -98,7 +97,7 @@ def test_thresholds_and_figures_are_of_the_decoding_that_the_card_names(run: Pat
 
 
 def test_other_aus_are_decoded_one_by_one() -> None:
-    faces = band_parts().learn
+    faces = band_splits().train
     recipes = FLOAT_RECIPE, replace(FLOAT_RECIPE, decoding="independent")
     assert [ResidentFaces(faces, recipe).decoding for recipe in recipes] == ["emotions", "independent"]
     coded = replace(faces, labels=1 - faces.labels)
@@ -107,11 +106,11 @@ def test_other_aus_are_decoded_one_by_one() -> None:
 
 def test_cards_hold_recipe_and_start(run: Path) -> None:
     of_float = checkpoint.read_card(run / "float.safetensors")
-    of_twin = checkpoint.read_card(run / "tiny.safetensors")
+    of_quantized = checkpoint.read_card(run / "tiny.safetensors")
     assert of_float.training["recipe"] == asdict(FLOAT_RECIPE)
     assert of_float.training["start"] is None
-    assert of_twin.training["recipe"] == asdict(QUANTISED_RECIPE)
-    assert of_twin.training["start"]["metrics"] == of_float.metrics
+    assert of_quantized.training["recipe"] == asdict(QUANTIZED_RECIPE)
+    assert of_quantized.training["start"]["metrics"] == of_float.metrics
 
 
 def test_logs_and_curves_lie_beside_the_state(run: Path) -> None:
@@ -132,10 +131,10 @@ def test_the_averaged_weights_that_chose_the_epoch_are_kept(run: Path, preset: s
     found = learning_curves.history(run / preset)
     best = max(found["micro_f1"], key=lambda entry: entry[1])[0]
     network, _ = checkpoint.load(run / f"{preset}.safetensors", preset)
-    held_out = band_parts().held_out
+    validation = band_splits().validation
     with torch.no_grad():
-        logits = network.eval()(network_input(planes(torch.from_numpy(held_out.pixels))))
-    kept = float(euclidean(logits, torch.from_numpy(held_out.labels)).mean())
+        logits = network.eval()(network_input(channels_first(torch.from_numpy(validation.pixels))))
+    kept = float(euclidean(logits, torch.from_numpy(validation.labels)).mean())
     assert kept == pytest.approx(dict(found["valid_euclidean"])[best], rel=1e-4)
 
 
@@ -150,56 +149,56 @@ def test_the_average_decays_as_if_taken_every_step(tmp_path: Path, monkeypatch: 
             super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
 
     monkeypatch.setattr(runs, "EMAWeightAveraging", Seen)
-    runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, replace(FLOAT_RECIPE, epochs=1), runs.Machine("cpu"))
+    runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, replace(FLOAT_RECIPE, epochs=1), runs.Machine("cpu"))
     ((decay, every),) = taken
     assert every > 1 and decay ** (1 / every) == pytest.approx(FLOAT_RECIPE.average)
 
 
 def test_a_finished_run_is_not_repeated(run: Path) -> None:
     before = (run / "tiny.safetensors").stat().st_mtime_ns
-    runs.train(["tiny"], TINY, band_parts(), run, PLAN, runs.Machine("cpu"))
+    runs.train(["tiny"], TINY, band_splits(), run, PLAN, runs.Machine("cpu"))
     assert (run / "tiny.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_float_network_is_trained_on(run: Path, tmp_path: Path) -> None:
-    """It goes on from its weights, not anew, and its twin starts from what that gives."""
+    """It goes on from its weights, not anew, and the quantized network starts from what that gives."""
     start = run / "float.safetensors"
     still = change(PLAN, ["epochs=1", "learning_rate=1e-9", "matrix_rate=1e-9", "average=0"])
-    paths = runs.train([FLOAT, "tiny"], TINY, band_parts(), tmp_path, still, runs.Machine("cpu"), start)
+    paths = runs.train([FLOAT, "tiny"], TINY, band_splits(), tmp_path, still, runs.Machine("cpu"), start)
     before, after = (load_file(path)["fc3.weight"] for path in (start, paths[0]))
     assert torch.allclose(before, after, atol=1e-6)
-    of_float, of_twin, of_start = (checkpoint.read_card(path) for path in (*paths, start))
+    of_float, of_quantized, of_start = (checkpoint.read_card(path) for path in (*paths, start))
     assert of_float.training["start"]["metrics"] == of_start.metrics
-    assert of_twin.training["start"]["metrics"] == of_float.metrics
-    assert of_twin.training["start"]["start"]["recipe"] == of_start.training["recipe"]
+    assert of_quantized.training["start"]["metrics"] == of_float.metrics
+    assert of_quantized.training["start"]["start"]["recipe"] == of_start.training["recipe"]
 
 
-def test_a_twin_starts_from_a_twin(run: Path, tmp_path: Path) -> None:
+def test_a_quantized_network_starts_from_a_quantized_network(run: Path, tmp_path: Path) -> None:
     """It begins better than from the float network, which teaches it all the same; its card names both."""
     short = change(PLAN, ["quantized.epochs=1", "quantized.learning_rate=1e-9", "quantized.matrix_rate=1e-9"])
-    start, twin = run / "float.safetensors", run / "tiny.safetensors"
+    start, quantized = run / "float.safetensors", run / "tiny.safetensors"
     alone, after = (
-        runs.train(["w2a2"], TINY, band_parts(), tmp_path / name, short, runs.Machine("cpu"), start, first)[0]
-        for name, first in (("alone", None), ("after", twin))
+        runs.train(["w2a2"], TINY, band_splits(), tmp_path / name, short, runs.Machine("cpu"), start, first)[0]
+        for name, first in (("alone", None), ("after", quantized))
     )
-    cards = [checkpoint.read_card(path) for path in (alone, after, twin)]
+    cards = [checkpoint.read_card(path) for path in (alone, after, quantized)]
     origin = cards[1].training["start"]
-    assert origin["metrics"] == cards[0].training["start"]["metrics"] and "twin" not in cards[0].training["start"]
-    assert (origin["twin"]["preset"], origin["twin"]["metrics"]) == ("tiny", cards[2].metrics)
+    assert origin["metrics"] == cards[0].training["start"]["metrics"] and "quantized" not in cards[0].training["start"]
+    assert (origin["quantized"]["preset"], origin["quantized"]["metrics"]) == ("tiny", cards[2].metrics)
     assert not torch.equal(*(load_file(path)["fc3.weight"] for path in (alone, after)))
-    with pytest.raises(ValueError, match=r"begun with twin .*, got None: go on with the same"):
-        runs.train(["w2a2"], TINY, band_parts(), tmp_path / "after", short, runs.Machine("cpu"), start)
-    with pytest.raises(ValueError, match="a twin to start from must be quantized, got the float network"):
-        runs.train(["w2a2"], TINY, band_parts(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
+    with pytest.raises(ValueError, match=r"begun with start_quantized .*, got None: go on with the same"):
+        runs.train(["w2a2"], TINY, band_splits(), tmp_path / "after", short, runs.Machine("cpu"), start)
+    with pytest.raises(ValueError, match="--start-quantized must be a quantized network, got the float one"):
+        runs.train(["w2a2"], TINY, band_splits(), tmp_path / "other", short, runs.Machine("cpu"), start, start)
 
 
 def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None:
     """What they say moves the weights, whoever starts; the card names each."""
     without, cpu = replace(TINY, attention=False), runs.Machine("cpu")
-    (plain,) = runs.train([FLOAT], without, band_parts(), tmp_path / "plain", PLAN, cpu)
+    (plain,) = runs.train([FLOAT], without, band_splits(), tmp_path / "plain", PLAN, cpu)
     start, short = run / "float.safetensors", change(PLAN, ["quantized.epochs=1"])
     (alone,), (taught,) = (
-        runs.train(["tiny"], TINY, band_parts(), tmp_path / name, short, cpu, start, teachers=teachers)
+        runs.train(["tiny"], TINY, band_splits(), tmp_path / name, short, cpu, start, teachers=teachers)
         for name, teachers in (("alone", ()), ("taught", (start, plain)))
     )
     assert not torch.equal(*(load_file(path)["fc3_bias"] for path in (alone, taught)))
@@ -207,18 +206,18 @@ def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None
     assert [teacher["attention"] for teacher in named] == [True, False]
     assert "teachers" not in checkpoint.read_card(alone).training
     with pytest.raises(ValueError, match=r"begun with teachers .*, got None: go on with the same"):
-        runs.train(["tiny"], TINY, band_parts(), tmp_path / "taught", short, cpu, start)
+        runs.train(["tiny"], TINY, band_splits(), tmp_path / "taught", short, cpu, start)
 
 
 def test_a_teacher_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> None:
     teachers = [run / "float.safetensors"]
     with pytest.raises(ValueError, match=r"a teacher needs a weight, got .* and distillation_weight 0"):
-        runs.train([FLOAT], TINY, band_parts(), tmp_path / "light", PLAN, runs.Machine("cpu"), teachers=teachers)
+        runs.train([FLOAT], TINY, band_splits(), tmp_path / "light", PLAN, runs.Machine("cpu"), teachers=teachers)
     other = replace(Card(FLOAT, Architecture(5, divisor=8)), aus=(1, 2, 4, 6, 12))
     checkpoint.save(tmp_path / "other.safetensors", checkpoint.build_model(other), other)
     taught, teachers = change(PLAN, ["float.distillation_weight=1"]), [tmp_path / "other.safetensors"]
     with pytest.raises(ValueError, match=r"a teacher must know AUs .*, .*other\.safetensors knows \(1, 2, 4, 6, 12\)"):
-        runs.train([FLOAT], TINY, band_parts(), tmp_path / "deaf", taught, runs.Machine("cpu"), teachers=teachers)
+        runs.train([FLOAT], TINY, band_splits(), tmp_path / "deaf", taught, runs.Machine("cpu"), teachers=teachers)
 
 
 @pytest.mark.parametrize("preset", [FLOAT, "tiny"])
@@ -240,7 +239,7 @@ def test_a_killed_run_ends_with_the_same_bits(run: Path, tmp_path: Path, preset:
     process.communicate(timeout=20)
     result = tmp_path / f"{preset}.safetensors"
     assert not result.exists(), "the run ended before it was killed"
-    runs.train([preset], TINY, band_parts(), tmp_path, PLAN, runs.Machine("cpu"))
+    runs.train([preset], TINY, band_splits(), tmp_path, PLAN, runs.Machine("cpu"))
     assert result.read_bytes() == (run / f"{preset}.safetensors").read_bytes()
     found, whole = checkpoint.read_card(result), checkpoint.read_card(run / f"{preset}.safetensors")
     assert found.training.pop("hours") >= 0 and whole.training.pop("hours") >= 0  # which no two runs share
@@ -288,10 +287,10 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(figures["2"], figures["1"], rtol=1e-3)
 
 
-def test_a_pruned_twin_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
+def test_a_pruned_network_keeps_the_greatest_weights(run: Path, tmp_path: Path) -> None:
     start = run / "float.safetensors"
     plan = change(PLAN, ["quantized.pruned=0.75"])
-    (path,) = runs.train(["tiny"], TINY, band_parts(), tmp_path, plan, runs.Machine("cpu"), start)
+    (path,) = runs.train(["tiny"], TINY, band_splits(), tmp_path, plan, runs.Machine("cpu"), start)
     before, after = load_file(start), load_file(path)
     for name in ("fc1.weight", "fc2.weight"):
         least = before[name].abs().flatten().kthvalue(round(0.75 * before[name].numel())).values
@@ -307,17 +306,17 @@ def test_settings_of_an_older_version_are_completed(run: Path, tmp_path: Path) -
     del settings["recipe"]["pruned"], settings["architecture"]["head_divisor"]
     del settings["recipe"]["augmentation"]["erase"]
     path.write_text(json.dumps(settings))
-    runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path / "run", FLOAT_RECIPE)
+    runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path / "run", FLOAT_RECIPE)
     with pytest.raises(ValueError, match=r"begun with recipe\.dropout 0\.2, got 0\.3"):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path / "run", replace(FLOAT_RECIPE, dropout=0.3))
+        runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path / "run", replace(FLOAT_RECIPE, dropout=0.3))
 
 
 def test_a_folder_of_another_run_is_refused(run: Path) -> None:
     other = replace(FLOAT_RECIPE, learning_rate=3e-3)
     with pytest.raises(ValueError, match=r"begun with recipe\.learning_rate 0\.01, got 0\.003: go on with the same or"):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(), run, other)
+        runs.train_stage(Card(FLOAT, TINY), band_splits(), run, other)
     with pytest.raises(ValueError, match="begun with faces"):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(learn=200), run, FLOAT_RECIPE)
+        runs.train_stage(Card(FLOAT, TINY), band_splits(train=200), run, FLOAT_RECIPE)
 
 
 def test_a_state_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None:
@@ -327,33 +326,33 @@ def test_a_state_that_cannot_be_read_is_named(run: Path, tmp_path: Path) -> None
     (folder / "settings.json").write_text(json.dumps(settings))
     (folder / "state.ckpt").touch()
     with pytest.raises(ValueError, match=r"state\.ckpt cannot be read: delete .* to begin this stage again"):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, FLOAT_RECIPE)
+        runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, FLOAT_RECIPE)
 
 
-def test_a_twin_without_a_float_start_is_refused(tmp_path: Path) -> None:
+def test_a_quantized_network_without_a_float_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="preset tiny trains from a float checkpoint: give one"):
-        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE)
+        runs.train_stage(Card("tiny", TINY), band_splits(), tmp_path, QUANTIZED_RECIPE)
 
 
 def test_a_start_of_other_widths_is_refused(run: Path, tmp_path: Path) -> None:
     wide = Card("w4a4", Architecture(divisor=4))
     with pytest.raises(ValueError, match=r"divisor=8.*need .*divisor=4"):
-        runs.train_stage(wide, band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "float.safetensors")
+        runs.train_stage(wide, band_splits(), tmp_path, QUANTIZED_RECIPE, start=run / "float.safetensors")
 
 
 def test_a_quantized_start_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is of preset tiny, need float"):
-        runs.train_stage(Card("tiny", TINY), band_parts(), tmp_path, QUANTISED_RECIPE, start=run / "tiny.safetensors")
+        runs.train_stage(Card("tiny", TINY), band_splits(), tmp_path, QUANTIZED_RECIPE, start=run / "tiny.safetensors")
 
 
 def test_a_batch_beyond_the_faces_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="need at least one batch of 1000 training faces, got 240"):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, replace(FLOAT_RECIPE, batch=1000))
+        runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, replace(FLOAT_RECIPE, batch=1000))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     wild = replace(FLOAT_RECIPE, learning_rate=1e30)
     said = r"the loss must stay finite, got \S+ in step [1-3]: use a new --run folder and"  # not at the epoch's end
     with pytest.raises(ValueError, match=said):
-        runs.train_stage(Card(FLOAT, TINY), band_parts(), tmp_path, wild)
+        runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, wild)
     assert not (tmp_path / "float.safetensors").exists()

@@ -11,8 +11,8 @@ from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from torch import nn
 
 from board.core.facs import AUS
+from board.executors.executor import planes
 from qnn.data.example import example_faces
-from qnn.export.executors import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
@@ -26,24 +26,24 @@ SATURATION = 4
 """Activation scales are so much smaller than the largest value asks for: codes spread, and some saturate."""
 
 
-def calibrated_twin(architecture: Architecture, preset: str) -> QuantCbamCnn:
-    """A random twin that tells faces apart: of some seeds the first whose network does not go dead."""
+def calibrated_network(architecture: Architecture, preset: str) -> QuantCbamCnn:
+    """A random network that tells faces apart: of some seeds the first whose network does not go dead."""
     pixels = torch.from_numpy(planes(example_faces(FACES)))
     for seed in range(MAX_SEEDS):
-        twin = _random_twin(architecture, preset, pixels, seed)
+        network = _random_network(architecture, preset, pixels, seed)
         with torch.no_grad():
-            distinct = len(twin.accumulators(pixels).unique(dim=0))
+            distinct = len(network.accumulators(pixels).unique(dim=0))
         if distinct >= FACES - 2:
-            return twin
+            return network
     raise AssertionError(f"all of {MAX_SEEDS} random networks are dead")
 
 
-def _random_twin(architecture: Architecture, preset: str, pixels: torch.Tensor, seed: int) -> QuantCbamCnn:
+def _random_network(architecture: Architecture, preset: str, pixels: torch.Tensor, seed: int) -> QuantCbamCnn:
     """Random weights and biases, batch norm gains of either sign, and scales that fit some faces."""
     torch.manual_seed(seed)
-    twin = QuantCbamCnn(architecture, PRESETS[preset])
+    network = QuantCbamCnn(architecture, PRESETS[preset])
     with torch.no_grad():
-        for module in twin.modules():
+        for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
@@ -52,20 +52,20 @@ def _random_twin(architecture: Architecture, preset: str, pixels: torch.Tensor, 
                 nn.init.normal_(module.weight)
                 nn.init.normal_(module.bias, std=0.3)
                 module.momentum = 0.9  # a few steps are all it gets
-        nn.init.normal_(twin.fc3_bias)
-        twin.train()
+        nn.init.normal_(network.fc3_bias)
+        network.train()
         for _ in range(CALIBRATION_STEPS):
-            twin(pixels)
-        for module in twin.modules():
+            network(pixels)
+        for module in network.modules():
             if isinstance(module, ParameterFromRuntimeStatsScaling):
                 module.buffer /= SATURATION
-    return twin.eval()
+    return network.eval()
 
 
-def save_twin(folder: Path, architecture: Architecture, preset: str) -> Path:
-    """A checkpoint of a calibrated twin."""
+def save_network(folder: Path, architecture: Architecture, preset: str) -> Path:
+    """A checkpoint of a calibrated network."""
     path = folder / f"{preset}.safetensors"
-    checkpoint.save(path, calibrated_twin(architecture, preset), Card(preset, architecture, AUS[: architecture.aus]))
+    checkpoint.save(path, calibrated_network(architecture, preset), Card(preset, architecture, AUS[: architecture.aus]))
     return path
 
 

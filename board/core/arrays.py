@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names for the element types of arrays; shapes stand where an array is used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""Pictures, grey (H, W) or RGB (H, W, 3), and faces (N, 48, 48, 3)."""
+Bytes = npt.NDArray[np.uint8]
+"""Memory as a stream's beats fill it."""
+Integers = npt.NDArray[np.integer[Any]]
+"""What the accelerator computes with: exact, whatever the width."""
+Accumulators = npt.NDArray[np.int64]
+"""What leaves the accelerator, (N, AUs)."""
+Reals = npt.NDArray[np.float64]
+"""Logits and probabilities."""
+Flags = npt.NDArray[np.bool_]
+"""Which action units are present."""

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proof of a build: faces through all its executors, compared by `==`, and through its RTL, cycle by cycle."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from board.core.contract import Contract
+from board.core.files import read_json
+from board.core.graph import IntegerGraph
+from board.executors.numpy_executor import NumpyExecutor
+from board.executors.rtl_executor import RtlExecutor
+from board.faces.load import load_faces
+from board.parity import Level, Parity, compare
+from board.simulation.accelerator import Run
+from hls_build.build import console as tables
+from hls_build.build_folder import BuildFolder
+from hls_build.parity.executors import software
+from hls_build.simulation.accelerator import open_rtl
+
+FREE = ("none", 1)
+"""Stall pattern and seed of a run that nothing holds back."""
+
+
+def prove(
+    folder: BuildFolder,
+    checkpoint: Path,
+    faces: npt.NDArray[np.uint8],
+    console: Console,
+    rtl_count: int | None = None,
+    stalls: tuple[tuple[str, int], ...] = (FREE,),
+) -> tuple[Parity, list[Run]]:
+    """Compare every executor of a build with the quantized network in torch.
+
+    Args:
+        folder: Of a build that got as far as its verilated RTL.
+        checkpoint: What it was made from.
+        faces: uint8 of shape (N, 48, 48, 3), N at least 1.
+        console: Where a person watches.
+        rtl_count: Faces, at most, on the RTL; None for all, 0 leaves it out.
+        stalls: Pattern and seed of every run of the RTL.
+
+    Returns:
+        What was found, and what each run of the RTL took.
+    """
+    levels = [Level.of(executor) for executor in software(folder, checkpoint)]
+    with tables.ladder(console) as (progress, cycles), ExitStack() as opened:
+        rtl = []
+        for stall in stalls if rtl_count != 0 else ():
+            live = opened.enter_context(open_rtl(folder.rtl, folder.library))
+            rtl.append(RtlExecutor(live, *stall, cycles))
+        levels += [Level.of(executor, rtl_count, batch=None) for executor in rtl]
+        found = compare(levels, faces, Contract.read(folder.contract).au_names, progress)
+    return found, [run for executor in rtl for run in executor.runs]
+
+
+def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | None, console: Console) -> Parity:
+    """Compare every executor of a finished build over a person's faces.
+
+    Args:
+        root: Folder of the build.
+        path: A picture, a folder of pictures or a numpy file, read as the build's contract says.
+        count: How many faces of it.
+        rtl_count: Faces, at most, on the RTL; 0 leaves it out.
+        stalls: Seed of a second run of the RTL, which stalls at both ends; None for no such run.
+        console: Where a person reads.
+
+    Raises:
+        ValueError: There is no such build, or the faces cannot be read.
+    """
+    folder = finished(root, "verilate")
+    faces = _faces(folder, path, count)
+    state = read_json(folder.state, "the state of a build", "build again")
+    patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
+    found, _ = prove(folder, Path(state["checkpoint"]), faces, console, rtl_count, patterns)
+    console.print(tables.parity(found))
+    console.print(found.verdict())
+    return found
+
+
+def simulate(
+    root: Path, path: Path, count: int, stalls: int | None, trace: Path | None, console: Console
+) -> dict[str, Any]:
+    """Run a person's faces through a build's RTL and compare with its integer graph.
+
+    Args:
+        root: Folder of the build.
+        path: A picture, a folder of pictures or a numpy file, read as the build's contract says.
+        count: How many faces of it.
+        stalls: Seed of random stalls at both ends; None for none.
+        trace: Write waves to this .fst file.
+        console: Where a person reads.
+
+    Returns:
+        Frames, mismatches, cycles, speed and the counters of every stream.
+
+    Raises:
+        ValueError: There is no such build, or the faces cannot be read.
+    """
+    folder = finished(root, "verilate")
+    faces = _faces(folder, path, count)
+    expected = NumpyExecutor(IntegerGraph.load(folder.integer)).accumulators(faces)
+    library = None if trace else folder.library
+    with open_rtl(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
+        executor = RtlExecutor(live, *_stall(stalls), progress)
+        answer = executor.accumulators(faces)
+    contract = Contract.read(folder.contract)
+    result = figures(folder, executor.runs[0], int((answer != expected).any(axis=1).sum()))
+    console.print(tables.action_units(contract, answer[:1]))
+    console.print(tables.speed(result, contract.clock_mhz))
+    console.print(f"{result['mismatches']} of {len(faces)} faces differ from the integer graph")
+    return result
+
+
+def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
+    """What a person and a program want to know of one simulated run."""
+    slowest = json.loads((folder.report / "estimate.json").read_text())["slowest_layer_cycles"]
+    interval = int(np.median(run.interval_cycles)) if len(run.interval_cycles) else None
+    return {
+        "frames": len(run.accumulators),
+        "mismatches": mismatches,
+        "first_out_cycles": run.first_out_cycles,
+        "interval_cycles": interval,
+        "slowest_layer_cycles": slowest,
+        "cycles": run.cycles,
+        "sim_cycles_per_second": round(run.cycles_per_second),
+        "seconds_per_frame": round(run.cycles / run.cycles_per_second / len(run.accumulators), 2),
+        "streams": {name: asdict(counters) for name, counters in run.streams.items()},
+        "fifo_fill": run.fifo_fill,
+    }
+
+
+def finished(root: Path, step: str) -> BuildFolder:
+    """The folder of a build that got as far as a step.
+
+    Raises:
+        ValueError: It did not, or there is no build.
+    """
+    folder = BuildFolder(root)
+    if not folder.state.is_file():
+        raise ValueError(f"no build in {root}: run `auflow build --out {root}` first")
+    if step not in read_json(folder.state, "the state of a build", "build again")["steps"]:
+        raise ValueError(f"the build in {root} has not finished step {step}: run `auflow build --out {root} --resume`")
+    return folder
+
+
+def _faces(folder: BuildFolder, path: Path, count: int) -> npt.NDArray[np.uint8]:
+    """Faces (count, 48, 48, 3) as a build's contract wants them cut and coloured."""
+    rule = Contract.read(folder.contract).input
+    return load_faces(path, count, rule.colour, rule.crop_margin)
+
+
+def _stall(seed: int | None) -> tuple[str, int]:
+    return FREE if seed is None else ("both", seed)

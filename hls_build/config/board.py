@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boards, one TOML file each: adding a board is adding a file to boards/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+from pathlib import Path
+
+from hls_build.config.parsing import parse, read_toml
+from hls_build.cost.resources import Resources
+
+BOARDS = Path(__file__).resolve().parent / "boards"
+"""Where they lie, as <name>.toml; a name is spelled as PYNQ spells it."""
+
+MAX_UTILISATION: Mapping[str, float] = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
+"""Maximum utilisation: the share of each resource up to which placing and routing are expected to succeed."""
+
+SHELL = Resources(lut=5000, ff=7000, bram18=8)
+"""Allowance for FINN+'s two IODMAs, the AXI interconnect and the resets, not yet measured with Vivado."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board and what its device holds.
+
+    Attributes:
+        name: As PYNQ calls it.
+        part: FPGA part, such as xc7z020clg400-1.
+        board_part: Vivado's board files, such as tul.com.tw:pynq-z2:part0:1.0.
+        clock_mhz: Clock of an accelerator, where a build names none.
+        budget: Resources of the device; Ultra RAM is not used.
+        shell: Of those, what the shell around the accelerator takes.
+    """
+
+    name: str
+    part: str
+    board_part: str
+    clock_mhz: float
+    budget: Resources
+    shell: Resources = SHELL
+
+    @property
+    def usable(self) -> Resources:
+        """Most that an accelerator may take: the budget up to maximum utilisation, less the shell."""
+        most = {name: floor(round(MAX_UTILISATION[name] * held, 6)) for name, held in self.budget.as_json().items()}
+        return Resources(**most) - self.shell
+
+    @property
+    def is_zynqmp(self) -> bool:
+        """Whether the device is a Zynq UltraScale+, not a Zynq-7000."""
+        return not self.part.startswith("xc7z")
+
+
+def board_names() -> list[str]:
+    """Names of all boards, in alphabetical order whatever their letters' case."""
+    return sorted((path.stem for path in BOARDS.glob("*.toml")), key=str.lower)
+
+
+def load_board(name: str) -> Board:
+    """The board of a name.
+
+    Raises:
+        ValueError: There is none, or its file has an unknown key, lacks one or has a bad value.
+    """
+    if name not in board_names():
+        raise ValueError(f"need a board out of {', '.join(board_names())}, got {name!r}")
+    path = BOARDS / f"{name}.toml"
+    content = read_toml(path, "a board")
+    try:
+        resources = {key: parse(Resources, content.pop(key), key) for key in ("budget", "shell") if key in content}
+        return parse(Board, content, "a board", name=name, **resources)
+    except ValueError as error:
+        raise ValueError(f"{error} (in {path})") from None

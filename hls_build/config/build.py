@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one build is told: preset, board, clock and the folding of every layer, from a TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hls_build.config.board import Board, load_board
+from hls_build.config.folding import Folding
+from hls_build.config.parsing import parse, read_toml, typed
+
+BUILDS = Path(__file__).resolve().parent / "builds"
+"""Where the checked-in builds lie."""
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """One build.
+
+    Attributes:
+        name: Of the build and of its folder.
+        preset: Widths of the network, one of qnn's presets or `tiny`.
+        board: Where it shall run.
+        clock_mhz: Clock of the accelerator; a file that names none takes the board's.
+        checkpoint: Weights, relative to the file's folder; None takes the one in the repository.
+        folding: By layer; a layer without an entry gets defaults.
+    """
+
+    name: str
+    preset: str
+    board: Board
+    clock_mhz: float
+    checkpoint: str | None = None
+    folding: Mapping[str, Folding] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name or any(not (c.isalnum() or c in "._-") for c in self.name):
+            raise ValueError(f"need a name of letters, digits, '.', '_' and '-', got {self.name!r}")
+        if not self.clock_mhz > 0:
+            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz}")
+
+    @property
+    def clk_period_ns(self) -> float:
+        """Clock period."""
+        return 1000 / self.clock_mhz
+
+
+def load_build(path: Path) -> BuildConfig:
+    """Read a build.
+
+    Raises:
+        ValueError: The file is missing or no TOML, or a key is unknown, missing or has a bad value.
+    """
+    content = read_toml(path, "a build")
+    try:
+        return _parse(content)
+    except ValueError as error:
+        raise ValueError(f"{error} (in {path})") from None
+
+
+def _parse(content: dict[str, Any]) -> BuildConfig:
+    layers = typed(dict, content.pop("folding", {}), "folding").items()
+    known: dict[str, Any] = {"folding": {name: parse(Folding, entry, f"folding.{name}") for name, entry in layers}}
+    if "board" in content:
+        known["board"] = load_board(typed(str, content.pop("board"), "board"))
+        content.setdefault("clock_mhz", known["board"].clock_mhz)
+    return parse(BuildConfig, content, "a build", **known)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folding of one layer: its parallelism, its memories and its FIFOs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RAM_STYLES = ("auto", "block", "distributed")
+"""Ultra RAM is none of them: on UltraScale+ it starts empty (AMD UG573), so it cannot hold weights that come with the
+bitstream, and only weights are large here."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """How much of one layer works at once; what is None follows from the neighbours.
+
+    Attributes:
+        pe: Channels per cycle at the layer's output; outputs per cycle of a convolution or dense layer.
+        simd: Inputs per cycle of a convolution or dense layer.
+        window_simd: Channels per cycle of a convolution's padding and sliding window.
+        ram_style: Memory of weights or thresholds: block RAM, LUTs, or whichever wastes less.
+        window_ram_style: Memory of a sliding window.
+        pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
+        fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
+        window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.
+    """
+
+    pe: int | None = None
+    simd: int | None = None
+    window_simd: int | None = None
+    ram_style: str = "auto"
+    window_ram_style: str = "auto"
+    pumped: bool = False
+    fifo_depths: tuple[int, ...] | None = None
+    window_fifo_depth: int | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("pe", "simd", "window_simd"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ValueError(f"need {key} >= 1, got {value}")
+        for key in ("ram_style", "window_ram_style"):
+            if getattr(self, key) not in RAM_STYLES:
+                raise ValueError(f"need {key} to be one of {', '.join(RAM_STYLES)}, got {getattr(self, key)!r}")
+        depths = [("fifo_depths", depth) for depth in self.fifo_depths or ()]
+        for key, depth in [*depths, ("window_fifo_depth", self.window_fifo_depth or 0)]:
+            if depth < 0 or depth == 1:
+                raise ValueError(f"need {key} of 0 or at least 2 beats, got {depth}")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boards: every file loads, one more file is one more board, and each mistake is one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hls_build.config import board as boards
+from hls_build.config.board import MAX_UTILISATION, SHELL, Board, board_names, load_board
+from hls_build.cost.resources import LABELS, Resources
+
+GOOD = """
+part = "xc7z010clg400-1"
+board_part = "someone.com:small:part0:1.0"
+clock_mhz = 50
+[budget]
+lut = 17600
+ff = 35200
+bram18 = 120
+dsp = 80
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of boards in place of the repository's."""
+    monkeypatch.setattr(boards, "BOARDS", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_has_room_for_more_than_its_shell(name: str) -> None:
+    board = load_board(name)
+    assert board.name == name and board.clock_mhz > 0
+    assert board.shell.beyond(board.budget) == ()
+    assert all(held > 0 for held in board.usable.as_json().values())
+
+
+def test_usable_is_the_budget_up_to_maximum_utilisation_less_the_shell() -> None:
+    """What `auflow fold` has fitted the shipped builds into."""
+    assert set(MAX_UTILISATION) == set(LABELS)
+    assert load_board("Pynq-Z2").usable == Resources(lut=37_560, ff=78_120, bram18=258, dsp=220)
+
+
+def test_a_file_is_a_board(folder: Path) -> None:
+    (folder / "small.toml").write_text(GOOD)
+    assert board_names() == ["small"]
+    budget = Resources(17_600, 35_200, 120, 80)
+    assert load_board("small") == Board(
+        "small", "xc7z010clg400-1", "someone.com:small:part0:1.0", 50, budget, shell=SHELL
+    )
+
+
+def test_a_file_may_state_its_own_shell(folder: Path) -> None:
+    (folder / "small.toml").write_text(GOOD + "[shell]\nlut = 100\n")
+    assert load_board("small").shell == Resources(lut=100)
+
+
+def test_zynq_and_zynqmp_are_told_apart_by_the_part() -> None:
+    assert {name: load_board(name).is_zynqmp for name in ("Pynq-Z2", "Ultra96", "KV260")} == {
+        "Pynq-Z2": False,
+        "Ultra96": True,
+        "KV260": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (GOOD + "uram = 3\n", "budget has only the keys lut, ff, bram18, dsp, got 'uram'"),
+        (GOOD.replace("17600", "1.5"), "budget needs lut of type .*int.*, got 1.5"),
+        (GOOD.replace('part = "xc7z010clg400-1"\n', "", 1), "a board must have the key 'part', got none"),
+        (GOOD.partition("[budget]")[0], "a board must have the key 'budget', got none"),
+        ('name = "other"\n' + GOOD, "a board has only the keys .*got 'name'"),
+        ("part = ", "a board's configuration must be TOML"),
+    ],
+)
+def test_mistakes_are_named(folder: Path, text: str, complaint: str) -> None:
+    path = folder / "small.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=complaint) as caught:
+        load_board("small")
+    assert str(path) in str(caught.value)

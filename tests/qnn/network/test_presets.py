@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Presets come from one file, every entry of which can be read and built; anything else is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qnn.network.model import Architecture
+from qnn.network.presets import FLOAT, PRESETS, Preset, common_divisor, load
+from qnn.network.quantized import QuantCbamCnn
+
+ENTRY = "[w9]\nweight_bits = 4\nactivation_bits = 4\n"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_entry_builds_its_network(name: str) -> None:
+    preset = PRESETS[name]
+    assert isinstance(preset, Preset)
+    assert QuantCbamCnn(Architecture(divisor=8), preset).preset == preset
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "presets.toml"
+    path.write_text(ENTRY)
+    assert dict(load(path)) == {"w9": Preset(4, 4)}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (ENTRY + "weights = 4\n", "a preset has keys weight_bits, .*, got w9 = .*'weights': 4"),
+        ("w9 = 4\n", "a preset has keys weight_bits, .*, got w9 = 4 in"),
+        ("[w9]\nweight_bits = 4\n", "activation_bits.* for w9 in"),
+        (ENTRY.replace("weight_bits = 4", "weight_bits = 1"), "need weight_bits from 2 to 8, got 1 for w9 in"),
+        (ENTRY.replace("weight_bits = 4", "weight_bits = 4.0"), "need weight_bits from 2 to 8, got 4.0 for w9 in"),
+        (ENTRY + "divisor = 3\n", "need divisor 1, 2, 4, 8, got 3 for w9 in"),
+        ("[w9\n", "presets must be TOML, got .* in"),
+    ],
+)
+def test_another_file_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "presets.toml"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+def test_presets_of_one_run_share_their_widths() -> None:
+    assert common_divisor([FLOAT]) == common_divisor(["w4a4", "w2a2"]) == 1
+    assert common_divisor([FLOAT, "tiny"]) == 8
+    with pytest.raises(ValueError, match="must share their widths, got w4a4, tiny: give one --divisor"):
+        common_divisor(["w4a4", "tiny"])
+    with pytest.raises(ValueError, match="unknown preset 'w9': use one of float, w4a4"):
+        common_divisor(["w9"])
+
+
+def test_who_only_names_presets_waits_for_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, qnn.network.presets; sys.exit('torch' in sys.modules)"],
+        cwd=Path(__file__).parents[3],
+        timeout=60,
+    )
+    assert done.returncode == 0
