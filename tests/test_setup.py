@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""setup.sh names the first tool that is missing and says what to install."""
+"""setup.sh names the first tool that is missing and says what to install; the workflow runs what .ci/run runs."""
 
 import shutil
 import subprocess
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 SETUP = Path(__file__).parents[1] / "scripts" / "setup.sh"
 
@@ -69,3 +70,11 @@ def test_an_old_python_is_passed_over(tools: Path) -> None:
 def test_an_unknown_environment_is_refused(tools: Path) -> None:
     done = setup(tools, "boards")
     assert (done.returncode, done.stderr) == (1, "setup: need host, board or board-3.1, got boards\n")
+
+
+def test_the_workflow_runs_ci_run() -> None:
+    content = yaml.safe_load((SETUP.parents[1] / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = content["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    (python,) = [step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert python.split() == ["3.10", "3.11"], "the image's, and the host's"

@@ -137,6 +137,25 @@ def gate(x: Integers, g: Integers, table: Integers) -> Integers:
     return gated
 
 
+def accumulator_bounds(weights: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest sum of weights times inputs in low to high, or zero where a convolution is padded.
+
+    Since any input may be zero, they bound every partial sum too, in whatever order it is added up.
+
+    Args:
+        weights: Integers of shape (O, ...).
+        low: Least input.
+        high: Greatest input.
+
+    Returns:
+        Two int64 arrays of shape (O,), the first at most and the second at least zero.
+    """
+    low, high = min(low, 0), max(high, 0)
+    rows = weights.astype(np.int64).reshape(len(weights), -1)
+    positive, negative = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
+    return positive * low + negative * high, positive * high + negative * low
+
+
 def needed_bits(low: int, high: int, signed: bool) -> int:
     """Bits of the smallest type that holds low to high."""
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + signed

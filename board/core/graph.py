@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -16,8 +17,25 @@ import numpy.typing as npt
 from board.core import arithmetic
 from board.core.arrays import Integers
 from board.core.files import write_npz
+from board.core.verilog import KEYWORDS
 
 FORMAT = "auflow-integer-graph-1"
+
+
+def identifier(name: str) -> str:
+    """What a node of another form of the network is called here and in the RTL: a legal Verilog identifier.
+
+    `attention1.channel_gate_q` of torch, QONNX and ONNX is `attention1_channel_gate_q`.
+
+    Raises:
+        ValueError: The name is empty.
+    """
+    if not name:
+        raise ValueError("a layer needs a name, got an empty one")
+    words = re.sub(r"\W", "_", name, flags=re.ASCII)
+    if words[0].isdigit():
+        return f"_{words}"
+    return f"{words}_" if words in KEYWORDS else words
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,12 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Node:
-    """One layer; `inputs` and `outputs` name tensors."""
+    """One layer; `inputs` and `outputs` name tensors.
+
+    Its name is the `identifier` of the QONNX node that it does the work of: of the Conv, Gemm or MatMul with its
+    weights, of the Quant that a Threshold or Gate ends in, of the Concat that joins descriptors; a Fork is called
+    after the tensor that it copies.
+    """
 
     name: str
     inputs: tuple[str, ...]

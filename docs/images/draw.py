@@ -14,10 +14,10 @@ from xml.sax.saxutils import escape
 HERE = Path(__file__).parent
 BOARD, QNN, HLS, PLAIN = "#fff1d6", "#e3f0ff", "#e4f5e8", "#f4f4f6"
 INK, LINE = "#22262e", "#7a8291"
-STEP_PX, GAP_PX = 34, 8
+STEP_PX, GAP_PX = 44, 7
 
 ROOMS = {
-    "board": (BOARD, "numpy, OpenCV and the standard library: what runs on a PYNQ image", (
+    "board": (BOARD, "numpy and OpenCV: what a PYNQ image has", (
         ("cli", "detect, parity, bench"),
         ("pipeline, detector", "frames to observations"),
         ("sources, outputs", "pictures and videos in; CSV, JSONL, video out"),
@@ -27,7 +27,7 @@ ROOMS = {
         ("simulation", "a verilated design, beat by beat"),
         ("deployment", "files of one build, each checked by its digest"),
         ("faces", "find, crop and track: the one picture rule"),
-        ("core", "facs, decoding, arithmetic, graph, lanes, contract, files"),
+        ("core", "FACS, decoding, arithmetic, graph, contract, files"),
     )),
     "qnn": (QNN, "PyTorch and Brevitas: the network", (
         ("cli", "data, train, tune, eval, explain, study, export"),
@@ -55,7 +55,7 @@ ROOMS = {
 """Rooms of each floor, whoever imports above whoever is imported."""
 
 FORMS = (
-    ("checkpoint", "safetensors and a card", QNN),
+    ("checkpoint", "weights, card", QNN),
     ("model.onnx", "QONNX", QNN),
     ("integer graph", "integer.npz", HLS),
     ("dataflow graph", "FINN+ nodes", HLS),
@@ -67,11 +67,11 @@ FACES = (
     ("picture", "uint8 (H, W, 3)", PLAIN),
     ("face", "uint8 (48, 48, 3)", BOARD),
     ("accumulators", "int64 (AUs,)", BOARD),
-    ("outputs", "probability, presence", BOARD),
-    ("observation", "box, AUs, emotion", BOARD),
-    ("row", "CSV, JSONL, video", PLAIN),
+    ("outputs", "probabilities", BOARD),
+    ("observation", "box and AUs", BOARD),
+    ("row", "CSV or JSONL", PLAIN),
 )
-TURNS = ("find, crop", "executor", "contract", "detector", "outputs")
+TURNS = ("crop", "executor", "contract", "detector", "outputs")
 
 
 def svg(width: int, height: int, parts: Sequence[str]) -> str:
@@ -84,7 +84,7 @@ def svg(width: int, height: int, parts: Sequence[str]) -> str:
     return "\n".join([head, marker, f'<rect width="{width}" height="{height}" fill="white"/>', *parts, "</svg>", ""])
 
 
-def text(x: float, y: float, words: str, size: int = 13, bold: bool = False, anchor: str = "start") -> str:
+def text(x: float, y: float, words: str, size: float = 13, bold: bool = False, anchor: str = "start") -> str:
     weight = ' font-weight="bold"' if bold else ""
     return (
         f'<text x="{x}" y="{y}" font-size="{size}" fill="{INK}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'
@@ -101,53 +101,51 @@ def arrow(x0: float, y0: float, x1: float, y1: float) -> str:
 
 def rooms() -> str:
     """The three floors; a room imports only rooms below it, and those of board."""
-    width, top = 400, 62
+    width, top = 290, 62
     parts = []
     for column, (name, (fill, about, entries)) in enumerate(ROOMS.items()):
-        left = 20 + column * (width + 30)
+        left = 15 + column * (width + 15)
         parts += [text(left, 28, f"{name}/", 18, bold=True), text(left, 48, about, 12)]
         for row, (room, what) in enumerate(entries):
             y = top + row * (STEP_PX + GAP_PX)
             parts += [
                 box(left, y, width, STEP_PX, fill),
-                text(left + 10, y + 21, room, 13, bold=True),
-                text(left + width - 10, y + 21, what, 11, anchor="end"),
+                text(left + 10, y + 18, room, 14, bold=True),
+                text(left + 10, y + 35, what, 11.5),
             ]
-    bottom = top + 10 * (STEP_PX + GAP_PX) + 14
-    parts.append(text(20, bottom, "A room imports only rooms below it. qnn and hls_build also import board;"))
+    bottom = top + 10 * (STEP_PX + GAP_PX) + 16
     parts.append(
-        text(20, bottom + 19, "of hls_build only build, parity, report and cli import qnn; nobody else crosses.")
+        text(15, bottom, "A room imports only rooms below it. qnn and hls_build also import board; of hls_build")
     )
-    return svg(1300, bottom + 34, parts)
+    parts.append(text(15, bottom + 19, "only build, parity, report and cli import qnn."))
+    return svg(15 + 3 * (width + 15), bottom + 34, parts)
 
 
 def row(y: int, forms: Sequence[tuple[str, str, str]], turns: Sequence[str]) -> list[str]:
     """Boxes with arrows between them."""
-    width, gap = 150, 62
+    width, gap = 112, 52
     parts = []
     for index, (name, what, fill) in enumerate(forms):
-        left = 20 + index * (width + gap)
+        left = 15 + index * (width + gap)
         parts += [
             box(left, y, width, 52, fill),
             text(left + width / 2, y + 22, name, 14, bold=True, anchor="middle"),
-            text(left + width / 2, y + 41, what, 11, anchor="middle"),
+            text(left + width / 2, y + 41, what, 11.5, anchor="middle"),
         ]
         if index:
             parts += [
                 arrow(left - gap + 3, y + 26, left - 3, y + 26),
-                text(left - gap / 2, y + 16, turns[index - 1], 10, anchor="middle"),
+                text(left - gap / 2, y + 18, turns[index - 1], 11, anchor="middle"),
             ]
     return parts
 
 
 def chain() -> str:
     """One checkpoint's way and one face's way."""
-    parts = [text(20, 24, "One checkpoint's way", 15, bold=True), *row(38, FORMS, STEPS)]
-    parts += [text(20, 132, "One face's way", 15, bold=True), *row(146, FACES, TURNS)]
-    parts.append(
-        text(20, 226, "Every form of the upper row computes the accumulators of the lower one: compared by ==.")
-    )
-    return svg(1250, 242, parts)
+    parts = [text(15, 24, "One checkpoint's way", 15, bold=True), *row(38, FORMS, STEPS)]
+    parts += [text(15, 132, "One face's way", 15, bold=True), *row(146, FACES, TURNS)]
+    parts.append(text(15, 226, "Every form in the upper row computes the same accumulators: compared by =="))
+    return svg(962, 242, parts)
 
 
 DRAWN = {"rooms.svg": rooms, "chain.svg": chain}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from board.core import graph as ir
-from board.core.arithmetic import needed_bits
+from board.core.arithmetic import accumulator_bounds, needed_bits
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.links import Stream, type_name
@@ -103,7 +103,8 @@ def _multiply(
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
     outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
     matrix = node.weights.reshape(outputs, inputs).T.astype(np.int64)  # window order: row, column, channel
-    low, high = accumulator_bounds(matrix, stream.low, stream.high)
+    lows, highs = accumulator_bounds(node.weights, stream.low, stream.high)
+    low, high = int(lows.min()), int(highs.max())
     weight_bits = max(2, int(np.abs(matrix).max(initial=1)).bit_length() + 1)  # symmetric, so always narrow
     product_bits = weight_bits + stream.bits - stream.signed  # the multiplier's least accumulator
     bits = max(needed_bits(low, high, True), product_bits)
@@ -138,13 +139,3 @@ def _multiply(
     cycles = depth * prod(size)
     builder.layer_cycles[node.name] = cycles
     builder.streams[name] = Stream(name, shape, bits, True, low, high, pe, max(stream.cycles, cycles))
-
-
-def accumulator_bounds(matrix: np.ndarray, low: int, high: int) -> tuple[int, int]:
-    """Least and greatest sum of inputs in low to high, or zero where padded, by a matrix (inputs, outputs)."""
-    low, high = min(low, 0), max(high, 0)
-    positive, negative = np.maximum(matrix, 0).sum(axis=0), np.minimum(matrix, 0).sum(axis=0)
-    return (
-        int((positive * low + negative * high).min(initial=0)),
-        int((positive * high + negative * low).max(initial=0)),
-    )

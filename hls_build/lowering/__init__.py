@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QONNX to the exact integer graph: every scalar function between two quantizers becomes thresholds."""
+"""QONNX to the exact integer graph: every scalar function between two quantizers becomes activation thresholds."""
 
-from hls_build.lowering.lower import lower, lower_file
+from hls_build.lowering.lower import HANDLERS, lower, lower_file
 
-__all__ = ["lower", "lower_file"]
+__all__ = ["HANDLERS", "lower", "lower_file"]

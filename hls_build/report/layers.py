@@ -16,7 +16,7 @@ from hls_build.estimate import NodeEstimate, dsp_lanes
 from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"
-"""What the names of all layers of CBAM begin with."""
+"""What the names of all layers of CBAM begin with, but for the forks before it."""
 _ENTRANCE = re.compile(r"_in\d+_(fifo|dwc)$")
 """FIFO and width converter on the way to a layer: they hold what the layer has not begun with."""
 
@@ -61,6 +61,7 @@ class Layer:
         cycles: Per frame of its slowest node.
         resources: Of all of them.
         multiplier: None where it has no weights.
+        is_attention: Whether it is a part of CBAM.
     """
 
     name: str
@@ -70,11 +71,7 @@ class Layer:
     cycles: int
     resources: Resources
     multiplier: Multiplier | None
-
-    @property
-    def is_attention(self) -> bool:
-        """Whether it is a part of CBAM."""
-        return self.name.startswith(ATTENTION)
+    is_attention: bool
 
 
 def gather(graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEstimate], part: str) -> list[Layer]:
@@ -110,7 +107,14 @@ def _layer(
         cycles=max(nodes[name].cycles for name in owned),
         resources=sum((nodes[name].resources for name in owned), Resources()),
         multiplier=_multiplier(graph, model, node, part) if isinstance(node, ir.Conv) else None,
+        is_attention=_is_attention(graph, node),
     )
+
+
+def _is_attention(graph: ir.IntegerGraph, node: ir.Node) -> bool:
+    """Whether a layer, or the one that a fork feeds, is called so."""
+    readers = [graph.consumers[name] for name in node.outputs] if isinstance(node, ir.Fork) else []
+    return any(layer.name.startswith(ATTENTION) for layer in (node, *readers))
 
 
 def _multiplier(graph: ir.IntegerGraph, model: ModelWrapper, node: ir.Conv, part: str) -> Multiplier:

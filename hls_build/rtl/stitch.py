@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
         clk_period_ns: Clock period.
 
     Raises:
-        ValueError: A layer is called like a module of the RTL library.
+        ValueError: A layer is called like a module of the RTL library, or like hardware that belongs to another.
     """
     model = ModelWrapper(model.model, make_deepcopy=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -102,6 +103,9 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
     modules = {Path(name).stem for name in sources if name.endswith(".sv")} | {TOP, MONITOR}
     if taken := [node.name for node in model.graph.node if node.name in modules]:
         raise ValueError(f"a layer must not be called like an RTL module, got {taken[0]!r}")
+    names = Counter(name for node in model.graph.node for name in _instance_names(node))
+    if repeated := [name for name, number in names.items() if number > 1]:
+        raise ValueError(f"a layer must not be called like another one's hardware, got two of {repeated[0]!r}")
     wires = _wires(model)
     (folder / f"{TOP}.sv").write_text(_top(model, wires))
     streams = {name: wire for name, wire in wires.items() if _OUTSIDE not in (wire.source, wire.sink)}
@@ -245,6 +249,11 @@ def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, _Wire]) ->
         _instance(f"{node.name}_memstream_wrapper", f"{node.name}_memory", [*clocks, slow, *tied, *memory]),
         _instance(node.name, node.name, [*clocks, fast, *_bundles([*streams, ("in1_V", weights)])]),
     ]
+
+
+def _instance_names(node: NodeProto) -> tuple[str, ...]:
+    """What a node puts into the top."""
+    return (node.name, f"{node.name}_memory") if node.op_type == "MVAU_rtl" else (node.name,)
 
 
 def _instance(module: str, name: str, connections: list[str]) -> str:

@@ -41,10 +41,10 @@ GRIDS: dict[str, tuple[str, str]] = {
     "quantizer": (
         "preset layer pe style",
         """w4a4 conv1_q 1 distributed, w4a4 conv2_q 2 distributed, w4a4 conv3_q 1 distributed,
-        w4a4 conv5_q 1 distributed, w4a4 attention1_fc1_q 1 distributed, w4a4 attention1_sum_q 1 distributed,
-        w4a4 attention1_descriptors_q 1 distributed, w4a4 attention2_fc1_q 1 distributed, w4a4 fc2_q 1 block,
+        w4a4 conv5_q 1 distributed, w4a4 attention1_fc1_q 1 distributed, w4a4 attention1_channel_gate_q 1 distributed,
+        w4a4 attention1_channel_descriptors_q 1 distributed, w4a4 attention2_fc1_q 1 distributed, w4a4 fc2_q 1 block,
         w2a2 conv1_q 2 distributed, w2a2 conv2_q 4 distributed, w2a2 conv3_q 2 distributed,
-        w2a2 attention1_sum_q 1 distributed""",
+        w2a2 attention1_channel_gate_q 1 distributed""",
     ),
     "memory": (
         "depth width style",

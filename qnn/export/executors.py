@@ -17,6 +17,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
+from board.core.graph import identifier
 from board.executors.executor import batches, planes
 from board.executors.onnx_executor import OnnxExecutor
 from qnn.export.qonnx_graph import INPUT, OUTPUT, layers
@@ -24,22 +25,6 @@ from qnn.network.quantized import QuantCbamCnn
 
 BATCH = 20
 """Faces at once: what qonnx and torch spend per call is shared, and the largest maps stay within a few caches."""
-
-ATTENTION_LAYERS = {
-    "channel_descriptors_q": "descriptors_q",
-    "channel_gate_q": "sum_q",
-    "channel_q": "gate",
-    "spatial_descriptors_q": "spatial_descriptors_q",
-    "spatial_gate_q": "spatial_conv_q",
-    "spatial_q": "spatial_gate",
-}
-"""Quantizers inside an attention block, by what the integer graph calls them."""
-
-
-def layer_name(quantizer: str) -> str:
-    """What the integer graph calls the tensor of a quantizer: attention1.channel_q is attention1_gate."""
-    block, _, name = quantizer.rpartition(".")
-    return f"{block}_{ATTENTION_LAYERS.get(name, name)}" if block else name
 
 
 class TorchExecutor:
@@ -76,7 +61,7 @@ class TorchExecutor:
             def keep(_module: Any, _inputs: Any, result: Any) -> None:
                 value = getattr(result, "value", result)
                 integers = (value / module.act_quant.scale()).numpy()
-                found.setdefault(layer_name(name), []).append(frames(integers))
+                found.setdefault(identifier(name), []).append(frames(integers))
 
             return module.register_forward_hook(keep)
 
@@ -121,7 +106,7 @@ class QonnxExecutor:
         """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
         parts = [self._run(batch, list(self._layers)) for batch in batches(faces, BATCH)]
         return {
-            layer_name(name): np.concatenate([frames(quantizer.codes(part[name])) for part in parts])
+            identifier(name): np.concatenate([frames(quantizer.codes(part[name])) for part in parts])
             for name, quantizer in self._layers.items()
         }
 
@@ -154,7 +139,7 @@ class OnnxLayerExecutor(OnnxExecutor):
         session = self._open(watched.SerializeToString())
         parts = [session.run(names, {INPUT: planes(batch)}) for batch in batches(faces, BATCH)]
         joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
-        return {layer_name(n.removesuffix(".code")): frames(x) for n, x in zip(names, joined, strict=True)}
+        return {identifier(n.removesuffix(".code")): frames(x) for n, x in zip(names, joined, strict=True)}
 
 
 def frames(x: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

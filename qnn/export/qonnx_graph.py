@@ -9,7 +9,6 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -21,15 +20,18 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from torch import Tensor, nn
 
+from board.core import arithmetic
+from board.core.arithmetic import EXACT_FLOAT32
+from board.core.quantizer import Quantizer
 from qnn.network.model import IMAGE_SIZE
 from qnn.network.quantized import QuantCbamCnn
 
 INPUT, OUTPUT = "pixels", "accumulators"
-EXACT_FLOAT32 = 1 << 24
-"""Magnitude below which float32 holds every integer."""
-
 LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
-"""Nodes that carry their layer's name; others add their type to it."""
+"""Nodes that carry their module's name."""
+
+REDUCTIONS = {"ReduceSum": "sum", "ReduceMax": "max"}
+"""Nodes that carry the name of what they reduce, with this behind it."""
 
 
 class Accumulators(nn.Module):
@@ -46,34 +48,11 @@ class Accumulators(nn.Module):
         return self.network.scaled_accumulators(pixels) * self.inverse
 
 
-@dataclass(frozen=True)
-class Quantizer:
-    """A Quant node's constants.
-
-    Attributes:
-        scale: Powers of two, one or one per output channel.
-        low: Least code.
-        high: Greatest code.
-    """
-
-    scale: np.ndarray
-    low: int
-    high: int
-
-    def real(self, x: np.ndarray) -> np.ndarray:
-        """Quantized x in float32, rounding half to even."""
-        return (np.clip(np.rint(x / self.scale), self.low, self.high) * self.scale).astype(np.float32)
-
-    def codes(self, real: np.ndarray) -> np.ndarray:
-        """Integers of values that are quantized already."""
-        return (real / self.scale).astype(np.int64)
-
-
 def to_qonnx(network: QuantCbamCnn) -> onnx.ModelProto:
     """Export a frozen network; pixels (1, 3, 48, 48) holding 0..255 to accumulators (1, aus) holding integers.
 
     Each quantizer's node and output tensor carry the layer's name, such as `attention1.channel_gate_q`; weights
-    and biases are `conv1.weight` and `conv1.bias`, and so on.
+    and biases are `conv1.weight` and `conv1.bias`, and so on. Hardware is called alike, by `graph.identifier`.
     """
     module = Accumulators(copy.deepcopy(network)).eval()  # the exporter leaves its marks on what it exports
     with _quiet():
@@ -95,11 +74,7 @@ def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 def quantizer(node: NodeProto, values: dict[str, np.ndarray]) -> Quantizer:
     """Constants of a Quant node of a tidy model."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    bits = int(values[node.input[3]])
-    if not attributes["signed"]:
-        return Quantizer(values[node.input[1]], 0, (1 << bits) - 1)
-    top = 1 << (bits - 1)
-    return Quantizer(values[node.input[1]], -top + attributes["narrow"], top - 1)
+    return Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
 
 
 def layers(model: onnx.ModelProto) -> dict[str, Quantizer]:
@@ -124,16 +99,15 @@ def accumulator_bounds(model: onnx.ModelProto) -> dict[str, int]:
 
     def integers(name: str) -> np.ndarray:
         node = source(name, ("Transpose",))
-        quant = quantizer(node, values)
-        return quant.codes(quant.real(values[node.input[0]]))
+        return quantizer(node, values).codes(values[node.input[0]])
 
     bounds: dict[str, int] = {}
     for node in model.graph.node:
         if node.op_type not in ("Conv", "MatMul", "Gemm"):
             continue
         read = quantizer(source(node.input[0], ("MaxPool", "Flatten")), values)
-        weights = integers(node.input[1])
-        sums = np.abs(weights).reshape(len(weights), -1).sum(axis=1) * max(-read.low, read.high)
+        least, greatest = arithmetic.accumulator_bounds(integers(node.input[1]), read.low, read.high)
+        sums = np.maximum(-least, greatest)
         if len(node.input) > 2:
             sums = sums + np.abs(integers(node.input[2]))
         bounds[node.name] = int(sums.max())
@@ -169,14 +143,15 @@ def _layer(node: NodeProto) -> str:
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network with readable names, a constant of its own per use, and no trace of how it was made."""
     values = constants(model)
+    readers = {read: node for node in model.graph.node for read in node.input}
     names: Counter[str] = Counter()
     renamed = {INPUT: INPUT}
     nodes, initializers = [], []
     for node in model.graph.node:
         op = "Flatten" if node.op_type == "Reshape" else node.op_type  # the one Reshape is a Flatten for one frame
-        name = _layer(node) if op in LAYER_OPS else f"{_layer(node)}.{op}".strip(".")
+        name = _name(op, _layer(node), renamed.get(node.input[0], ""), readers.get(node.output[0]))
         names[name] += 1
-        name = name if names[name] == 1 else f"{name}_{names[name]}"
+        name = f"{name}{names[name]}" if op == "MaxPool" else name if names[name] == 1 else f"{name}_{names[name]}"
         inputs = []
         for index, read in enumerate(node.input[:1] if op == "Flatten" else node.input):
             if read in values:
@@ -198,6 +173,26 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     return helper.make_model(
         graph, opset_imports=list(model.opset_import), ir_version=model.ir_version, producer_name="auflow"
     )
+
+
+def _name(op: str, layer: str, read: str, reader: NodeProto | None) -> str:
+    """Name of a node without its number, such that hardware of the same name reads well.
+
+    Args:
+        op: Its type.
+        layer: Its module.
+        read: Name of the node that it reads.
+        reader: The last node that reads it.
+    """
+    if op in LAYER_OPS or op == "MaxPool":
+        return layer
+    if op in REDUCTIONS:
+        return f"{read}_{REDUCTIONS[op]}"
+    if op == "Concat" and reader is not None and reader.op_type == "Quant":
+        return _layer(reader).removesuffix("_q")
+    if op == "Flatten":
+        return "flatten"
+    return f"{layer}.{op}".strip(".")
 
 
 def _role(op: str, index: int) -> str:

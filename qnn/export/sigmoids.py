@@ -12,6 +12,8 @@ import torch
 from brevitas.nn import QuantIdentity
 from onnx import TensorProto, helper
 
+from board.core.arithmetic import accumulator_bounds
+from board.core.quantizer import Quantizer
 from qnn.network.quantized import GATE_BITS, QuantCbam, QuantCbamCnn
 
 MARGINS = (2.0**-20, 2.0**-22, 0.0)
@@ -21,6 +23,8 @@ its instruction set. With 0 the codes agree where the export ran."""
 
 STEP = 1e-6  # of a correction: no power of two, so that steps do not fall on the accumulators' grid again
 STEPS = 1000
+GATE = Quantizer(np.array(2.0**-GATE_BITS), GATE_BITS, signed=False)
+"""What follows every sigmoid."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def exact_sigmoid(x: np.ndarray) -> np.ndarray:
 
 def gate_codes(sigmoid: np.ndarray) -> np.ndarray:
     """Codes of the gates' quantizer."""
-    return np.clip(np.rint(sigmoid * (1 << GATE_BITS)), 0, (1 << GATE_BITS) - 1).astype(np.int64)
+    return GATE.codes(sigmoid)
 
 
 def _reachable(
@@ -121,16 +125,20 @@ def _reachable(
         results: How many results are summed.
         bias: Real values (channels,), which the accumulator takes as integers.
     """
-    quant = source.act_quant
-    bits, signed = int(quant.bit_width()), bool(quant.is_signed)
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    unit = scale * float(quant.scale())
-    ends = np.sort(np.stack([weights.astype(np.int64) * low, weights.astype(np.int64) * high]), axis=0)
-    least, greatest = (results * ends.sum(axis=2)).tolist()
+    inputs = quantizer_of(source)
+    unit = scale * inputs.scale
+    least, greatest = (results * bound for bound in accumulator_bounds(weights, inputs.low, inputs.high))
     offset = np.zeros(len(weights)) if bias is None else np.rint(bias / unit)
     return np.concatenate(
         [((np.arange(least[c], greatest[c] + 1) + offset[c]) * unit[c]).astype(np.float32) for c in range(len(weights))]
     )
+
+
+def quantizer_of(module: QuantIdentity) -> Quantizer:
+    """What a Brevitas quantizer of activations computes."""
+    quant = module.act_quant
+    scale = quant.scale().detach().double().numpy()
+    return Quantizer(scale, int(quant.bit_width()), bool(quant.is_signed), bool(quant.is_narrow_range))
 
 
 def settle(layer: str, values: np.ndarray) -> SigmoidCheck:

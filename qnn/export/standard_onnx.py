@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from qnn.export.qonnx_graph import INPUT, OUTPUT, Quantizer, constants, quantizer
+from board.core.quantizer import Quantizer
+from qnn.export.qonnx_graph import INPUT, OUTPUT, constants, quantizer
 
 BATCH = "N"
 
@@ -25,7 +26,8 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         if node.op_type == "Quant" and node.input[0] in values:
-            values[node.output[0]] = quantizer(node, values).real(values[node.input[0]])
+            quant = quantizer(node, values)
+            values[node.output[0]] = quant.real(quant.codes(values[node.input[0]]))
         elif node.op_type == "Transpose" and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]].T.copy()
         elif node.op_type == "Quant":

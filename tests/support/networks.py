@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from board.core import graph as ir
-from board.core.arithmetic import needed_bits
+from board.core.arithmetic import accumulator_bounds, needed_bits
 from board.core.arrays import Integers
-from hls_build.dataflow.multipliers import accumulator_bounds
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,18 @@ class _Network:
         shape = (outputs, kernel, kernel, self.tensors[x].shape[2])
         weights = self.rng.integers(-top, top + 1, shape)
         source = self.tensors[x]
-        low, high = accumulator_bounds(weights.reshape(outputs, -1).T, source.low, source.high)
-        return self.add(ir.Conv(name, (x,), (name,), weights, bits), (needed_bits(low, high, True), True))
+        low, high = accumulator_bounds(weights, source.low, source.high)
+        width = needed_bits(int(low.min()), int(high.max()), True)
+        return self.add(ir.Conv(name, (x,), (name,), weights, bits), (width, True))
 
-    def quantize(self, x: str, bits: int, signed: bool, shared: bool = False) -> str:
+    def quantize(self, x: str, bits: int, signed: bool, shared: bool = False, name: str = "") -> str:
         steps = (1 << bits) - 1 - signed * int(self.rng.integers(2))  # sometimes the least code is left out
         channels = self.values[x].reshape(-1, self.values[x].shape[-1])
         rows = [channels.ravel()] if shared else list(channels.T)
         levels = (np.arange(steps) + 0.5 + 0.3 * self.rng.random(steps)) / (steps + 1)
         thresholds = np.sort(np.array([np.quantile(row, levels).round().astype(np.int64) for row in rows]), axis=1)
         thresholds[:, -1] = np.where(self.rng.random(len(rows)) < 0.2, 1 << 40, thresholds[:, -1])  # unreachable
-        name = f"{x}_q"
+        name = name or f"{x}_q"
         first = ((1 << (bits - 1)) - 1 - steps) if signed else 0
         return self.add(ir.Threshold(name, (x,), (name,), thresholds, first), (bits, signed))
 
@@ -116,9 +116,9 @@ class _Network:
     def type_of(self, x: str) -> tuple[int, bool]:
         return self.tensors[x].bits, self.tensors[x].signed
 
-    def fork(self, name: str, x: str) -> tuple[str, str]:
+    def fork(self, x: str) -> tuple[str, str]:
         outputs = (f"{x}_0", f"{x}_1")
-        self.add(ir.Fork(name, (x,), outputs), self.type_of(x), self.type_of(x))
+        self.add(ir.Fork(f"{x}_fork", (x,), outputs), self.type_of(x), self.type_of(x))
         return outputs
 
     def gate(self, name: str, x: str, g: str) -> str:
@@ -132,22 +132,24 @@ class _Network:
     def attention(self, block: str, x: str) -> str:
         sizes, (bits, signed) = self.sizes, self.type_of(x)
         height, width, channels = self.tensors[x].shape
-        body, branch = self.fork(f"{block}_fork", x)
+        body, branch = self.fork(x)
         shift = (height * width).bit_length() - 1
-        node = ir.GlobalDescriptors(f"{block}_descriptors", (branch,), (f"{block}_descriptors",), shift)
-        y = self.add(node, (bits + (height * width).bit_length(), signed))
+        name = f"{block}_channel_descriptors"
+        wide = bits + (height * width).bit_length()
+        y = self.add(ir.GlobalDescriptors(name, (branch,), (name,), shift), (wide, signed))
         y = self.quantize(y, sizes.descriptor_bits, signed, shared=True)
         y = self.quantize(self.conv(f"{block}_fc1", y, sizes.hidden, 1, sizes.weight_bits), bits, False)
         y = self.conv(f"{block}_fc2", y, channels, 1, sizes.weight_bits)
-        y = self.add(ir.SumPixels(f"{block}_sum", (y,), (f"{block}_sum",)), (self.tensors[y].bits + 1, True))
-        y = self.gate(f"{block}_gate", body, self.quantize(y, 4, False))
-        body, branch = self.fork(f"{block}_spatial_fork", y)
+        y = self.add(ir.SumPixels(f"{y}_sum", (y,), (f"{y}_sum",)), (self.tensors[y].bits + 1, True))
+        y = self.gate(f"{block}_channel_q", body, self.quantize(y, 4, False, name=f"{block}_channel_gate_q"))
+        body, branch = self.fork(y)
         shift = channels.bit_length() - 1
         name = f"{block}_spatial_descriptors"
         y = self.add(ir.ChannelDescriptors(name, (branch,), (name,), shift), (bits + channels.bit_length(), signed))
         y = self.quantize(y, sizes.descriptor_bits, signed, shared=True)
-        y = self.quantize(self.conv(f"{block}_spatial_conv", y, 1, 7, sizes.weight_bits), 4, False)
-        return self.gate(f"{block}_spatial_gate", body, y)
+        y = self.conv(f"{block}_spatial", y, 1, 7, sizes.weight_bits)
+        y = self.quantize(y, 4, False, name=f"{block}_spatial_gate_q")
+        return self.gate(f"{block}_spatial_q", body, y)
 
     def graph(self) -> ir.IntegerGraph:
         sizes = self.sizes

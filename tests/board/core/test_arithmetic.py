@@ -82,6 +82,16 @@ def test_descriptors_scale_the_maximum() -> None:
     assert integer.sum_pixels(x).tolist() == [[[[4, -6]]]]
 
 
+def test_bounds_of_accumulators_hold_zero_padding_and_are_reached() -> None:
+    weights = np.array([[[[2, -3]]], [[[-1, 0]]]])
+    for low, high, least, greatest in ((1, 5, [-15, -5], [10, 0]), (-4, 3, [-17, -3], [18, 4])):
+        bounds = integer.accumulator_bounds(weights.astype(np.int8), low, high)
+        assert [bound.tolist() for bound in bounds] == [least, greatest]
+        inputs = np.array([[a, b] for a in (0, low, high) for b in (0, low, high)]).reshape(-1, 1, 1, 2)
+        sums = integer.convolve_same(inputs, Kernel.of(weights)).reshape(-1, 2)
+        assert (sums.min(axis=0).tolist(), sums.max(axis=0).tolist()) == (least, greatest)
+
+
 def test_ctrl_c_while_saving_is_no_other_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: Any, **options: Any) -> None:
         """As numpy's, where Ctrl-C comes while a member of its zip is open."""

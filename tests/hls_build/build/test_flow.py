@@ -349,7 +349,7 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     assert not re.search(r"""(src|href)=["'](?!data:)""", page), "the page needs other files"
     with (report / "layers.csv").open() as file:
         layers = list(csv.DictReader(file))
-    assert {row["layer"] for row in layers} > {"conv1", "attention2_spatial_gate", "fc3"}
+    assert {row["layer"] for row in layers} > {"conv1", "attention2_spatial_q", "fc3"}
     for key in ("lut", "ff", "dsp"):
         assert sum(int(row[key]) for row in layers) == estimate["total"][key]
     for picture in ("waterfall", "stalls", "fifos", "resources", "roofline"):

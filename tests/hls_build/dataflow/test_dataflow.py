@@ -15,7 +15,7 @@ from hls_build import dataflow, finn_adapter
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
-from hls_build.dataflow import multipliers, thresholds
+from hls_build.dataflow import thresholds
 
 SIZES = {
     "tiny": TINY,
@@ -31,10 +31,10 @@ FOLDED = {
     "conv2": Folding(pe=4, simd=6, window_simd=2),
     "conv2_q": Folding(pe=2),
     "pool1": Folding(pe=1),
-    "attention1_fork": Folding(pe=8),
-    "attention1_descriptors": Folding(pe=2),
-    "attention1_gate": Folding(pe=4, fifo_depths=(4096, 2)),
-    "attention1_spatial_conv": Folding(simd=7),
+    "conv3_q_fork": Folding(pe=8),
+    "attention1_channel_descriptors": Folding(pe=2),
+    "attention1_channel_q": Folding(pe=4, fifo_depths=(4096, 2)),
+    "attention1_spatial": Folding(simd=7),
     "fc1": Folding(pe=16, simd=4, ram_style="block"),
 }
 
@@ -69,13 +69,13 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
     model = dataflow.build(graph, builds(**FOLDED))
     np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
     assert ports(model, "MVAU_rtl", "PE")["fc1"] == 16
-    assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_gate_in0_fifo"] == 4096
+    assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_channel_q_in0_fifo"] == 4096
 
 
 def test_a_flattened_map_takes_lanes_that_do_not_divide_those_before(seed: int, rng: np.random.Generator) -> None:
     sizes = replace(SMALL, size=48)  # its last map has 3 x 3 x 4 elements
     graph, faces = random_network(seed, sizes), random_faces(rng, 2, sizes.size)
-    model = dataflow.build(graph, builds(attention2_spatial_gate=Folding(pe=4), fc1=Folding(simd=6)))
+    model = dataflow.build(graph, builds(attention2_spatial_q=Folding(pe=4), fc1=Folding(simd=6)))
     assert ports(model, "StreamingDataWidthConverter_rtl", "outWidth")["fc1_in0_dwc"] == 6 * 4
     np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
 
@@ -105,10 +105,10 @@ def test_bypasses_hold_what_attention_waits_for(seed: int) -> None:
     graph = random_network(seed, TINY)
     depths = ports(dataflow.build(graph, builds()), "StreamingFIFO_rtl", "depth")
     frame = 24 * 24 * TINY.channels[2]
-    assert frame < depths["attention1_gate_in0_fifo"] < 1.5 * frame
-    assert depths["attention1_spatial_gate_in0_fifo"] >= 3 * 24 * TINY.channels[2]
-    assert depths["attention2_gate_in0_fifo"] > 9 * TINY.channels[4]
-    assert depths["attention2_spatial_gate_in0_fifo"] >= 9 * TINY.channels[4]
+    assert frame < depths["attention1_channel_q_in0_fifo"] < 1.5 * frame
+    assert depths["attention1_spatial_q_in0_fifo"] >= 3 * 24 * TINY.channels[2]
+    assert depths["attention2_channel_q_in0_fifo"] > 9 * TINY.channels[4]
+    assert depths["attention2_spatial_q_in0_fifo"] >= 9 * TINY.channels[4]
 
 
 def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
@@ -127,7 +127,7 @@ def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
         ("fc1", Folding(window_simd=2), "window_simd is for convolutions, got one for fc1"),
         ("pool1", Folding(pe=3), r"pe of pool1 must divide its 4 channels .*, got 3"),
         ("conv1_q", Folding(simd=2), "simd is for convolutions and dense layers, got one for conv1_q"),
-        ("attention1_gate", Folding(fifo_depths=(64,)), "fifo_depths of attention1_gate needs 2 depths"),
+        ("attention1_channel_q", Folding(fifo_depths=(64,)), "fifo_depths of attention1_channel_q needs 2 depths"),
         ("conv9", Folding(), "folding is for layers conv1, .*got 'conv9'"),
         ("flatten", Folding(), "folding is for layers conv1, .*got 'flatten'"),
     ],
@@ -151,11 +151,6 @@ def test_thresholds_beyond_the_output_type_are_refused() -> None:
     node = ir.Threshold("q", ("x",), ("y",), np.zeros((1, 16), np.int64), 0)
     with pytest.raises(ValueError, match="q gives 0 to 16, its output holds 0 to 15"):
         thresholds.complete_thresholds(node, ir.Tensor("y", (1, 1, 1), 4, False), 0, 1)
-
-
-def test_bounds_of_accumulators_include_padding() -> None:
-    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), 1, 5) == (-15, 10)
-    assert multipliers.accumulator_bounds(np.array([[2], [-3]]), -4, 3) == (-17, 18)
 
 
 @pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])

@@ -22,7 +22,7 @@ from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
 
-FOLDING = {"conv1": Folding(pe=2, simd=9), "attention1_spatial_conv": Folding(simd=14, window_simd=2)}
+FOLDING = {"conv1": Folding(pe=2, simd=9), "attention1_spatial": Folding(simd=14, window_simd=2)}
 BUILD = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, FOLDING)
 
 

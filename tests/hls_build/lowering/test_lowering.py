@@ -10,8 +10,10 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.graph import Conv, IntegerGraph, Threshold
-from hls_build.lowering import lower, lower_file
-from hls_build.lowering.thresholds import Quantizer, directions, thresholds_from_codes
+from board.core.quantizer import Quantizer
+from hls_build.lowering import HANDLERS, lower, lower_file
+from hls_build.lowering.activation_thresholds import directions, thresholds_from_codes
+from hls_build.lowering.context import LoweringContext, Value
 
 SIZE = 4
 
@@ -95,8 +97,46 @@ def test_a_shared_threshold_row_is_kept_once(rng: np.random.Generator) -> None:
     assert thresholds.thresholds.shape == (1, 15)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("block.conv", "block.act/quant"), ["block_conv", "block_act_quant"]),
+        (("output", "7"), ["output_", "_7"]),
+        (("", ""), ["Conv1", "Quant1"]),
+        (("pixels", "pixels_2"), ["pixels_2", "pixels_2_2"]),
+        (("a.b", "a_b"), ["a_b", "a_b_2"]),
+    ],
+)
+def test_layers_are_called_as_their_nodes(
+    names: tuple[str, str], expected: list[str], rng: np.random.Generator
+) -> None:
+    weights = rng.integers(-7, 8, (4, 3, 3, 3))
+    foreign = conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights)
+    for node, name in zip([foreign.graph.node[2], foreign.graph.node[4]], names, strict=True):
+        node.name = name
+    graph = lower(foreign)
+    assert [node.name for node in graph.nodes] == expected
+    assert [node.outputs for node in graph.nodes] == [(name,) for name in expected]
+
+
+def test_handlers_may_come_from_elsewhere(rng: np.random.Generator) -> None:
+    seen: list[str] = []
+
+    def conv(context: LoweringContext, node: NodeProto) -> Value:
+        seen.append(node.name)
+        return HANDLERS["Conv"](context, node)
+
+    given = conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, rng.integers(-7, 8, (4, 3, 3, 3)))
+    lower(given, {**HANDLERS, "Conv": conv})
+    assert seen == ["conv"]
+    with pytest.raises(
+        ValueError, match=r"node conv is of type Conv, which has no hardware; supported are Add, .*Quant"
+    ):
+        lower(given, {op: handler for op, handler in HANDLERS.items() if op != "Conv"})
+
+
 def test_thresholds_are_where_codes_change() -> None:
-    quantizer = Quantizer(1.0, 2, False, False)
+    quantizer = Quantizer(np.array(1.0), 2, signed=False)
     values = np.arange(-4, 5)
     codes = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 2], [3] * 9])
     expected = [[-1, 1, 5], [-4, -4, -4]]

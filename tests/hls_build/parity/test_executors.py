@@ -29,7 +29,7 @@ def test_finns_graph_shows_the_layers_of_the_integer_graph(rng: np.random.Genera
     assert isinstance(finn, LayerExecutor)
     known, shown = integer.layers(faces), finn.layers(faces)
     common = set(known) & set(shown)
-    assert {"conv1", "conv3_q", "attention1_fc1", "attention2_spatial_gate", "fc3"} <= common
+    assert {"conv1", "conv3_q", "attention1_fc1", "attention2_spatial_q", "fc3"} <= common
     for name in common:
         np.testing.assert_array_equal(shown[name], known[name], name)
     found = compare([Level.of(integer), Level.of(finn)], faces, AU_NAMES)

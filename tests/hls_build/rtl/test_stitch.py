@@ -69,7 +69,7 @@ def test_the_manifest_survives_a_file(folder: Path, tmp_path: Path) -> None:
     assert stitch.Stitched.load(tmp_path) == manifest
     assert manifest.input_stream.bytes_per_beat == 3
     assert manifest.output_stream.bits % 8 == 0
-    assert "attention1_gate_in0_fifo" in manifest.fifos
+    assert "attention1_channel_q_in0_fifo" in manifest.fifos
     assert "conv1_window->conv1" in manifest.streams
 
 
@@ -99,6 +99,14 @@ def test_a_layer_called_like_a_module_is_refused(tmp_path: Path) -> None:
         stitched(replace_nodes(graph, nodes), replace(BLOCK, folding={}), tmp_path / "rtl")
 
 
+@pytest.mark.parametrize("name", ["conv1_memory", "conv1_window"])
+def test_a_layer_called_like_another_ones_hardware_is_refused(name: str, tmp_path: Path) -> None:
+    graph = random_block(1)
+    nodes = tuple(replace(node, name=name) if node.name == "conv1_q" else node for node in graph.nodes)
+    with pytest.raises(ValueError, match=f"must not be called like another one's hardware, got two of '{name}'"):
+        stitched(replace_nodes(graph, nodes), BLOCK, tmp_path / "rtl")
+
+
 def replace_nodes(graph: ir.IntegerGraph, nodes: tuple[ir.Node, ...]) -> ir.IntegerGraph:
     return ir.IntegerGraph(graph.tensors, nodes, graph.input, graph.output)
 
@@ -121,7 +129,7 @@ PUMPED = replace(
     name="pumped",
     folding={
         "conv1": Folding(pe=2, simd=9, window_simd=1, pumped=True),  # an odd simd, and a window slower than it
-        "attention1_spatial_conv": Folding(simd=14, window_simd=2, pumped=True),
+        "attention1_spatial": Folding(simd=14, window_simd=2, pumped=True),
     },
 )
 
@@ -132,7 +140,7 @@ def test_pumped_multipliers_equal_the_integer_graph(
 ) -> None:
     graph, faces = random_block(1), random_faces(rng, 6, 8)
     manifest = stitched(graph, PUMPED, tmp_path / "rtl")
-    assert {"conv1_window_fifo", "attention1_spatial_conv_window_fifo"} & set(manifest.fifos) == {"conv1_window_fifo"}
+    assert {"conv1_window_fifo", "attention1_spatial_window_fifo"} & set(manifest.fifos) == {"conv1_window_fifo"}
     with open_rtl(tmp_path / "rtl") as live:
         for stall in ("none", "both"):
             run = live.run(faces, stall, seed)
@@ -144,7 +152,7 @@ def test_only_pumped_multipliers_see_the_second_clock(tmp_path: Path) -> None:
     top = (tmp_path / "rtl" / "accelerator.sv").read_text()
     assert "input  logic ap_clk2x," in top
     clocked = re.findall(r"^  (\w+) \w+_i \((?:(?!\);).)*?\.ap_clk2x\(ap_clk2x\)", top, re.MULTILINE | re.DOTALL)
-    assert clocked == ["conv1", "attention1_spatial_conv"]
+    assert clocked == ["conv1", "attention1_spatial"]
     stitched(random_block(1), BLOCK, tmp_path / "rtl")
     assert "ap_clk2x," not in (tmp_path / "rtl" / "accelerator.sv").read_text()
 
@@ -175,11 +183,11 @@ def test_a_wrong_picture_is_refused(folder: Path, tools: None) -> None:
 
 @pytest.mark.verilator
 def test_a_shallow_bypass_names_the_stuck_stream(tmp_path: Path, rng: np.random.Generator, tools: None) -> None:
-    folding = {**BLOCK.folding, "attention1_gate": Folding(fifo_depths=(8, 0))}
+    folding = {**BLOCK.folding, "attention1_channel_q": Folding(fifo_depths=(8, 0))}
     stitched(random_block(1), replace(BLOCK, folding=folding), tmp_path / "rtl")
     with open_rtl(tmp_path / "rtl") as live, pytest.raises(DeadlockError, match="is stuck: valid, never ready") as e:
         live.run(random_faces(rng, 2, 8))
-    assert "attention1_fork->attention1_gate_in0_fifo" in str(e.value)
+    assert "conv1_q_fork->attention1_channel_q_in0_fifo" in str(e.value)
 
 
 @pytest.mark.verilator

@@ -35,16 +35,16 @@ FAULTS = {
         rf"width of {CELL}Thresholding_rtl_0/in0_V is \d+, of {CELL}MVAU_rtl_0/\S+ \d+|width of {CELL}MVAU",
     ),
     "another port": (
-        "src/nodes/attention1_gate/attention1_gate.v",
+        "src/nodes/attention1_channel_q/attention1_channel_q.v",
         "in1_V_T",
         "in2_V_T",
         rf"no ipin {CELL}Gate_rtl_0/in1_V in the design",
     ),
     "a stream without ready": (
-        "src/nodes/attention1_gate/attention1_gate.v",
+        "src/nodes/attention1_channel_q/attention1_channel_q.v",
         "in1_V_TREADY",
         "in1_V_TRADY",
-        "interface in1_V of attention1_gate has no tready",
+        "interface in1_V of attention1_channel_q has no tready",
     ),
     "another module": (
         "src/nodes/conv1/conv1_wrapper.v",

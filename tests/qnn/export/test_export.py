@@ -25,7 +25,7 @@ from board.executors.executor import LayerExecutor, planes
 from qnn.data.loading import load
 from qnn.export import export as exporting
 from qnn.export import sigmoids
-from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor, layer_name
+from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor
 from qnn.export.export import export, frozen_network, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
@@ -302,13 +302,6 @@ def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -
     for executor in tiny.executors():
         with pytest.raises(ValueError, match="faces must be uint8 of shape"):
             executor.accumulators(wrong)
-
-
-def test_layers_are_called_as_the_integer_graph_calls_them() -> None:
-    assert layer_name("conv3_q") == "conv3_q"
-    assert layer_name("attention1.fc1_q") == "attention1_fc1_q"
-    assert layer_name("attention2.channel_gate_q") == "attention2_sum_q"
-    assert layer_name("attention1.spatial_q") == "attention1_spatial_gate"
 
 
 @pytest.mark.parametrize("name", sorted({path.stem for path in SHIPPED.glob("*.safetensors")} - {FLOAT}))

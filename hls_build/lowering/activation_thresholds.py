@@ -1,57 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds by evaluation: the model's own scalar functions on every reachable accumulator value."""
+"""Activation thresholds by evaluation: the model's own scalar functions on every reachable accumulator value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
+from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from hls_build.lowering.values import CHANNEL_AXIS, Stream
+from board.core.quantizer import Quantizer
+from hls_build.lowering.abstract_values import CHANNEL_AXIS, Edge, Integers, Reals
+from hls_build.lowering.context import LoweringError
 
 CHUNK = 1 << 15
 """Accumulator values evaluated at once, per channel: bounds memory, not the result."""
 
 
-@dataclass(frozen=True)
-class Quantizer:
-    """A QONNX Quant node's parameters; zero point 0, rounding half to even.
-
-    Attributes:
-        scale: A power of two.
-        bits: Width of the code.
-        signed: Two's complement if true.
-        narrow: A signed code leaves out its least value.
-    """
-
-    scale: float
-    bits: int
-    signed: bool
-    narrow: bool
-
-    @property
-    def low(self) -> int:
-        """Least code."""
-        return -(1 << (self.bits - 1)) + self.narrow if self.signed else 0
-
-    @property
-    def high(self) -> int:
-        """Greatest code."""
-        return (1 << (self.bits - self.signed)) - 1
-
-    def codes(self, real: np.ndarray) -> np.ndarray:
-        """Quantize real values to integer codes."""
-        return np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
-
-
 class ScalarFunction:
     """A chain of elementwise ONNX nodes, run by ONNX Runtime as it stands in the model."""
 
-    def __init__(self, source: str, nodes: Sequence[NodeProto], constants: dict[str, np.ndarray]) -> None:
+    def __init__(self, source: str, nodes: Sequence[NodeProto], constants: Mapping[str, NDArray[Any]]) -> None:
         self.source = source
         self.session = None
         if not nodes:
@@ -72,20 +43,18 @@ class ScalarFunction:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Reals) -> Reals:
         """Evaluate on real values in the model's layout."""
         if self.session is None:
             return x
-        return self.session.run(None, {self.source: x})[0]
+        return np.asarray(self.session.run(None, {self.source: x})[0])
 
 
-def tabulate(
-    stream: Stream, function: ScalarFunction, quantizer: Quantizer, channels: int
-) -> tuple[np.ndarray, np.ndarray]:
+def tabulate(edge: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int) -> tuple[Integers, Integers]:
     """Codes of every reachable integer of every channel.
 
     Args:
-        stream: Source of the integers.
+        edge: Source of the integers.
         function: What stands between them and the quantizer.
         quantizer: The next quantizer.
         channels: Channels to evaluate; 1 where all are alike.
@@ -94,43 +63,43 @@ def tabulate(
         The integers -R..R that hold every channel's range, and their codes, shape (channels, 2R + 1). Beyond a
         channel's own range its outermost code repeats.
     """
-    radius = max(int(-stream.low.min()), int(stream.high.max()))
+    radius = max(int(-edge.low.min()), int(edge.high.max()))
     values = np.arange(-radius, radius + 1)
-    low, high, scale = (np.broadcast_to(a, channels)[:, None] for a in (stream.low, stream.high, stream.scale))
+    low, high, scale = (np.broadcast_to(a, channels)[:, None] for a in (edge.low, edge.high, edge.scale))
     codes = np.empty((channels, len(values)), np.int64)
     for start in range(0, len(values), CHUNK):
         part = values[start : start + CHUNK]
         real = (np.clip(part, low, high) * scale).astype(np.float32)  # (channels, part)
-        if stream.layout == "map":
+        if edge.layout == "map":
             real = real[None, :, :, None]
-        elif CHANNEL_AXIS[stream.layout] == 2:
+        elif CHANNEL_AXIS[edge.layout] == 2:
             real = real.T[None]
         else:
             real = real.T
         result = function(np.ascontiguousarray(real))
-        result = result[0, :, :, 0] if stream.layout == "map" else result.reshape(len(part), channels).T
+        result = result[0, :, :, 0] if edge.layout == "map" else result.reshape(len(part), channels).T
         codes[:, start : start + len(part)] = quantizer.codes(result)
     return values, codes
 
 
-def directions(codes: np.ndarray, node: NodeProto) -> np.ndarray:
+def directions(codes: Integers, node: NodeProto) -> Integers:
     """+1 for each channel (rows of codes) that never falls, -1 for each that never rises.
 
     Raises:
-        ValueError: A channel does both.
+        LoweringError: A channel does both.
     """
     steps = np.diff(codes, axis=1)
     rises, falls = (steps > 0).any(axis=1), (steps < 0).any(axis=1)
     if (rises & falls).any():
         channel = int((rises & falls).argmax())
-        raise ValueError(
+        raise LoweringError(
             f"node {node.name} ({node.op_type}) quantizes a function that rises and falls over channel {channel}'s "
             "accumulator range: only monotone functions become thresholds"
         )
     return np.where(falls, -1, 1)
 
 
-def thresholds_from_codes(values: np.ndarray, codes: np.ndarray, quantizer: Quantizer) -> np.ndarray:
+def thresholds_from_codes(values: Integers, codes: Integers, quantizer: Quantizer) -> Integers:
     """Least integer that reaches each code above the lowest, shape (channels, high - low), rows ascending.
 
     A code that is never reached gets one more than the greatest value.
@@ -138,24 +107,3 @@ def thresholds_from_codes(values: np.ndarray, codes: np.ndarray, quantizer: Quan
     levels = np.arange(quantizer.low + 1, quantizer.high + 1)
     beyond = np.append(values, values[-1] + 1)
     return np.stack([beyond[np.searchsorted(row, levels, side="left")] for row in codes])
-
-
-def gate_table(feature: Quantizer, gate: Quantizer, scales: tuple[float, float], result: Quantizer) -> np.ndarray:
-    """Codes of feature * gate, shape (2**feature.bits, 2**gate.bits), indexed by two's complement codes."""
-
-    def reals(quantizer: Quantizer, scale: float) -> np.ndarray:
-        codes = np.arange(1 << quantizer.bits)
-        if quantizer.signed:
-            codes = np.where(codes >> (quantizer.bits - 1), codes - (1 << quantizer.bits), codes)
-        return (codes * scale).astype(np.float32)
-
-    return result.codes(np.multiply.outer(reals(feature, scales[0]), reals(gate, scales[1])))
-
-
-def read_model_constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Initializers and Constant nodes by name."""
-    constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            constants[node.output[0]] = numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))
-    return constants

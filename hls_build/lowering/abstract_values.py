@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a QONNX tensor can stand for while it is lowered."""
+"""Abstract values: what a QONNX tensor can stand for while it is lowered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from onnx import NodeProto
+from numpy.typing import NDArray
+
+Integers: TypeAlias = NDArray[np.int64]
+Reals: TypeAlias = NDArray[np.float32]
+Scales: TypeAlias = NDArray[np.float64]
 
 Layout = Literal["map", "pixels", "vector"]
-"""How ONNX holds a stream: map (B, C, H, W), pixels (B, P, C) or vector (B, C)."""
+"""How ONNX holds an edge: map (B, C, H, W), pixels (B, P, C) or vector (B, C)."""
 
 CHANNEL_AXIS: dict[Layout, int] = {"map": 1, "pixels": 2, "vector": 1}
 
@@ -19,7 +23,7 @@ CHANNEL_AXIS: dict[Layout, int] = {"map": 1, "pixels": 2, "vector": 1}
 class Constant:
     """A tensor known at compile time."""
 
-    value: np.ndarray
+    value: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,21 @@ class Weights:
         transposed: The tensor at hand has the outputs last.
     """
 
-    integers: np.ndarray
-    scale: np.ndarray
+    integers: Integers
+    scale: Scales
     bits: int
     transposed: bool = False
 
     @property
-    def real(self) -> np.ndarray:
+    def real(self) -> Reals:
         """The tensor's value in float32."""
         value = self.integers * self.scale.reshape(-1, *[1] * (self.integers.ndim - 1))
-        return (value.T if self.transposed else value).astype(np.float32)
+        return np.asarray(value.T if self.transposed else value, np.float32)
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Integers on the way to hardware: real value = integers * scale.
+class Edge:
+    """Integers that one layer hands to the next: real value = integers * scale.
 
     Attributes:
         tensor: Name in the integer graph.
@@ -56,37 +60,20 @@ class Stream:
         low: Least reachable integer, shape (1,) or (channels,).
         high: Greatest, likewise.
         layout: How ONNX holds it.
-        block: Attention block that it belongs to, or empty.
         quantized: It left a quantizer and has its type, so multiplications may read it.
     """
 
     tensor: str
     shape: tuple[int, int, int]
-    scale: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    scale: Scales
+    low: Integers
+    high: Integers
     layout: Layout = "map"
-    block: str = ""
     quantized: bool = False
 
-    def scaled(self, factor: np.ndarray) -> Stream:
+    def scaled(self, factor: NDArray[Any]) -> Edge:
         """The same integers with another scale."""
         return replace(self, scale=self.scale * factor.reshape(-1).astype(np.float64))
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A stream behind scalar functions that wait for their quantizer.
-
-    Attributes:
-        stream: Where the integers come from.
-        source: Name under which the first node reads them.
-        nodes: Elementwise ONNX nodes, in order.
-    """
-
-    stream: Stream
-    source: str
-    nodes: tuple[NodeProto, ...]
 
 
 @dataclass(frozen=True)
@@ -94,22 +81,11 @@ class Reduced:
     """Sum or maximum over pixels or over channels, waiting for its partner in a Concat.
 
     Attributes:
-        stream: What is reduced; its scale is that of the result.
+        edge: What is reduced; its scale is that of the result.
         kind: `sum` or `max`.
         over: `pixels` or `channels`.
     """
 
-    stream: Stream
+    edge: Edge
     kind: Literal["sum", "max"]
     over: Literal["pixels", "channels"]
-
-
-@dataclass(frozen=True)
-class Product:
-    """A feature map times its gate, waiting for its quantizer."""
-
-    feature: Stream
-    gate: Stream
-
-
-Value = Constant | Weights | Stream | Pending | Reduced | Product

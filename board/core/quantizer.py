@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quantizer: real values to integer codes and back, as QONNX's Quant node defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one truth to compare by
+class Quantizer:
+    """Scale and code range of one quantizer; zero point 0, rounding half to even.
+
+    Attributes:
+        scale: Powers of two: one, or one per output channel in a shape that broadcasts over the values.
+        bits: Width of a code.
+        signed: Two's complement if true.
+        narrow: Leaves out the least code of a signed range, the greatest of an unsigned one.
+    """
+
+    scale: NDArray[np.float64]
+    bits: int
+    signed: bool
+    narrow: bool = False
+
+    @classmethod
+    def of_node(
+        cls, attributes: Mapping[str, Any], scale: ArrayLike, zero_point: ArrayLike, bits: ArrayLike
+    ) -> Quantizer:
+        """Parse a Quant node.
+
+        Args:
+            attributes: Its attributes by name, strings as ONNX holds them (bytes).
+            scale: Its second input.
+            zero_point: Its third input.
+            bits: Its fourth input.
+
+        Raises:
+            ValueError: It rounds otherwise, has a zero point, or a scale that is no power of two.
+        """
+        mode = bytes(attributes.get("rounding_mode", b"ROUND"))
+        scales, zeros = np.asarray(scale, np.float64), np.asarray(zero_point)
+        if mode.upper() != b"ROUND":
+            raise ValueError(f"rounds by {mode!r}, need ROUND")
+        if (zeros != 0).any():
+            raise ValueError(f"has zero point {zeros[zeros != 0][0]}, need 0")
+        exact = np.frexp(scales)[0] == 0.5
+        if not exact.all():
+            raise ValueError(f"has scale {scales[~exact][0]:g}, need powers of two")
+        return cls(scales, int(np.asarray(bits).item()), bool(attributes["signed"]), bool(attributes["narrow"]))
+
+    @property
+    def low(self) -> int:
+        """Least code."""
+        return -(1 << (self.bits - 1)) + self.narrow if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Greatest code."""
+        return (1 << (self.bits - self.signed)) - 1 - (self.narrow and not self.signed)
+
+    def codes(self, real: NDArray[Any]) -> NDArray[np.int64]:
+        """Quantize real values: the nearest codes, ties to even, clipped to the range."""
+        codes: NDArray[np.int64] = np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
+        return codes
+
+    def real(self, codes: NDArray[Any]) -> NDArray[np.float32]:
+        """What codes stand for, in float32."""
+        real: NDArray[np.float32] = (codes * self.scale).astype(np.float32)
+        return real

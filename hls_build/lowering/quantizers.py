@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quant nodes: constants become weights, everything else ends a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto
+
+from hls_build.lowering.abstract_values import Constant, Reduced, Weights
+from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, Value
+from hls_build.lowering.scalars import ScalarChain
+
+
+def quant(context: LoweringContext, node: NodeProto) -> Value:
+    """Quantize constants, or end the layer that waits for this quantizer."""
+    value = context.operand(node, 0)
+    quantizer = context.quantizer(node)
+    if isinstance(value, Constant):
+        scale = np.broadcast_to(quantizer.scale.reshape(-1), value.value.shape[0])
+        return Weights(quantizer.codes(value.value), scale, quantizer.bits)
+    if isinstance(value, Weights):
+        raise LoweringError(f"node {node.name} (Quant) quantizes weights a second time")
+    if (scales := quantizer.scale.size) != 1:
+        raise LoweringError(f"node {node.name} (Quant) has {scales} scales, need one for an activation")
+    if isinstance(value, Reduced):
+        raise LoweringError(f"node {node.name} (Quant) quantizes one descriptor alone: Concat sum and maximum")
+    waiting = value if isinstance(value, Unquantized) else ScalarChain(value)
+    return waiting.quantize(context, node, quantizer)

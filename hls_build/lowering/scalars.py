@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scalar functions between a layer's sums and its quantizer: together they become activation thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from board.core.arithmetic import needed_bits
+from board.core.graph import Conv, Threshold
+from board.core.quantizer import Quantizer
+from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Weights
+from hls_build.lowering.activation_thresholds import ScalarFunction, directions, tabulate, thresholds_from_codes
+from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, Value, typed_edge
+
+SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
+"""Elementwise nodes: scalar functions where all operands but one are constant."""
+
+
+@dataclass(frozen=True)
+class ScalarChain(Unquantized):
+    """An edge behind scalar functions.
+
+    Attributes:
+        edge: Where the integers come from.
+        source: Name under which the first node reads them.
+        nodes: Elementwise ONNX nodes, in order.
+    """
+
+    edge: Edge
+    source: str = ""
+    nodes: tuple[NodeProto, ...] = ()
+
+    def quantize(self, context: LoweringContext, node: NodeProto, quantizer: Quantizer) -> Edge:
+        """Write a Threshold, or nothing where the pixels are quantized to what they are."""
+        edge, tensor = self.edge, context.tensors[self.edge.tensor]
+        is_type = (tensor.low, tensor.high, edge.scale[0]) == (quantizer.low, quantizer.high, quantizer.scale.item())
+        if not context.nodes and not self.nodes and is_type:  # elsewhere layers keep their places
+            return replace(edge, quantized=True)
+        operands = self._operands(context)
+        per_channel = any(operands[name].size > 1 for n in self.nodes for name in n.input if name in operands)
+        alike = not per_channel and all(len(a) == 1 for a in (edge.scale, edge.low, edge.high))
+        function = ScalarFunction(self.source, self.nodes, operands)
+        values, codes = tabulate(edge, function, quantizer, 1 if alike else edge.shape[2])
+        falling = directions(codes, node) < 0
+        if falling.any():
+            edge = _negated(context, node, edge, falling)
+            codes = np.where(falling[:, None], codes[:, ::-1], codes)
+        thresholds = thresholds_from_codes(values, codes, quantizer)
+        thresholds = np.clip(thresholds, edge.low[:, None], edge.high[:, None] + 1)
+        if (thresholds == thresholds[:1]).all():
+            thresholds = thresholds[:1]
+        name = context.layer_name(node)
+        layer = Threshold(name, (edge.tensor,), (name,), thresholds, quantizer.low)
+        result = context.add(layer, edge.shape, quantizer.bits, quantizer.signed)
+        return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, quantized=True)
+
+    def _operands(self, context: LoweringContext) -> dict[str, NDArray[Any]]:
+        """Constant operands of the functions, quantized ones as the reals they stand for."""
+        names = {name for node in self.nodes for name in node.input if name in context.values}
+        return {
+            name: value.real if isinstance(value, Weights) else value.value
+            for name in names
+            if isinstance(value := context.values[name], Constant | Weights)
+        }
+
+
+def scalar(context: LoweringContext, node: NodeProto) -> Value:
+    """Append an elementwise node; a Mul by powers of two changes the scale alone."""
+    varying = varying_inputs(context, node)
+    value = context.operand(node, varying[0]) if len(varying) == 1 else None
+    if node.op_type == "Mul" and isinstance(value, Edge | Reduced):
+        factor = np.asarray(context.constant(node, 1 - varying[0]), np.float64)
+        if (np.frexp(factor)[0] == 0.5).all():
+            if isinstance(value, Edge) and factor.size in (1, value.shape[2]):
+                return value.scaled(factor)
+            if isinstance(value, Reduced) and factor.size == 1:
+                return replace(value, edge=value.edge.scaled(factor))
+    if isinstance(value, ScalarChain):
+        return replace(value, nodes=(*value.nodes, node))
+    if isinstance(value, Edge):
+        return ScalarChain(value, node.input[varying[0]], (node,))
+    raise LoweringError(
+        f"node {node.name} ({node.op_type}) must apply to one edge of sums, got {', '.join(node.input)}"
+    )
+
+
+def varying_inputs(context: LoweringContext, node: NodeProto) -> list[int]:
+    """Indices of a node's inputs that are not known at compile time."""
+    return [i for i, name in enumerate(node.input) if not isinstance(context.values.get(name), Constant | Weights)]
+
+
+def _negated(context: LoweringContext, node: NodeProto, edge: Edge, falling: NDArray[np.bool_]) -> Edge:
+    """Negate the weights of channels whose function falls, so that it rises over the negated sums."""
+    layer = context.writer(edge)
+    if not isinstance(layer, Conv):
+        raise LoweringError(
+            f"node {node.name} (Quant) quantizes a falling function of {edge.tensor}, which no weights feed: "
+            "only a layer's own sums can be negated"
+        )
+    sign = np.where(falling, -1, 1)
+    index = next(i for i, other in enumerate(context.nodes) if other is layer)
+    context.nodes[index] = replace(layer, weights=layer.weights * sign[:, None, None, None])
+    low, high = np.where(falling, -edge.high, edge.low), np.where(falling, -edge.low, edge.high)
+    context.new_tensor(edge.tensor, edge.shape, needed_bits(int(low.min()), int(high.max()), True), True)
+    return replace(edge, low=low, high=high)
