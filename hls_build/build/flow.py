@@ -95,7 +95,7 @@ def simulate_step(job: Job) -> None:
     """Faces and test patterns through every executor; a difference ends the build."""
     contract = Contract.read(job.folder.contract)
     faces = example_faces(job.frames, colour=contract.input.colour, margin=contract.input.crop_margin)
-    found, (run,) = proof.prove(job.folder, job.checkpoint, faces, job.console)
+    found, (run,) = proof.prove(job.folder, job.checkpoint, faces)
     job.folder.write_report("parity", found.as_json())
     if found.difference is not None:
         job.console.print(tables.parity(found))
