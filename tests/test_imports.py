@@ -17,7 +17,7 @@ HOST_ONLY = (
     "skimage", "scipy", "matplotlib", "pydantic", "PIL", "yaml", "qnn", "hls_build",
 )  # fmt: skip
 
-OPTIONAL = {"board": {"onnxruntime"}}
+OPTIONAL = {"board": {"onnxruntime", "rich", "rich_argparse", "argcomplete"}}
 """Imported where they are found; nothing else depends on them."""
 
 IMPORT_WITHOUT = """

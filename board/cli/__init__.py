@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of a board: `auflow detect`, `auflow parity`, `auflow bench`."""
+"""The command line of a board: what a command is, and `detect`, `bench`, `parity` and `completion`."""

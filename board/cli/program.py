@@ -6,17 +6,12 @@ from __future__ import annotations
 import sys
 from importlib.metadata import entry_points
 
-from board import __version__
-
 HOST = "auflow.commands"
 """Group of the entry point by which the distribution `auflow` names its command line."""
 
 
 def program() -> None:
     """Hand over to the host's or the board's command line; a package that is missing is one sentence."""
-    if sys.argv[1:] == ["--version"]:
-        print(f"auflow {__version__}")
-        return
     try:
         host = next(iter(entry_points(group=HOST)), None)
         if host is not None:

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
+from board.cli.progress import bars
 from board.core.contract import Contract
 from board.parity import Parity, Progress
 from hls_build.build_folder import BuildFolder
@@ -88,49 +86,18 @@ def next_steps(folder: BuildFolder) -> str:
 
 
 @contextmanager
-def ladder(console: Console) -> Iterator[tuple[Progress, Callable[[int], None]]]:
+def ladder() -> Iterator[tuple[Progress, Callable[[int], None]]]:
     """A bar per executor, full when it has done all that it is asked for, and the cycles of one that simulates.
 
     Yields:
         What board.parity.compare calls, and what takes the cycles of the executor in work.
     """
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, TextColumn("{task.fields[note]}"), console=console) as bars:
-        tasks: dict[str, TaskID] = {}
+    with bars("faces", stay=True) as step:
+        at_work = ("", 0)
 
         def faces(executor: str, done: int, asked: int) -> None:
-            if executor not in tasks:
-                tasks[executor] = bars.add_task(executor, total=asked, note="")
-            bars.update(tasks[executor], advance=done)
+            nonlocal at_work
+            at_work = executor, asked
+            step(executor, done, asked)
 
-        def cycles(count: int) -> None:
-            bars.update(list(tasks.values())[-1], note=f"{count:,} cycles")
-
-        yield faces, cycles
-
-
-@contextmanager
-def cycles(console: Console) -> Iterator[Callable[[int], None]]:
-    """A running count of simulated cycles."""
-    columns = (TextColumn("  simulating"), TextColumn("{task.completed:,} cycles"), TimeElapsedColumn())
-    with Bars(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda count: progress.update(task, completed=count)
-
-
-@contextmanager
-def synthesis(
-    console: Console, modules: int
-) -> Iterator[tuple[Callable[[Sequence[str]], None], Callable[[str], None]]]:
-    """A bar of synthesised modules, and which are in work: functions that take names begun and names done."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Bars(*columns, console=console) as progress:
-        task = progress.add_task("", total=modules)
-
-        def begins(names: Sequence[str]) -> None:
-            progress.update(task, description=names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
-
-        def done(name: str) -> None:
-            progress.update(task, advance=1)
-
-        yield begins, done
+        yield faces, lambda count: step(at_work[0], 0, at_work[1], f"{count:,} cycles")

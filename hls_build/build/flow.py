@@ -36,7 +36,7 @@ from qnn.data.example import example_faces
 from qnn.export import export
 from qnn.network import checkpoint as checkpoints
 
-log = logging.getLogger("auflow")
+log = logging.getLogger("auflow.build")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def simulate_step(job: Job) -> None:
     """Faces and test patterns through every executor; a difference ends the build."""
     contract = Contract.read(job.folder.contract)
     faces = example_faces(job.frames, colour=contract.input.colour, margin=contract.input.crop_margin)
-    found, (run,) = proof.prove(job.folder, job.checkpoint, faces, job.console)
+    found, (run,) = proof.prove(job.folder, job.checkpoint, faces)
     job.folder.write_report("parity", found.as_json())
     if found.difference is not None:
         job.console.print(tables.parity(found))
@@ -272,6 +272,7 @@ def _logged(path: Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.propagate = False  # an error ends in the program's own sentence
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from board.cli.progress import counter
 from board.core.contract import Contract
 from board.core.files import read_json
 from board.core.graph import IntegerGraph
@@ -34,7 +35,6 @@ def prove(
     folder: BuildFolder,
     checkpoint: Path,
     faces: npt.NDArray[np.uint8],
-    console: Console,
     rtl_count: int | None = None,
     stalls: tuple[tuple[str, int], ...] = (FREE,),
 ) -> tuple[Parity, list[Run]]:
@@ -44,7 +44,6 @@ def prove(
         folder: Of a build that got as far as its verilated RTL.
         checkpoint: What it was made from.
         faces: uint8 of shape (N, 48, 48, 3), N at least 1.
-        console: Where a person watches.
         rtl_count: Faces, at most, on the RTL; None for all, 0 leaves it out.
         stalls: Pattern and seed of every run of the RTL.
 
@@ -52,7 +51,7 @@ def prove(
         What was found, and what each run of the RTL took.
     """
     levels = [Level.of(executor) for executor in software(folder, checkpoint)]
-    with tables.ladder(console) as (progress, cycles), ExitStack() as opened:
+    with tables.ladder() as (progress, cycles), ExitStack() as opened:
         rtl = []
         for stall in stalls if rtl_count != 0 else ():
             live = opened.enter_context(open_rtl(folder.rtl, folder.library))
@@ -80,7 +79,7 @@ def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | Non
     faces = _faces(folder, path, count)
     state = read_json(folder.state, "the state of a build", "build again")
     patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
-    found, _ = prove(folder, Path(state["checkpoint"]), faces, console, rtl_count, patterns)
+    found, _ = prove(folder, Path(state["checkpoint"]), faces, rtl_count, patterns)
     console.print(tables.parity(found))
     console.print(found.verdict())
     return found
@@ -109,7 +108,7 @@ def simulate(
     faces = _faces(folder, path, count)
     expected = NumpyExecutor(IntegerGraph.load(folder.integer)).accumulators(faces)
     library = None if trace else folder.library
-    with open_rtl(folder.rtl, library, trace) as live, tables.cycles(console) as progress:
+    with open_rtl(folder.rtl, library, trace) as live, counter("simulating", "cycles") as progress:
         executor = RtlExecutor(live, *_stall(stalls), progress)
         answer = executor.accumulators(faces)
     contract = Contract.read(folder.contract)

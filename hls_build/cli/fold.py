@@ -1,43 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands `auflow fold` and `auflow fifos`."""
+"""`auflow fold`: the parallelism and the memories of every layer."""
 
 from __future__ import annotations
 
-import json
+import argparse
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.console import Console
+from board.cli.command import BUILD, Command
+from board.cli.options import add_json, number, one_of, write_json
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the chosen frame rate that the plot shows besides."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for command in (fold, fifos):
-        app.command()(command)
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    from hls_build.config.board import board_names
+    from qnn.network.presets import PRESETS
+
+    one_of(
+        parser.add_argument(
+            "--preset", default="w4a4", metavar="NAME", help=f"widths of the network: {', '.join(PRESETS)}"
+        ),
+        PRESETS,
+    )
+    one_of(
+        parser.add_argument("--board", default="Pynq-Z2", metavar="NAME", help=f"board: {', '.join(board_names())}"),
+        board_names(),
+    )
+    parser.add_argument(
+        "--fps", type=number(1e-3), metavar="X", help="frames per second to reach (default: as many as fit)"
+    )
+    parser.add_argument(
+        "--clock-mhz", type=number(1), metavar="X", help="clock of the accelerator (default: the board's)"
+    )
+    parser.add_argument(
+        "--single-clock",
+        action="store_true",
+        help="no DSPs at twice the clock: whether those close timing only Vivado can tell",
+    )
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=3.0,
+        metavar="X",
+        help="most frame intervals from a frame's first pixel to its result",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="F.safetensors",
+        help="weights, with the card (.json) beside them (default: the preset's in the repository)",
+    )
+    parser.add_argument("--out", type=Path, metavar="F.toml", help="write what `auflow build --config` reads here")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw resources against frame rate here")
+    add_json(parser)
 
 
-def fold(
-    preset: Annotated[str, typer.Option(help="Widths of the network: w4a4, w3a3, w2a4, w2a2, tiny.")] = "w4a4",
-    board: Annotated[str, typer.Option(help="PYNQ-Z1, Pynq-Z2, Ultra96, KV260 or ZCU104.")] = "Pynq-Z2",
-    fps: Annotated[float | None, typer.Option(min=1e-3, help="Frames per second. [default: as many as fit]")] = None,
-    clock_mhz: Annotated[float | None, typer.Option(min=1, help="Accelerator's clock. [default: the board's]")] = None,
-    single_clock: Annotated[bool, typer.Option("--single-clock", help="No DSPs at twice the clock.")] = False,
-    latency: Annotated[float, typer.Option(help="Most intervals from a frame's first pixel to its result.")] = 3.0,
-    checkpoint: Annotated[Path | None, typer.Option(help="Weights. [default: the preset's in the repository]")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the build's TOML here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw resources against frame rate into this PNG.")] = None,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
-) -> None:
-    """Choose the parallelism and the memories of every layer: optimal by a mixed-integer linear program (MILP).
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
 
-    Prints rate, latency and resources, and writes the TOML file that `auflow build --config` reads.
-
-    Example: auflow fold --preset w4a4 --board Pynq-Z2 --fps 678 --single-clock --out w4a4.toml
-    """
+    from board.core import files
     from board.core.graph import IntegerGraph
     from hls_build.build.flow import shipped_checkpoint
     from hls_build.build.shipped import software
@@ -45,60 +67,41 @@ def fold(
     from hls_build.config.build import BuildConfig
     from hls_build.folding import results, search
 
-    chosen = load_board(board)
+    board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
     graph = IntegerGraph.load(software(checkpoint or shipped_checkpoint(preset)) / "integer.npz")
-    request = search.Request(graph, chosen, clock_mhz or chosen.clock_mhz, not single_clock, latency)
+    clock_mhz = options.clock_mhz or board.clock_mhz
+    request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
     console = Console()
     tell = console.print
-    solution = search.fastest(request, tell) if fps is None else search.at_rate(request, fps, tell)
+    solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
     console.print(results.table(solution, request))
-    rate = round(request.rate(solution.interval_cycles)) if fps is None else fps
-    if out is not None:
-        name = f"{board.lower()}_{preset}_{rate:.0f}"
+    rate = round(request.rate(solution.interval_cycles)) if options.fps is None else options.fps
+    if options.out is not None:
+        name = f"{board.name.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else str(checkpoint.resolve())
-        build = BuildConfig(name, preset, chosen, request.clock_mhz, weights, solution.folding)
-        command = f"auflow fold --preset {preset} --board {board} --clock-mhz {request.clock_mhz:g} --fps {rate:g}"
-        command += " --single-clock" * single_clock
-        out.write_text(results.toml(build, f"{rate:g} frames per second, {command}"))
-        console.print(f"{out}: build it with `auflow build --config {out}`", soft_wrap=True)
-    if json_out is not None:
-        json_out.write_text(json.dumps(results.summary(solution, request), indent=2) + "\n")
-    if plot is not None:
+        build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
+        command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
+        command += " --single-clock" * options.single_clock
+        files.write_text(options.out, results.toml(build, f"{rate:g} frames per second, {command}"))
+        console.print(f"{options.out}: build it with `auflow build --config {options.out}`", soft_wrap=True)
+    write_json(options.json, results.summary(solution, request))
+    if options.plot is not None:
         intervals = [round(solution.interval_cycles / share) for share in SWEEP]
-        results.plot(search.sweep(request, intervals, tell), request, plot)
-        console.print(f"{plot}: resources against frame rate", soft_wrap=True)
+        results.plot(search.sweep(request, intervals, tell), request, options.plot)
+        console.print(f"{options.plot}: resources against frame rate", soft_wrap=True)
+    return 0
 
 
-def fifos(
-    config: Annotated[Path, typer.Option(help="Build whose FIFOs are to be sized.")],
-    out: Annotated[Path, typer.Option(help="Write the build with its new depths here.")],
-    frames: Annotated[int, typer.Option(min=3, help="Faces to simulate at full rate.")] = 5,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
-) -> None:
-    """Make FIFOs no deeper than the accelerator needs at full rate, found and confirmed by simulation.
-
-    Simulates the build twice, cycle by cycle: with the depths that rules give and pixels coming at its own rate, then
-    with what that showed, at full rate and with random stalls.
-    """
-    import tempfile
-    from dataclasses import replace
-
-    from board.core.graph import IntegerGraph
-    from hls_build.build.flow import shipped_checkpoint
-    from hls_build.build.shipped import software
-    from hls_build.config.build import load_build
-    from hls_build.folding import fifos as sizing
-    from hls_build.folding import results
-    from qnn.data.example import example_faces
-
-    build = load_build(config)
-    checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
-    graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
-    console = Console()
-    with tempfile.TemporaryDirectory() as folder:
-        found = sizing.size(graph, build, example_faces(frames), Path(folder), console.print)
-    console.print(results.fifo_table(found))
-    comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
-    out.write_text(results.toml(replace(found.config, checkpoint=build.checkpoint), comment))
-    if json_out is not None:
-        json_out.write_text(json.dumps({**vars(found), "config": str(out)}, indent=2) + "\n")
+COMMAND = Command(
+    "fold",
+    BUILD,
+    "Choose the folding of every layer (PE, SIMD, memories) for a board, by a MILP.",
+    _arguments,
+    _run,
+    (
+        "auflow fold --preset w4a4 --board Pynq-Z2 --fps 678 --single-clock --out my.toml",
+        "auflow fold --preset w2a2 --plot cost.png     # the highest rate that fits",
+    ),
+    "Takes the least of the scarcest resource at a frame rate, or finds the highest rate that fits. Prints rate,"
+    " latency and resources; what does not fit is told with the resource that binds and the best that does.",
+)

@@ -1,38 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `auflow report`."""
+"""`auflow report`: one page about a build."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.console import Console
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the program."""
-    app.command()(report)
+from board.cli.command import BUILD, Command
+from board.cli.progress import counter
+from hls_build.cli.options import add_build
 
 
-def report(
-    build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
-    without: Annotated[
-        Path | None, typer.Option(help="The same build of a network without attention: adds the price of attention.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to. [default: BUILD/report]")] = None,
-) -> None:
-    """Write one page about a build: speed, a frame's way through it, stalls, FIFOs, resources, limits, accuracy.
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_build(parser)
+    parser.add_argument(
+        "--without",
+        type=Path,
+        metavar="DIR",
+        help="the same build of a network without attention, to show what attention costs",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: report/ of the build)")
 
-    index.html needs no other file; its pictures lie beside it as PNG, its layers as CSV. The first report of a build
-    simulates a few frames.
-    """
-    from hls_build.build import console as tables
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from hls_build.report import facts, page
 
-    console = Console()
-    found = facts.read(build)
-    plain = facts.read(without) if without is not None else None
-    with tables.cycles(console) as progress:
-        written = page.write(found, plain, out or found.folder.report, progress)
-    console.print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
+    found = facts.read(options.build)
+    plain = facts.read(options.without) if options.without is not None else None
+    with counter("simulating", "cycles") as progress:
+        written = page.write(found, plain, options.out or found.folder.report, progress)
+    Console().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
+    return 0
+
+
+COMMAND = Command(
+    "report",
+    BUILD,
+    "Write one page about a build: speed, timeline, stalls, FIFOs, resources, accuracy.",
+    _arguments,
+    _run,
+    ("auflow report --build build/pynq-z2_w4a4", "auflow report --build build/with --without build/plain"),
+    "index.html needs no other file; its pictures lie beside it as PNG, its layers as CSV. The first report of a build"
+    " simulates a few frames.",
+)

@@ -1,50 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `auflow synth`."""
+"""`auflow synth`: what a build takes of the FPGA, by Yosys."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated
+import argparse
+from collections.abc import Sequence
 
-import typer
-from rich.console import Console
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the program."""
-    app.command()(synth)
+from board.cli.command import BUILD, Command
+from board.cli.options import add_json, write_json
+from board.cli.progress import bars
+from hls_build.cli.options import add_build
 
 
-def synth(
-    build: Annotated[Path, typer.Option(help="Folder that `auflow build` left.")],
-    module: Annotated[
-        list[str] | None, typer.Option(help="Only this module, such as conv2; may be given several times.")
-    ] = None,
-    flatten: Annotated[
-        bool, typer.Option("--flatten", help="The whole accelerator in one piece, which can take an hour and 16 GiB.")
-    ] = False,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
-) -> None:
-    """Synthesise a build for 7-series with Yosys, module by module: LUT, FF, block RAM and DSP of each.
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_build(parser)
+    parser.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this module, such as conv2; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--flatten", action="store_true", help="the whole accelerator in one piece, which can take an hour and 16 GiB"
+    )
+    add_json(parser)
 
-    What was synthesised once is kept, so an interrupted run goes on and a second one takes seconds. With all modules
-    counted, the build's own report shows these figures instead of the estimate.
-    """
-    from hls_build.build import console as tables
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from board.core import files
     from hls_build.build_folder import BuildFolder
     from hls_build.config.board import load_board
     from hls_build.yosys import synthesis_report
 
-    if flatten and module:
+    if options.flatten and options.module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
-    folder, console = BuildFolder(build), Console()
-    wanted = synthesis_report.designs(folder, module or (), flatten)
-    board = load_board(json.loads(folder.contract.read_text())["board"])
-    with tables.synthesis(console, len(wanted)) as (begins, done):
-        found = synthesis_report.run(wanted, begins, done)
-    console.print(synthesis_report.table(found, board))
-    if not flatten and not module:
+    folder = BuildFolder(options.build)
+    wanted = synthesis_report.designs(folder, options.module, options.flatten)
+    contract = files.read_json(folder.contract, "a contract", "build again")
+    board = load_board(contract["board"])
+    with bars("modules", stay=True) as step:
+
+        def begins(names: Sequence[str]) -> None:
+            step("synthesis", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
+
+        found = synthesis_report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
+    Console().print(synthesis_report.table(found, board))
+    if not options.flatten and not options.module:
         folder.write_report("synthesis", found.as_json(board))
-    if json_out is not None:
-        json_out.write_text(json.dumps(found.as_json(board), indent=2) + "\n")
+    write_json(options.json, found.as_json(board))
+    return 0
+
+
+COMMAND = Command(
+    "synth",
+    BUILD,
+    "Synthesize a build with Yosys: LUT, FF, block RAM and DSP of each module.",
+    _arguments,
+    _run,
+    (
+        "auflow synth --build build/pynq-z2_w4a4 --json synthesis.json",
+        "auflow synth --build build/pynq-z2_w4a4 --module conv2",
+    ),
+    "For 7-series devices. What was synthesized once is kept, so a second run takes seconds. With all modules counted,"
+    " the build's own report shows these figures instead of the estimate.",
+    "the same command goes on where it was",
+)

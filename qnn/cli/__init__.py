@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of the network: train, study, eval, tune, explain, export, complexity, data."""
+"""The commands of the network, a file each: options, and what is printed; the work is done elsewhere."""

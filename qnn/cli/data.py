@@ -3,56 +3,63 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
-from rich.table import Table
+from board.cli.command import FAILED, TRAIN, Command
+from board.cli.options import add_json, one_of, write_json
+from qnn.cli.options import add_labels
 
-if TYPE_CHECKING:  # OpenCV takes time to import: the command does it when it runs
+if TYPE_CHECKING:  # these take time to import: the command does it when it runs
+    from rich.table import Table
+
     from qnn.data.checking import Findings
 
 SHOWN = 5
 """Problems of each kind that are printed; --json holds all of them."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add this package's commands to the program."""
-    data = typer.Typer(no_args_is_help=True, help="Look at datasets: ckplus, bp4d, disfa, ferplus, rafdb.")
-    data.command()(check)
-    app.add_typer(data, name="data")
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    from qnn.data.datasets import NAMES
+
+    one_of(parser.add_argument("name", metavar="NAME", help=f"dataset: {', '.join(NAMES)}"), NAMES)
+    parser.add_argument("path", type=Path, metavar="DIR", help="its folder, in the official layout")
+    add_labels(parser)
+    parser.add_argument("--quick", action="store_true", help="read names and labels only, open no picture")
+    add_json(parser)
 
 
-def check(
-    name: Annotated[str, typer.Argument(help="ckplus, bp4d, disfa, ferplus or rafdb.")],
-    path: Annotated[Path, typer.Argument(help="The dataset's folder, in its official layout.")],
-    labels: Annotated[str, typer.Option(help="How labels are read: paper, or for BP4D and DISFA usual.")] = "paper",
-    quick: Annotated[bool, typer.Option("--quick", help="Read names and labels only, open no picture.")] = False,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Write everything found here.")] = None,
-) -> None:
-    """Say what is missing, misnamed or unreadable in a dataset's folder, and count what it holds.
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
 
-    Ends with status 1 where anything is wrong.
-    """
     from qnn.data import checking
 
-    found = checking.check(name, path, labels, quick)
-    if json_out is not None:
-        json_out.write_text(json.dumps(found.to_json(), indent=2) + "\n")
-    console = Console()
+    found = checking.check(options.name, options.path, options.labels, options.quick)
+    write_json(options.json, found.to_json())
+    console = Console(markup=False, highlight=False)
     if found.counts.pictures:
-        console.print(headline(found), soft_wrap=True, highlight=False, markup=False)
+        console.print(headline(found), soft_wrap=True)
         for table in tables(found):
             console.print(table)
     for note in found.notes:
-        console.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
     for line in problem_lines(found):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if found.problems:
-        raise typer.Exit(1)
+        console.print(line, soft_wrap=True)
+    return FAILED if found.problems else 0
+
+
+CHECK = Command(
+    "data check",
+    TRAIN,
+    "Check a dataset's folder: what it holds, what is missing or unreadable.",
+    _arguments,
+    _run,
+    ("auflow data check ferplus FERPLUS", "auflow data check bp4d BP4D --labels usual --quick"),
+    "Counts pictures by split, emotion or task, and subject, and how often each AU is active. Ends with status 1 where"
+    " anything is wrong; the first problems of each kind are printed, --json holds all of them.",
+)
 
 
 def headline(found: Findings) -> str:
@@ -66,6 +73,8 @@ def headline(found: Findings) -> str:
 
 def tables(found: Findings) -> list[Table]:
     """What a folder holds: pictures by split, group and subject, and by AU."""
+    from rich.table import Table
+
     counts = found.counts
     held = Table()
     for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):

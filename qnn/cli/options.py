@@ -1,18 +1,119 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands share."""
+"""Options that several commands of the network share; names of presets and datasets come from where they are kept."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from board.cli.options import one_of, whole
 
-Checkpoint = Annotated[Path, typer.Option(help="A .safetensors file with its card beside it.")]
-Data = Annotated[str, typer.Option(help="Dataset: ckplus, bp4d, disfa, ferplus or rafdb.")]
-Root = Annotated[Path, typer.Option(help="Its folder, in the official layout; see `auflow data check`.")]
-Protocol = Annotated[
-    str | None, typer.Option(help="How faces are divided: official, paper or subjects. [default: the dataset's usual]")
-]
-Fold = Annotated[int, typer.Option(help="With subjects: the fold that is measured, 0 to 2.")]
-Labels = Annotated[str, typer.Option(help="Label rule: paper, or for BP4D and DISFA usual.")]
+RECIPE_HELP = "how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs"
+
+
+def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
+    """Add --checkpoint, required."""
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="F.safetensors",
+        help=f"{what}: its weights, with the card (.json) beside them",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None) -> None:
+    """Add --data and --root, required where no default is given."""
+    from qnn.data.datasets import NAMES
+
+    one_of(
+        parser.add_argument(
+            "--data", default=name, required=name is None, metavar="NAME", help=f"dataset: {', '.join(NAMES)}"
+        ),
+        NAMES,
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=root,
+        required=root is None,
+        metavar="DIR",
+        help="the dataset's folder, in its official layout; `auflow data check` tells whether it is",
+    )
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """Add --labels."""
+    from qnn.data.datasets import NAMES, find
+
+    datasets = [find(name) for name in NAMES]
+    paper = datasets[0].label_rules[0]
+    rules = dict.fromkeys(rule for dataset in datasets for rule in dataset.label_rules if rule != paper)
+    titles = {rule: [dataset.title for dataset in datasets if rule in dataset.label_rules] for rule in rules}
+    others = " or ".join(f"{rule} ({', '.join(of_rule)})" for rule, of_rule in titles.items())
+    one_of(
+        parser.add_argument(
+            "--labels",
+            default=paper,
+            metavar="RULE",
+            help=f"how labels are read: {paper}, as the paper reads them, or {others}",
+        ),
+        (paper, *rules),
+    )
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Add --protocol, --fold and --labels: how a dataset is divided and read."""
+    from qnn.data.protocols import FOLDS, PROTOCOLS, VALIDATION_SHARE
+
+    official, paper, subjects = PROTOCOLS
+    one_of(
+        parser.add_argument(
+            "--protocol",
+            metavar="NAME",
+            help=f"how faces are split into training and test set: {official}, as the dataset comes; {paper}, tested on"
+            f" {VALIDATION_SHARE:.0%}% of each emotion; {subjects}, {FOLDS} subject-exclusive folds (default: the"
+            " dataset's usual one)",
+        ),
+        PROTOCOLS,
+    )
+    parser.add_argument(
+        "--fold",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help=f"with --protocol {subjects}: the fold to test on, 0 to {FOLDS - 1}",
+    )
+    add_labels(parser)
+
+
+def add_architecture(parser: argparse.ArgumentParser, divisor: int | None, default: str = "") -> None:
+    """Add --divisor and --no-attention."""
+    parser.add_argument(
+        "--divisor",
+        type=int,
+        default=divisor,
+        metavar="N",
+        help=f"divide every width of the network by 1, 2, 4 or 8{default}",
+    )
+    parser.add_argument("--no-attention", action="store_true", help="leave the two CBAM blocks out")
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Add --recipe and --set."""
+    one_of(parser.add_argument("--recipe", default="modern", metavar="NAME", help=RECIPE_HELP), ("modern", "paper"))
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="NAME=VALUE",
+        help="change the recipe, as often as needed: epochs=8 for both stages, float.epochs=8 or"
+        " quantized.learning_rate=5e-4 for one, augmentation.mix_up=0.2; `auflow train --show-recipe` prints all names",
+    )
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add --accelerator and --precision."""
+    parser.add_argument("--accelerator", default="auto", metavar="NAME", help="auto, cpu or gpu")
+    parser.add_argument("--precision", default="32-true", metavar="NAME", help="32-true, 16-mixed or bf16-mixed")

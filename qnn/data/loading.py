@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 from zipfile import BadZipFile
@@ -17,9 +17,8 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from board.cli.progress import bar
 from board.core.contract import PREPROCESSING
 from board.core.files import cache_folder, write_npz
 from qnn.data.dataset import Dataset, Source, log
@@ -86,17 +85,14 @@ def completed(
     pool: Executor | None, function: Callable[..., Result], jobs: Sequence[tuple], title: str, progress: bool
 ) -> Iterator[Result]:
     """Results of function(*job) of all jobs, as they come, under a bar on standard error; no pool means here."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not progress or not jobs)
-    with bar:
-        task = bar.add_task(title, total=len(jobs))
+    with bar(title, len(jobs), "files") if progress and jobs else nullcontext(lambda count: None) as done:
         if pool is None:
             results = (function(*job) for job in jobs)
         else:
             results = (future.result() for future in as_completed([pool.submit(function, *job) for job in jobs]))
         for result in results:
             yield result
-            bar.advance(task)
+            done(1)
 
 
 @contextmanager

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from board.cli.progress import bar
 from board.core.decoding import BY_EMOTION
 from board.core.files import sha256
 from board.faces.crop import to_input
@@ -265,7 +262,7 @@ def load_network(checkpoint: Path, aus: tuple[int, ...] | None = None) -> tuple[
 
 def predicted(network: nn.Module, card: Card, faces: Faces, title: str) -> Prediction:
     """What a network says of faces in the card's colour, under a progress bar."""
-    with progress(title, len(faces)) as done:
+    with bar(title, len(faces), "faces") as done:
         return predict(network, in_colour(card, faces), done)
 
 
@@ -291,12 +288,3 @@ def _thresholds(chosen: str, card: Card) -> tuple[float, ...]:
 
 def _listed(aus: tuple[int, ...]) -> str:
     return ", ".join(map(str, aus))
-
-
-@contextmanager
-def progress(title: str, faces: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=faces)
-        yield lambda count: bar.advance(task, count)

@@ -14,12 +14,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from board.cli.progress import bar
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
 from board.core.files import write_json
 from board.executors.executor import planes
 from qnn.data.faces import Faces
-from qnn.evaluation.measuring import in_colour, load_network, progress, select
+from qnn.evaluation.measuring import in_colour, load_network, select
 from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
 from qnn.explain.heatmaps import COLOURS, check_aus
@@ -97,7 +98,7 @@ def of_dataset(checkpoint: Path, name: str, root: Path, most: int, aus: tuple[in
     network, card = load_network(checkpoint, selection.faces.aus)
     check_aus(aus, card)
     faces = in_colour(card, selection.faces)
-    with progress("explaining", len(faces)) as done:
+    with bar("explaining", len(faces), "faces") as done:
         found = gather(network, card, faces, aus or card.aus, most, method, done)
     return Located(f"Where {card.preset} finds AUs, {name} {selection.description['split']}", method, found)
 

@@ -10,33 +10,25 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import commands
 import cv2
 import numpy as np
 import pytest
+from commands import run_cli
 from packages import faces, pack, seal, small_graph, write_package
 from scenes import astronaut
 
+from board.cli.main import main
+from board.executors import CHOICES, EXECUTORS
+
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "board"]
-
-
-def auflow(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=120
-    )
-
-
-def refused(*arguments: object, cwd: Path | None = None) -> str:
-    """The one sentence of a command that must fail."""
-    done = auflow(*arguments, cwd=cwd)
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("auflow: ")]
-    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
-    return lines[0]
+auflow = partial(run_cli, program=main)
+refused = partial(commands.refused, program=main)
 
 
 @pytest.fixture
@@ -59,16 +51,19 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_detect_writes_rows_and_pictures(folder: Path, clip: Path, tmp_path: Path) -> None:
     out, seen = tmp_path / "aus.csv", tmp_path / "seen.avi"
     done = auflow("detect", clip, "--deploy", folder, "--executor", "numpy", "--out", out, "--annotate", seen)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     assert "small on the integer graph in numpy" in done.stderr
     assert "40 frames, " in done.stderr and "observations: 40 ok" in done.stderr
     assert [row["frame"] for row in rows(out)] == [str(number) for number in range(1, 41)]
     assert seen.is_file()
 
 
-def test_detect_finds_the_deployment_in_its_own_folder(folder: Path, clip: Path) -> None:
-    done = auflow("detect", clip, "--executor", "numpy", cwd=folder)
-    assert done.returncode == 0, done.stderr
+def test_detect_finds_the_deployment_in_its_own_folder(
+    folder: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    done = auflow("detect", clip, "--executor", "numpy")
+    assert done.status == 0, done.stderr
     assert done.stdout.count("clip.npy") == 40
 
 
@@ -76,7 +71,7 @@ def test_detect_takes_an_archive_and_a_picture(folder: Path, tmp_path: Path) -> 
     cv2.imwrite(str(tmp_path / "x.png"), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
     archive, out = pack(folder), tmp_path / "x.jsonl"
     options = ("--executor", "numpy", "--out", out, "--annotate", tmp_path / "seen.png", "--attention")
-    assert auflow("detect", tmp_path / "x.png", "--deploy", archive, *options).returncode == 0
+    assert auflow("detect", tmp_path / "x.png", "--deploy", archive, *options).status == 0
     (seen,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert seen["status"] == "ok" and np.array(seen["attention"]).shape == (24, 24)
     assert cv2.imread(str(tmp_path / "seen.png")) is not None
@@ -101,7 +96,7 @@ def test_an_interrupted_detect_goes_on(folder: Path, tmp_path: Path) -> None:
     assert "interrupted; the same command goes on with --resume" in said and "Traceback" not in said
     assert not out.exists()
     done = auflow(*arguments, "--resume")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     content = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["frame"] for row in content] == list(range(6100))
     expected = small_graph().run(x).reshape(len(x), -1)
@@ -114,7 +109,7 @@ def test_parity_counts_what_ran(folder: Path, tmp_path: Path) -> None:
     done = auflow(
         "parity", "--deploy", folder, "--count", 20, "--json", tmp_path / "p.json", "--executors", "numpy", "rtl"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     content = json.loads((tmp_path / "p.json").read_text())
     assert [(one["executor"], one["faces"], one["mismatches"]) for one in content["executors"]] == [
         ("numpy", 26, 0), ("rtl", 0, 0)
@@ -129,7 +124,7 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
     figures, plot = tmp_path / "b.json", tmp_path / "b.png"
     options = ("--executor", "numpy", "--frames", 30, "--json", figures, "--plot", plot)
     done = auflow("bench", "--deploy", folder, *options)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     content = json.loads(figures.read_text())
     assert set(content["alone"]) == {"faces", "inference", "inference_batched", "output"}
     assert all(stage["frames_per_second"] > 0 for stage in content["alone"].values())
@@ -142,9 +137,12 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
     assert drawn is not None and drawn.shape[1] == 1200
 
 
-def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_is_one_sentence(
+    folder: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     deploy = ("--deploy", folder, "--executor", "numpy")
-    assert "got neither: name the folder deploy/" in refused("detect", clip, cwd=tmp_path)
+    assert "got neither: name the folder deploy/" in refused("detect", clip)
     assert "which is missing" in refused("detect", tmp_path / "nothing.mp4", *deploy)
     assert "a camera must be there" in refused("detect", "/dev/video77", *deploy)
     for option in ("--out", "--annotate"):
@@ -161,10 +159,20 @@ def test_what_cannot_be_is_one_sentence(folder: Path, clip: Path, tmp_path: Path
 @pytest.mark.parametrize("command", ["detect", "parity", "bench"])
 def test_help_teaches(command: str) -> None:
     done = auflow(command, "--help")
-    assert done.returncode == 0 and "--deploy DIR|ZIP" in done.stdout
+    assert done.status == 0 and "--deploy DIR|ZIP" in done.stdout
+    assert f"  auflow {command}" in done.stdout.partition("examples:")[2]
+    assert all(name in done.stdout for name in (EXECUTORS if command == "parity" else CHOICES))
+
+
+def test_the_module_is_the_program() -> None:
+    """`python -m board` is the way in where nothing is installed."""
+    done = subprocess.run(
+        [*COMMAND, "fly"], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60
+    )
+    assert done.returncode == 2 and "invalid choice: 'fly'" in done.stderr
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "many"])
 def test_a_count_that_is_none_is_refused(value: str) -> None:
     done = auflow("bench", "--frames", value)
-    assert done.returncode == 2 and "argument --frames: need" in done.stderr
+    assert done.status == 2 and "argument --frames: need" in done.stderr

@@ -8,12 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import typer
+from commands import refused, run_cli
 from networks import random_block
-from typer.testing import CliRunner
 
 from hls_build.build_folder import BuildFolder
-from hls_build.cli import synth as cli_synth
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
@@ -51,13 +49,6 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     return folder
 
 
-@pytest.fixture(scope="module")
-def app() -> typer.Typer:
-    found = typer.Typer(pretty_exceptions_enable=False)
-    cli_synth.register(found)
-    return found
-
-
 def test_blocks_are_all_nodes_and_their_memories(build: BuildFolder) -> None:
     names = [block.name for block in blocks(build.rtl)]
     nodes = json.loads((build.report / "estimate.json").read_text())["nodes"]
@@ -68,14 +59,14 @@ def test_blocks_are_all_nodes_and_their_memories(build: BuildFolder) -> None:
 
 
 @pytest.mark.yosys
-def test_modules_are_counted_once(build: BuildFolder, app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_counted_once(build: BuildFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = json.loads((build.report / "estimate.json").read_text())["nodes"]
     fork = next(name for name, node in nodes.items() if node["op_type"] == "StreamFork_rtl")
     padding = next(name for name, node in nodes.items() if node["op_type"] == "FMPadding_rtl")
     out = build.root / "some.json"
-    arguments = ["--build", str(build.root), "--module", fork, "--module", padding, "--json", str(out)]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
+    words = ("synth", "--build", build.root, "--module", fork, "--module", padding, "--json", out)
+    done = run_cli(*words)
+    assert done.status == 0, done.stderr
     found = json.loads(out.read_text())
     assert set(found["nodes"]) == {fork, padding}
     assert found["nodes"][fork]["ff"] == nodes[fork]["ff"]
@@ -84,22 +75,22 @@ def test_modules_are_counted_once(build: BuildFolder, app: typer.Typer, monkeypa
     assert not (build.report / "synthesis.json").exists()  # two modules are not the build
 
     monkeypatch.setattr(yosys, "_run", lambda *_: pytest.fail("synthesised again"))
-    again = CliRunner().invoke(app, arguments)
-    assert again.exit_code == 0, again.output
+    again = run_cli(*words)
+    assert again.status == 0, again.stderr
     assert json.loads(out.read_text()) == found
 
 
 @pytest.mark.yosys
 @pytest.mark.slow
-def test_a_whole_build_is_the_sum_of_its_blocks(build: BuildFolder, app: typer.Typer) -> None:
-    done = CliRunner().invoke(app, ["--build", str(build.root)])
-    assert done.exit_code == 0, done.output
+def test_a_whole_build_is_the_sum_of_its_blocks(build: BuildFolder) -> None:
+    done = run_cli("synth", "--build", build.root)
+    assert done.status == 0, done.stderr
     found = json.loads((build.report / "synthesis.json").read_text())
     told = json.loads((build.report / "estimate.json").read_text())["total"]
     assert (found["total"]["dsp"], found["total"]["bram18"]) == (told["dsp"], told["bram18"])
     assert abs(found["total"]["lut"] - told["lut"]) <= 0.1 * found["total"]["lut"]
-    flat = CliRunner().invoke(app, ["--build", str(build.root), "--flatten", "--json", str(build.root / "flat.json")])
-    assert flat.exit_code == 0, flat.output
+    flat = run_cli("synth", "--build", build.root, "--flatten", "--json", build.root / "flat.json")
+    assert flat.status == 0, flat.stderr
     whole = json.loads((build.root / "flat.json").read_text())
     assert whole["total"]["dsp"] == found["total"]["dsp"]
     assert 0.7 * found["total"]["lut"] <= whole["total"]["lut"] <= found["total"]["lut"]
@@ -129,7 +120,7 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
 
 @pytest.mark.parametrize(("variable", "place"), [("", ".cache/auflow"), ("~/kept", "kept")])
 def test_counts_are_kept_in_the_users_cache(
-    build: BuildFolder, app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, place: str
 ) -> None:
     """Neither an empty AUFLOW_CACHE nor one with ~ makes a folder where the user happens to be."""
     here, home = tmp_path / "here", tmp_path / "home"
@@ -138,8 +129,8 @@ def test_counts_are_kept_in_the_users_cache(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AUFLOW_CACHE", variable)
     monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_, **__: {top: {"LUT6": 4} for top in tops})
-    done = CliRunner().invoke(app, ["--build", str(build.root), "--module", "conv1"])
-    assert done.exit_code == 0, done.output
+    done = run_cli("synth", "--build", build.root, "--module", "conv1")
+    assert done.status == 0, done.stderr
     assert not list(here.iterdir())
     assert len(list((home / place / "synthesis").glob("*.json"))) == 1
 
@@ -162,8 +153,8 @@ def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
         synthesis_report.designs(build, ["conv9"])
     with pytest.raises(ValueError, match=r"need the RTL of a build, got no stitch\.json"):
         synthesis_report.designs(BuildFolder(tmp_path))
-    with pytest.raises(ValueError, match="--flatten takes the whole accelerator, got --module too"):
-        cli_synth.synth(build.root, ["conv"], True, None)
+    said = refused("synth", "--build", build.root, "--module", "conv", "--flatten")
+    assert "--flatten takes the whole accelerator, got --module too" in said
 
 
 def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:

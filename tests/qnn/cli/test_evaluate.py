@@ -16,17 +16,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import typer
+from commands import Ran, refused, run_cli
 from emotion_faces import EMOTIONS_IN_TURN, write_split
 from quantized_networks import save_network
-from typer.testing import CliRunner, Result
 
 from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import DECODINGS
 from board.core.facs import AUS, EMOTIONS
 from board.executors.onnx_executor import OnnxExecutor
 from board.faces.crop import to_input
-from qnn.cli import evaluate as cli_evaluate
 from qnn.data.example import example_faces
 from qnn.data.faces import Faces
 from qnn.data.loading import load
@@ -78,17 +76,20 @@ def flat(tmp_path: Path) -> Path:
     return path
 
 
-def run(command: str, path: Path, root: Path, *options: object, data: str = "ferplus") -> Result:
-    app = typer.Typer()
-    cli_evaluate.register(app)
-    arguments = [command, "--checkpoint", path, "--data", data, "--root", root, *options]
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def words(command: str, path: Path, root: Path, *options: object, data: str = "ferplus") -> tuple[object, ...]:
+    return command, "--checkpoint", path, "--data", data, "--root", root, *options
+
+
+def run(command: str, path: Path, root: Path, *options: object) -> Ran:
+    """A command that must do what it is told."""
+    ran = run_cli(*words(command, path, root, *options))
+    assert ran.status == 0, ran.stderr
+    return ran
 
 
 def measured(path: Path, root: Path, out: Path, *options: object) -> dict[str, Any]:
     """What `auflow eval --json` writes."""
-    result = run("eval", path, root, *options, "--json", out)
-    assert result.exit_code == 0, result.output or result.exception
+    run("eval", path, root, *options, "--json", out)
     return json.loads(out.read_text())
 
 
@@ -108,16 +109,15 @@ def test_eval_measures_the_valid_part_without_copies(flat: Path, root: Path, tmp
 def test_copies_can_be_kept(flat: Path, root: Path, tmp_path: Path) -> None:
     content = measured(flat, root, tmp_path / "e.json", "--keep-duplicates")
     assert (content["n"], content["duplicates_left_out"]) == (VALID, 0)
-    assert "too good" in run("eval", flat, root, "--keep-duplicates").output
+    assert "too good" in run("eval", flat, root, "--keep-duplicates").stdout
 
 
 def test_a_part_alone_is_measured_and_said_to_be_unchecked(flat: Path, root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "FER2013Valid", tmp_path / "alone" / "FER2013Test")
-    result = run("eval", flat, tmp_path / "alone", "--split", "test", "--json", tmp_path / "e.json")
-    assert result.exit_code == 0, result.exception
+    ran = run("eval", flat, tmp_path / "alone", "--split", "test", "--json", tmp_path / "e.json")
     content = json.loads((tmp_path / "e.json").read_text())
     assert (content["n"], content["duplicates_left_out"], content["split"]) == (VALID, None, "test")
-    assert "copies of training faces are not left out, since those cannot be read" in result.output
+    assert "copies of training faces are not left out, since those cannot be read" in ran.stdout
 
 
 def test_the_training_part_and_other_protocols(flat: Path, root: Path, tmp_path: Path) -> None:
@@ -139,8 +139,7 @@ def test_one_threshold_for_all(flat: Path, root: Path, tmp_path: Path) -> None:
 
 def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) -> None:
     options = ("--table", "--markdown", tmp_path / "t.md", "--csv", tmp_path / "e.csv", "--plots", tmp_path / "plots")
-    result = run("eval", flat, root, *options)
-    assert result.exit_code == 0, result.exception
+    ran = run("eval", flat, root, *options)
     for text in (
         "4 copies of training faces left out",
         "float on ferplus valid, 26 faces",
@@ -148,7 +147,7 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
         "92.15",
         "macro",
     ):
-        assert text in result.output
+        assert text in ran.stdout
     rows = list(csv.DictReader((tmp_path / "e.csv").open()))
     assert [int(row["au"]) for row in rows] == list(AUS)
     assert float(rows[0]["f1_low"]) <= float(rows[0]["f1"]) <= float(rows[0]["f1_high"])
@@ -222,8 +221,7 @@ def test_tune_writes_thresholds_of_training_faces(
 ) -> None:
     path = copy_checkpoint(quantized, tmp_path) if kind == "quantized" else flat
     before, weights = checkpoint.read_card(path), path.read_bytes()
-    result = run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
-    assert result.exit_code == 0, result.exception
+    run("tune", path, root, "--share", 0.4, "--seed", 2, "--decoding", decoding)
     after = checkpoint.read_card(path)
     faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.4, 2)[1])
@@ -242,8 +240,7 @@ def test_tune_writes_thresholds_of_training_faces(
 
 def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: Path) -> None:
     path = copy_checkpoint(quantized, tmp_path)
-    result = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
-    assert result.exit_code == 0, result.exception
+    ran = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
     card = checkpoint.read_card(path)
     faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.1, 0)[1])
@@ -251,11 +248,11 @@ def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: 
     assert card.thresholds == tuple(tune_for_emotions(probabilities, faces.labels, 0.1).tolist())
     assert card.thresholds != tuple(tune(probabilities, faces.labels).tolist())
     assert card.training["thresholds"]["coverage"] == 0.1
-    assert "of the faces get one" in " ".join(result.output.split())
+    assert "of the faces get one" in " ".join(ran.stdout.split())
 
 
 def test_a_coverage_needs_aus_decoded_together(flat: Path, root: Path) -> None:
-    said = refused(run("tune", flat, root, "--coverage", 0.9))
+    said = refused(*words("tune", flat, root, "--coverage", 0.9))
     assert said == "--coverage needs AUs that are decoded together (emotions), got independent"
     assert checkpoint.read_card(flat).thresholds == ()
 
@@ -263,23 +260,17 @@ def test_a_coverage_needs_aus_decoded_together(flat: Path, root: Path) -> None:
 def test_tuning_twice_changes_nothing(flat: Path, root: Path) -> None:
     cards = []
     for _ in range(2):
-        assert run("tune", flat, root).exit_code == 0
+        run("tune", flat, root)
         cards.append(checkpoint.read_card(flat))
     assert cards[0] == cards[1]
 
 
 def test_tuning_never_reads_faces_to_be_measured(flat: Path, root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "FER2013Train", tmp_path / "train" / "FER2013Train")
-    assert run("tune", flat, tmp_path / "train").exit_code == 0
+    run("tune", flat, tmp_path / "train")
     alone = checkpoint.read_card(flat).thresholds
-    assert run("tune", flat, root).exit_code == 0
+    run("tune", flat, root)
     assert checkpoint.read_card(flat).thresholds == alone
-
-
-def refused(result: Result) -> str:
-    """The sentence of a command that must fail."""
-    assert isinstance(result.exception, ValueError), result.output
-    return str(result.exception)
 
 
 @pytest.mark.parametrize(
@@ -294,19 +285,19 @@ def refused(result: Result) -> str:
     ],
 )
 def test_bad_options_are_one_sentence(flat: Path, root: Path, options: Sequence[str], said: str) -> None:
-    assert said in refused(run("eval", flat, root, *options))
+    assert said in refused(*words("eval", flat, root, *options))
 
 
 def test_nothing_but_copies_is_one_sentence(flat: Path, root: Path, tmp_path: Path) -> None:
     for part in ("Train", "Valid"):
         shutil.copytree(root / "FER2013Train", tmp_path / "same" / f"FER2013{part}")
-    assert f"all {TRAIN} are copies: use --keep-duplicates" in refused(run("eval", flat, tmp_path / "same"))
+    assert f"all {TRAIN} are copies: use --keep-duplicates" in refused(*words("eval", flat, tmp_path / "same"))
 
 
 def test_other_data_is_one_sentence(flat: Path, root: Path, tmp_path: Path) -> None:
-    assert "a dataset must be one of" in refused(run("eval", flat, root, data="fer"))
-    assert "looks like FERPlus, not DISFA" in refused(run("eval", flat, root, data="disfa"))
-    assert "no checkpoint at" in refused(run("eval", tmp_path / "none.safetensors", root))
+    assert "a dataset must be one of" in refused(*words("eval", flat, root, data="fer"))
+    assert "looks like FERPlus, not DISFA" in refused(*words("eval", flat, root, data="disfa"))
+    assert "no checkpoint at" in refused(*words("eval", tmp_path / "none.safetensors", root))
 
 
 @pytest.mark.parametrize("command", ["eval", "tune"])
@@ -314,7 +305,7 @@ def test_a_checkpoint_of_other_aus_is_refused(command: str, root: Path, tmp_path
     architecture = Architecture(2, False, 8)
     path = tmp_path / "two.safetensors"
     checkpoint.save(path, CbamCnn(architecture), Card("float", architecture, (6, 12)))
-    said = refused(run(command, path, root))
+    said = refused(*words(command, path, root))
     assert "the AUs of checkpoint and dataset must be the same, got 6, 12 in" in said
 
 
@@ -324,4 +315,4 @@ def test_broken_weights_are_one_sentence(command: str, root: Path, tmp_path: Pat
     with torch.no_grad():
         model.fc3_bias.fill_(torch.nan)  # type: ignore[operator] # a parameter
     checkpoint.save(tmp_path / "broken.safetensors", model, card)
-    assert "logits must be finite, got [nan" in refused(run(command, tmp_path / "broken.safetensors", root))
+    assert "logits must be finite, got [nan" in refused(*words(command, tmp_path / "broken.safetensors", root))

@@ -8,37 +8,25 @@ from pathlib import Path
 
 import pytest
 import trees
-import typer
-from typer.testing import CliRunner
+from commands import Ran, refused, run_cli
 
-from hls_build.cli.main import app as program
-from qnn.cli import data as cli_data
 from qnn.data import checking
 from qnn.data.datasets import NAMES, find
 from qnn.data.datasets.ferplus import FOLDERS
 
 
-@pytest.fixture(scope="module")
-def app() -> typer.Typer:
-    """A program with this package's commands only."""
-    app = typer.Typer()
-    cli_data.register(app)
-    return app
+def check(name: str, root: Path, *options: object) -> Ran:
+    return run_cli("data", "check", name, root, *options)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_good_folder_ends_well(app: typer.Typer, tmp_path: Path, name: str) -> None:
+def test_a_good_folder_ends_well(tmp_path: Path, name: str) -> None:
     root = trees.tree(name, tmp_path / "set")
-    result = CliRunner().invoke(app, ["data", "check", name, str(root)])
-    assert result.exit_code == 0, result.output
+    result = check(name, root)
+    assert result.status == 0, result.stderr
     assert result.stdout.splitlines()[0].startswith(f"{find(name).title} in {root}: ")
     assert find(name).terms in result.stdout
     assert result.stdout.endswith("nothing is wrong\n")
-
-
-def test_the_program_has_the_command(tmp_path: Path) -> None:
-    result = CliRunner().invoke(program, ["data", "check", "rafdb", str(trees.tree("rafdb", tmp_path)), "--quick"])
-    assert result.exit_code == 0, result.output
 
 
 def test_counts(tmp_path: Path) -> None:
@@ -54,32 +42,30 @@ def test_counts(tmp_path: Path) -> None:
     assert counts.splits == {"train": 3, "valid": 3} and counts.subjects == {}
 
 
-def test_bp4d_says_how_many_nines_there_are(app: typer.Typer, tmp_path: Path) -> None:
+def test_bp4d_says_how_many_nines_there_are(tmp_path: Path) -> None:
     root = trees.tree("bp4d", tmp_path)
-    result = CliRunner().invoke(app, ["data", "check", "bp4d", str(root)])
+    result = check("bp4d", root)
     assert "note: BP4D was published with 41 subjects, got 2" in result.stdout
     assert "note: 6 intensities are 9" in result.stdout and "`--labels usual` masks them" in result.stdout
-    assert (
-        "intensities" not in CliRunner().invoke(app, ["data", "check", "bp4d", str(root), "--labels", "usual"]).stdout
-    )
+    assert "intensities" not in check("bp4d", root, "--labels", "usual").stdout
 
 
-def test_a_part_that_is_not_there_is_a_note(app: typer.Typer, tmp_path: Path) -> None:
+def test_a_part_that_is_not_there_is_a_note(tmp_path: Path) -> None:
     root = trees.tree("ferplus", tmp_path)
-    result = CliRunner().invoke(app, ["data", "check", "ferplus", str(root)])
-    assert result.exit_code == 0
+    result = check("ferplus", root)
+    assert result.status == 0
     assert f"note: {root / 'FER2013Test'} is missing: there is no split test" in result.stdout
 
 
-def test_everything_wrong_is_listed_by_kind(app: typer.Typer, tmp_path: Path) -> None:
+def test_everything_wrong_is_listed_by_kind(tmp_path: Path) -> None:
     root = trees.tree("ferplus", tmp_path / "set", "Train", "Valid", "Test")
     for folder in FOLDERS.values():
         (root / folder / "fer0000000.png").unlink()
         (root / folder / "fer0000003.png").write_bytes(b"")
         (root / folder / "fer0000007.png").rename(root / folder / "fer0000007.PNG")
     target = tmp_path / "found.json"
-    result = CliRunner().invoke(app, ["data", "check", "ferplus", str(root), "--json", str(target)])
-    assert result.exit_code == 1
+    result = check("ferplus", root, "--json", target)
+    assert result.status == 1
     lines = result.stdout.splitlines()
     assert [line for line in lines if line.endswith(": 3")] == ["misnamed: 3", "missing: 3", "unreadable: 3"]
     assert lines[-1] == "9 problems"
@@ -88,40 +74,38 @@ def test_everything_wrong_is_listed_by_kind(app: typer.Typer, tmp_path: Path) ->
     assert found["dataset"] == "ferplus" and found["pictures"] == 3
     assert [problem["kind"] for problem in found["problems"]] == 3 * ["missing", "misnamed"] + 3 * ["unreadable"]
     assert found["aus"]["AU9"] == {"active": 3, "inactive": 0, "unknown": 0}
-    quick = CliRunner().invoke(app, ["data", "check", "ferplus", str(root), "--quick"])
-    assert quick.exit_code == 1 and "unreadable" not in quick.stdout and quick.stdout.endswith("6 problems\n")
+    quick = check("ferplus", root, "--quick")
+    assert quick.status == 1 and "unreadable" not in quick.stdout and quick.stdout.endswith("6 problems\n")
 
 
-def test_the_first_five_of_a_kind_are_printed(app: typer.Typer, tmp_path: Path) -> None:
+def test_the_first_five_of_a_kind_are_printed(tmp_path: Path) -> None:
     root = trees.tree("ckplus", tmp_path)
     for number, path in enumerate(sorted(root.rglob("*.png"))):
         trees.write(path, trees.noise(number, 20, 30))
-    result = CliRunner().invoke(app, ["data", "check", "ckplus", str(root)])
+    result = check("ckplus", root)
     lines = result.stdout.splitlines()
     start = lines.index("size: 16")
     assert all("must have at least 48x48 pixels, got 30x20 in" in line for line in lines[start + 1 : start + 6])
     assert lines[start + 6 :] == ["  and 11 more", "16 problems"]
 
 
-def test_a_broken_video_is_found(app: typer.Typer, tmp_path: Path) -> None:
+def test_a_broken_video_is_found(tmp_path: Path) -> None:
     root = trees.tree("disfa", tmp_path)
     video = root / "Videos_LeftCamera" / "LeftVideoSN002_comp.avi"
     video.write_bytes(b"no video")
-    result = CliRunner().invoke(app, ["data", "check", "disfa", str(root)])
-    assert result.exit_code == 1
+    result = check("disfa", root)
+    assert result.status == 1
     assert f"  a video must be a file OpenCV reads, got {video}: copy it again" in result.stdout.splitlines()
     assert result.stdout.splitlines()[-1] == "1 problem"
 
 
-def test_the_folder_of_another_dataset(app: typer.Typer, tmp_path: Path) -> None:
+def test_the_folder_of_another_dataset(tmp_path: Path) -> None:
     root = trees.tree("rafdb", tmp_path)
-    result = CliRunner().invoke(app, ["data", "check", "ckplus", str(root)])
-    assert result.exit_code == 1
+    result = check("ckplus", root)
+    assert result.status == 1
     assert f"{root} looks like RAF-DB, not CK+: use `auflow data check rafdb {root}`" in result.stdout
 
 
-def test_unknown_names_are_errors(app: typer.Typer, tmp_path: Path) -> None:
-    error = CliRunner().invoke(app, ["data", "check", "raf", str(tmp_path)]).exception
-    assert isinstance(error, ValueError) and "got 'raf'" in str(error)
-    error = CliRunner().invoke(app, ["data", "check", "rafdb", str(tmp_path), "--labels", "usual"]).exception
-    assert isinstance(error, ValueError) and "must be one of paper, got 'usual'" in str(error)
+def test_unknown_names_are_errors(tmp_path: Path) -> None:
+    assert "got 'raf'" in refused("data", "check", "raf", tmp_path)
+    assert "must be one of paper, got 'usual'" in refused("data", "check", "rafdb", tmp_path, "--labels", "usual")

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, and the kinds of values that options take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
+    from board.deployment import Deployment
+
+Weights = Callable[[], Path]
+"""Makes a deployment of the weights that came with the program and returns its folder."""
+
+EXECUTORS = ("fpga", "onnx", "numpy", "rtl")
+"""Names of board.executors.EXECUTORS, whose import takes seconds on a board."""
+EXECUTORS_HELP = "fpga (emulated away from a board), onnx (ONNX Runtime), numpy, rtl (simulated, seconds per face)"
+FACES_HELP = (
+    "picture, folder of pictures, or .npy or .npz of uint8 faces, (N, 48, 48) or (N, 48, 48, 3); in a picture larger"
+    " than 48x48 the face is found first"
+)
+
+
+class Arguments(Protocol):
+    """What takes arguments: a parser, or a group of one."""
+
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
+        """Add an argument as argparse does."""
+
+
+def one_of(action: argparse.Action, names: Iterable[str]) -> None:
+    """Let a shell complete an argument to one of some names; what it must be is checked where it is used."""
+    known = tuple(names)
+    action.completer = lambda **_: known  # type: ignore[attr-defined] # argcomplete looks for it
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Reads a whole number of a range."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"need a whole number, got {text!r}") from None
+        return _in_range(value, least, most)
+
+    return read
+
+
+def number(least: float, most: float | None = None) -> Callable[[str], float]:
+    """Reads a number of a range."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"need a number, got {text!r}") from None
+        return _in_range(value, least, most)
+
+    return read
+
+
+def _in_range(value: Any, least: float, most: float | None) -> Any:
+    if not value >= least:
+        raise argparse.ArgumentTypeError(f"need at least {least:g}, got {value}")
+    if most is not None and value > most:
+        raise argparse.ArgumentTypeError(f"need at most {most:g}, got {value}")
+    return value
+
+
+def add_deploy(arguments: Arguments, weights: Weights | None) -> None:
+    """Add --deploy; `deployment` opens what it names."""
+    default = "this folder" if weights is None else "this folder if it is one, else the weights in the repository"
+    arguments.add_argument(
+        "--deploy",
+        type=Path,
+        metavar="DIR|ZIP",
+        help=f"what to run: the folder deploy/ that `auflow build` left, or its archive (default: {default})",
+    )
+
+
+def deployment(path: Path | None, weights: Weights | None) -> Deployment:
+    """The deployment that --deploy names, else the one in this folder, else one of the program's weights.
+
+    Raises:
+        ValueError: There is none, or it cannot be used.
+    """
+    from board.deployment import MANIFEST, Deployment
+
+    if path is not None:
+        return Deployment(path)
+    if Path(MANIFEST).is_file():
+        return Deployment(Path("."))
+    if weights is None:
+        raise ValueError(
+            "a deployment must be in this folder or named with --deploy, got neither: name the folder deploy/ that"
+            " `auflow build` left, or its archive"
+        )
+    return Deployment(weights())
+
+
+def add_executor(parser: argparse.ArgumentParser) -> None:
+    """Add --executor."""
+    parser.add_argument(
+        "--executor",
+        choices=("auto", *EXECUTORS),
+        default="auto",
+        metavar="NAME",
+        help=f"what computes, all with the same integers: {EXECUTORS_HELP}, or auto, the fastest that is there",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json; `write_json` writes it."""
+    parser.add_argument("--json", type=Path, metavar="F.json", help="write the result here, for programs")
+
+
+def write_json(path: Path | None, content: Any) -> None:
+    """Write what --json asks for, if it does.
+
+    Raises:
+        RuntimeError: It cannot be written.
+    """
+    from board.core import files
+
+    if path is not None:
+        files.write_json(path, content)

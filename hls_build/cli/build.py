@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow build`: from a checkpoint to an accelerator and what a board needs of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from board.cli.command import BUILD, Command
+from board.cli.options import one_of, whole
+
+DEFAULT = "pynq-z2_w4a4"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    from hls_build.config.board import board_names
+
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="F.toml",
+        help=f"what to build, as `auflow fold` writes it (default: hls_build/config/builds/{DEFAULT}.toml)",
+    )
+    one_of(
+        parser.add_argument(
+            "--board",
+            metavar="NAME",
+            help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
+        ),
+        board_names(),
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
+    )
+    parser.add_argument(
+        "--sim-frames", type=whole(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
+    )
+    parser.add_argument("--stop-after", metavar="STEP", help="last of the steps above to do (default: all)")
+    parser.add_argument("--resume", action="store_true", help="go on after the last finished step")
+    parser.add_argument(
+        "--no-simulation", action="store_true", help="leave the simulated accelerator, executor rtl, out of deploy/"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from hls_build.build import flow
+    from hls_build.config.build import BUILDS
+
+    flow.run(
+        options.config or BUILDS / f"{DEFAULT}.toml",
+        options.board,
+        options.out,
+        options.sim_frames,
+        options.stop_after,
+        options.resume,
+        not options.no_simulation,
+        Console(),
+    )
+    return 0
+
+
+COMMAND = Command(
+    "build",
+    BUILD,
+    "Build an accelerator, prove it equal to the network, and pack it for a board.",
+    _arguments,
+    _run,
+    (
+        "auflow build",
+        "auflow build --config my.toml --out build/mine",
+        "auflow build --out build/pynq-z2_w4a4 --resume",
+    ),
+    "Steps: export, lower, compile, verilate, simulate, bitstream, deploy. The folder holds model.onnx,"
+    " accelerator.json, rtl/, sim/, report/*.json, build.log, deploy/, and deploy/ as one archive to copy to the board."
+    " Without Vivado there is no bitstream; all else is made.",
+    "the build goes on with --resume",
+)

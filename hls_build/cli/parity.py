@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow parity` where the compiler is: the board's, and besides every form of a build."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from board.cli import parity
+from board.cli.command import BUILD, FAILED, Command
+from board.cli.options import write_json
+from hls_build.cli.options import BUILD_HELP, weights
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--build", type=Path, metavar="DIR", help=f"{BUILD_HELP}; needs --faces")
+    parity.add_arguments(parser, what, weights)
+    parser.add_argument(
+        "--stalls", type=int, metavar="SEED", help="of a build run the RTL once more, stalled at random, by this seed"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.build is None:
+        if options.stalls is not None:
+            raise ValueError("--stalls goes with --build, got a deployment: leave it out or name a build")
+        return parity.run(options, weights)
+    if options.faces is None or options.executors:
+        raise ValueError("parity --build needs --faces and takes no --executors: see auflow parity --help")
+    return _of_build(options)
+
+
+def _of_build(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from hls_build.build import proof
+
+    found = proof.parity(options.build, options.faces, options.count, options.rtl_count, options.stalls, Console())
+    write_json(options.json, found.as_json())
+    return FAILED if found.difference is not None else 0
+
+
+COMMAND = Command(
+    parity.NAME,
+    BUILD,
+    "Compare all executors of a build, or of a deployment, by ==.",
+    _arguments,
+    _run,
+    (
+        "auflow parity --build build/pynq-z2_w4a4 --faces photo.jpg --count 1 --stalls 7",
+        "auflow parity --deploy build/pynq-z2_w4a4/deploy --count 200",
+        "auflow parity     # the weights in the repository",
+    ),
+    "Of a build: torch (the quantized network in Brevitas), qonnx, onnx, numpy (the integer graph), dataflow (FINN+'s)"
+    " and rtl. Of a deployment: those that run here. The first difference is named, and the exit status is 1 then.",
+)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow simulate`: faces through a build's RTL."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from board.cli.command import BUILD, FAILED, Command
+from board.cli.options import FACES_HELP, add_json, whole, write_json
+from hls_build.cli.options import add_build
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_build(parser)
+    parser.add_argument("--faces", type=Path, required=True, metavar="PATH", help=FACES_HELP)
+    parser.add_argument(
+        "--frames", type=whole(1), default=4, metavar="N", help="how many of the faces, of which there must be as many"
+    )
+    parser.add_argument(
+        "--stalls", type=int, metavar="SEED", help="stall both ends at random, by this seed (default: no stalls)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="F.fst", help="write waves here, for GTKWave or Surfer")
+    add_json(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from hls_build.build import proof
+
+    result = proof.simulate(options.build, options.faces, options.frames, options.stalls, options.trace, Console())
+    write_json(options.json, result)
+    return FAILED if result["mismatches"] else 0
+
+
+COMMAND = Command(
+    "simulate",
+    BUILD,
+    "Run faces through a build's RTL, cycle by cycle; compare with its integer graph.",
+    _arguments,
+    _run,
+    (
+        "auflow simulate --build build/pynq-z2_w4a4 --faces photo.jpg --frames 1",
+        "auflow simulate --build build/pynq-z2_w4a4 --faces faces.npy --frames 20 --stalls 7 --trace waves.fst",
+    ),
+    "Prints the action units of the first face, cycles per frame and latency. Ends with status 1 where a face differs.",
+)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`auflow study`: ablations."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from board.cli.command import STUDY, Command
+from board.cli.options import one_of, whole
+from qnn.cli.options import add_data, add_machine, add_recipe, add_split
+
+NAMES = ("attention", "losses", "head", "bits", "qat")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser, "ferplus", Path("ferplus"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/study"),
+        metavar="DIR",
+        help="folder of the study; an interrupted study goes on where it was",
+    )
+    one_of(
+        parser.add_argument(
+            "--only",
+            action="append",
+            metavar="NAME",
+            help=f"which study, may be given several times: {', '.join(NAMES)} (default: all)",
+        ),
+        NAMES,
+    )
+    parser.add_argument(
+        "--seeds", type=whole(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"
+    )
+    parser.add_argument(
+        "--divisor", type=int, default=4, metavar="N", help="divide every width of the network by 1, 2, 4 or 8"
+    )
+    add_recipe(parser)
+    parser.add_argument(
+        "--split",
+        metavar="NAME",
+        help="with --protocol official: the dataset's set to test on (default: the first after training)",
+    )
+    add_split(parser)
+    add_machine(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from qnn.data.splits import Splits, load_splits
+    from qnn.studies.plot import plot
+    from qnn.studies.study import STUDIES, run_study, table
+    from qnn.training import runs
+    from qnn.training.recipes import change, plan_named
+
+    plan = change(plan_named(options.recipe), options.changes)
+    console = Console()
+
+    def load(seed: int) -> Splits:
+        return load_splits(
+            options.data,
+            options.root,
+            options.protocol,
+            options.split,
+            options.fold,
+            options.labels,
+            plan.floating.held_out,
+            seed,
+        )
+
+    rows = run_study(
+        options.only or list(STUDIES),
+        load,
+        options.out,
+        options.divisor,
+        options.seeds,
+        plan,
+        runs.Machine(options.accelerator, precision=options.precision),
+        report=lambda line: console.rule(line, align="left"),
+    )
+    pictures = plot(rows, options.out)
+    console.print(Markdown(table(rows)))
+    console.print(f"{options.out / 'study.md'}, study.csv, study.json, {', '.join(path.name for path in pictures)}")
+    return 0
+
+
+COMMAND = Command(
+    "study",
+    STUDY,
+    "Train variants and compare them: attention, losses, dense head, bits.",
+    _arguments,
+    _run,
+    (
+        "auflow study --root FERPLUS --out runs/study --only attention",
+        "auflow study --root FERPLUS --only bits --only losses --seeds 3 --set epochs=20",
+    ),
+    "Leaves DIR/study.csv, study.json, study.md and one picture for each study. Variants that share a float network"
+    " train it once. What the shipped networks gave: qnn/checkpoints/STUDY.md.",
+    "the same command goes on where it was",
+)
