@@ -9,7 +9,7 @@ from pathlib import Path
 
 from board.cli.command import USE, Command
 from board.cli.options import Weights, add_deploy, add_executor, deployment, whole
-from board.cli.progress import bar
+from board.progress import bar
 
 
 def command(weights: Weights | None) -> Command:

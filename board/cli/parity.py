@@ -20,7 +20,7 @@ from board.cli.options import (
     whole,
     write_json,
 )
-from board.cli.progress import bars
+from board.progress import bars
 
 NAME = "parity"
 RTL_COUNT = 4

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from board.cli.progress import bars
 from board.core.contract import Contract
 from board.parity import Parity, Progress
+from board.progress import bars
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import Board
 from hls_build.cost.resources import LABELS, Resources

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from board.cli.progress import counter
 from board.core.contract import Contract
 from board.core.files import read_json
 from board.core.graph import IntegerGraph
@@ -21,6 +20,7 @@ from board.executors.numpy_executor import NumpyExecutor
 from board.executors.rtl_executor import RtlExecutor
 from board.faces.load import load_faces
 from board.parity import Level, Parity, compare
+from board.progress import counter
 from board.simulation.accelerator import Run
 from hls_build.build import console as tables
 from hls_build.build_folder import BuildFolder

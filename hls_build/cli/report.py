@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.progress import counter
+from board.progress import counter
 from hls_build.cli.options import add_build
 
 

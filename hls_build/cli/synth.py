@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from board.cli.command import BUILD, Command
 from board.cli.options import add_json, write_json
-from board.cli.progress import bars
+from board.progress import bars
 from hls_build.cli.options import add_build
 
 

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from board.cli.progress import bar
 from board.core.contract import PREPROCESSING
 from board.core.files import cache_folder, write_npz
+from board.progress import bar
 from qnn.data.dataset import Dataset, Source, log
 from qnn.data.datasets import find
 from qnn.data.faces import Faces

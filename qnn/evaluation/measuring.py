@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from board.cli.progress import bar
 from board.core.decoding import BY_EMOTION
 from board.core.files import sha256
 from board.faces.crop import to_input
+from board.progress import bar
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
 from qnn.data.loading import load

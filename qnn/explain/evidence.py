@@ -14,11 +14,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from board.cli.progress import bar
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
 from board.core.files import write_json
 from board.executors.executor import planes
+from board.progress import bar
 from qnn.data.faces import Faces
 from qnn.evaluation.measuring import in_colour, load_network, select
 from qnn.evaluation.result_tables import DASH, Grid

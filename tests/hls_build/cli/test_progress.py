@@ -9,7 +9,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from board.cli.progress import bars
+from board.progress import bars
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr
 
 import pytest
 
-from board.cli.progress import bar, bars, counter
+from board.progress import bar, bars, counter
 
 
 class Terminal(io.StringIO):
