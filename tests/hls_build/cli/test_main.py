@@ -90,15 +90,14 @@ def test_names_that_take_long_to_import_are_the_true_ones() -> None:
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("detect", "--help"), ("fold", "--help"), ("fly",)])
 def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
-    heavy = ("numpy", "cv2", "torch", "onnx", "rich", "matplotlib", "scipy", "finn")
     code = (
-        "import sys\nfrom hls_build.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
-        f"sys.exit(', '.join(sorted(set({heavy}) & set(sys.modules))))"
+        "import sys\nfrom hls_build.cli.main import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print('imported', *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stderr.splitlines()[-1:] == [""] or words == ("fly",), done.stderr
-    assert not set(heavy) & set(done.stderr.splitlines()[-1].split(", ")), done.stderr
+    imported = done.stdout.partition("imported ")[2].split()
+    assert "board.cli.command" in imported
+    assert {"numpy", "cv2", "torch", "onnx", "rich", "matplotlib", "scipy", "finn"} & set(imported) == set()
 
 
 @pytest.mark.parametrize("command", ["train", "study", "eval", "explain", "complexity", "export", "build"])
