@@ -9,7 +9,11 @@ from dataclasses import replace
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
+from board.core.layers.threshold import Threshold
+from board.core.node import Node
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import activation_thresholds, multipliers
@@ -19,7 +23,7 @@ from hls_build.kernels import KERNELS
 from hls_build.kernels.lane_converter.lower import converter
 
 
-def compile_graph(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
+def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:
     """Make the dataflow graph.
 
     Layers keep their names. A layer named X may have helpers: X_pad and X_window before a convolution,
@@ -34,7 +38,7 @@ def compile_graph(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
     return model
 
 
-def write_layers(graph: ir.IntegerGraph, config: BuildConfig) -> GraphWriter:
+def write_layers(graph: IntegerGraph, config: BuildConfig) -> GraphWriter:
     """Write every layer; what compile_graph makes of it, still open.
 
     Raises:
@@ -46,9 +50,7 @@ def write_layers(graph: ir.IntegerGraph, config: BuildConfig) -> GraphWriter:
     return writer
 
 
-def layer_nodes(
-    writer: GraphWriter, node: ir.Node, folding: Folding, lanes: Sequence[int]
-) -> tuple[list[NodeProto], int]:
+def layer_nodes(writer: GraphWriter, node: Node, folding: Folding, lanes: Sequence[int]) -> tuple[list[NodeProto], int]:
     """What one layer is made of if its inputs come with some lanes.
 
     Args:
@@ -68,23 +70,23 @@ def layer_nodes(
     return trial.nodes, trial.links[node.outputs[0]].lanes
 
 
-def _flatten(writer: GraphWriter, node: ir.Flatten, folding: Folding) -> None:
+def _flatten(writer: GraphWriter, node: Flatten, folding: Folding) -> None:
     """No hardware: the multiplier behind it takes the same beats in the same order, as one pixel."""
     del folding
     link = writer.links[node.inputs[0]]
     writer.links[node.outputs[0]] = replace(link, shape=(1, 1, link.elements))
 
 
-def _registered() -> Iterator[tuple[type[ir.Node], Translator]]:
+def _registered() -> Iterator[tuple[type[Node], Translator]]:
     """Kinds of layer that kernels of ours compute."""
     for kernel in KERNELS:
         yield from kernel.layers.items()
 
 
-TRANSLATORS: Mapping[type[ir.Node], Translator] = {
-    ir.Conv: multipliers.conv,
-    ir.Threshold: activation_thresholds.threshold,
-    ir.Flatten: _flatten,
+TRANSLATORS: Mapping[type[Node], Translator] = {
+    Conv: multipliers.conv,
+    Threshold: activation_thresholds.threshold,
+    Flatten: _flatten,
     **dict(_registered()),
 }
 """What makes hardware of each kind of layer."""

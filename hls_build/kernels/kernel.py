@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from board.core import graph as ir
+from board.core.node import Node
 from hls_build.dataflow.graph_writer import Translator
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
@@ -22,7 +22,7 @@ class Kernel:
     """
 
     node: type[KernelNode]
-    layers: Mapping[type[ir.Node], Translator] = field(default_factory=dict)
+    layers: Mapping[type[Node], Translator] = field(default_factory=dict)
 
     @property
     def spec(self) -> type[KernelSpec]:

@@ -14,7 +14,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-from board.core.graph import Fork, Node, Tensor, identifier
+from board.core.layers.fork import Fork
+from board.core.node import Node, Tensor, identifier
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Scales, Weights
 

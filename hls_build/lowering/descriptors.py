@@ -10,7 +10,9 @@ import numpy as np
 from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
-from board.core.graph import ChannelDescriptors, GlobalDescriptors, SumPixels
+from board.core.layers.channel_descriptors import ChannelDescriptors
+from board.core.layers.global_descriptors import GlobalDescriptors
+from board.core.layers.sum_pixels import SumPixels
 from hls_build.lowering.abstract_values import Edge, Reduced
 from hls_build.lowering.context import LoweringContext, LoweringError, Value
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto
 
-from board.core.graph import Gate, Tensor
+from board.core.layers.gate import Gate
+from board.core.node import Tensor
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Edge, Integers, Reals
 from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, typed_edge

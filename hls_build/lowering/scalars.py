@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
-from board.core.graph import Conv, Threshold
+from board.core.layers.conv import Conv
+from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Weights
 from hls_build.lowering.activation_thresholds import ScalarFunction, directions, tabulate, thresholds_from_codes

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto
 
-from board.core.graph import Flatten, MaxPool
+from board.core.layers.flatten import Flatten
+from board.core.layers.max_pool import MaxPool
 from hls_build.lowering.abstract_values import Edge
 from hls_build.lowering.context import LoweringContext, LoweringError, check_attributes
 

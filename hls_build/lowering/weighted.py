@@ -8,7 +8,8 @@ from dataclasses import replace
 from onnx import NodeProto, helper
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
-from board.core.graph import Conv, Flatten
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
 from hls_build.lowering.abstract_values import Constant, Edge, Integers, Weights
 from hls_build.lowering.context import LoweringContext, LoweringError, Value, attributes, check_attributes
 from hls_build.lowering.scalars import ScalarChain

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from board.core import graph as ir
+from board.core.layers.channel_descriptors import ChannelDescriptors
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link
@@ -12,7 +12,7 @@ from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
 from hls_build.kernels.translation import geometry, write_single_input
 
 
-def channel_descriptors(writer: GraphWriter, node: ir.ChannelDescriptors, folding: Folding) -> None:
+def channel_descriptors(writer: GraphWriter, node: ChannelDescriptors, folding: Folding) -> None:
     """Sum and maximum over channels."""
 
     def spec(x: Link) -> ChannelPoolSpec:

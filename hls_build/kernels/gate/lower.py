@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from board.core import graph as ir
+from board.core.layers.conv import Conv
+from board.core.layers.fork import Fork
+from board.core.layers.gate import Gate
+from board.core.node import Node
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
@@ -12,7 +15,7 @@ from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.translation import geometry, write_node
 
 
-def gate(writer: GraphWriter, node: ir.Gate, folding: Folding) -> None:
+def gate(writer: GraphWriter, node: Gate, folding: Folding) -> None:
     """An attention gate, with the feature map waiting in a FIFO for its gates."""
     x, g = (writer.links[name] for name in node.inputs)
     target = writer.graph.tensors[node.outputs[0]]
@@ -25,16 +28,16 @@ def gate(writer: GraphWriter, node: ir.Gate, folding: Folding) -> None:
     write_node(writer, node, Gate_rtl, spec, [x, g])
 
 
-def _bypass_elements(writer: GraphWriter, node: ir.Gate, spatial: bool) -> int:
+def _bypass_elements(writer: GraphWriter, node: Gate, spatial: bool) -> int:
     """Elements of the feature map that wait round the attention's branch."""
     x = writer.links[node.inputs[0]]
-    branch: list[ir.Node] = []
+    branch: list[Node] = []
     behind = writer.producers[node.inputs[1]]
-    while not isinstance(behind, ir.Fork):
+    while not isinstance(behind, Fork):
         branch.append(behind)
         behind = writer.producers[behind.inputs[0]]
     if spatial:
-        kernel = max(layer.weights.shape[1] for layer in branch if isinstance(layer, ir.Conv))
+        kernel = max(layer.weights.shape[1] for layer in branch if isinstance(layer, Conv))
         return rules.spatial_bypass_elements(*x.shape, kernel)
     think = sum(writer.layer_cycles[layer.name] for layer in branch[:-1])
     return rules.channel_bypass_elements(x.elements, x.cycles, think)

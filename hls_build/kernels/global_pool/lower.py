@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from board.core import graph as ir
+from board.core.layers.global_descriptors import GlobalDescriptors
+from board.core.layers.sum_pixels import SumPixels
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link
@@ -12,7 +13,7 @@ from hls_build.kernels.global_pool.spec import GlobalPoolSpec
 from hls_build.kernels.translation import geometry, write_single_input
 
 
-def global_descriptors(writer: GraphWriter, node: ir.GlobalDescriptors, folding: Folding) -> None:
+def global_descriptors(writer: GraphWriter, node: GlobalDescriptors, folding: Folding) -> None:
     """Sum and maximum over pixels."""
 
     def spec(x: Link) -> GlobalPoolSpec:
@@ -21,7 +22,7 @@ def global_descriptors(writer: GraphWriter, node: ir.GlobalDescriptors, folding:
     write_single_input(writer, node, folding, GlobalPool_rtl, spec)
 
 
-def sum_pixels(writer: GraphWriter, node: ir.SumPixels, folding: Folding) -> None:
+def sum_pixels(writer: GraphWriter, node: SumPixels, folding: Folding) -> None:
     """Sum over pixels."""
 
     def spec(x: Link) -> GlobalPoolSpec:

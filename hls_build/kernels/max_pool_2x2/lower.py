@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from board.core import graph as ir
+from board.core.layers.max_pool import MaxPool
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link
@@ -12,7 +12,7 @@ from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
 from hls_build.kernels.translation import write_single_input
 
 
-def max_pool(writer: GraphWriter, node: ir.MaxPool, folding: Folding) -> None:
+def max_pool(writer: GraphWriter, node: MaxPool, folding: Folding) -> None:
     """Maximum over 2x2 tiles."""
 
     def spec(x: Link) -> MaxPool2x2Spec:

@@ -9,7 +9,9 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from board.core.graph import Conv, IntegerGraph, Threshold
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
 from hls_build.lowering import HANDLERS, lower, lower_file
 from hls_build.lowering.activation_thresholds import directions, thresholds_from_codes
