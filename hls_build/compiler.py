@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile an integer graph to a FINN+ dataflow graph of RTL nodes, folded as a build configuration says."""
+"""Compile QONNX to an integer graph, and that to a FINN+ dataflow graph of RTL nodes, folded as a build says.
+
+Both passes take what the kernels register beside what FINN+'s own blocks need.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import onnx
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -20,7 +25,28 @@ from hls_build.dataflow import activation_thresholds, multipliers
 from hls_build.dataflow.graph_writer import GraphWriter, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
-from hls_build.kernels.lane_converter.lower import converter
+from hls_build.kernels.lane_converter.translate import converter
+from hls_build.lowering.context import LoweringError
+from hls_build.lowering.lower import OWN_RULES, lower
+from hls_build.lowering.rule import Rule
+
+RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
+"""What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
+
+
+def lower_file(path: Path) -> IntegerGraph:
+    """Read a QONNX file and lower it.
+
+    Raises:
+        LoweringError: The file is no ONNX model, or has a node that cannot be lowered.
+    """
+    try:
+        model = onnx.load(path)
+    except FileNotFoundError:
+        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
+    except Exception as error:  # protobuf's own class is not public
+        raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
+    return lower(model, RULES)
 
 
 def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:

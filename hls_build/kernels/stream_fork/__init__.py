@@ -3,6 +3,6 @@
 
 from board.core.layers.fork import Fork
 from hls_build.kernels.kernel import Kernel
-from hls_build.kernels.stream_fork import lower, node
+from hls_build.kernels.stream_fork import node, translate
 
-KERNEL = Kernel(node.StreamFork_rtl, layers={Fork: lower.fork})
+KERNEL = Kernel(node.StreamFork_rtl, layers={Fork: translate.fork})
