@@ -13,7 +13,9 @@ from packages import faces, small_graph, write_package
 
 from board import executors, parity
 from board.core.facs import AU_NAMES
-from board.core.graph import Conv, IntegerGraph, Threshold
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.threshold import Threshold
 from board.deployment import Deployment
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import PATTERNS, Level, Parity, compare, levels_of
