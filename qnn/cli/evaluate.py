@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +48,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core import files
     from qnn.evaluation import result_tables as tables
     from qnn.evaluation.measuring import measure, select
     from qnn.network.checkpoint import read_card
@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
         _show(console, grids, options.table, options.markdown)
     write_json(options.json, measured.to_json())
     if options.csv is not None:
-        _write_csv(options.csv, tables.csv_rows(found))
+        files.write_csv(options.csv, tables.csv_rows(found))
     if options.card is not None:
         from qnn.evaluation import model_card
 
@@ -110,13 +110,6 @@ def _show(console: Console, grids: Sequence[Grid], printed: bool, markdown: Path
         from board.core import files
 
         files.write_text(markdown, "\n".join(grid.markdown() for grid in grids))
-
-
-def _write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    from board.core import files
-
-    with files.whole(path) as partial, partial.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 COMMAND = Command(

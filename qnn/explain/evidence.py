@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import nn
 
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
-from board.core.files import write_json
+from board.core.files import write_csv, write_json
 from board.executors.executor import planes
 from board.progress import bar
 from qnn.data.faces import Faces
@@ -146,9 +145,8 @@ def gather(
 
 def write(located: Located, out: Path, with_json: bool) -> Path:
     """Write evidence.csv and figure.png, the maps to explanation.json where asked for; return the figure's path."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "evidence.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["au", "faces", *BANDS], *([one.au, one.faces, *one.bands] for one in located.aus)])
+    rows = ([one.au, one.faces, *one.bands] for one in located.aus)
+    write_csv(out / "evidence.csv", [["au", "faces", *BANDS], *rows])
     if with_json:
         maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
         content = {"title": located.title, "method": located.method, "aus": maps}
