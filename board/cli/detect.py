@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, whole
+from board.cli.options import Weights, add_deploy, add_executor, deployment, integer
 from board.progress import bar
 
 
@@ -54,10 +54,10 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         action="store_true",
         help="go on where an interrupted run of this command stopped; needs --out, and no annotated video",
     )
-    parser.add_argument("--max-faces", type=whole(1), default=8, metavar="N", help="most faces of a frame")
+    parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
     parser.add_argument(
         "--search-every",
-        type=whole(1),
+        type=integer(1),
         metavar="N",
         help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
         " followed (default: 12)",

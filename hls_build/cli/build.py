@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import one_of, whole
+from board.cli.options import integer, one_of
 
 DEFAULT = "pynq-z2_w4a4"
 
@@ -33,7 +33,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
     )
     parser.add_argument(
-        "--sim-frames", type=whole(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
+        "--sim-frames", type=integer(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
     )
     parser.add_argument("--stop-after", metavar="STEP", help="last of the steps above to do (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on after the last finished step")

@@ -7,7 +7,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from board.cli.command import STUDY, Command
-from board.cli.options import add_json, whole, write_json
+from board.cli.options import add_json, integer, write_json
 from qnn.cli.options import add_architecture
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     for dataset in map(find, NAMES):
         titles.setdefault(len(dataset.aus), []).append(dataset.title)
     of = "; ".join(f"{count} for {', '.join(titles[count])}" for count in sorted(titles, reverse=True))
-    parser.add_argument("--aus", type=whole(1), default=max(titles), metavar="N", help=f"outputs: {of}")
+    parser.add_argument("--aus", type=integer(1), default=max(titles), metavar="N", help=f"outputs: {of}")
     add_architecture(parser, 1)
     add_json(parser)
 

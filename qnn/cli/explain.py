@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import one_of, whole
+from board.cli.options import integer, one_of
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -36,7 +36,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="with --data: its folder; `auflow data check` tells whether it is"
     )
-    parser.add_argument("--count", type=whole(1), default=100, metavar="N", help="with --data: faces for each AU")
+    parser.add_argument("--count", type=integer(1), default=100, metavar="N", help="with --data: faces for each AU")
     parser.add_argument(
         "--checkpoint",
         type=Path,

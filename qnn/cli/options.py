@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from board.cli.options import one_of, whole
+from board.cli.options import integer, one_of
 
 RECIPE_HELP = "how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs"
 
@@ -79,7 +79,7 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fold",
-        type=whole(0),
+        type=integer(0),
         default=0,
         metavar="N",
         help=f"with --protocol {subjects}: the fold to test on, 0 to {FOLDS - 1}",

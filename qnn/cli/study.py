@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import one_of, whole
+from board.cli.options import integer, one_of
 from qnn.cli.options import add_data, add_machine, add_recipe, add_split
 
 NAMES = ("attention", "losses", "head", "bits", "qat")
@@ -32,7 +32,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         NAMES,
     )
     parser.add_argument(
-        "--seeds", type=whole(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"
+        "--seeds", type=integer(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"
     )
     parser.add_argument(
         "--divisor", type=int, default=4, metavar="N", help="divide every width of the network by 1, 2, 4 or 8"

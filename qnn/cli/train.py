@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import one_of, whole
+from board.cli.options import integer, one_of
 from qnn.cli.options import add_architecture, add_data, add_machine, add_recipe, add_split
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -73,11 +73,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_machine(parser)
     parser.add_argument(
-        "--devices", type=whole(1), default=1, metavar="N", help="GPUs, or processes on the CPU, of each machine"
+        "--devices", type=integer(1), default=1, metavar="N", help="GPUs, or processes on the CPU, of each machine"
     )
     parser.add_argument(
         "--num-nodes",
-        type=whole(1),
+        type=integer(1),
         default=1,
         metavar="N",
         help="machines; start the same command on each (Lightning's DDP)",
