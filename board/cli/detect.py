@@ -90,9 +90,10 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
         )
         with bar("detecting", None if source.count is None else source.count - start, "frames") as step:
             summary = pipeline.run(lambda frames: step(1))
-    found = ", ".join(f"{count} {status}" for status, count in sorted(summary.observations.items())) or "none"
+    found = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.observations.items())) or "none"
     dropped = f", {summary.dropped} dropped" if source.live else ""
-    print(f"{summary.frames} frames{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames:,} frames"
+    print(f"{frames}{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
     if summary.interrupted and not source.live:  # a camera has no other end
         raise KeyboardInterrupt
     return 0
