@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
 from board.cli.options import add_json, write_json
-from qnn.cli.options import add_checkpoint, add_data, add_split
+from qnn.cli.options import add_checkpoint, add_data, add_division, division
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
     from rich.console import Console
@@ -21,12 +21,7 @@ if TYPE_CHECKING:  # these take time to import: the command does it when it runs
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_data(parser)
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help="set to measure on: train, valid or test (default: the dataset's first after training)",
-    )
-    add_split(parser)
+    add_division(parser, "set to measure on: train, valid or test (default: the dataset's first after training)")
     parser.add_argument("--keep-duplicates", action="store_true", help="measure on copies of training faces, too")
     parser.add_argument(
         "--thresholds",
@@ -56,16 +51,7 @@ def _run(options: argparse.Namespace) -> int:
 
     console = Console(markup=False, highlight=False)
     read_card(options.checkpoint)  # before faces take their time
-    selection = select(
-        options.data,
-        options.root,
-        options.split,
-        options.protocol,
-        options.fold,
-        options.labels,
-        options.seed,
-        options.keep_duplicates,
-    )
+    selection = select(division(options, options.seed), options.keep_duplicates)
     measured = measure(options.checkpoint, selection, options.thresholds, options.seed)
     found, description = measured.evaluation, selection.description
     preset, architecture = measured.card.preset, measured.card.architecture

@@ -96,9 +96,11 @@ def _explain_dataset(checkpoint: Path, aus: tuple[int, ...] | None, options: arg
     """Mean heat map of each AU over a dataset's faces."""
     from rich.console import Console
 
+    from qnn.data.splits import Division
     from qnn.explain import evidence
 
-    found = evidence.of_dataset(checkpoint, options.data, options.root, options.count, aus, options.method)
+    division = Division(options.data, options.root)
+    found = evidence.of_dataset(checkpoint, division, options.count, aus, options.method)
     figure = evidence.write(found, options.out, options.json)
     console = Console(markup=False, highlight=False)
     console.print(found.grid().rich())

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from board.cli.options import integer, one_of
 
-RECIPE_HELP = "how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs"
+if TYPE_CHECKING:  # it takes time to import: commands do it when they run
+    from qnn.data.splits import Division
+
+TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
 
 
 def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
@@ -62,10 +66,16 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    """Add --protocol, --fold and --labels: how a dataset is divided and read."""
+def add_division(parser: argparse.ArgumentParser, split_help: str = "") -> None:
+    """Add how a dataset is divided and read: --split where it has a help, --protocol, --fold and --labels.
+
+    `division` makes one of them, of --data and of --root.
+    """
     from qnn.data.protocols import FOLDS, PROTOCOLS, VALIDATION_SHARE
 
+    parser.set_defaults(split=None)
+    if split_help:
+        parser.add_argument("--split", metavar="NAME", help=split_help)
     official, paper, subjects = PROTOCOLS
     one_of(
         parser.add_argument(
@@ -87,6 +97,19 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     add_labels(parser)
 
 
+def division(options: argparse.Namespace, seed: int) -> Division:
+    """What --data, --root and the options of `add_division` say.
+
+    Raises:
+        ValueError: An unknown dataset.
+    """
+    from qnn.data.splits import Division
+
+    return Division(
+        options.data, options.root, options.protocol or "", options.split or "", options.fold, options.labels, seed
+    )
+
+
 def add_architecture(parser: argparse.ArgumentParser, divisor: int | None, default: str = "") -> None:
     """Add --divisor and --no-attention."""
     parser.add_argument(
@@ -101,7 +124,15 @@ def add_architecture(parser: argparse.ArgumentParser, divisor: int | None, defau
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add --recipe and --set."""
-    one_of(parser.add_argument("--recipe", default="modern", metavar="NAME", help=RECIPE_HELP), ("modern", "paper"))
+    one_of(
+        parser.add_argument(
+            "--recipe",
+            default="modern",
+            metavar="NAME",
+            help="how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs",
+        ),
+        ("modern", "paper"),
+    )
     parser.add_argument(
         "--set",
         action="append",

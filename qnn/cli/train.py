@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
 from board.cli.options import integer, one_of
-from qnn.cli.options import add_architecture, add_data, add_machine, add_recipe, add_split
+from qnn.cli.options import TEST_SPLIT_HELP, add_architecture, add_data, add_division, add_machine, add_recipe, division
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
     from rich.table import Table
@@ -40,12 +40,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe, as changed, and stop")
     add_architecture(parser, None, " (default: the preset's)")
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help="with --protocol official: the dataset's set to test on (default: the first after training)",
-    )
-    add_split(parser)
+    add_division(parser, TEST_SPLIT_HELP)
     parser.add_argument(
         "--start",
         type=Path,
@@ -102,16 +97,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     presets = options.preset or [known.FLOAT]
     usual = known.common_divisor(presets)
-    splits = load_splits(
-        options.data,
-        options.root,
-        options.protocol,
-        options.split,
-        options.fold,
-        options.labels,
-        plan.floating.held_out,
-        options.seed,
-    )
+    splits = load_splits(division(options, options.seed), plan.floating.held_out)
     machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
     architecture = Architecture(len(splits.train.aus), not options.no_attention, options.divisor or usual)
     done = runs.train(

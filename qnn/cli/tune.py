@@ -7,7 +7,7 @@ import argparse
 
 from board.cli.command import TRAIN, Command
 from board.cli.options import number, one_of
-from qnn.cli.options import add_checkpoint, add_data, add_split
+from qnn.cli.options import add_checkpoint, add_data, add_division, division
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_data(parser)
     parser.add_argument("--share", type=float, default=0.1, metavar="X", help="share of the training faces to tune on")
-    add_split(parser)
+    add_division(parser)
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="draws the faces, as training with this seed holds them out"
     )
@@ -45,16 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     from qnn.evaluation.result_tables import tuning
 
     tuned = tune_checkpoint(
-        options.checkpoint,
-        options.data,
-        options.root,
-        options.protocol,
-        options.fold,
-        options.labels,
-        options.share,
-        options.seed,
-        options.decoding,
-        options.coverage,
+        options.checkpoint, division(options, options.seed), options.share, options.decoding, options.coverage
     )
     console = Console(markup=False, highlight=False)
     console.print(tuning(tuned.before, tuned.after).rich())

@@ -29,6 +29,7 @@ from qnn.data.example import example_faces
 from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out
+from qnn.data.splits import Division
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.measuring import load_network, predicted, select
@@ -163,7 +164,7 @@ def test_a_quantized_network_decides_as_its_accelerator(
 ) -> None:
     """To the last bit, also where a threshold is a probability that occurs."""
     copied = copy_checkpoint(quantized, tmp_path)
-    faces = select("ferplus", root).faces
+    faces = select(Division("ferplus", root)).faces
     network, card = load_network(copied)
     predictions = predicted(network, card, faces, "testing")
     found = predictions.probabilities(decoding)
