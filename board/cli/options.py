@@ -31,9 +31,10 @@ class Arguments(Protocol):
         """Add an argument as argparse does."""
 
 
-def one_of(action: argparse.Action, names: Iterable[str]) -> None:
-    """Let a shell complete an argument to one of some names; what it must be is checked where it is used."""
+def add_one_of(parser: argparse.ArgumentParser, names: Iterable[str], *flags: str, **settings: Any) -> None:
+    """Add an argument that a shell completes to one of some names; what it must be is checked where it is used."""
     known = tuple(names)
+    action = parser.add_argument(*flags, **{"metavar": "NAME", **settings})
     action.completer = lambda **_: known  # type: ignore[attr-defined] # argcomplete looks for it
 
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import integer, one_of
+from board.cli.options import add_one_of, integer
 
 DEFAULT = "pynq-z2_w4a4"
 
@@ -21,13 +21,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F.toml",
         help=f"what to build, as `auflow fold` writes it (default: hls_build/config/builds/{DEFAULT}.toml)",
     )
-    one_of(
-        parser.add_argument(
-            "--board",
-            metavar="NAME",
-            help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
-        ),
+    add_one_of(
+        parser,
         board_names(),
+        "--board",
+        help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import FAILED, TRAIN, Command
-from board.cli.options import add_json, one_of, write_json
+from board.cli.options import add_json, add_one_of, write_json
 from qnn.cli.options import add_labels
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -24,7 +24,7 @@ SHOWN = 5
 def _arguments(parser: argparse.ArgumentParser) -> None:
     from qnn.data.datasets import NAMES
 
-    one_of(parser.add_argument("name", metavar="NAME", help=f"dataset: {', '.join(NAMES)}"), NAMES)
+    add_one_of(parser, NAMES, "name", help=f"dataset: {', '.join(NAMES)}")
     parser.add_argument("path", type=Path, metavar="DIR", help="its folder, in the official layout")
     add_labels(parser)
     parser.add_argument("--quick", action="store_true", help="read names and labels only, open no picture")

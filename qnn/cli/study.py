@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import integer, one_of
+from board.cli.options import add_one_of, integer
 from qnn.cli.options import TEST_SPLIT_HELP, add_data, add_division, add_machine, add_recipe, division
 
 NAMES = ("attention", "losses", "head", "bits", "qat")
@@ -22,14 +22,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the study; an interrupted study goes on where it was",
     )
-    one_of(
-        parser.add_argument(
-            "--only",
-            action="append",
-            metavar="NAME",
-            help=f"which study, may be given several times: {', '.join(NAMES)} (default: all)",
-        ),
+    add_one_of(
+        parser,
         NAMES,
+        "--only",
+        action="append",
+        help=f"which study, may be given several times: {', '.join(NAMES)} (default: all)",
     )
     parser.add_argument(
         "--seeds", type=integer(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"

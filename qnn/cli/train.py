@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import integer, one_of
+from board.cli.options import add_one_of, integer
 from qnn.cli.options import TEST_SPLIT_HELP, add_architecture, add_data, add_division, add_machine, add_recipe, division
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -27,15 +27,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of this run; an interrupted run goes on where it was",
     )
-    one_of(
-        parser.add_argument(
-            "--preset",
-            action="append",
-            metavar="NAME",
-            help=f"what to train, may be given several times: {FLOAT}, or a quantized network: {', '.join(PRESETS)}"
-            f" (default: {FLOAT})",
-        ),
+    add_one_of(
+        parser,
         (FLOAT, *PRESETS),
+        "--preset",
+        action="append",
+        help=f"what to train, may be given several times: {FLOAT}, or a quantized network: {', '.join(PRESETS)}"
+        f" (default: {FLOAT})",
     )
     add_recipe(parser)
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe, as changed, and stop")

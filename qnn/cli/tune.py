@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import number, one_of
+from board.cli.options import add_one_of, number
 from qnn.cli.options import add_checkpoint, add_data, add_division, division
 
 
@@ -20,14 +20,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="draws the faces, as training with this seed holds them out"
     )
-    one_of(
-        parser.add_argument(
-            "--decoding",
-            metavar="NAME",
-            help="change how probabilities come from logits: independent, each AU's from its own, or emotions, for a"
-            " network that learned AUs from emotions (default: as the card says)",
-        ),
+    add_one_of(
+        parser,
         DECODINGS,
+        "--decoding",
+        help="change how probabilities come from logits: independent, each AU's from its own, or emotions, for a"
+        " network that learned AUs from emotions (default: as the card says)",
     )
     parser.add_argument(
         "--coverage",
