@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `auflow data check`."""
+"""`auflow data check`: what a dataset's folder holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def _run(options: argparse.Namespace) -> int:
             console.print(table)
     for note in found.notes:
         console.print(f"note: {note}", soft_wrap=True)
+    if options.quick:
+        console.print("note: no picture was opened, as --quick asks")
     for line in problem_lines(found):
         console.print(line, soft_wrap=True)
     return FAILED if found.problems else 0
@@ -77,8 +79,9 @@ def tables(found: Findings) -> list[Table]:
 
     counts = found.counts
     held = Table()
-    for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):
-        held.add_column(column, justify=justify)  # type: ignore[arg-type]
+    held.add_column("")
+    for column in ("pictures", "share"):
+        held.add_column(column, justify="right")
     for kind in (counts.splits, counts.groups):
         for name, number in kind.items():
             held.add_row(name, f"{number:,}", f"{number / counts.pictures:.1%}")

@@ -34,12 +34,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core.files import sha256
     from qnn.export import export as exporting
 
     report = exporting.export(options.checkpoint, options.out, options.preset)
     console = Console()
     console.print(export_table(report))
-    console.print(f"{options.out / exporting.MODEL}  sha256 {report.model_sha256}", soft_wrap=True)
+    for path in exporting.files(options.out):
+        console.print(f"written: {path}, sha256 {sha256(path)}", soft_wrap=True)
     return 0
 
 

@@ -117,13 +117,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _results(paths: list[Path]) -> Table:
-    """Figures of the finished checkpoints."""
+    """Metrics of the finished checkpoints."""
     from rich.table import Table
 
     from qnn.network import checkpoint
 
     result = Table(title="measured on the test set", title_justify="left")
-    result.add_column("figure")
+    result.add_column("metric")
     cards = [checkpoint.read_card(path) for path in paths]
     for path in paths:
         result.add_column(path.stem, justify="right")

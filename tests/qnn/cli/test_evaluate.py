@@ -149,6 +149,8 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
         "macro",
     ):
         assert text in ran.stdout
+    for name in ("t.md", "e.csv", "plots/per_au.png", "plots/confusion.png"):
+        assert f"written: {tmp_path / name}\n" in ran.stdout
     rows = list(csv.DictReader((tmp_path / "e.csv").open()))
     assert [int(row["au"]) for row in rows] == list(AUS)
     assert float(rows[0]["f1_low"]) <= float(rows[0]["f1"]) <= float(rows[0]["f1_high"])
