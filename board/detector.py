@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from board.core.arrays import Accumulators, Integers, Pixels
 from board.core.contract import Outputs
-from board.core.graph import Gate, IntegerGraph
+from board.core.graph import IntegerGraph
+from board.core.layers.gate import Gate
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
 from board.faces.crop import Box, cut_face

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -130,8 +130,7 @@ class Parity:
         if len(ran) == 1:
             return f"Nothing was compared: only {ran[0].executor} ran."
         asked = {one.faces: _listed([other.executor for other in ran if other.faces == one.faces]) for one in ran}
-        also = len(PATTERNS)
-        what = "; ".join(f"{count - also} faces and {also} test patterns in {names}" for count, names in asked.items())
+        what = "; ".join(f"{_samples(count)} in {names}" for count, names in asked.items())
         if self.difference is None:
             return f"Equal, 0 differences: {what}."
         wrong = [f"{one.executor} differs on {one.mismatches} of {one.faces}" for one in ran if one.mismatches]
@@ -167,7 +166,7 @@ def patterns(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
 
 
 def levels_of(
-    deployment: Deployment, names: Iterable[str] = tuple(EXECUTORS), limits: Mapping[str, int | None] | None = None
+    deployment: Deployment, names: Sequence[str] = tuple(EXECUTORS), limits: Mapping[str, int | None] | None = None
 ) -> list[Level]:
     """A ladder over the executors of a deployment, numpy first.
 
@@ -314,6 +313,12 @@ class _Ladder:
                 element = row, column, channel
                 return name, element, int(known[name][0][element]), int(layer[0][element])
         return None
+
+
+def _samples(count: int) -> str:
+    """So many samples, as faces and the test patterns among them."""
+    faces = count - len(PATTERNS)
+    return f"{faces:,} {'face' if faces == 1 else 'faces'} and {len(PATTERNS)} test patterns"
 
 
 def _listed(names: Sequence[str]) -> str:

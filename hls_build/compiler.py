@@ -1,25 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile an integer graph to a FINN+ dataflow graph of RTL nodes, folded as a build configuration says."""
+"""Compile QONNX to an integer graph, and that to a FINN+ dataflow graph of RTL nodes, folded as a build says.
+
+Both passes take what the kernels register beside what FINN+'s own blocks need.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import onnx
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
+from board.core.layers.threshold import Threshold
+from board.core.node import Node
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import activation_thresholds, multipliers
 from hls_build.dataflow.graph_writer import GraphWriter, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
-from hls_build.kernels.lane_converter.lower import converter
+from hls_build.kernels.lane_converter.translate import converter
+from hls_build.lowering.context import LoweringError
+from hls_build.lowering.lower import OWN_RULES, lower
+from hls_build.lowering.rule import Rule
+
+RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
+"""What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
 
 
-def compile_graph(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
+def lower_file(path: Path) -> IntegerGraph:
+    """Read a QONNX file and lower it.
+
+    Raises:
+        LoweringError: The file is no ONNX model, or has a node that cannot be lowered.
+    """
+    try:
+        model = onnx.load(path)
+    except FileNotFoundError:
+        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
+    except Exception as error:  # protobuf's own class is not public
+        raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
+    return lower(model, RULES)
+
+
+def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:
     """Make the dataflow graph.
 
     Layers keep their names. A layer named X may have helpers: X_pad and X_window before a convolution,
@@ -34,7 +64,7 @@ def compile_graph(graph: ir.IntegerGraph, config: BuildConfig) -> ModelWrapper:
     return model
 
 
-def write_layers(graph: ir.IntegerGraph, config: BuildConfig) -> GraphWriter:
+def write_layers(graph: IntegerGraph, config: BuildConfig) -> GraphWriter:
     """Write every layer; what compile_graph makes of it, still open.
 
     Raises:
@@ -46,9 +76,7 @@ def write_layers(graph: ir.IntegerGraph, config: BuildConfig) -> GraphWriter:
     return writer
 
 
-def layer_nodes(
-    writer: GraphWriter, node: ir.Node, folding: Folding, lanes: Sequence[int]
-) -> tuple[list[NodeProto], int]:
+def layer_nodes(writer: GraphWriter, node: Node, folding: Folding, lanes: Sequence[int]) -> tuple[list[NodeProto], int]:
     """What one layer is made of if its inputs come with some lanes.
 
     Args:
@@ -68,23 +96,23 @@ def layer_nodes(
     return trial.nodes, trial.links[node.outputs[0]].lanes
 
 
-def _flatten(writer: GraphWriter, node: ir.Flatten, folding: Folding) -> None:
+def _flatten(writer: GraphWriter, node: Flatten, folding: Folding) -> None:
     """No hardware: the multiplier behind it takes the same beats in the same order, as one pixel."""
     del folding
     link = writer.links[node.inputs[0]]
     writer.links[node.outputs[0]] = replace(link, shape=(1, 1, link.elements))
 
 
-def _registered() -> Iterator[tuple[type[ir.Node], Translator]]:
+def _registered() -> Iterator[tuple[type[Node], Translator]]:
     """Kinds of layer that kernels of ours compute."""
     for kernel in KERNELS:
         yield from kernel.layers.items()
 
 
-TRANSLATORS: Mapping[type[ir.Node], Translator] = {
-    ir.Conv: multipliers.conv,
-    ir.Threshold: activation_thresholds.threshold,
-    ir.Flatten: _flatten,
+TRANSLATORS: Mapping[type[Node], Translator] = {
+    Conv: multipliers.conv,
+    Threshold: activation_thresholds.threshold,
+    Flatten: _flatten,
     **dict(_registered()),
 }
 """What makes hardware of each kind of layer."""

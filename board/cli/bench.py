@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, add_json, deployment, whole, write_json
+from board.cli.options import Weights, add_deploy, add_executor, add_json, deployment, integer, write_json
 
 
 def command(weights: Weights | None) -> Command:
@@ -28,7 +28,7 @@ def command(weights: Weights | None) -> Command:
 def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
     add_deploy(parser, weights)
     add_executor(parser)
-    parser.add_argument("--frames", type=whole(1), default=300, metavar="N", help="length of the video")
+    parser.add_argument("--frames", type=integer(1), default=300, metavar="N", help="length of the video")
     add_json(parser)
     parser.add_argument("--plot", type=Path, metavar="F.png", help="draw the figures here")
 

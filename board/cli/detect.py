@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, whole
+from board.cli.options import Weights, add_deploy, add_executor, deployment, integer
 from board.progress import bar
 
 
@@ -54,10 +54,10 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         action="store_true",
         help="go on where an interrupted run of this command stopped; needs --out, and no annotated video",
     )
-    parser.add_argument("--max-faces", type=whole(1), default=8, metavar="N", help="most faces of a frame")
+    parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
     parser.add_argument(
         "--search-every",
-        type=whole(1),
+        type=integer(1),
         metavar="N",
         help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
         " followed (default: 12)",
@@ -90,9 +90,10 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
         )
         with bar("detecting", None if source.count is None else source.count - start, "frames") as step:
             summary = pipeline.run(lambda frames: step(1))
-    found = ", ".join(f"{count} {status}" for status, count in sorted(summary.observations.items())) or "none"
+    found = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.observations.items())) or "none"
     dropped = f", {summary.dropped} dropped" if source.live else ""
-    print(f"{summary.frames} frames{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames:,} frames"
+    print(f"{frames}{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
     if summary.interrupted and not source.live:  # a camera has no other end
         raise KeyboardInterrupt
     return 0

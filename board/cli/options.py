@@ -6,11 +6,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
     from board.deployment import Deployment
 
+Number = TypeVar("Number", int, float)
 Weights = Callable[[], Path]
 """Makes a deployment of the weights that came with the program and returns its folder."""
 
@@ -30,40 +31,30 @@ class Arguments(Protocol):
         """Add an argument as argparse does."""
 
 
-def one_of(action: argparse.Action, names: Iterable[str]) -> None:
-    """Let a shell complete an argument to one of some names; what it must be is checked where it is used."""
+def add_one_of(parser: argparse.ArgumentParser, names: Iterable[str], *flags: str, **settings: Any) -> None:
+    """Add an argument that a shell completes to one of some names; what it must be is checked where it is used."""
     known = tuple(names)
+    action = parser.add_argument(*flags, **{"metavar": "NAME", **settings})
     action.completer = lambda **_: known  # type: ignore[attr-defined] # argcomplete looks for it
 
 
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     """Reads a whole number of a range."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"need a whole number, got {text!r}") from None
-        return _in_range(value, least, most)
-
-    return read
+    return lambda text: _in_range(text, int, "a whole number", least, most)
 
 
 def number(least: float, most: float | None = None) -> Callable[[str], float]:
     """Reads a number of a range."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"need a number, got {text!r}") from None
-        return _in_range(value, least, most)
-
-    return read
+    return lambda text: _in_range(text, float, "a number", least, most)
 
 
-def _in_range(value: Any, least: float, most: float | None) -> Any:
-    if not value >= least:
+def _in_range(text: str, kind: type[Number], what: str, least: Number, most: Number | None) -> Number:
+    """The number of a text, or why it is none that the option takes."""
+    try:
+        value = kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"need {what}, got {text!r}") from None
+    if not value >= least:  # such as one that is not a number
         raise argparse.ArgumentTypeError(f"need at least {least:g}, got {value}")
     if most is not None and value > most:
         raise argparse.ArgumentTypeError(f"need at most {most:g}, got {value}")

@@ -17,7 +17,7 @@ from board.cli.options import (
     add_deploy,
     add_json,
     deployment,
-    whole,
+    integer,
     write_json,
 )
 from board.progress import bars
@@ -54,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
     )
     parser.add_argument(
         "--count",
-        type=whole(1),
+        type=integer(1),
         default=100,
         metavar="N",
         help="how many faces, of which there must be as many; 6 test patterns are added",
     )
     parser.add_argument(
-        "--rtl-count", type=whole(0), default=RTL_COUNT, metavar="N",
+        "--rtl-count", type=integer(0), default=RTL_COUNT, metavar="N",
         help="faces, at most, on fpga and rtl, where each takes seconds in simulation",
     )  # fmt: skip
     parser.add_argument(

@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Any
 
 from board.core.contract import Contract
+from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA
 from board.emulator.accelerators import Accelerator
 from board.emulator.device import EmulatedDevice
 from board.emulator.faults import Fault
 from board.emulator.iodma import Fabric
 from board.emulator.memory import Memory
-from board.emulator.overlay import dma_bases, is_zynqmp
+from board.emulator.overlay import dma_bases
 from board.emulator.registers import Bus, Peripheral, zynq_clocks, zynqmp_clocks
 
 ZYNQ_MEMORY, ZYNQMP_MEMORY = 0x16800000, 0x8_0010_0000

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from board.core.parts import is_zynqmp
 from board.driver.overlay import bitfile_part, same_part
 from board.driver.transfer import Clock
 from board.emulator.memory import Block, Memory
-from board.emulator.overlay import is_zynqmp
 from board.emulator.registers import Bus, Window
 
 try:

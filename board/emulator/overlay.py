@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 
 from board.core.contract import Contract, StreamPacking
 from board.core.files import sha256
+from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA, STREAMS
 
 SPAN_BYTES = 0x10000
@@ -50,11 +51,6 @@ ZYNQMP = Processor(
     {"PSU__FPGA_PL{i}_ENABLE": 1, "PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR0": 30,
      "PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR1": 1},
 )  # fmt: skip
-
-
-def is_zynqmp(part: str) -> bool:
-    """Whether a part is a Zynq UltraScale+, not a Zynq-7000."""
-    return not part.startswith("xc7z")
 
 
 def processor_of(part: str) -> Processor:

@@ -48,7 +48,7 @@ def open_outputs(
     if resume and isinstance(drawn, VideoOutput):
         raise ValueError(f"an annotated video cannot be continued, got {annotate}: run without --resume or --annotate")
     if out is None:
-        written: Output = TerminalOutput(contract)
+        written: Output = TerminalOutput(contract, source)
         start = 0
     else:
         written = table = TABLES[out.suffix.lower()](out, contract, resume)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from board.core.contract import Contract
 from board.observation import Observation
-from board.sources.frame import Frame
+from board.sources.array import ArraySource
+from board.sources.frame import Frame, Source
 
 
 class TerminalOutput:
@@ -13,21 +14,29 @@ class TerminalOutput:
 
     Args:
         contract: Names the action units.
+        source: What is read.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, source: Source) -> None:
+        self._source = source
         self._names = [name.partition(" ")[0] for name in contract.au_names]
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
         """Print the observations of a frame."""
         for seen in observations:
-            print(f"{seen.source} {seen.timestamp_s:.2f} s: {self._words(seen)}")
+            print(f"{self._place(seen)}: {self._words(seen)}")
 
     def close(self) -> None:
         """Nothing is left to do."""
 
     def abandon(self) -> None:
         """Nothing is left to do."""
+
+    def _place(self, seen: Observation) -> str:
+        """A picture by its name, one of an array by its index too, a frame of a video by its time."""
+        if self._source.moving:
+            return f"{seen.source} {seen.timestamp_s:.2f} s"
+        return f"{seen.source}[{seen.frame}]" if isinstance(self._source, ArraySource) else seen.source
 
     def _words(self, seen: Observation) -> str:
         if seen.aus is None or seen.face is None:

@@ -121,13 +121,14 @@ def rooms(package: str) -> str:
                 rows[int(bend.rpartition(">")[2])].append(bend)
             chains.append([room, *bends, other])
     x = placed(rows, [pair for chain in chains for pair in pairwise(chain)])
-    left = min(x[room] for room in graph) - ROOM_PX / 2 - MARGIN_PX
+    half = {name: ROOM_PX / 2 if name in graph else 0.0 for name in x}
+    left = min(x[name] - half[name] for name in x) - MARGIN_PX
     y = {name: MARGIN_PX + (len(rows) - 1 - at) * LEVEL_PX for at, row in enumerate(rows) for name in row}
     parts = [curve([(x[name] - left, y[name], name in graph) for name in chain]) for chain in chains]
     for room in graph:
         parts.append(box(round(x[room] - left - ROOM_PX / 2), y[room], ROOM_PX, ROOM_HEIGHT_PX, FILLS[package]))
         parts.append(text(round(x[room] - left), y[room] + 19, room, 13, bold=True, anchor="middle"))
-    width = max(x[room] for room in graph) + ROOM_PX / 2 + MARGIN_PX - left
+    width = max(x[name] + half[name] for name in x) + MARGIN_PX - left
     return svg(round(width), 2 * MARGIN_PX + (len(rows) - 1) * LEVEL_PX + ROOM_HEIGHT_PX, parts)
 
 

@@ -22,11 +22,10 @@ from hls_build.build import console as tables
 from hls_build.build import package, proof
 from hls_build.build.contract import Hardware, make_contract
 from hls_build.build_folder import BuildFolder
-from hls_build.compiler import compile_graph
+from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.finn_adapter import use_build_folder
-from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
 from hls_build.simulation import verilator
 from hls_build.simulation.open_rtl import compile_rtl

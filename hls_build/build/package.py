@@ -18,7 +18,7 @@ import board
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_bytes
 from board.deployment import BITFILE, CONTRACT, EXAMPLE, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
-from hls_build import lowering
+from hls_build import compiler
 from hls_build.build.contract import make_contract
 from hls_build.build_folder import BuildFolder
 from hls_build.config.build import BuildConfig
@@ -96,7 +96,7 @@ def write_software(checkpoint: Path, out: Path) -> None:
     with whole(out) as made, tempfile.TemporaryDirectory() as temporary:
         exported = Path(temporary)
         report = export.export(checkpoint, exported)
-        graph = lowering.lower_file(exported / export.MODEL)
+        graph = compiler.lower_file(exported / export.MODEL)
         made.mkdir()
         graph.save(made / INTEGER)
         make_contract(report, graph).write(made / CONTRACT)

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import one_of, whole
+from board.cli.options import add_one_of, integer
 
 DEFAULT = "pynq-z2_w4a4"
 
@@ -21,19 +21,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F.toml",
         help=f"what to build, as `auflow fold` writes it (default: hls_build/config/builds/{DEFAULT}.toml)",
     )
-    one_of(
-        parser.add_argument(
-            "--board",
-            metavar="NAME",
-            help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
-        ),
+    add_one_of(
+        parser,
         board_names(),
+        "--board",
+        help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
     )
     parser.add_argument(
-        "--sim-frames", type=whole(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
+        "--sim-frames", type=integer(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
     )
     parser.add_argument("--stop-after", metavar="STEP", help="last of the steps above to do (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on after the last finished step")

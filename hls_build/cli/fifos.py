@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, whole, write_json
+from board.cli.options import add_json, integer, write_json
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="F.toml", help="write the build with its new depths here"
     )
-    parser.add_argument("--frames", type=whole(3), default=5, metavar="N", help="faces to simulate at full rate")
+    parser.add_argument("--frames", type=integer(3), default=5, metavar="N", help="faces to simulate at full rate")
     add_json(parser)
 
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, number, one_of, write_json
+from board.cli.options import add_json, add_one_of, number, write_json
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the chosen frame rate that the plot shows besides."""
@@ -17,16 +17,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     from hls_build.config.board import board_names
     from qnn.network.presets import PRESETS
 
-    one_of(
-        parser.add_argument(
-            "--preset", default="w4a4", metavar="NAME", help=f"widths of the network: {', '.join(PRESETS)}"
-        ),
-        PRESETS,
-    )
-    one_of(
-        parser.add_argument("--board", default="Pynq-Z2", metavar="NAME", help=f"board: {', '.join(board_names())}"),
-        board_names(),
-    )
+    add_one_of(parser, PRESETS, "--preset", default="w4a4", help=f"widths of the network: {', '.join(PRESETS)}")
+    add_one_of(parser, board_names(), "--board", default="Pynq-Z2", help=f"board: {', '.join(board_names())}")
     parser.add_argument(
         "--fps", type=number(1e-3), metavar="X", help="frames per second to reach (default: as many as fit)"
     )

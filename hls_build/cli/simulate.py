@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, FAILED, Command
-from board.cli.options import FACES_HELP, add_json, whole, write_json
+from board.cli.options import FACES_HELP, add_json, integer, write_json
 from hls_build.cli.options import add_build
 
 
@@ -15,7 +15,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_build(parser)
     parser.add_argument("--faces", type=Path, required=True, metavar="PATH", help=FACES_HELP)
     parser.add_argument(
-        "--frames", type=whole(1), default=4, metavar="N", help="how many of the faces, of which there must be as many"
+        "--frames",
+        type=integer(1),
+        default=4,
+        metavar="N",
+        help="how many faces, of which there must be as many",
     )
     parser.add_argument(
         "--stalls", type=int, metavar="SEED", help="stall both ends at random, by this seed (default: no stalls)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import floor
 from pathlib import Path
 
+from board.core.parts import is_zynqmp
 from hls_build.config.parsing import parse, read_toml
 from hls_build.cost.resources import Resources
 
@@ -50,7 +51,7 @@ class Board:
     @property
     def is_zynqmp(self) -> bool:
         """Whether the device is a Zynq UltraScale+, not a Zynq-7000."""
-        return not self.part.startswith("xc7z")
+        return is_zynqmp(self.part)
 
 
 def board_names() -> list[str]:

@@ -6,15 +6,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from board.core import graph as ir
 from board.core.arithmetic import needed_bits
+from board.core.layers.threshold import Threshold
+from board.core.node import Tensor
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link, type_name
 
 
-def threshold(writer: GraphWriter, node: ir.Threshold, folding: Folding) -> None:
+def threshold(writer: GraphWriter, node: Threshold, folding: Folding) -> None:
     """A quantizer. Its thresholds are widened to the output type's whole range, as the RTL counts in it."""
     link = writer.links[node.inputs[0]]
     target = writer.graph.tensors[node.outputs[0]]
@@ -46,7 +47,7 @@ def threshold(writer: GraphWriter, node: ir.Threshold, folding: Folding) -> None
     )
 
 
-def complete_thresholds(node: ir.Threshold, target: ir.Tensor, low: int, high: int) -> npt.NDArray[np.int64]:
+def complete_thresholds(node: Threshold, target: Tensor, low: int, high: int) -> npt.NDArray[np.int64]:
     """Thresholds for every step of the output's type, each clipped to what matters for inputs in low to high.
 
     A step below the first that the layer makes is always reached, one above its last is never reached.

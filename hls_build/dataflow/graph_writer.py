@@ -16,7 +16,9 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.flatten import Flatten
+from board.core.node import Node
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
@@ -42,7 +44,7 @@ class GraphWriter:
         producers: The layer behind each tensor of the integer graph.
     """
 
-    def __init__(self, graph: ir.IntegerGraph, config: BuildConfig, lane_converter: LaneConverter) -> None:
+    def __init__(self, graph: IntegerGraph, config: BuildConfig, lane_converter: LaneConverter) -> None:
         """Begin with the input's link alone.
 
         Raises:
@@ -58,7 +60,7 @@ class GraphWriter:
         self.producers = {name: node for node in graph.nodes for name in node.outputs}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._types: dict[str, str] = {}
-        layers = [node.name for node in graph.nodes if not isinstance(node, ir.Flatten)]
+        layers = [node.name for node in graph.nodes if not isinstance(node, Flatten)]
         if unknown := [layer for layer in config.folding if layer not in layers]:
             raise ValueError(f"folding is for layers {', '.join(layers)}, got {unknown[0]!r}")
         source = graph.tensors[graph.input]
@@ -109,7 +111,7 @@ class GraphWriter:
         )
 
     def connect(
-        self, node: ir.Node, index: int, lanes: int, folding: Folding, elements: int = 0, in_bursts: bool = False
+        self, node: Node, index: int, lanes: int, folding: Folding, elements: int = 0, in_bursts: bool = False
     ) -> Link:
         """The link at a layer's input, given the layer's lanes: behind a FIFO and a width converter.
 
@@ -129,7 +131,7 @@ class GraphWriter:
             return self.convert(self.fifo(link, name, depth), name, lanes)
         return self.fifo(self.convert(link, name, lanes), name, depth)
 
-    def _depth(self, node: ir.Node, index: int, folding: Folding, default: int) -> int:
+    def _depth(self, node: Node, index: int, folding: Folding, default: int) -> int:
         if folding.fifo_depths is None:
             return default
         if len(folding.fifo_depths) != len(node.inputs):
@@ -184,7 +186,7 @@ class GraphWriter:
         )
         return result
 
-    def parallelism(self, node: ir.Node, folding: Folding, neighbour: int) -> int:
+    def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
         channels = self.graph.tensors[node.inputs[0]].shape[2]
         for key in ("simd", "window_simd", "window_fifo_depth"):

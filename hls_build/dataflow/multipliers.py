@@ -8,8 +8,8 @@ from math import ceil, prod
 
 import numpy as np
 
-from board.core import graph as ir
 from board.core.arithmetic import accumulator_bounds, needed_bits
+from board.core.layers.conv import Conv
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
@@ -18,7 +18,7 @@ from hls_build.dataflow.links import Link, type_name
 BYTE = 8
 
 
-def conv(writer: GraphWriter, node: ir.Conv, folding: Folding) -> None:
+def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     """A convolution: padding, sliding window and multiplier; a dense layer: the multiplier alone."""
     height, width, channels = writer.graph.tensors[node.inputs[0]].shape
     outputs, kernel = node.weights.shape[:2]
@@ -45,7 +45,7 @@ def conv(writer: GraphWriter, node: ir.Conv, folding: Folding) -> None:
     _multiply(writer, node, link, (height, width), (pe, simd), folding)
 
 
-def _window(writer: GraphWriter, node: ir.Conv, link: Link, kernel: int, folding: Folding) -> Link:
+def _window(writer: GraphWriter, node: Conv, link: Link, kernel: int, folding: Folding) -> Link:
     height, width, channels = link.shape
     if min(height, width) < 2:
         raise ValueError(f"{node.name} needs at least 2x2 pixels for its sliding window, got {height}x{width}")
@@ -91,7 +91,7 @@ def _window(writer: GraphWriter, node: ir.Conv, link: Link, kernel: int, folding
 
 
 def _multiply(
-    writer: GraphWriter, node: ir.Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+    writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
     pe, simd = parallel
     if folding.pumped and simd == 1:

@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
+from board.core.node import Node
 
 
 @dataclass(frozen=True)
@@ -22,27 +25,27 @@ class Segment:
     tails: Mapping[str, float]
 
 
-def segments(graph: ir.IntegerGraph) -> list[Segment]:
+def segments(graph: IntegerGraph) -> list[Segment]:
     """The network cut where a layer needs a whole frame before it gives its first element.
 
-    That is behind every pool over pixels, and before and behind every dense layer.
+    That is behind every layer that needs one by its kind, and before and behind every dense layer.
     """
-    groups: list[list[ir.Node]] = [[]]
+    groups: list[list[Node]] = [[]]
     for node in graph.nodes:
-        dense = isinstance(node, ir.Conv) and node.weights.shape[1] == 1
+        dense = isinstance(node, Conv) and node.weights.shape[1] == 1
         if dense:
             groups.append([])
-        if not isinstance(node, ir.Flatten):
+        if not isinstance(node, Flatten):
             groups[-1].append(node)
-        if dense or isinstance(node, ir.GlobalDescriptors | ir.SumPixels):
+        if dense or node.needs_whole_frame:
             groups.append([])
     return [_segment(graph, group) for group in groups if group]
 
 
-def _segment(graph: ir.IntegerGraph, group: list[ir.Node]) -> Segment:
+def _segment(graph: IntegerGraph, group: list[Node]) -> Segment:
     tails = {}
     for node in group:
-        if isinstance(node, ir.Conv):
+        if isinstance(node, Conv):
             height = graph.tensors[node.inputs[0]].shape[0]
             tails[node.name] = min(1.0, (node.weights.shape[1] // 2) / height)
     return Segment(tuple(node.name for node in group), tails)

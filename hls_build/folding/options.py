@@ -16,7 +16,11 @@ from math import prod
 import numpy as np
 from onnx import NodeProto
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
+from board.core.layers.threshold import Threshold
+from board.core.node import Node
 from hls_build import compiler, estimate
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
@@ -86,31 +90,31 @@ class Connection:
 class FoldingOptions:
     """Options of one network on one board, for one goal."""
 
-    def __init__(self, graph: ir.IntegerGraph, board: Board, goal: Goal) -> None:
+    def __init__(self, graph: IntegerGraph, board: Board, goal: Goal) -> None:
         self.graph = graph
         self.goal = goal
         self.part = board.part
         self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, clock_mhz=1))
         paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
         self.writer.links = paced
-        self.layers = [node for node in graph.nodes if not isinstance(node, ir.Flatten)]
+        self.layers = [node for node in graph.nodes if not isinstance(node, Flatten)]
 
     @cached_property
-    def connections(self) -> dict[Connection, ir.Node]:
+    def connections(self) -> dict[Connection, Node]:
         """Every connection with the layer that takes it; a Flatten is passed through."""
         writers = {name: node for node in self.graph.nodes for name in node.outputs}
         found = {}
         for node in self.layers:
             for index, name in enumerate(node.inputs):
                 source = writers.get(name)
-                if isinstance(source, ir.Flatten):
+                if isinstance(source, Flatten):
                     source = writers.get(source.inputs[0])
                 found[Connection(source.name if source else None, node.name, index)] = node
         return found
 
-    def of(self, node: ir.Node) -> list[Option]:
+    def of(self, node: Node) -> list[Option]:
         """Options of a layer that reach the goal, those that are Pareto-optimal."""
-        if isinstance(node, ir.Conv):
+        if isinstance(node, Conv):
             return list(_pareto_optimal(self._conv(node)))
         most = self.goal.interval_cycles * SLACK
         return list(_pareto_optimal(option for option in self._parallel(node) if option.cycles <= most))
@@ -124,7 +128,7 @@ class FoldingOptions:
         helpers = {f"{node.name}_in{connection.index}_{kind}" for kind in ("fifo", "dwc")}
         return sum((self._estimate(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
-    def _option(self, node: ir.Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
+    def _option(self, node: Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
         """A folding whose inputs need neither converter nor FIFO; the fill is its window's."""
         bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
         nodes, lanes_out = compiler.layer_nodes(self.writer, node, bare, lanes)
@@ -143,15 +147,15 @@ class FoldingOptions:
             table = tuple(map(tuple, self.writer.weights[node.input[1]][0].tolist()))
         return _cached_estimate(bare.SerializeToString(deterministic=True), self.part, table)
 
-    def _parallel(self, node: ir.Node) -> Iterator[Option]:
+    def _parallel(self, node: Node) -> Iterator[Option]:
         """Options of a layer that has one parallelism."""
         channels = self.graph.tensors[node.inputs[0]].shape[2]
-        styles = (LUT_STYLE, BLOCK_STYLE) if isinstance(node, ir.Threshold) else ("auto",)
+        styles = (LUT_STYLE, BLOCK_STYLE) if isinstance(node, Threshold) else ("auto",)
         for pe, style in product(rules.divisors(channels), styles):
             lanes = tuple(min(pe, self.graph.tensors[name].shape[2]) for name in node.inputs)
             yield self._option(node, Folding(pe=pe, ram_style=style), lanes)
 
-    def _conv(self, node: ir.Conv) -> Iterator[Option]:
+    def _conv(self, node: Conv) -> Iterator[Option]:
         """Options of a convolution or dense layer."""
         height, width, channels = self.graph.tensors[node.inputs[0]].shape
         outputs, kernel = node.weights.shape[:2]
@@ -179,7 +183,7 @@ class FoldingOptions:
                     window = replace(folding, window_simd=lanes, window_ram_style=window_style)
                     yield self._option(node, window, (lanes,), fill)
 
-    def _windows(self, node: ir.Conv, simd: int, cycles: int) -> list[tuple[int, int]]:
+    def _windows(self, node: Conv, simd: int, cycles: int) -> list[tuple[int, int]]:
         """Lanes and fill of the sliding windows that keep up with a multiplier of some cycles per frame."""
         height, width, channels = self.graph.tensors[node.inputs[0]].shape
         kernel = node.weights.shape[1]

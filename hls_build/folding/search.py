@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
 from hls_build.config.board import Board
 from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
@@ -33,7 +34,7 @@ class Request:
         latency_intervals: Most intervals from a frame's first pixel to its result.
     """
 
-    graph: ir.IntegerGraph
+    graph: IntegerGraph
     board: Board
     clock_mhz: float
     double_pump: bool = True
@@ -49,7 +50,7 @@ class Request:
         """Every interval that a multiplier can set, shortest first; faster than the serial windows none is."""
         found = set()
         for node in self.graph.nodes:
-            if isinstance(node, ir.Conv):
+            if isinstance(node, Conv):
                 height, width, _ = self.graph.tensors[node.inputs[0]].shape
                 outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
                 found |= {

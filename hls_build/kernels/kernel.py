@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from board.core import graph as ir
+from board.core.node import Node
 from hls_build.dataflow.graph_writer import Translator
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.lowering.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Kernel:
     Attributes:
         node: FINN node class, whose spec_type is the kernel's spec.
         layers: What writes each kind of layer of the integer graph that the kernel computes.
+        rules: What makes such layers of QONNX nodes.
     """
 
     node: type[KernelNode]
-    layers: Mapping[type[ir.Node], Translator] = field(default_factory=dict)
+    layers: Mapping[type[Node], Translator] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()
 
     @property
     def spec(self) -> type[KernelSpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from board.core import graph as ir
+from board.core.node import Node
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link
@@ -14,7 +14,7 @@ from hls_build.kernels.kernel_spec import KernelSpec
 
 
 def write_node(
-    writer: GraphWriter, node: ir.Node, kernel: type[KernelNode], spec: KernelSpec, inputs: Sequence[Link]
+    writer: GraphWriter, node: Node, kernel: type[KernelNode], spec: KernelSpec, inputs: Sequence[Link]
 ) -> None:
     """Write a layer as one kernel whose inputs are connected, and the links at its outputs."""
     height, width, _ = inputs[0].shape
@@ -30,7 +30,7 @@ def write_node(
 
 def write_single_input(
     writer: GraphWriter,
-    node: ir.Node,
+    node: Node,
     folding: Folding,
     kernel: type[KernelNode],
     make_spec: Callable[[Link], KernelSpec],

@@ -71,21 +71,8 @@ class Edge:
     layout: Layout = "map"
     quantized: bool = False
 
-    def scaled(self, factor: NDArray[Any]) -> Edge:
-        """The same integers with another scale."""
+    def scaled(self, factor: NDArray[Any]) -> Edge | None:
+        """The same integers with another scale, by one power of two or one per channel; None for other shapes."""
+        if factor.size not in (1, self.shape[2]):
+            return None
         return replace(self, scale=self.scale * factor.reshape(-1).astype(np.float64))
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """Sum or maximum over pixels or over channels, waiting for its partner in a Concat.
-
-    Attributes:
-        edge: What is reduced; its scale is that of the result.
-        kind: `sum` or `max`.
-        over: `pixels` or `channels`.
-    """
-
-    edge: Edge
-    kind: Literal["sum", "max"]
-    over: Literal["pixels", "channels"]

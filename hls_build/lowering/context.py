@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, count
 from typing import Any, TypeAlias
@@ -14,9 +14,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-from board.core.graph import Fork, Node, Tensor, identifier
+from board.core.layers.fork import Fork
+from board.core.node import Node, Tensor, identifier
 from board.core.quantizer import Quantizer
-from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Scales, Weights
+from hls_build.lowering.abstract_values import Constant, Edge, Scales, Weights
 
 
 class LoweringError(ValueError):
@@ -24,7 +25,12 @@ class LoweringError(ValueError):
 
 
 class Unquantized(ABC):
-    """An abstract value that waits for its quantizer."""
+    """An abstract value that waits for its quantizer; kernels have kinds of their own."""
+
+    def scaled(self, factor: NDArray[Any]) -> Unquantized | None:
+        """The same with its integers at another scale, by powers of two; None where it takes no factor."""
+        del factor
+        return None
 
     @abstractmethod
     def quantize(self, context: LoweringContext, node: NodeProto, quantizer: Quantizer) -> Edge:
@@ -37,7 +43,7 @@ class Unquantized(ABC):
         """
 
 
-Value: TypeAlias = Constant | Weights | Edge | Reduced | Unquantized
+Value: TypeAlias = Constant | Weights | Edge | Unquantized
 
 
 class LoweringContext:
@@ -102,19 +108,30 @@ class LoweringContext:
     # Operands of an ONNX node
 
     def operand(self, node: NodeProto, index: int) -> Value:
-        """Whatever an input stands for."""
+        """Whatever an input stands for.
+
+        Raises:
+            LoweringError: The node has no such input, or nothing writes it.
+        """
+        if index >= len(node.input):
+            raise LoweringError(f"node {node.name} ({node.op_type}) has {len(node.input)} inputs, need {index + 1}")
         name = node.input[index]
         if name not in self.values:
             raise LoweringError(f"node {node.name} ({node.op_type}) reads {name}, which nothing writes")
         return self.values[name]
 
     def quantized(self, node: NodeProto, index: int) -> Edge:
-        """An input that must have left a quantizer."""
+        """An input that must have left a quantizer, and still have its one scale."""
         value = self.operand(node, index)
         if not isinstance(value, Edge) or not value.quantized:
             raise LoweringError(
                 f"node {node.name} ({node.op_type}) reads {node.input[index]}, which is not quantized: "
                 "put a Quant node with a power-of-two scale before it"
+            )
+        if len(value.scale) > 1:
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) reads {node.input[index]}, which has a scale per channel: "
+                "put a Quant node with one scale before it"
             )
         return value
 
@@ -148,10 +165,6 @@ class LoweringContext:
             raise LoweringError(f"node {node.name} (Quant) {error}") from None
 
 
-Handler: TypeAlias = Callable[[LoweringContext, NodeProto], Value]
-"""Turns the operands' values of one ONNX node into its result's."""
-
-
 def typed_edge(tensor: Tensor, scale: Scales, **more: Any) -> Edge:
     """An edge that reaches its type's whole range."""
     return Edge(tensor.name, tensor.shape, scale, np.array([tensor.low]), np.array([tensor.high]), **more)
@@ -162,15 +175,20 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
-def check_attributes(node: NodeProto, supported: dict[str, Any]) -> None:
-    """Refuse a node with any other value of an attribute, where it has it.
+def check_attributes(node: NodeProto, supported: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
+    """Refuse a node with any other value of an attribute.
+
+    Args:
+        node: ONNX node.
+        supported: The one supported value of each attribute.
+        defaults: What a missing attribute stands for, where that is not the supported value.
 
     Raises:
-        LoweringError: It has.
+        LoweringError: It has another value.
     """
-    found = attributes(node)
+    found = {**supported, **(defaults or {}), **attributes(node)}
     for key, need in supported.items():
-        if found.get(key, need) != need:
+        if found[key] != need:
             raise LoweringError(f"node {node.name} ({node.op_type}) has {key} {found[key]}, supported is {need}")
 
 

@@ -3,66 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 from onnx import NodeProto
 
 from board.core.graph import IntegerGraph
-from hls_build.lowering import descriptors, gates, quantizers, shapes, weighted
+from hls_build.lowering import quantizers, shapes, weighted
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import Handler, LoweringContext, LoweringError, typed_edge
-from hls_build.lowering.scalars import SCALAR_OPS, scalar, varying_inputs
+from hls_build.lowering.context import LoweringContext, LoweringError, typed_edge
+from hls_build.lowering.rule import Rule
+from hls_build.lowering.scalars import SCALAR_OPS, ScalarChain, is_scalar, scalar
 
 PIXEL_BITS = 8
 
-HANDLERS: Mapping[str, Handler] = {
-    "Quant": quantizers.quant,
-    "Conv": weighted.conv,
-    "Gemm": weighted.dense,
-    "MatMul": weighted.dense,
-    "Transpose": weighted.transpose,
-    "MaxPool": shapes.max_pool,
-    "Reshape": shapes.flatten,
-    "Flatten": shapes.flatten,
-    "ReduceSum": descriptors.reduce_sum,
-    "ReduceMax": descriptors.reduce_max,
-    "Concat": descriptors.concat,
-    "Unsqueeze": descriptors.unsqueeze,
-    "Mul": gates.product,
-}
-"""What lowers a node of each type; elementwise nodes with one varying input are scalar functions instead."""
+OWN_RULES = (
+    Rule("Quant", "any quantizer", quantizers.quant),
+    Rule("Conv", "a 'same' convolution with stride 1", weighted.conv),
+    Rule("Gemm", "a dense layer", weighted.dense),
+    Rule("MatMul", "a dense layer", weighted.dense),
+    Rule("Transpose", "weights", weighted.transpose),
+    Rule("Flatten", "a feature map", shapes.flatten),
+    Rule("Reshape", "a feature map as a vector", shapes.flatten),
+    *(Rule(op_type, "one edge of sums with constants", scalar, is_scalar) for op_type in SCALAR_OPS),
+)
+"""What becomes FINN+'s own blocks. Kernels have rules of their own; see hls_build.compiler.RULES for all."""
 
 
-def lower_file(path: Path) -> IntegerGraph:
-    """Read a QONNX file and lower it.
-
-    Raises:
-        LoweringError: The file is no ONNX model, or `lower` refuses it.
-    """
-    try:
-        model = onnx.load(path)
-    except FileNotFoundError:
-        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
-    except Exception as error:  # protobuf's own class is not public
-        raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
-    return lower(model)
-
-
-def lower(model: onnx.ModelProto, handlers: Mapping[str, Handler] = HANDLERS) -> IntegerGraph:
+def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     """Turn a QONNX model with raw pixels in and integer accumulators out into integers only.
 
     Args:
         model: One input (1, C, H, W) that holds integers 0..255, one output; see `qnn.export.export`.
-        handlers: What lowers a node of each type.
+        rules: What lowers its nodes; of several that match one, the first.
 
     Returns:
         Its exact integer form, with a Fork wherever a tensor is read twice.
 
     Raises:
-        LoweringError: An unknown op, an unquantized tensor, or a function that no thresholds express.
+        LoweringError: A node that no rule matches, an unquantized tensor, or a function that no thresholds express.
     """
     context = LoweringContext(model)
     (source,) = [i for i in model.graph.input if i.name not in context.constants]
@@ -71,7 +51,7 @@ def lower(model: onnx.ModelProto, handlers: Mapping[str, Handler] = HANDLERS) ->
     context.values[source.name] = typed_edge(pixels, np.ones(1))
     for node in model.graph.node:
         if node.op_type != "Constant":
-            context.values[node.output[0]] = _handler(context, node, handlers)(context, node)
+            context.values[node.output[0]] = _rule(context, node, rules).handler(context, node)
     output = model.graph.output[0].name
     result = context.values.get(output)
     if not isinstance(result, Edge) or not (result.scale == 1).all():
@@ -79,14 +59,32 @@ def lower(model: onnx.ModelProto, handlers: Mapping[str, Handler] = HANDLERS) ->
     return IntegerGraph(context.tensors, context.with_forks(), pixels.name, result.tensor)
 
 
-def _handler(context: LoweringContext, node: NodeProto, handlers: Mapping[str, Handler]) -> Handler:
-    """What lowers a node."""
-    handler = handlers.get(node.op_type)
-    if node.op_type in SCALAR_OPS and (handler is None or len(varying_inputs(context, node)) == 1):
-        return scalar
-    if handler is None:
+def _rule(context: LoweringContext, node: NodeProto, rules: Sequence[Rule]) -> Rule:
+    """The rule that lowers a node.
+
+    Raises:
+        LoweringError: There is none.
+    """
+    of_type = [rule for rule in rules if rule.op_type == node.op_type]
+    if not of_type:
+        supported = ", ".join(sorted({rule.op_type for rule in rules}))
         raise LoweringError(
-            f"node {node.name} is of type {node.op_type}, which has no hardware; supported are "
-            f"{', '.join(sorted({*handlers, *SCALAR_OPS}))}"
+            f"node {node.name} is of type {node.op_type}, which has no hardware; supported are {supported}"
         )
-    return handler
+    for rule in of_type:
+        if rule.matches(context, node):
+            return rule
+    for index in range(len(node.input)):
+        if isinstance(context.operand(node, index), ScalarChain):
+            context.quantized(node, index)  # says what to do
+    operands = ", ".join(_described(context, node, index) for index in range(len(node.input)))
+    raise LoweringError(
+        f"node {node.name} ({node.op_type}) of {operands} has no hardware; supported are "
+        f"{'; '.join(dict.fromkeys(rule.takes for rule in of_type))}"
+    )
+
+
+def _described(context: LoweringContext, node: NodeProto, index: int) -> str:
+    """An operand in an error: its name, and the (height, width, channels) of what flows there."""
+    value = context.operand(node, index)
+    return f"{node.input[index]} {value.shape}" if isinstance(value, Edge) else node.input[index]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from hls_build.lowering.abstract_values import Constant, Reduced, Weights
+from hls_build.lowering.abstract_values import Constant, Weights
 from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, Value
 from hls_build.lowering.scalars import ScalarChain
 
@@ -22,7 +22,5 @@ def quant(context: LoweringContext, node: NodeProto) -> Value:
         raise LoweringError(f"node {node.name} (Quant) quantizes weights a second time")
     if (scales := quantizer.scale.size) != 1:
         raise LoweringError(f"node {node.name} (Quant) has {scales} scales, need one for an activation")
-    if isinstance(value, Reduced):
-        raise LoweringError(f"node {node.name} (Quant) quantizes one descriptor alone: Concat sum and maximum")
     waiting = value if isinstance(value, Unquantized) else ScalarChain(value)
     return waiting.quantize(context, node, quantizer)

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from board.core.arithmetic import needed_bits
-from board.core.graph import Conv, Threshold
+from board.core.layers.conv import Conv
+from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
-from hls_build.lowering.abstract_values import Constant, Edge, Reduced, Weights
+from hls_build.lowering.abstract_values import Constant, Edge, Weights
 from hls_build.lowering.activation_thresholds import ScalarFunction, directions, tabulate, thresholds_from_codes
 from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, Value, typed_edge
 
 SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
-"""Elementwise nodes: scalar functions where all operands but one are constant."""
+"""Elementwise nodes, which are scalar functions where all operands but one are constant."""
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,27 @@ class ScalarChain(Unquantized):
 
 def scalar(context: LoweringContext, node: NodeProto) -> Value:
     """Append an elementwise node; a Mul by powers of two changes the scale alone."""
-    varying = varying_inputs(context, node)
-    value = context.operand(node, varying[0]) if len(varying) == 1 else None
-    if node.op_type == "Mul" and isinstance(value, Edge | Reduced):
-        factor = np.asarray(context.constant(node, 1 - varying[0]), np.float64)
-        if (np.frexp(factor)[0] == 0.5).all():
-            if isinstance(value, Edge) and factor.size in (1, value.shape[2]):
-                return value.scaled(factor)
-            if isinstance(value, Reduced) and factor.size == 1:
-                return replace(value, edge=value.edge.scaled(factor))
+    (varying,) = _varying_inputs(context, node)
+    value = context.operand(node, varying)
+    if node.op_type == "Mul" and isinstance(value, Edge | Unquantized):
+        factor = np.asarray(context.constant(node, 1 - varying), np.float64)
+        if (np.frexp(factor)[0] == 0.5).all() and (scaled := value.scaled(factor)) is not None:
+            return scaled
     if isinstance(value, ScalarChain):
         return replace(value, nodes=(*value.nodes, node))
     if isinstance(value, Edge):
-        return ScalarChain(value, node.input[varying[0]], (node,))
+        return ScalarChain(value, node.input[varying], (node,))
     raise LoweringError(
         f"node {node.name} ({node.op_type}) must apply to one edge of sums, got {', '.join(node.input)}"
     )
 
 
-def varying_inputs(context: LoweringContext, node: NodeProto) -> list[int]:
+def is_scalar(context: LoweringContext, node: NodeProto) -> bool:
+    """Whether an elementwise node is a scalar function."""
+    return len(_varying_inputs(context, node)) == 1
+
+
+def _varying_inputs(context: LoweringContext, node: NodeProto) -> list[int]:
     """Indices of a node's inputs that are not known at compile time."""
     return [i for i, name in enumerate(node.input) if not isinstance(context.values.get(name), Constant | Weights)]
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from onnx import NodeProto, helper
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
-from board.core.graph import Conv, Flatten
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
 from hls_build.lowering.abstract_values import Constant, Edge, Integers, Weights
 from hls_build.lowering.context import LoweringContext, LoweringError, Value, attributes, check_attributes
 from hls_build.lowering.scalars import ScalarChain
@@ -18,16 +19,21 @@ def conv(context: LoweringContext, node: NodeProto) -> Value:
     """A 'same' convolution with stride 1."""
     weights = context.weights(node, 1, transposed=False)
     kernel = weights.integers.shape[2]
+    if weights.integers.shape[2:] != (kernel, kernel) or kernel % 2 == 0:
+        size = "x".join(map(str, weights.integers.shape[2:]))
+        raise LoweringError(f"node {node.name} (Conv) has a kernel of {size}, supported are squares of odd size")
     supported = {
-        "kernel_shape": [kernel, kernel], "pads": [kernel // 2] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1
+        "kernel_shape": [kernel, kernel], "pads": [kernel // 2] * 4, "strides": [1, 1], "dilations": [1, 1],
+        "group": 1, "auto_pad": b"NOTSET",
     }  # fmt: skip
-    check_attributes(node, supported)
+    check_attributes(node, supported, {"pads": [0] * 4})
     edge = context.quantized(node, 0)
     return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1))
 
 
 def dense(context: LoweringContext, node: NodeProto) -> Value:
     """A dense layer, or one on every pixel; a Flatten before it turns its weights to the pixels' order."""
+    check_attributes(node, {"alpha": 1.0, "beta": 1.0, "transA": 0})
     edge = context.quantized(node, 0)
     weights = context.weights(node, 1, transposed=not attributes(node).get("transB", 0))
     integers = weights.integers
@@ -45,6 +51,7 @@ def transpose(context: LoweringContext, node: NodeProto) -> Value:
     weights = context.weights(node, 0, transposed=False)
     if weights.integers.ndim != 2:
         raise LoweringError(f"node {node.name} (Transpose) turns {weights.integers.ndim} axes, supported are 2")
+    check_attributes(node, {"perm": [1, 0]})
     return replace(weights, transposed=True)
 
 

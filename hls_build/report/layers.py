@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.fork import Fork
+from board.core.node import Node
 from hls_build.cost.resources import Resources
 from hls_build.estimate import NodeEstimate, dsp_lanes
 from hls_build.finn_adapter import operator
@@ -74,7 +77,7 @@ class Layer:
     is_attention: bool
 
 
-def gather(graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEstimate], part: str) -> list[Layer]:
+def gather(graph: IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEstimate], part: str) -> list[Layer]:
     """The layers of a build.
 
     Args:
@@ -92,10 +95,10 @@ def gather(graph: ir.IntegerGraph, model: ModelWrapper, nodes: Mapping[str, Node
 
 
 def _layer(
-    graph: ir.IntegerGraph,
+    graph: IntegerGraph,
     model: ModelWrapper,
     nodes: Mapping[str, NodeEstimate],
-    node: ir.Node,
+    node: Node,
     owned: list[str],
     part: str,
 ) -> Layer:
@@ -106,18 +109,18 @@ def _layer(
         entrance=tuple(name for name in owned if _ENTRANCE.search(name)),
         cycles=max(nodes[name].cycles for name in owned),
         resources=sum((nodes[name].resources for name in owned), Resources()),
-        multiplier=_multiplier(graph, model, node, part) if isinstance(node, ir.Conv) else None,
+        multiplier=_multiplier(graph, model, node, part) if isinstance(node, Conv) else None,
         is_attention=_is_attention(graph, node),
     )
 
 
-def _is_attention(graph: ir.IntegerGraph, node: ir.Node) -> bool:
+def _is_attention(graph: IntegerGraph, node: Node) -> bool:
     """Whether a layer, or the one that a fork feeds, is called so."""
-    readers = [graph.consumers[name] for name in node.outputs] if isinstance(node, ir.Fork) else []
+    readers = [graph.consumers[name] for name in node.outputs] if isinstance(node, Fork) else []
     return any(layer.name.startswith(ATTENTION) for layer in (node, *readers))
 
 
-def _multiplier(graph: ir.IntegerGraph, model: ModelWrapper, node: ir.Conv, part: str) -> Multiplier:
+def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str) -> Multiplier:
     op = operator(next(hardware for hardware in model.graph.node if hardware.name == node.name))
     height, width, _ = graph.tensors[node.inputs[0]].shape
     return Multiplier(

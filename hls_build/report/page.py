@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from board.core.files import whole, write_bytes, write_text
+from board.core.files import write_bytes, write_csv, write_text
 from hls_build.config.board import MAX_UTILISATION
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
@@ -58,10 +57,7 @@ def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[i
         write_bytes(written[-1], picture)
     rows = list(layer_rows(facts))
     written.append(folder / "layers.csv")
-    with whole(written[-1]) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(written[-1], [rows[0], *(row.values() for row in rows)])
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     write_text(
         page,

@@ -7,7 +7,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from board.cli.command import STUDY, Command
-from board.cli.options import add_json, whole, write_json
+from board.cli.options import add_json, integer, write_json
 from qnn.cli.options import add_architecture
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -23,7 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     for dataset in map(find, NAMES):
         titles.setdefault(len(dataset.aus), []).append(dataset.title)
     of = "; ".join(f"{count} for {', '.join(titles[count])}" for count in sorted(titles, reverse=True))
-    parser.add_argument("--aus", type=whole(1), default=max(titles), metavar="N", help=f"outputs: {of}")
+    parser.add_argument("--aus", type=integer(1), default=max(titles), metavar="N", help=f"outputs: {of}")
     add_architecture(parser, 1)
     add_json(parser)
 
@@ -34,22 +34,23 @@ def _run(options: argparse.Namespace) -> int:
     from qnn.network.complexity import measure
     from qnn.network.model import Architecture
 
-    figures = measure(Architecture(options.aus, not options.no_attention, options.divisor))
-    write_json(options.json, figures.to_json())
-    Console().print(complexity_table(figures))
+    found = measure(Architecture(options.aus, not options.no_attention, options.divisor))
+    write_json(options.json, found.to_json())
+    Console().print(complexity_table(found))
     return 0
 
 
-def complexity_table(figures: Complexity) -> Table:
+def complexity_table(found: Complexity) -> Table:
     """Weights and peak activations by preset, under the counts that they share; below, what the peaks are."""
     from rich.table import Table
 
-    weights_mib = figures.weight_bytes["float"] / 2**20
+    weights_mib = found.weight_bytes["float"] / 2**20
     title = (
-        f"{figures.trainable:,} trainable and {figures.non_trainable:,} non-trainable parameters\n"
-        f"{figures.total_macs / 1e9:.2f} GMAC per face, {weights_mib:.2f} MiB of float32 weights"
+        f"{found.trainable:,} trainable and {found.non_trainable:,} non-trainable parameters\n"
+        f"{found.total_macs / 1e9:.2g} GMAC per face, {weights_mib:.3g} MiB of float32 weights\n"
+        "Weights and peak activations in KiB:"
     )
-    peak = figures.fused_activations["float"]
+    peak = found.fused_activations["float"]
     parts = " + ".join(f"{name} {_kib(size)}" for name, size in peak.buffers.items())
     caption = (
         "Activations: the most that is alive at once, and the step at which it is. One by one, every layer writes its"
@@ -57,11 +58,11 @@ def complexity_table(figures: Complexity) -> Table:
         f" microcontrollers plan it. In float32 that is {parts} = {_kib(peak.bytes)} KiB."
     )
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    table.add_column("KiB")
+    table.add_column("preset")
     for column in ("weights", "one by one", "at", "fused", "at"):
         table.add_column(column, justify="left" if column == "at" else "right")
-    for preset, size in figures.weight_bytes.items():
-        peaks = figures.peak_activations[preset], figures.fused_activations[preset]
+    for preset, size in found.weight_bytes.items():
+        peaks = found.peak_activations[preset], found.fused_activations[preset]
         table.add_row(preset, _kib(size), *(text for peak in peaks for text in (_kib(peak.bytes), peak.step)))
     return table
 

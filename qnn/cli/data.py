@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `auflow data check`."""
+"""`auflow data check`: what a dataset's folder holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import FAILED, TRAIN, Command
-from board.cli.options import add_json, one_of, write_json
+from board.cli.options import add_json, add_one_of, write_json
 from qnn.cli.options import add_labels
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -24,7 +24,7 @@ SHOWN = 5
 def _arguments(parser: argparse.ArgumentParser) -> None:
     from qnn.data.datasets import NAMES
 
-    one_of(parser.add_argument("name", metavar="NAME", help=f"dataset: {', '.join(NAMES)}"), NAMES)
+    add_one_of(parser, NAMES, "name", help=f"dataset: {', '.join(NAMES)}")
     parser.add_argument("path", type=Path, metavar="DIR", help="its folder, in the official layout")
     add_labels(parser)
     parser.add_argument("--quick", action="store_true", help="read names and labels only, open no picture")
@@ -45,6 +45,8 @@ def _run(options: argparse.Namespace) -> int:
             console.print(table)
     for note in found.notes:
         console.print(f"note: {note}", soft_wrap=True)
+    if options.quick:
+        console.print("note: no picture was opened, as --quick asks")
     for line in problem_lines(found):
         console.print(line, soft_wrap=True)
     return FAILED if found.problems else 0
@@ -77,8 +79,9 @@ def tables(found: Findings) -> list[Table]:
 
     counts = found.counts
     held = Table()
-    for column, justify in (("", "left"), ("pictures", "right"), ("share", "right")):
-        held.add_column(column, justify=justify)  # type: ignore[arg-type]
+    held.add_column("")
+    for column in ("pictures", "share"):
+        held.add_column(column, justify="right")
     for kind in (counts.splits, counts.groups):
         for name, number in kind.items():
             held.add_row(name, f"{number:,}", f"{number / counts.pictures:.1%}")

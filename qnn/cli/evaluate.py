@@ -1,33 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`auflow eval`: a checkpoint's figures on a dataset."""
+"""`auflow eval`: a checkpoint's metrics on a dataset."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
 from board.cli.options import add_json, write_json
-from qnn.cli.options import add_checkpoint, add_data, add_split
-
-if TYPE_CHECKING:  # these take time to import: the command does it when it runs
-    from rich.console import Console
-
-    from qnn.evaluation.result_tables import Grid
+from qnn.cli.options import add_checkpoint, add_data, add_division, division
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_data(parser)
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help="set to measure on: train, valid or test (default: the dataset's first after training)",
-    )
-    add_split(parser)
+    add_division(parser, "set to measure on: train, valid or test (default: the dataset's first after training)")
     parser.add_argument("--keep-duplicates", action="store_true", help="measure on copies of training faces, too")
     parser.add_argument(
         "--thresholds",
@@ -39,16 +26,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", action="store_true", help="print the paper's table of this dataset with ours")
     parser.add_argument("--markdown", type=Path, metavar="F.md", help="write that table here")
     add_json(parser)
-    parser.add_argument("--csv", type=Path, metavar="F.csv", help="write the figures of each AU here")
+    parser.add_argument("--csv", type=Path, metavar="F.csv", help="write the metrics of each AU here")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw per_au.png and confusion.png into this folder")
     parser.add_argument(
-        "--card", type=Path, metavar="F.md", help="write a model card here: training, figures, failures, uses"
+        "--card", type=Path, metavar="F.md", help="write a model card here: training, metrics, failures, uses"
     )
 
 
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core import files
     from qnn.evaluation import result_tables as tables
     from qnn.evaluation.measuring import measure, select
     from qnn.network.checkpoint import read_card
@@ -56,16 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 
     console = Console(markup=False, highlight=False)
     read_card(options.checkpoint)  # before faces take their time
-    selection = select(
-        options.data,
-        options.root,
-        options.split,
-        options.protocol,
-        options.fold,
-        options.labels,
-        options.seed,
-        options.keep_duplicates,
-    )
+    selection = select(division(options, options.seed), options.keep_duplicates)
     measured = measure(options.checkpoint, selection, options.thresholds, options.seed)
     found, description = measured.evaluation, selection.description
     preset, architecture = measured.card.preset, measured.card.architecture
@@ -78,45 +57,32 @@ def _run(options: argparse.Namespace) -> int:
     if options.table or options.markdown is not None:
         parameters = parameter_counts(CbamCnn(architecture))[0]
         grids = tables.beside_published(found, options.data, f"AUFlow {preset}", parameters)
-        _show(console, grids, options.table, options.markdown)
+        for grid in grids if options.table else ():
+            console.print(grid.rich(), "")
+        if options.markdown is not None:
+            files.write_text(options.markdown, "\n".join(grid.markdown() for grid in grids))
     write_json(options.json, measured.to_json())
     if options.csv is not None:
-        _write_csv(options.csv, tables.csv_rows(found))
+        files.write_csv(options.csv, tables.csv_rows(found))
     if options.card is not None:
         from qnn.evaluation import model_card
 
         model_card.write(measured, options.card)
+    plots: list[Path] = []
     if options.plots is not None:
         from qnn.evaluation.plots import plot
 
-        for path in plot(found, options.plots, title):
-            console.print(str(path), soft_wrap=True)
+        plots = plot(found, options.plots, title)
+    for path in filter(None, (options.markdown, options.json, options.csv, options.card, *plots)):
+        console.print(f"written: {path}", soft_wrap=True)
     return 0
 
 
 def _duplicates(left_out: int | None, kept: bool) -> str | None:
     """What became of copies of training faces, where there is anything to say."""
     if kept:
-        return "copies of training faces are kept: figures are too good where there are any"
+        return "copies of training faces are kept: metrics are too good where there are any"
     return f"{left_out:,} copies of training faces left out" if left_out else None
-
-
-def _show(console: Console, grids: Sequence[Grid], printed: bool, markdown: Path | None) -> None:
-    """Print tables, write them, or both."""
-    if printed:
-        for grid in grids:
-            console.print(grid.rich(), "")
-    if markdown is not None:
-        from board.core import files
-
-        files.write_text(markdown, "\n".join(grid.markdown() for grid in grids))
-
-
-def _write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    from board.core import files
-
-    with files.whole(path) as partial, partial.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
 
 
 COMMAND = Command(

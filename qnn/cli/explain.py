@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import one_of, whole
+from board.cli.options import add_one_of, integer
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -25,18 +25,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for heat maps and figure.png, with --data also evidence.csv",
     )
-    one_of(
-        parser.add_argument(
-            "--data",
-            metavar="NAME",
-            help=f"instead of pictures a dataset ({', '.join(NAMES)}): the mean map of each AU over faces that show it",
-        ),
+    add_one_of(
+        parser,
         NAMES,
+        "--data",
+        help=f"instead of pictures a dataset ({', '.join(NAMES)}): the mean map of each AU over faces that show it",
     )
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="with --data: its folder; `auflow data check` tells whether it is"
     )
-    parser.add_argument("--count", type=whole(1), default=100, metavar="N", help="with --data: faces for each AU")
+    parser.add_argument("--count", type=integer(1), default=100, metavar="N", help="with --data: faces for each AU")
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -44,14 +42,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="weights, with the card (.json) beside them (default: the w4a4 of the repository)",
     )
     parser.add_argument("--aus", metavar="12,6", help="AUs to show (default: those present, at least the 3 likeliest)")
-    one_of(
-        parser.add_argument(
-            "--method",
-            default=METHODS[0],
-            metavar="NAME",
-            help="HiResCAM, what each pixel adds to a score; or Grad-CAM, the paper's, which dense layers make vaguer",
-        ),
+    add_one_of(
+        parser,
         METHODS,
+        "--method",
+        default=METHODS[0],
+        help="HiResCAM, what each pixel adds to a score; or Grad-CAM, the paper's, which dense layers make vaguer",
     )
     parser.add_argument("--json", action="store_true", help="write all numbers to explanation.json in the folder, too")
 
@@ -96,9 +92,11 @@ def _explain_dataset(checkpoint: Path, aus: tuple[int, ...] | None, options: arg
     """Mean heat map of each AU over a dataset's faces."""
     from rich.console import Console
 
+    from qnn.data.splits import Division
     from qnn.explain import evidence
 
-    found = evidence.of_dataset(checkpoint, options.data, options.root, options.count, aus, options.method)
+    division = Division(options.data, options.root)
+    found = evidence.of_dataset(checkpoint, division, options.count, aus, options.method)
     figure = evidence.write(found, options.out, options.json)
     console = Console(markup=False, highlight=False)
     console.print(found.grid().rich())

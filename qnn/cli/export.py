@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import one_of
+from board.cli.options import add_one_of
 from qnn.cli.options import add_checkpoint
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -28,23 +28,20 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for model.onnx (QONNX), standard.onnx (standard ONNX) and export.json",
     )
-    one_of(
-        parser.add_argument(
-            "--preset", metavar="NAME", help=f"refuse a checkpoint of any other preset: {', '.join(PRESETS)}"
-        ),
-        PRESETS,
-    )
+    add_one_of(parser, PRESETS, "--preset", help=f"refuse a checkpoint of any other preset: {', '.join(PRESETS)}")
 
 
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from board.core.files import sha256
     from qnn.export import export as exporting
 
     report = exporting.export(options.checkpoint, options.out, options.preset)
     console = Console()
     console.print(export_table(report))
-    console.print(f"{options.out / exporting.MODEL}  sha256 {report.model_sha256}", soft_wrap=True)
+    for path in exporting.files(options.out):
+        console.print(f"written: {path}, sha256 {sha256(path)}", soft_wrap=True)
     return 0
 
 

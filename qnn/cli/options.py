@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from board.cli.options import one_of, whole
+from board.cli.options import add_one_of, integer
 
-RECIPE_HELP = "how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs"
+if TYPE_CHECKING:  # it takes time to import: commands do it when they run
+    from qnn.data.splits import Division
+
+TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
 
 
 def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
@@ -26,12 +30,7 @@ def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Pat
     """Add --data and --root, required where no default is given."""
     from qnn.data.datasets import NAMES
 
-    one_of(
-        parser.add_argument(
-            "--data", default=name, required=name is None, metavar="NAME", help=f"dataset: {', '.join(NAMES)}"
-        ),
-        NAMES,
-    )
+    add_one_of(parser, NAMES, "--data", default=name, required=name is None, help=f"dataset: {', '.join(NAMES)}")
     parser.add_argument(
         "--root",
         type=Path,
@@ -51,40 +50,56 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     rules = dict.fromkeys(rule for dataset in datasets for rule in dataset.label_rules if rule != paper)
     titles = {rule: [dataset.title for dataset in datasets if rule in dataset.label_rules] for rule in rules}
     others = " or ".join(f"{rule} ({', '.join(of_rule)})" for rule, of_rule in titles.items())
-    one_of(
-        parser.add_argument(
-            "--labels",
-            default=paper,
-            metavar="RULE",
-            help=f"how labels are read: {paper}, as the paper reads them, or {others}",
-        ),
+    add_one_of(
+        parser,
         (paper, *rules),
+        "--labels",
+        default=paper,
+        metavar="RULE",
+        help=f"how labels are read: {paper}, as the paper reads them, or {others}",
     )
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
-    """Add --protocol, --fold and --labels: how a dataset is divided and read."""
+def add_division(parser: argparse.ArgumentParser, split_help: str = "") -> None:
+    """Add how a dataset is divided and read: --split where it has a help, --protocol, --fold and --labels.
+
+    `division` makes one of them, of --data and of --root.
+    """
     from qnn.data.protocols import FOLDS, PROTOCOLS, VALIDATION_SHARE
 
+    parser.set_defaults(split=None)
+    if split_help:
+        parser.add_argument("--split", metavar="NAME", help=split_help)
     official, paper, subjects = PROTOCOLS
-    one_of(
-        parser.add_argument(
-            "--protocol",
-            metavar="NAME",
-            help=f"how faces are split into training and test set: {official}, as the dataset comes; {paper}, tested on"
-            f" {VALIDATION_SHARE:.0%}% of each emotion; {subjects}, {FOLDS} subject-exclusive folds (default: the"
-            " dataset's usual one)",
-        ),
+    add_one_of(
+        parser,
         PROTOCOLS,
+        "--protocol",
+        help=f"how faces are split into training and test set: {official}, as the dataset comes; {paper}, tested on"
+        f" {VALIDATION_SHARE:.0%}% of each emotion; {subjects}, {FOLDS} subject-exclusive folds (default: the"
+        " dataset's usual one)",
     )
     parser.add_argument(
         "--fold",
-        type=whole(0),
+        type=integer(0),
         default=0,
         metavar="N",
         help=f"with --protocol {subjects}: the fold to test on, 0 to {FOLDS - 1}",
     )
     add_labels(parser)
+
+
+def division(options: argparse.Namespace, seed: int) -> Division:
+    """What --data, --root and the options of `add_division` say.
+
+    Raises:
+        ValueError: An unknown dataset.
+    """
+    from qnn.data.splits import Division
+
+    return Division(
+        options.data, options.root, options.protocol or "", options.split or "", options.fold, options.labels, seed
+    )
 
 
 def add_architecture(parser: argparse.ArgumentParser, divisor: int | None, default: str = "") -> None:
@@ -101,7 +116,13 @@ def add_architecture(parser: argparse.ArgumentParser, divisor: int | None, defau
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add --recipe and --set."""
-    one_of(parser.add_argument("--recipe", default="modern", metavar="NAME", help=RECIPE_HELP), ("modern", "paper"))
+    add_one_of(
+        parser,
+        ("modern", "paper"),
+        "--recipe",
+        default="modern",
+        help="how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs",
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import one_of, whole
-from qnn.cli.options import add_data, add_machine, add_recipe, add_split
+from board.cli.options import add_one_of, integer
+from qnn.cli.options import TEST_SPLIT_HELP, add_data, add_division, add_machine, add_recipe, division
 
 NAMES = ("attention", "losses", "head", "bits", "qat")
 
@@ -22,28 +22,21 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the study; an interrupted study goes on where it was",
     )
-    one_of(
-        parser.add_argument(
-            "--only",
-            action="append",
-            metavar="NAME",
-            help=f"which study, may be given several times: {', '.join(NAMES)} (default: all)",
-        ),
+    add_one_of(
+        parser,
         NAMES,
+        "--only",
+        action="append",
+        help=f"which study, may be given several times: {', '.join(NAMES)} (default: all)",
     )
     parser.add_argument(
-        "--seeds", type=whole(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"
+        "--seeds", type=integer(1), metavar="N", help="trainings of each variant (default: 3 for attention, else 1)"
     )
     parser.add_argument(
         "--divisor", type=int, default=4, metavar="N", help="divide every width of the network by 1, 2, 4 or 8"
     )
     add_recipe(parser)
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help="with --protocol official: the dataset's set to test on (default: the first after training)",
-    )
-    add_split(parser)
+    add_division(parser, TEST_SPLIT_HELP)
     add_machine(parser)
 
 
@@ -51,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from qnn.data.splits import Splits, load_splits
+    from qnn.data.splits import load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
     from qnn.training import runs
@@ -60,21 +53,9 @@ def _run(options: argparse.Namespace) -> int:
     plan = change(plan_named(options.recipe), options.changes)
     console = Console()
 
-    def load(seed: int) -> Splits:
-        return load_splits(
-            options.data,
-            options.root,
-            options.protocol,
-            options.split,
-            options.fold,
-            options.labels,
-            plan.floating.held_out,
-            seed,
-        )
-
     rows = run_study(
         options.only or list(STUDIES),
-        load,
+        lambda seed: load_splits(division(options, seed), plan.floating.held_out),
         options.out,
         options.divisor,
         options.seeds,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import one_of, whole
-from qnn.cli.options import add_architecture, add_data, add_machine, add_recipe, add_split
+from board.cli.options import add_one_of, integer
+from qnn.cli.options import TEST_SPLIT_HELP, add_architecture, add_data, add_division, add_machine, add_recipe, division
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
     from rich.table import Table
@@ -27,25 +27,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of this run; an interrupted run goes on where it was",
     )
-    one_of(
-        parser.add_argument(
-            "--preset",
-            action="append",
-            metavar="NAME",
-            help=f"what to train, may be given several times: {FLOAT}, or a quantized network: {', '.join(PRESETS)}"
-            f" (default: {FLOAT})",
-        ),
+    add_one_of(
+        parser,
         (FLOAT, *PRESETS),
+        "--preset",
+        action="append",
+        help=f"what to train, may be given several times: {FLOAT}, or a quantized network: {', '.join(PRESETS)}"
+        f" (default: {FLOAT})",
     )
     add_recipe(parser)
     parser.add_argument("--show-recipe", action="store_true", help="print the recipe, as changed, and stop")
     add_architecture(parser, None, " (default: the preset's)")
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help="with --protocol official: the dataset's set to test on (default: the first after training)",
-    )
-    add_split(parser)
+    add_division(parser, TEST_SPLIT_HELP)
     parser.add_argument(
         "--start",
         type=Path,
@@ -73,11 +66,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_machine(parser)
     parser.add_argument(
-        "--devices", type=whole(1), default=1, metavar="N", help="GPUs, or processes on the CPU, of each machine"
+        "--devices", type=integer(1), default=1, metavar="N", help="GPUs, or processes on the CPU, of each machine"
     )
     parser.add_argument(
         "--num-nodes",
-        type=whole(1),
+        type=integer(1),
         default=1,
         metavar="N",
         help="machines; start the same command on each (Lightning's DDP)",
@@ -102,16 +95,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     presets = options.preset or [known.FLOAT]
     usual = known.common_divisor(presets)
-    splits = load_splits(
-        options.data,
-        options.root,
-        options.protocol,
-        options.split,
-        options.fold,
-        options.labels,
-        plan.floating.held_out,
-        options.seed,
-    )
+    splits = load_splits(division(options, options.seed), plan.floating.held_out)
     machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
     architecture = Architecture(len(splits.train.aus), not options.no_attention, options.divisor or usual)
     done = runs.train(
@@ -133,13 +117,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _results(paths: list[Path]) -> Table:
-    """Figures of the finished checkpoints."""
+    """Metrics of the finished checkpoints."""
     from rich.table import Table
 
     from qnn.network import checkpoint
 
     result = Table(title="measured on the test set", title_justify="left")
-    result.add_column("figure")
+    result.add_column("metric")
     cards = [checkpoint.read_card(path) for path in paths]
     for path in paths:
         result.add_column(path.stem, justify="right")

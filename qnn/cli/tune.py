@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import number, one_of
-from qnn.cli.options import add_checkpoint, add_data, add_split
+from board.cli.options import add_one_of, number
+from qnn.cli.options import add_checkpoint, add_data, add_division, division
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +16,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_data(parser)
     parser.add_argument("--share", type=float, default=0.1, metavar="X", help="share of the training faces to tune on")
-    add_split(parser)
+    add_division(parser)
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="draws the faces, as training with this seed holds them out"
     )
-    one_of(
-        parser.add_argument(
-            "--decoding",
-            metavar="NAME",
-            help="change how probabilities come from logits: independent, each AU's from its own, or emotions, for a"
-            " network that learned AUs from emotions (default: as the card says)",
-        ),
+    add_one_of(
+        parser,
         DECODINGS,
+        "--decoding",
+        help="change how probabilities come from logits: independent, each AU's from its own, or emotions, for a"
+        " network that learned AUs from emotions (default: as the card says)",
     )
     parser.add_argument(
         "--coverage",
@@ -45,16 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     from qnn.evaluation.result_tables import tuning
 
     tuned = tune_checkpoint(
-        options.checkpoint,
-        options.data,
-        options.root,
-        options.protocol,
-        options.fold,
-        options.labels,
-        options.share,
-        options.seed,
-        options.decoding,
-        options.coverage,
+        options.checkpoint, division(options, options.seed), options.share, options.decoding, options.coverage
     )
     console = Console(markup=False, highlight=False)
     console.print(tuning(tuned.before, tuned.after).rich())

@@ -14,10 +14,9 @@ from board.core.decoding import BY_EMOTION
 from board.core.files import sha256
 from board.faces.crop import to_input
 from board.progress import bar
-from qnn.data.datasets import find
 from qnn.data.faces import Faces
-from qnn.data.loading import load
-from qnn.data.protocols import held_out, split
+from qnn.data.protocols import held_out
+from qnn.data.splits import Division
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.metrics import Evaluation, evaluate
 from qnn.export.export import frozen_network
@@ -74,51 +73,36 @@ class Measured:
         }
 
 
-def select(
-    name: str,
-    root: Path,
-    split_name: str | None = None,
-    protocol: str | None = None,
-    fold: int = 0,
-    labels: str = "paper",
-    seed: int = 0,
-    keep_duplicates: bool = False,
-) -> Selection:
+def select(division: Division, keep_duplicates: bool = False) -> Selection:
     """Take the faces that metrics are to be of.
 
     Args:
-        name: The dataset.
-        root: Its folder.
-        split_name: `train`, or `valid` or `test`: with `official` those splits, with other protocols the test set. By
-            default the first split after training.
-        protocol: How faces are divided, by default the dataset's usual way.
-        fold: With `subjects`, the fold that is held back.
-        labels: Label rule.
-        seed: Draws the split.
+        division: How the dataset is divided. Its split is `train`, or `valid` or `test`: with `official` those splits,
+            with other protocols the test set.
         keep_duplicates: Keep copies of training faces.
 
     Raises:
-        ValueError: An unknown name, split, protocol or fold, or a folder that is not the dataset's.
+        ValueError: An unknown split, protocol or fold, or a folder that is not the dataset's.
     """
-    dataset = find(name)
-    protocol = protocol or dataset.default_protocol
-    official = protocol == "official"
-    split_name = split_name or dataset.default_split(protocol)
-    if split_name not in SPLITS:
-        raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {split_name!r}")
-    description = {"dataset": name, "split": split_name, "protocol": protocol, "fold": fold, "labels": labels}
-    if official and split_name == "train":
-        return Selection(load(name, root, labels, (split_name,)), description, 0)
+    name = division.split_name
+    if name not in SPLITS:
+        raise ValueError(f"a split must be one of {', '.join(SPLITS)}, got {name!r}")
+    description = {
+        "dataset": division.name, "split": name, "protocol": division.protocol, "fold": division.fold,
+        "labels": division.labels,
+    }  # fmt: skip
+    if division.official and name == "train":
+        return Selection(division.load(name), description, 0)
     try:
-        faces = load(name, root, labels, ("train", split_name) if official else None)
+        faces = division.load("train", name)
     except ValueError as error:
-        if not official:
+        if not division.official:
             raise
-        alone = load(name, root, labels, (split_name,))  # where this fails too, its sentence is the one that matters
+        alone = division.load(name)  # where this fails too, its sentence is the one that matters
         note = f"copies of training faces are not left out, since those cannot be read: {error}"
         return Selection(alone, description, None, note)
-    rows = split(faces, protocol, split_name, fold, seed)
-    if split_name == "train":
+    rows = division.divide(faces)
+    if name == "train":
         return Selection(faces.take(rows.train), description, 0)
     measured = faces.take(rows.test)
     if keep_duplicates:
@@ -177,44 +161,31 @@ class Tuned:
 
 def tune_checkpoint(
     checkpoint: Path,
-    name: str,
-    root: Path,
-    protocol: str | None = None,
-    fold: int = 0,
-    labels: str = "paper",
+    division: Division,
     share: float = 0.1,
-    seed: int = 0,
     decoding: str | None = None,
     coverage: float | None = None,
 ) -> Tuned:
     """Tune a checkpoint's decision thresholds on a validation set and write them into its card.
 
-    Training with the same protocol, fold, share and seed has the same validation set, which sets no weights.
+    Training with the same division and share has the same validation set, which sets no weights.
 
     Args:
         checkpoint: A .safetensors file with its card.
-        name: The dataset.
-        root: Its folder.
-        protocol: How faces are divided, by default the dataset's usual way.
-        fold: With `subjects`, the fold that is held back and so not tuned on.
-        labels: Label rule.
+        division: How the dataset is divided; of the test set nothing is read.
         share: Of the training faces that is the validation set.
-        seed: Draws it.
         decoding: A board.core.decoding for the card; None keeps its own.
         coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 
     Raises:
         ValueError: As `select` and `measure` do; a coverage out of reach, or for AUs that are not decoded together.
     """
-    dataset = find(name)
-    protocol = protocol or dataset.default_protocol
-    official = protocol == "official"
     decoding = decoding or checkpoints.read_card(checkpoint).decoding  # before faces take their time
     if coverage is not None and decoding != BY_EMOTION:
         raise ValueError(f"--coverage needs AUs that are decoded together ({BY_EMOTION}), got {decoding}")
-    faces = load(name, root, labels, ("train",) if official else None)
-    train = np.arange(len(faces)) if official else split(faces, protocol, fold=fold, seed=seed).train
-    faces = faces.take(held_out(faces, train, share, seed)[1])
+    faces = division.load("train")
+    train = np.arange(len(faces)) if division.official else division.divide(faces).train
+    faces = faces.take(held_out(faces, train, share, division.seed)[1])
     network, card = load_network(checkpoint, faces.aus)
     found = predicted(network, card, faces, "tuning")
     probabilities = found.probabilities(decoding)
@@ -226,11 +197,14 @@ def tune_checkpoint(
     before, after = (
         evaluate(
             found.probabilities(each.decoding), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
-            seed, resamples=0, nearest=found.nearest,
+            division.seed, resamples=0, nearest=found.nearest,
         )
         for each in (card, new)
     )  # fmt: skip
-    origin = {"data": dataset.title, "labels": labels, "protocol": protocol, "fold": fold, "share": share, "seed": seed}
+    origin = {
+        "data": division.dataset.title, "labels": division.labels, "protocol": division.protocol,
+        "fold": division.fold, "share": share, "seed": division.seed,
+    }  # fmt: skip
     if coverage is not None:
         origin["coverage"] = coverage
     metrics = card.metrics and {

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ from torch import nn
 
 from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
-from board.core.files import write_json
+from board.core.files import write_csv, write_json
 from board.executors.executor import planes
 from board.progress import bar
 from qnn.data.faces import Faces
+from qnn.data.splits import Division
 from qnn.evaluation.measuring import in_colour, load_network, select
 from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
@@ -79,13 +79,12 @@ class Located:
         return Grid(self.title, ("AU", "faces", *BANDS), rows, notes)
 
 
-def of_dataset(checkpoint: Path, name: str, root: Path, most: int, aus: tuple[int, ...] | None, method: str) -> Located:
+def of_dataset(checkpoint: Path, division: Division, most: int, aus: tuple[int, ...] | None, method: str) -> Located:
     """Explain the faces that `auflow eval` would measure on, under a progress bar.
 
     Args:
         checkpoint: A .safetensors file with its card.
-        name: The dataset.
-        root: Its folder.
+        division: How the dataset is divided.
         most: Faces for each AU.
         aus: Those to look at; None takes all.
         method: One of qnn.explain.explanation.METHODS.
@@ -94,13 +93,13 @@ def of_dataset(checkpoint: Path, name: str, root: Path, most: int, aus: tuple[in
         ValueError: As qnn.evaluation.measuring.select and load_network do; an AU that the network does not detect,
             or another method.
     """
-    selection = select(name, root)
+    selection = select(division)
     network, card = load_network(checkpoint, selection.faces.aus)
     check_aus(aus, card)
     faces = in_colour(card, selection.faces)
     with bar("explaining", len(faces), "faces") as done:
         found = gather(network, card, faces, aus or card.aus, most, method, done)
-    return Located(f"Where {card.preset} finds AUs, {name} {selection.description['split']}", method, found)
+    return Located(f"Where {card.preset} finds AUs, {division.name} {division.split_name}", method, found)
 
 
 def gather(
@@ -146,9 +145,8 @@ def gather(
 
 def write(located: Located, out: Path, with_json: bool) -> Path:
     """Write evidence.csv and figure.png, the maps to explanation.json where asked for; return the figure's path."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / "evidence.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["au", "faces", *BANDS], *([one.au, one.faces, *one.bands] for one in located.aus)])
+    rows = ([one.au, one.faces, *one.bands] for one in located.aus)
+    write_csv(out / "evidence.csv", [["au", "faces", *BANDS], *rows])
     if with_json:
         maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
         content = {"title": located.title, "method": located.method, "aus": maps}

@@ -17,7 +17,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
-from board.core.graph import identifier
+from board.core.node import identifier
 from board.executors.executor import batches, planes
 from board.executors.onnx_executor import OnnxExecutor
 from qnn.export.qonnx_graph import INPUT, OUTPUT, layers

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 from board.core.contract import COLOURS
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.core.facs import AUS
-from board.core.files import read_json, sha256, whole, write_json
+from board.core.files import read_json, sha256, write_bytes, write_json
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
@@ -83,9 +84,12 @@ def card_path(path: Path) -> Path:
 
 
 def save(path: Path, model: nn.Module, card: Card) -> None:
-    """Write `path` (.safetensors) and its card, each whole or not at all."""
-    with whole(path) as partial:
-        save_file({name: _smallest(value).contiguous() for name, value in model.state_dict().items()}, partial)
+    """Write `path` (.safetensors) and its card, each whole or not at all.
+
+    Raises:
+        RuntimeError: One cannot be written.
+    """
+    write_bytes(path, serialized({name: _smallest(value).contiguous() for name, value in model.state_dict().items()}))
     write_card(path, card)
 
 

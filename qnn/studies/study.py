@@ -7,7 +7,6 @@ studies share what they have in common.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from board.core.files import write_json, write_text
+from board.core.files import write_csv, write_json, write_text
 from qnn.data.splits import Splits
 from qnn.network import checkpoint
 from qnn.network.complexity import weight_bytes
@@ -159,7 +158,7 @@ def run_study(
 
     Args:
         names: Names of STUDIES.
-        parts_of: The faces for a seed.
+        splits_of: The splits for a seed.
         out: Folder of the study.
         divisor: Of every width.
         seeds: How many; None for each study's own number.
@@ -313,10 +312,7 @@ def _write(rows: Sequence[Row], out: Path) -> None:
         }
         for row in rows
     ]
-    with (out / "study.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(flat[0]))
-        writer.writeheader()
-        writer.writerows(flat)
+    write_csv(out / "study.csv", [flat[0], *(row.values() for row in flat)])
     gaps = {
         study: {name: {k: vars(v) for k, v in differences(rows, study, name).items()} for name in METRICS}
         for study in dict.fromkeys(row.study for row in rows)

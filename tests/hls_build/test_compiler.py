@@ -9,7 +9,9 @@ from networks import SMALL, TINY, Sizes, random_block, random_faces, random_netw
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
 from hls_build import finn_adapter
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
@@ -84,7 +86,7 @@ def test_layers_keep_their_names_and_become_rtl(seed: int) -> None:
     model = compile_graph(graph, builds())
     names = [node.name for node in model.graph.node]
     assert [name for name in names if name in {node.name for node in graph.nodes}] == [
-        node.name for node in graph.nodes if not isinstance(node, ir.Flatten)
+        node.name for node in graph.nodes if not isinstance(node, Flatten)
     ]
     assert {node.domain for node in model.graph.node} == {"finn.custom_op.fpgadataflow.rtl"}
     assert len(set(names)) == len(names)
@@ -94,7 +96,7 @@ def test_accumulators_are_as_narrow_as_their_weights_allow(seed: int) -> None:
     graph = random_network(seed, SMALL)
     model = compile_graph(graph, builds())
     for node in graph.nodes[:-1]:
-        if isinstance(node, ir.Conv):
+        if isinstance(node, Conv):
             found = model.get_tensor_datatype(node.outputs[0])
             assert found.bitwidth() <= graph.tensors[node.outputs[0]].bits + 1, node.name
     assert model.get_tensor_datatype(graph.output).bitwidth() % 8 == 0
@@ -141,13 +143,13 @@ def test_a_picture_of_one_pixel_is_refused() -> None:
     graph = random_block(1)
     small = {name: replace(tensor, shape=(1, 1, tensor.shape[2])) for name, tensor in graph.tensors.items()}
     with pytest.raises(ValueError, match="conv1 needs at least 2x2 pixels for its sliding window, got 1x1"):
-        compile_graph(ir.IntegerGraph(small, graph.nodes, graph.input, graph.output), builds())
+        compile_graph(IntegerGraph(small, graph.nodes, graph.input, graph.output), builds())
 
 
 def test_weights_are_stored_in_window_order(seed: int) -> None:
     graph = random_network(seed, SMALL)
     model = compile_graph(graph, builds())
-    conv2 = next(node for node in graph.nodes if isinstance(node, ir.Conv) and node.name == "conv2")
+    conv2 = next(node for node in graph.nodes if isinstance(node, Conv) and node.name == "conv2")
     matrix = model.get_initializer("conv2_weights")
     np.testing.assert_array_equal(matrix[4 * 4 + 3], conv2.weights[:, 1, 1, 3])  # row 1, column 1, channel 3
     assert model.get_tensor_datatype("conv2_weights") == DataType["INT4"]

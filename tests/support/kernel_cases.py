@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qonnx_models import QonnxCase
 
 from hls_build.kernels import KERNELS
 from hls_build.kernels.kernel_spec import KernelSpec
@@ -40,6 +41,7 @@ class Cases:
         illegal: Changes of the first spec's fields, with what the error says (a regular expression).
         illegal_rtl: Changes of the first spec's RTL parameters, with what the elaboration says.
         nodes: Geometries that are tried as FINN nodes too.
+        qonnx: Nodes that the kernel's rules lower, each tried in a network from QONNX to RTL; empty without rules.
         synthesised: Specs whose cost is compared with what Yosys counts.
         full_size: Geometries of the real network; a few frames of each meet stalls on both sides.
         lut_share: How far estimated LUTs may be off, as a share of what Yosys counts.
@@ -51,6 +53,7 @@ class Cases:
     illegal_rtl: Sequence[tuple[dict[str, int], str]]
     nodes: Sequence[NodeCase]
     synthesised: Sequence[KernelSpec]
+    qonnx: Sequence[QonnxCase] = ()
     full_size: Sequence[KernelSpec] = ()
     lut_share: float = 0.3
     ff_share: float = 0.3
@@ -106,6 +109,12 @@ def each_node() -> pytest.MarkDecorator:
     """Parametrize a test by `kernel` and `case` over all kernels' nodes."""
     found = [(kernel, case) for kernel in KERNELS for case in all_cases()[kernel.name].nodes]
     return pytest.mark.parametrize(("kernel", "case"), found, ids=[label(case.spec) for _, case in found])
+
+
+def each_qonnx_case() -> pytest.MarkDecorator:
+    """Parametrize a test by `kernel` and `case` over all kernels' QONNX nodes."""
+    found = [(kernel, case) for kernel in KERNELS for case in all_cases()[kernel.name].qonnx]
+    return pytest.mark.parametrize(("kernel", "case"), found, ids=[kernel.name for kernel, _ in found])
 
 
 def random_inputs(spec: KernelSpec, rng: np.random.Generator, frames: int) -> list[np.ndarray]:

@@ -14,7 +14,14 @@ import numpy as np
 from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
 from board.core.facs import AU_NAMES
 from board.core.files import sha256
-from board.core.graph import Conv, Fork, Gate, IntegerGraph, MaxPool, Node, SumPixels, Tensor, Threshold
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.fork import Fork
+from board.core.layers.gate import Gate
+from board.core.layers.max_pool import MaxPool
+from board.core.layers.sum_pixels import SumPixels
+from board.core.layers.threshold import Threshold
+from board.core.node import Node, Tensor
 from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 
 CHANNELS = 4

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
-from board.core.graph import Conv, Flatten, IntegerGraph, MaxPool, SumPixels, Tensor
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
+from board.core.layers.max_pool import MaxPool
+from board.core.layers.sum_pixels import SumPixels
+from board.core.node import Tensor
 from board.emulator import EmulatedBoard, Fault, TimedAccelerator
 
 SIZE = 48

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ChannelDescriptors of the integer graph as this kernel."""
+"""QONNX nodes that become ChannelDescriptors."""
 
 from __future__ import annotations
 
-from board.core import graph as ir
-from hls_build.config.folding import Folding
-from hls_build.dataflow.graph_writer import GraphWriter
-from hls_build.dataflow.links import Link
-from hls_build.kernels.channel_pool.node import ChannelPool_rtl
-from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
-from hls_build.kernels.translation import geometry, write_single_input
+from onnx import NodeProto
+
+from board.core.layers.channel_descriptors import ChannelDescriptors
+from hls_build.kernels import descriptors
+from hls_build.kernels.descriptors import Descriptor
+from hls_build.lowering.abstract_values import Edge
+from hls_build.lowering.context import LoweringContext
 
 
-def channel_descriptors(writer: GraphWriter, node: ir.ChannelDescriptors, folding: Folding) -> None:
-    """Sum and maximum over channels."""
+def concat(context: LoweringContext, node: NodeProto) -> Edge:
+    """Sum and maximum over channels, as two channels: what spatial attention looks at."""
+    value = context.operand(node, 0)
+    assert isinstance(value, Descriptor)
+    height, width, channels = value.edge.shape
+    return descriptors.write_pair(context, node, ChannelDescriptors, channels, (height, width, 2), "map")
 
-    def spec(x: Link) -> ChannelPoolSpec:
-        return ChannelPoolSpec(*geometry(x), node.shift)
 
-    write_single_input(writer, node, folding, ChannelPool_rtl, spec)
+RULES = descriptors.rules("channels", concat)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from board.core import arithmetic
+from board.core.layers.channel_descriptors import channel_descriptors
 from hls_build.cost.resources import Resources
 from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
@@ -60,7 +60,7 @@ class ChannelPoolSpec(KernelSpec):
     def model(self, *inputs: Integers) -> Integers:
         """Reduce x, integers of shape (N, H, W, C), to (N, H, W, 2)."""
         (x,) = inputs
-        return arithmetic.channel_descriptors(x, self.shift)
+        return channel_descriptors(x, self.shift)
 
     def rtl_parameters(self) -> dict[str, int | str]:
         """Return the parameters of channel_pool.sv, which does not count pixels."""

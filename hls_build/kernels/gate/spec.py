@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from board.core import arithmetic
+from board.core.layers import gate
 from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
@@ -82,7 +82,7 @@ class GateSpec(KernelSpec):
     def model(self, *inputs: Integers) -> Integers:
         """Look up x, of shape (N, H, W, C), with a gate of shape (N, 1, 1, C) or (N, H, W, 1)."""
         x, g = inputs
-        return arithmetic.gate(x, g, np.array(self.table).reshape(1 << self.x_bits, 1 << self.g_bits))
+        return gate.gate(x, g, np.array(self.table).reshape(1 << self.x_bits, 1 << self.g_bits))
 
     def rtl_parameters(self) -> dict[str, int | str]:
         """Return the parameters of gate.sv; the table travels as one literal, entry 0 least significant."""

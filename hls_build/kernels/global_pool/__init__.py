@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """GlobalPool: sum and maximum over the pixels of a frame."""
 
-from board.core import graph as ir
-from hls_build.kernels.global_pool import lower, node
+from board.core.layers.global_descriptors import GlobalDescriptors
+from board.core.layers.sum_pixels import SumPixels
+from hls_build.kernels.global_pool import lower, node, translate
 from hls_build.kernels.kernel import Kernel
 
 KERNEL = Kernel(
     node.GlobalPool_rtl,
-    layers={ir.GlobalDescriptors: lower.global_descriptors, ir.SumPixels: lower.sum_pixels},
+    layers={GlobalDescriptors: translate.global_descriptors, SumPixels: translate.sum_pixels},
+    rules=lower.RULES,
 )

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from board.core import arithmetic
+from board.core.layers.global_descriptors import global_descriptors
+from board.core.layers.sum_pixels import sum_pixels
 from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
 
@@ -69,8 +70,8 @@ class GlobalPoolSpec(KernelSpec):
         """Reduce x, integers of shape (N, H, W, C), to (N, 1, 2, C), or to (N, 1, 1, C) in mode "sum"."""
         (x,) = inputs
         if self.mode == "sum":
-            return arithmetic.sum_pixels(x)
-        return arithmetic.global_descriptors(x, self.shift)
+            return sum_pixels(x)
+        return global_descriptors(x, self.shift)
 
     def rtl_parameters(self) -> dict[str, int | str]:
         """Return the parameters of global_pool.sv."""

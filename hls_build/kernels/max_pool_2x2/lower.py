@@ -1,21 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A MaxPool of the integer graph as this kernel."""
+"""QONNX nodes that become a MaxPool."""
 
 from __future__ import annotations
 
-from board.core import graph as ir
-from hls_build.config.folding import Folding
-from hls_build.dataflow.graph_writer import GraphWriter
-from hls_build.dataflow.links import Link
-from hls_build.kernels.max_pool_2x2.node import MaxPool2x2_rtl
-from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
-from hls_build.kernels.translation import write_single_input
+from dataclasses import replace
+
+from onnx import NodeProto
+
+from board.core.layers.max_pool import MaxPool
+from hls_build.lowering.abstract_values import Edge
+from hls_build.lowering.context import LoweringContext, LoweringError, attributes, check_attributes
+from hls_build.lowering.rule import Rule
 
 
-def max_pool(writer: GraphWriter, node: ir.MaxPool, folding: Folding) -> None:
-    """Maximum over 2x2 tiles."""
+def max_pool(context: LoweringContext, node: NodeProto) -> Edge:
+    """The maximum over 2x2 tiles."""
+    supported = {"strides": [2, 2], "pads": [0] * 4, "dilations": [1, 1], "ceil_mode": 0, "auto_pad": b"NOTSET"}
+    check_attributes(node, supported, {"strides": [1, 1]})
+    edge = context.quantized(node, 0)
+    height, width, channels = edge.shape
+    if height % 2 or width % 2:
+        raise LoweringError(f"node {node.name} (MaxPool) needs an even height and width, got {height} x {width}")
+    tensor, name = context.tensors[edge.tensor], context.layer_name(node)
+    shape = (height // 2, width // 2, channels)
+    context.add(MaxPool(name, (edge.tensor,), (name,)), shape, tensor.bits, tensor.signed)
+    return replace(edge, tensor=name, shape=shape)
 
-    def spec(x: Link) -> MaxPool2x2Spec:
-        return MaxPool2x2Spec(*x.shape, x.lanes, x.bits, x.signed)
 
-    write_single_input(writer, node, folding, MaxPool2x2_rtl, spec)
+def is_2x2(context: LoweringContext, node: NodeProto) -> bool:
+    """Whether a MaxPool has windows of 2x2."""
+    del context
+    return list(attributes(node)["kernel_shape"]) == [2, 2]
+
+
+RULES = (Rule("MaxPool", "windows of 2x2", max_pool, is_2x2),)

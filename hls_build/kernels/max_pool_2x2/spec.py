@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from board.core import arithmetic
+from board.core.layers.max_pool import max_pool_2x2
 from hls_build.cost.resources import Resources, dual_port_luts
 from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes
 
@@ -56,7 +56,7 @@ class MaxPool2x2Spec(KernelSpec):
     def model(self, *inputs: Integers) -> Integers:
         """Pool x, integers of shape (N, H, W, C), to (N, H/2, W/2, C)."""
         (x,) = inputs
-        return arithmetic.max_pool_2x2(x)
+        return max_pool_2x2(x)
 
     def rtl_parameters(self) -> dict[str, int | str]:
         """Return the parameters of max_pool_2x2.sv, which does not count rows."""

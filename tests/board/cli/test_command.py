@@ -19,7 +19,7 @@ def program(run: Callable[[argparse.Namespace], int], goes_on: str = "") -> tupl
     """`fly --high N`, and the group `data` with `check`."""
 
     def arguments(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--high", type=options.whole(1, 9), default=3, metavar="N", help="how high")
+        parser.add_argument("--high", type=options.integer(1, 9), default=3, metavar="N", help="how high")
 
     def unasked(parser: argparse.ArgumentParser) -> None:
         raise AssertionError("options of a command that nobody asked for")

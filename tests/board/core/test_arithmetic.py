@@ -1,110 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference's arithmetic is exact at the ends of its ranges, and equals what plain loops compute."""
+"""Ranges of accumulators are reached, and types are as narrow as they can be."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
-from small import small_graph
 
-from board.core import arithmetic as integer
-from board.core.arithmetic import FEW_THRESHOLDS, Kernel
-
-
-def convolve(x: np.ndarray, weights: np.ndarray) -> list:
-    """A 'same' convolution in Python's integers."""
-    outputs, k, _, _ = weights.shape
-    n, height, width, _ = x.shape
-    pad = k // 2
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0))).astype(object)
-    return [
-        [[[(padded[b, i : i + k, j : j + k] * weights[o].astype(object)).sum() for o in range(outputs)]
-          for j in range(width)] for i in range(height)] for b in range(n)
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("bits", "kind"), [(4, np.int32), (12, np.int32), (15, np.int64), (23, np.int64)], ids=lambda value: str(value)
-)
-@pytest.mark.parametrize("side", [1, 3])
-def test_convolutions_are_exact(rng: np.random.Generator, bits: int, kind: type, side: int) -> None:
-    top = (1 << bits) - 1
-    x = rng.integers(-top, top + 1, (2, 5, 4, 8))
-    x[0, 0, 0] = top
-    weights = rng.integers(-top, top + 1, (3, side, side, 8))
-    weights[0] = top  # the largest sum there can be
-    got = integer.convolve_same(x, Kernel.of(weights))
-    assert got.dtype == kind
-    assert got.tolist() == convolve(x, weights)
-
-
-def test_sums_that_no_float_holds_are_refused() -> None:
-    x = np.full((1, 1, 1, 2), 1 << 30)
-    with pytest.raises(ValueError, match=r"need accumulators below 2\*\*53, got a bound of"):
-        integer.convolve_same(x, Kernel.of(np.full((1, 1, 1, 2), 1 << 23)))
-
-
-@pytest.mark.parametrize("count", [0, 1, 15, FEW_THRESHOLDS, FEW_THRESHOLDS + 1, 255])
-@pytest.mark.parametrize("rows", [1, 6])
-@pytest.mark.parametrize("kind", [np.int32, np.int64])
-def test_thresholds_count_what_is_reached(rng: np.random.Generator, count: int, rows: int, kind: type) -> None:
-    x: np.ndarray = rng.integers(-300, 300, (2, 3, 4, 6)).astype(kind)
-    thresholds = np.sort(rng.integers(-300, 300, (rows, count)))
-    if count:
-        x[0, 0, 0] = thresholds[:, 0]  # reached exactly
-    wide = np.broadcast_to(thresholds, (6, count))
-    expected = [(value >= wide[i % 6]).sum() - 8 for i, value in enumerate(x.ravel())]
-    got = integer.multi_threshold(x, thresholds, -8)
-    assert got.ravel().tolist() == expected
-
-
-def test_thresholds_beyond_the_type_of_x_still_count() -> None:
-    x = np.array([[5, -5]], np.int32)
-    thresholds = np.array([[-(1 << 40), 0, 1 << 40]])
-    assert integer.multi_threshold(x, thresholds, 0).tolist() == [[2, 1]]
-
-
-def test_gates_take_codes_in_twos_complement() -> None:
-    table = np.arange(16 * 4).reshape(16, 4)
-    x = np.array([[[[-8, -1, 0, 7]]]])
-    for g in range(-2, 2):
-        got = integer.gate(x, np.full((1, 1, 1, 4), g), table)
-        assert got.ravel().tolist() == [table[value & 15, g & 3] for value in (-8, -1, 0, 7)]
-
-
-def test_descriptors_scale_the_maximum() -> None:
-    x = np.array([[[[1, -4], [3, -2]]]], np.int32)  # (1, 1, 2, 2)
-    assert integer.global_descriptors(x, 3).tolist() == [[[[4, -6], [24, -16]]]]
-    assert integer.channel_descriptors(x, 1).tolist() == [[[[-3, 2], [1, 6]]]]
-    assert integer.sum_pixels(x).tolist() == [[[[4, -6]]]]
+from board.core.arithmetic import accumulator_bounds, needed_bits
+from board.core.layers.conv import PreparedWeights, convolve_same
 
 
 def test_bounds_of_accumulators_hold_zero_padding_and_are_reached() -> None:
     weights = np.array([[[[2, -3]]], [[[-1, 0]]]])
     for low, high, least, greatest in ((1, 5, [-15, -5], [10, 0]), (-4, 3, [-17, -3], [18, 4])):
-        bounds = integer.accumulator_bounds(weights.astype(np.int8), low, high)
+        bounds = accumulator_bounds(weights.astype(np.int8), low, high)
         assert [bound.tolist() for bound in bounds] == [least, greatest]
         inputs = np.array([[a, b] for a in (0, low, high) for b in (0, low, high)]).reshape(-1, 1, 1, 2)
-        sums = integer.convolve_same(inputs, Kernel.of(weights)).reshape(-1, 2)
+        sums = convolve_same(inputs, PreparedWeights.of(weights)).reshape(-1, 2)
         assert (sums.min(axis=0).tolist(), sums.max(axis=0).tolist()) == (least, greatest)
-
-
-def test_ctrl_c_while_saving_is_no_other_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*arguments: Any, **options: Any) -> None:
-        """As numpy's, where Ctrl-C comes while a member of its zip is open."""
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise ValueError("Can't close the ZIP file while there is an open writing handle on it.")  # noqa: B904 # the context is the point
-
-    monkeypatch.setattr(np, "savez_compressed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small_graph().save(tmp_path / "integer.npz")
 
 
 @pytest.mark.parametrize(("low", "high", "bits"), [(-8, 7, 4), (-9, 7, 5), (-8, 8, 5), (0, 0, 1), (-1, 0, 1)])
 def test_needed_bits(low: int, high: int, bits: int) -> None:
-    assert integer.needed_bits(low, high, True) == bits
+    assert needed_bits(low, high, True) == bits

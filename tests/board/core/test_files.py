@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 from pathlib import Path
@@ -65,6 +66,12 @@ def test_what_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"a contract must be .*, got .* {path}: build again$"):
         files.read_json(path, "a contract", "build again")
+
+
+def test_rows_come_back(tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "x.csv", [["name", "n"], ("a, b", 1), {"c\nd": 0, "": 1}.keys()])
+    with (tmp_path / "x.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [["name", "n"], ["a, b", "1"], ["c\nd", ""]]
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:

@@ -1,34 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of layers: one identifier, legal in Verilog, for a node of every form of the network."""
+"""Integer graphs and their files."""
 
 from __future__ import annotations
 
-import re
+import json
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from small import small_graph
 
-from board.core.graph import identifier
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("conv1_q", "conv1_q"),
-        ("attention1.channel_gate_q", "attention1_channel_gate_q"),
-        ("/features/0/Conv", "_features_0_Conv"),
-        ("2nd", "_2nd"),
-        ("größe", "gr__e"),
-        ("a$b", "a_b"),
-        ("output", "output_"),
-        ("Output", "Output"),
-    ],
-)
-def test_an_identifier_is_legal_and_stays_one(name: str, expected: str) -> None:
-    assert identifier(name) == expected
-    assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", expected)
-    assert identifier(expected) == expected
+from board.core.graph import IntegerGraph
+from board.core.layers import KINDS
+from board.core.layers.gate import Gate
+from board.core.node import Node
 
 
-def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="a layer needs a name, got an empty one"):
-        identifier("")
+def test_ctrl_c_while_saving_is_no_other_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        """As numpy's, where Ctrl-C comes while a member of its zip is open."""
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ValueError("Can't close the ZIP file while there is an open writing handle on it.")  # noqa: B904 # the context is the point
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_graph().save(tmp_path / "integer.npz")
+
+
+def test_a_layer_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
+    small_graph().save(tmp_path / "integer.npz")
+    with np.load(tmp_path / "integer.npz") as archive:
+        arrays = dict(archive)
+    description = json.loads(str(arrays["description"]))
+    description["nodes"][0]["type"] = "Softmax"
+    np.savez(tmp_path / "newer.npz", **{**arrays, "description": np.array(json.dumps(description))})
+    with pytest.raises(ValueError, match=r"newer\.npz has a layer of kind Softmax, need one of Channel"):
+        IntegerGraph.load(tmp_path / "newer.npz")
+
+
+def test_every_file_of_layers_is_found() -> None:
+    folder = Path(__file__).parents[3] / "board" / "core" / "layers"
+    assert {kind.__module__.rpartition(".")[2] for kind in KINDS.values()} == {
+        path.stem for path in folder.glob("*.py")
+    } - {"__init__"}
+    assert KINDS["Gate"] is Gate
+    assert all(issubclass(kind, Node) for kind in KINDS.values())

@@ -21,6 +21,8 @@ from board.outputs.annotate import PRESENT, TROUBLE, draw
 from board.outputs.openface_csv import COLUMNS
 from board.outputs.resumable_table import ResumableTable
 from board.sources.array import ArraySource
+from board.sources.frame import Source
+from board.sources.pictures import PictureSource
 
 
 def test_the_columns_are_openfaces() -> None:
@@ -289,3 +291,19 @@ def test_what_cannot_be_is_named_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         open_outputs(paths[0], paths[1], CONTRACT, video, resume)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=25), "video 0.08 s: face 0: AU"),
+        (ArraySource(np.zeros((9, 64, 64), np.uint8), "video"), "video[2]: face 0: AU"),
+        (PictureSource([Path("video")], "folder"), "video: face 0: AU"),
+    ],
+)
+def test_the_terminal_tells_a_line_for_each_face(source: Source, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (output,), _ = open_outputs(None, None, CONTRACT, source)
+    output.write(frame(2), [face(2), face(2, 1, FAILED)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(said) and first.endswith("; nearest emotion happiness")
+    assert second == f"{said.partition(': ')[0]}: failed"

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
 from kernels import Simulate, lanes
+from onnx import helper
+from qonnx_models import AXES, QonnxCase, described, quant, refuse
 
 from hls_build.kernels.channel_pool.spec import ChannelPoolSpec
 
@@ -42,6 +44,17 @@ CASES = Cases(
         )
     ],
     synthesised=SPECS[:1],
+    qonnx=[
+        QonnxCase(
+            [
+                *described("axis_1", keepdims=1),
+                helper.make_node("Concat", ["total", "top"], ["pair"], name="pair", axis=1),
+                quant("pair", "y", 4, signed=1),
+            ],
+            (2, 12, 12),
+            {**AXES, "to_mean": np.array(0.25)},
+        )
+    ],
 )
 
 
@@ -67,3 +80,33 @@ def test_two_finished_pixels_and_a_third_wait_for_the_sink(rng: np.random.Genera
         simulation.feed("s_axis", lanes(spec.inputs[0]).pack(x))
         assert not simulation.step(200)
         assert len(simulation.take("s_axis")[0]) == 3 * spec.channels // spec.pe
+
+
+def test_half_a_pair_is_refused() -> None:
+    total, top, mean = described("axis_1", keepdims=1)
+    constants = {**AXES, "to_mean": np.array(0.25)}
+    refuse([top, quant("top", "y", 4)], r"quant_y \(Quant\) quantizes one descriptor alone: Concat sum and", constants)
+    join = helper.make_node("Concat", ["top", "total"], ["y"], name="pair", axis=1)
+    refuse([total, top, mean, join], r"pair \(Concat\) must join a sum and a maximum of one feature", constants)
+    join = helper.make_node("Concat", ["x", "top"], ["y"], name="pair", axis=1)
+    refuse([top, join], r"pair \(Concat\) of x \(12, 12, 4\), top has no hardware; supported are a sum", constants)
+
+
+def test_descriptors_that_are_laid_out_otherwise_are_refused() -> None:
+    total, top, mean = described("axis_1", keepdims=1)
+    constants = {**AXES, "to_mean": np.array(0.25), "row": np.array([3])}
+    join = helper.make_node("Concat", ["total", "top"], ["y"], name="pair", axis=2)
+    refuse([total, top, mean, join], r"pair \(Concat\) has axis 2, supported is 1", constants)
+    total, _, _ = described("axis_1", keepdims=0)
+    refuse([total], r"sum \(ReduceSum\) has keepdims 0, supported is 1", constants)
+    total, _, _ = described("row", keepdims=1)
+    refuse([total], r"sum \(ReduceSum\) of x \(12, 12, 4\), row has no hardware; supported are the sum", constants)
+    everything = helper.make_node("ReduceSum", ["x"], ["y"], name="sum")
+    refuse([everything], r"sum \(ReduceSum\) has 1 inputs, need 2", constants)
+
+
+def test_a_maximum_of_finer_scale_is_refused() -> None:
+    total, top, mean = described("axis_1", keepdims=1)
+    join = helper.make_node("Concat", ["total", "top"], ["y"], name="pair", axis=1)
+    constants = {**AXES, "to_mean": np.array(2.0)}
+    refuse([total, top, mean, join], r"pair \(Concat\) has a maximum of finer scale than the sum's", constants)

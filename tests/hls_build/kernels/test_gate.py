@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
 from kernels import Simulate, lanes
+from onnx import helper
+from qonnx_models import BRANCH, QonnxCase, channel_branch, quant, refuse
 
 from hls_build.kernels.gate.spec import GateSpec
 
@@ -57,6 +59,31 @@ CASES = Cases(
         NodeCase(gate_spec("spatial", 6, 4, 4, **NODE, x_signed=False), [[1, 2, 3, 4], [1, 2, 3, 1]], [[1, 2, 3, 4]]),
     ],
     synthesised=[CHANNEL[0], SPATIAL[0]],
+    qonnx=[
+        QonnxCase(
+            [
+                *channel_branch("eight", signed=0),
+                helper.make_node("Unsqueeze", ["branch", "axes_2_3"], ["gate"], name="map"),
+                helper.make_node("Mul", ["x", "gate"], ["product"], name="product"),
+                quant("product", "y", 4, scale="large", signed=1),
+            ],
+            (4, 12, 12),
+            {**BRANCH, "eight": np.array(8.0), "large": np.array(32.0)},
+            scale=32.0,
+        ),
+        QonnxCase(
+            [
+                quant("spatial", "spatial_q", 2, signed=1, narrow=1),
+                helper.make_node("Conv", ["x", "spatial_q"], ["heat"], name="heat", kernel_shape=[1, 1]),
+                quant("heat", "gate", 4, signed=0),
+                helper.make_node("Mul", ["gate", "x"], ["product"], name="product"),
+                quant("product", "y", 4, scale="large", signed=1),
+            ],
+            (4, 12, 12),
+            {"spatial": np.array([1, -1, 1, 1], np.float32).reshape(1, 4, 1, 1), "large": np.array(8.0)},
+            scale=8.0,
+        ),
+    ],
 )
 each_kind = pytest.mark.parametrize("spec", [CHANNEL[0], SPATIAL[0]], ids=label)
 
@@ -118,3 +145,28 @@ def test_x_waits_for_a_whole_set_of_gates(spec: GateSpec, rng: np.random.Generat
         assert len(simulation.take("m_axis")[0]) == 0
         simulation.feed("s_axis_gate", beats["s_axis_gate"][whole - 1 :])
         assert simulation.step(2000)
+
+
+def test_a_product_that_is_no_gate_is_refused() -> None:
+    square = helper.make_node("Mul", ["x", "x"], ["y"], name="square")
+    supported = "supported are a feature map by one gate per channel or one per pixel; one edge of sums with constants"
+    refuse([square], rf"square \(Mul\) of x \(12, 12, 4\), x \(12, 12, 4\) has no hardware; {supported}$")
+
+
+def test_a_gate_without_a_quantizer_is_refused() -> None:
+    spatial = [
+        quant("spatial", "spatial_q", 2, signed=1, narrow=1),
+        helper.make_node("Conv", ["x", "spatial_q"], ["heat"], name="heat", kernel_shape=[1, 1]),
+        helper.make_node("Sigmoid", ["heat"], ["gate"], name="sigmoid"),
+    ]
+    constants = {"spatial": np.ones((1, 4, 1, 1))}
+    product = helper.make_node("Mul", ["x", "gate"], ["y"], name="product")
+    refuse([*spatial, product], r"product \(Mul\) reads gate, which is not quantized: put a Quant", constants)
+    product = helper.make_node("Mul", ["x", "heat"], ["y"], name="product")
+    refuse([*spatial[:2], product], r"product \(Mul\) reads heat, which is not quantized: put a Quant", constants)
+
+
+def test_a_channel_gate_is_made_a_map_or_refused() -> None:
+    turn = helper.make_node("Unsqueeze", ["branch", "axis_1"], ["y"], name="turn")
+    nodes = [*channel_branch("sixteenth", signed=0), turn]
+    refuse(nodes, r"turn \(Unsqueeze\) adds axes \[1\] to a vector, supported are axes 2 and 3", BRANCH)

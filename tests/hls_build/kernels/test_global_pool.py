@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
 from kernels import Simulate, lanes
+from onnx import helper
+from qonnx_models import BRANCH, QonnxCase, channel_branch, described, refuse
 
 from hls_build.kernels.global_pool.spec import GlobalPoolSpec
 
@@ -62,6 +64,17 @@ CASES = Cases(
         NodeCase(add(2, 4, 4, bits=2, signed=False), [[1, 1, 2, 4]], [[1, 1, 1, 4]]),
     ],
     synthesised=[SPECS[0], SPECS[5]],
+    qonnx=[
+        QonnxCase(
+            [
+                *channel_branch("eight", signed=1),
+                helper.make_node("Unsqueeze", ["branch", "axes_2_3"], ["y"], name="map"),
+            ],
+            (4, 1, 1),
+            {**BRANCH, "eight": np.array(8.0)},
+            scale=8.0,
+        )
+    ],
 )
 
 
@@ -99,3 +112,19 @@ def test_a_blocked_sink_stops_the_second_frame_at_its_last_pixel(
         assert not simulation.step(1000)
         fold = spec.channels // spec.pe
         assert len(simulation.take("s_axis")[0]) == (2 * spec.pixels - 1) * fold + in_output_register + 1
+
+
+def test_descriptors_that_are_laid_out_otherwise_are_refused() -> None:
+    total, top, mean = described("axes_2_3", keepdims=1)
+    refuse([total], r"sum \(ReduceSum\) has keepdims 1, supported is 0", BRANCH)
+    total, top, mean = described("axes_2_3", keepdims=0)
+    turn = helper.make_node("Unsqueeze", ["top", "axes_2_3"], ["y"], name="turn")
+    refuse([top, turn], r"turn \(Unsqueeze\) adds axes \[0, 2\] to a descriptor, supported is axis 1", BRANCH)
+    join = helper.make_node("Concat", ["top", "total"], ["y"], name="pair", axis=1)
+    refuse([total, top, mean, join], r"pair \(Concat\) must join a sum and a maximum of one feature", BRANCH)
+
+
+def test_a_maximum_over_pixels_of_a_dense_layer_is_refused() -> None:
+    nodes = channel_branch("sixteenth", signed=1)[:-2]
+    top = helper.make_node("ReduceMax", ["products_of_pixels", "axis_1"], ["y"], name="top", keepdims=0)
+    refuse([*nodes, top], r"top \(ReduceMax\) of products_of_pixels \(1, 2, 4\), axis_1 has no hardware", BRANCH)

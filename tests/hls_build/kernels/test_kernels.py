@@ -13,22 +13,37 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import tomllib
-from kernel_cases import FRAMES, all_cases, each, each_change, random_inputs
+from kernel_cases import FRAMES, all_cases, each, each_change, each_qonnx_case, random_inputs
 from kernels import Simulate, stream_names
+from networks import random_faces
+from qonnx_models import QonnxCase
 
 import hls_build
-from hls_build.compiler import TRANSLATORS
+from board.executors.numpy_executor import NumpyExecutor
+from board.executors.rtl_executor import RtlExecutor
+from board.parity import Level, compare
+from hls_build.compiler import TRANSLATORS, compile_graph, lower_file
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
 from hls_build.kernels import KERNELS
 from hls_build.kernels.kernel import Kernel
 from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.parity.executors import DataflowExecutor
+from hls_build.rtl.stitch import stitch
 from hls_build.simulation import verilator
+from hls_build.simulation.open_rtl import open_rtl
 from hls_build.yosys.tool import synthesise
+from qnn.export.executors import QonnxExecutor
+from qnn.export.export import MODEL
 
 PACKAGE = Path(hls_build.__file__).parent
 FEW_LUTS = 4
 """By so many an estimate may be off what Yosys counts of a small kernel."""
+BUILD = BuildConfig("kernel", "none", load_board("Pynq-Z2"), 100.0, None, {"first_conv": Folding(pe=4, simd=9)})
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 
 
@@ -133,6 +148,7 @@ def test_every_kind_of_check_has_cases(kernel: Kernel) -> None:
     cases = all_cases()[kernel.name]
     for kind in ("specs", "illegal", "illegal_rtl", "nodes", "synthesised"):
         assert getattr(cases, kind), f"test_{kernel.name}.py has no {kind}"
+    assert bool(cases.qonnx) == bool(kernel.rules), f"test_{kernel.name}.py has no qonnx"
     for spec in (*cases.specs, *cases.full_size, *cases.synthesised, *(node.spec for node in cases.nodes)):
         assert isinstance(spec, kernel.spec)
 
@@ -151,6 +167,30 @@ def test_sources_ship_with_the_package(kernel: Kernel) -> None:
     for source in all_cases()[kernel.name].specs[0].sources:
         inside = PurePath(source.relative_to(PACKAGE))
         assert any(inside.match(pattern) for pattern in patterns), inside
+
+
+@pytest.mark.verilator
+@each_qonnx_case()
+def test_qonnx_nodes_are_equal_in_every_form(
+    kernel: Kernel, case: QonnxCase, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    onnx.save(case.network(rng), tmp_path / MODEL)
+    graph = lower_file(tmp_path / MODEL)
+    assert any(type(node) in kernel.layers for node in graph.nodes)
+    dataflow = compile_graph(graph, BUILD)
+    assert any(node.op_type == kernel.node.__name__ for node in dataflow.graph.node)
+    stitch(dataflow, tmp_path / "rtl", BUILD.board.part, BUILD.clk_period_ns)
+    ladder = [
+        Level.of(QonnxExecutor(tmp_path / MODEL)),
+        Level.of(NumpyExecutor(graph)),
+        Level.of(DataflowExecutor(dataflow), 1),
+        Level.of(RtlExecutor(open_rtl(tmp_path / "rtl")), 1, batch=None),
+    ]
+    faces = random_faces(rng, 4)
+    found = compare(ladder, faces, ["AU1", "AU2", "AU3"])
+    assert found.difference is None, str(found.difference)
+    assert [one.faces for one in found.executors] == [10, 10, 7, 7]
+    assert np.ptp(NumpyExecutor(graph).accumulators(faces), axis=0).all(), "answers that never vary show nothing"
 
 
 def test_no_two_kernels_compute_one_kind_of_layer() -> None:

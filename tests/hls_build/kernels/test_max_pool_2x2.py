@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
 from kernels import Simulate, lanes
+from onnx import helper
+from qonnx_models import QonnxCase, refuse
 
 from hls_build.kernels.max_pool_2x2.spec import MaxPool2x2Spec
 
@@ -43,6 +47,11 @@ CASES = Cases(
         )
     ],
     synthesised=FULL_SIZE[1:],
+    qonnx=[
+        QonnxCase(
+            [helper.make_node("MaxPool", ["x"], ["y"], name="pool", kernel_shape=[2, 2], strides=[2, 2])], (4, 6, 6)
+        )
+    ],
 )
 
 
@@ -77,3 +86,35 @@ def test_two_finished_beats_and_a_third_wait_for_the_sink(rng: np.random.Generat
         simulation.feed("s_axis", lanes(spec.inputs[0]).pack(x))
         assert not simulation.step(200)
         assert len(simulation.take("s_axis")[0]) == (spec.width + 1) * spec.channels // spec.pe + 3
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rule"),
+    [
+        (
+            {"kernel_shape": [3, 3], "strides": [2, 2]},
+            r"pool \(MaxPool\) of x \(12, 12, 4\) has no hardware; supported are windows of 2x2$",
+        ),
+        ({"kernel_shape": [2, 2]}, r"pool \(MaxPool\) has strides \[1, 1\], supported is \[2, 2\]"),
+        (
+            {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 1, 1]},
+            r"pool \(MaxPool\) has pads \[0, 0, 1, 1\], supported is \[0, 0, 0, 0\]",
+        ),
+    ],
+)
+def test_other_windows_are_refused(attributes: dict[str, Any], rule: str) -> None:
+    refuse([helper.make_node("MaxPool", ["x"], ["y"], name="pool", **attributes)], rule)
+
+
+def test_an_odd_picture_is_refused() -> None:
+    pools = [
+        helper.make_node("MaxPool", [source], [sink], name=sink, kernel_shape=[2, 2], strides=[2, 2])
+        for source, sink in (("x", "half"), ("half", "quarter"), ("quarter", "y"))
+    ]
+    refuse(pools, r"node y \(MaxPool\) needs an even height and width, got 3 x 3")
+
+
+def test_pooling_before_a_quantizer_is_refused() -> None:
+    function = helper.make_node("Relu", ["x"], ["positive"], name="relu")
+    pool = helper.make_node("MaxPool", ["positive"], ["y"], name="pool", kernel_shape=[2, 2], strides=[2, 2])
+    refuse([function, pool], r"node pool \(MaxPool\) reads positive, which is not quantized: put a Quant")

@@ -9,10 +9,9 @@ from quantized_networks import save_network, varied_faces
 
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, compare
-from hls_build.compiler import compile_graph
+from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
-from hls_build.lowering import lower_file
 from hls_build.parity.executors import DataflowExecutor
 from qnn.export.executors import TorchExecutor
 from qnn.export.export import MODEL, export, frozen_network

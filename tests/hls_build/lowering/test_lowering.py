@@ -7,51 +7,21 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper
+from qonnx_models import model, quant
 
-from board.core.graph import Conv, IntegerGraph, Threshold
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
-from hls_build.lowering import HANDLERS, lower, lower_file
+from hls_build.compiler import RULES, lower_file
+from hls_build.lowering import weighted
 from hls_build.lowering.activation_thresholds import directions, thresholds_from_codes
 from hls_build.lowering.context import LoweringContext, Value
+from hls_build.lowering.lower import lower
+from hls_build.lowering.rule import Rule
 
 SIZE = 4
-
-
-def quant(source: str, output: str, bits: int, scale: str = "one", signed: int = 0, narrow: int = 0) -> NodeProto:
-    return helper.make_node(
-        "Quant",
-        [source, scale, "zero", f"bits{bits}"],
-        [output],
-        name=f"quant_{output}",
-        domain="qonnx.custom_op.general",
-        signed=signed,
-        narrow=narrow,
-        rounding_mode="ROUND",
-    )
-
-
-def model(nodes: list[NodeProto], constants: dict[str, np.ndarray], channels: int = 3) -> onnx.ModelProto:
-    """Nodes from `pixels` (1, channels, 4, 4) to `out`, with the usual quantizer parameters at hand."""
-    constants = {
-        "one": np.array(1.0),
-        "zero": np.array(0.0),
-        "bits4": np.array(4.0),
-        "bits8": np.array(8.0),
-        "bits32": np.array(32.0),
-        **constants,
-    }
-    graph = helper.make_graph(
-        nodes,
-        "test",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, channels, SIZE, SIZE])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)],
-        [
-            numpy_helper.from_array(v.astype(np.float32 if v.dtype.kind == "f" else v.dtype), k)
-            for k, v in constants.items()
-        ],
-    )
-    return helper.make_model(graph)
 
 
 def conv_model(function: list[NodeProto], constants: dict[str, np.ndarray], weights: np.ndarray) -> onnx.ModelProto:
@@ -79,7 +49,7 @@ def test_relu_and_batch_norm_of_either_sign_become_thresholds(rng: np.random.Gen
         helper.make_node("Mul", ["positive", "gain"], ["scaled"]),
         helper.make_node("Add", ["scaled", "offset"], ["real"]),
     ]
-    graph = lower(conv_model(function, {"gain": gain, "offset": offset}, weights))
+    graph = lower(conv_model(function, {"gain": gain, "offset": offset}, weights), RULES)
     x = rng.integers(0, 256, (6, SIZE, SIZE, 3))
     plain = Conv("plain", ("pixels",), ("y",), weights.transpose(0, 2, 3, 1), 4)
     (sums,) = plain.run(x)
@@ -92,7 +62,7 @@ def test_relu_and_batch_norm_of_either_sign_become_thresholds(rng: np.random.Gen
 def test_a_shared_threshold_row_is_kept_once(rng: np.random.Generator) -> None:
     weights = rng.integers(-7, 8, (4, 3, 3, 3))
     weights[...] = weights[:1]
-    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights))
+    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights), RULES)
     (thresholds,) = [node for node in graph.nodes if isinstance(node, Threshold)]
     assert thresholds.thresholds.shape == (1, 15)
 
@@ -114,25 +84,35 @@ def test_layers_are_called_as_their_nodes(
     foreign = conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights)
     for node, name in zip([foreign.graph.node[2], foreign.graph.node[4]], names, strict=True):
         node.name = name
-    graph = lower(foreign)
+    graph = lower(foreign, RULES)
     assert [node.name for node in graph.nodes] == expected
     assert [node.outputs for node in graph.nodes] == [(name,) for name in expected]
 
 
-def test_handlers_may_come_from_elsewhere(rng: np.random.Generator) -> None:
+def test_the_first_rule_that_matches_lowers_a_node(rng: np.random.Generator) -> None:
     seen: list[str] = []
 
     def conv(context: LoweringContext, node: NodeProto) -> Value:
         seen.append(node.name)
-        return HANDLERS["Conv"](context, node)
+        return weighted.conv(context, node)
+
+    def never(context: LoweringContext, node: NodeProto) -> bool:
+        return False
 
     given = conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, rng.integers(-7, 8, (4, 3, 3, 3)))
-    lower(given, {**HANDLERS, "Conv": conv})
+    lower(given, (Rule("Conv", "nothing", conv, never), *RULES))
+    assert seen == []
+    lower(given, (Rule("Conv", "all", conv), *RULES))
     assert seen == ["conv"]
+    without = [rule for rule in RULES if rule.op_type != "Conv"]
     with pytest.raises(
         ValueError, match=r"node conv is of type Conv, which has no hardware; supported are Add, .*Quant"
     ):
-        lower(given, {op: handler for op, handler in HANDLERS.items() if op != "Conv"})
+        lower(given, without)
+    unfit = [*without, Rule("Conv", "one thing", conv, never), Rule("Conv", "another", conv, never)]
+    complaint = r"node conv \(Conv\) of x \(4, 4, 3\), wq has no hardware; supported are one thing; another$"
+    with pytest.raises(ValueError, match=complaint):
+        lower(given, unfit)
 
 
 def test_thresholds_are_where_codes_change() -> None:
@@ -144,7 +124,8 @@ def test_thresholds_are_where_codes_change() -> None:
 
 
 def test_a_graph_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> None:
-    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, rng.integers(-7, 8, (4, 3, 3, 3))))
+    weights = rng.integers(-7, 8, (4, 3, 3, 3))
+    graph = lower(conv_model([helper.make_node("Relu", ["sums"], ["real"])], {}, weights), RULES)
     graph.save(tmp_path / "graph.npz")
     again = IntegerGraph.load(tmp_path / "graph.npz")
     assert again.tensors == graph.tensors
@@ -155,7 +136,7 @@ def test_a_graph_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> 
 def test_refuses_an_unknown_op() -> None:
     nodes = [quant("pixels", "x", 8), helper.make_node("Tan", ["x"], ["out"], name="odd")]
     with pytest.raises(ValueError, match=r"node odd is of type Tan, which has no hardware; supported are Add, .*Unsq"):
-        lower(model(nodes, {}))
+        lower(model(nodes, {}), RULES)
 
 
 def test_refuses_an_unquantized_tensor(rng: np.random.Generator) -> None:
@@ -166,7 +147,7 @@ def test_refuses_an_unquantized_tensor(rng: np.random.Generator) -> None:
         helper.make_node("Conv", ["r", "wq"], ["out"], name="late", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     ]
     with pytest.raises(ValueError, match=r"node late \(Conv\) reads r, which is not quantized"):
-        lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}))
+        lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}), RULES)
 
 
 def test_refuses_float_weights(rng: np.random.Generator) -> None:
@@ -175,7 +156,7 @@ def test_refuses_float_weights(rng: np.random.Generator) -> None:
         helper.make_node("Conv", ["x", "w"], ["out"], name="float", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
     ]
     with pytest.raises(ValueError, match=r"node float \(Conv\) has weights w that are not quantized"):
-        lower(model(nodes, {"w": rng.normal(size=(4, 3, 3, 3)).astype(np.float32)}))
+        lower(model(nodes, {"w": rng.normal(size=(4, 3, 3, 3)).astype(np.float32)}), RULES)
 
 
 @pytest.mark.parametrize(
@@ -187,17 +168,82 @@ def test_refuses_float_weights(rng: np.random.Generator) -> None:
 )
 def test_refuses_a_quantizer_that_is_not_exact(constants: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        lower(model([quant("pixels", "out", 4)], constants))
+        lower(model([quant("pixels", "out", 4)], constants), RULES)
 
 
-def test_refuses_strides(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    ("shape", "attributes", "complaint"),
+    [
+        ((4, 3, 3, 3), {"pads": [1] * 4, "strides": [2, 2]}, r"has strides \[2, 2\], supported is \[1, 1\]"),
+        ((4, 3, 3, 3), {}, r"has pads \[0, 0, 0, 0\], supported is \[1, 1, 1, 1\]"),
+        ((4, 3, 3, 3), {"auto_pad": "SAME_UPPER"}, r"has pads .*, supported is|has auto_pad b'SAME_UPPER'"),
+        ((3, 1, 3, 3), {"pads": [1] * 4, "group": 3}, "has group 3, supported is 1"),
+        ((4, 3, 2, 2), {"pads": [1] * 4}, "has a kernel of 2x2, supported are squares of odd size"),
+        ((4, 3, 3, 1), {"pads": [1, 0, 1, 0]}, "has a kernel of 3x1, supported are squares of odd size"),
+        ((4, 2, 3, 3), {"pads": [1] * 4}, "has weights for 2 inputs, gets 3"),
+    ],
+)
+def test_refuses_a_convolution_that_the_hardware_lacks(
+    shape: tuple[int, ...], attributes: dict[str, Any], complaint: str, rng: np.random.Generator
+) -> None:
     nodes = [
         quant("pixels", "x", 8),
         quant("w", "wq", 4, signed=1, narrow=1),
-        helper.make_node("Conv", ["x", "wq"], ["out"], name="c", kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2]),
+        helper.make_node("Conv", ["x", "wq"], ["out"], name="c", **attributes),
     ]
-    with pytest.raises(ValueError, match=r"node c \(Conv\) has strides \[2, 2\], supported is \[1, 1\]"):
-        lower(model(nodes, {"w": rng.integers(-7, 8, (4, 3, 3, 3)).astype(np.float32)}))
+    with pytest.raises(ValueError, match=rf"node c \(Conv\) ({complaint})"):
+        lower(model(nodes, {"w": rng.integers(-7, 8, shape).astype(np.float32)}), RULES)
+
+
+@pytest.mark.parametrize(
+    ("flat", "dense", "complaint"),
+    [
+        (("Flatten", {}), {"transB": 1, "alpha": 2.0}, r"dense \(Gemm\) has alpha 2.0, supported is 1.0"),
+        (("Flatten", {}), {"transB": 1, "transA": 1}, r"dense \(Gemm\) has transA 1, supported is 0"),
+        (("Flatten", {}), {}, r"dense \(Gemm\) has its weights the wrong way round"),
+        (("Flatten", {"axis": 2}), {"transB": 1}, r"flat \(Flatten\) has axis 2, supported is 1"),
+        (("Reshape", {}), {"transB": 1}, r"flat \(Reshape\) makes a shape of \[3, 16\], supported is \[0, -1\]"),
+    ],
+)
+def test_refuses_a_dense_layer_that_reads_otherwise(
+    flat: tuple[str, dict[str, Any]], dense: dict[str, Any], complaint: str
+) -> None:
+    op_type, attributes = flat
+    nodes = [
+        quant("pixels", "x", 8),
+        helper.make_node(op_type, ["x", "shape"] if op_type == "Reshape" else ["x"], ["v"], name="flat", **attributes),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Gemm", ["v", "wq"], ["out"], name="dense", **dense),
+    ]
+    with pytest.raises(ValueError, match=complaint):
+        lower(model(nodes, {"w": np.ones((2, 48), np.float32), "shape": np.array([3, 16])}), RULES)
+
+
+def test_a_reshape_flattens_too(rng: np.random.Generator) -> None:
+    nodes = [
+        quant("pixels", "x", 8),
+        helper.make_node("Reshape", ["x", "shape"], ["v"], name="flat"),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Gemm", ["v", "wq"], ["out"], name="dense", transB=1),
+    ]
+    weights, x = rng.integers(-7, 8, (2, 48)), rng.integers(0, 256, (3, SIZE, SIZE, 3))
+    planes = x.transpose(0, 3, 1, 2).reshape(3, -1)
+    for shape in ([0, -1], [1, 48], [-1, 48]):
+        graph = lower(model(nodes, {"w": weights.astype(np.float32), "shape": np.array(shape)}), RULES)
+        np.testing.assert_array_equal(graph.run(x)[:, 0, 0], planes @ weights.T)
+
+
+def test_refuses_to_read_integers_of_several_scales(rng: np.random.Generator) -> None:
+    """Each channel would stand for other real values, which no layer's one scale says."""
+    nodes = [
+        quant("pixels", "x", 8),
+        helper.make_node("Mul", ["x", "powers"], ["scaled"], name="gain"),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Conv", ["scaled", "wq"], ["out"], name="c", kernel_shape=[1, 1]),
+    ]
+    constants = {"powers": np.array([1.0, 2.0, 4.0]).reshape(3, 1, 1), "w": np.ones((3, 3, 1, 1), np.float32)}
+    with pytest.raises(ValueError, match=r"node c \(Conv\) reads scaled, which has a scale per channel: put a Quant"):
+        lower(model(nodes, constants), RULES)
 
 
 def test_a_batch_norm_node_with_negative_gain_negates_the_weights(rng: np.random.Generator) -> None:
@@ -207,7 +253,7 @@ def test_a_batch_norm_node_with_negative_gain_negates_the_weights(rng: np.random
         helper.make_node("BatchNormalization", ["positive", "gain", "offset", "mean", "variance"], ["real"]),
     ]
     statistics = {"gain": np.full(4, -1e-2), "offset": np.ones(4), "mean": np.zeros(4), "variance": np.ones(4)}
-    graph = lower(conv_model(function, statistics, weights))
+    graph = lower(conv_model(function, statistics, weights), RULES)
     assert isinstance(graph.nodes[0], Conv)
     np.testing.assert_array_equal(graph.nodes[0].weights, -weights.transpose(0, 2, 3, 1))
 

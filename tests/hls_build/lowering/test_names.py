@@ -10,10 +10,13 @@ import pytest
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import nn
 
-from board.core.graph import Conv, Gate, IntegerGraph, Threshold, identifier
-from hls_build.compiler import compile_graph
+from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.layers.gate import Gate
+from board.core.layers.threshold import Threshold
+from board.core.node import identifier
+from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.build import BUILDS, load_build
-from hls_build.lowering import lower_file
 from hls_build.rtl import stitch
 from qnn.export.export import MODEL, export, frozen_network
 from qnn.export.qonnx_graph import layers

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from networks import TINY, random_block, random_faces, random_network
 
-from board.core import graph as ir
+from board.core.graph import IntegerGraph
+from board.core.node import Node
 from board.simulation.streams import DeadlockError
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
@@ -23,7 +24,7 @@ from hls_build.simulation.open_rtl import open_rtl
 BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
-def stitched(graph: ir.IntegerGraph, build: BuildConfig, folder: Path) -> stitch.Stitched:
+def stitched(graph: IntegerGraph, build: BuildConfig, folder: Path) -> stitch.Stitched:
     return stitch.stitch(compile_graph(graph, build), folder, build.board.part, build.clk_period_ns)
 
 
@@ -107,8 +108,8 @@ def test_a_layer_called_like_another_ones_hardware_is_refused(name: str, tmp_pat
         stitched(replace_nodes(graph, nodes), BLOCK, tmp_path / "rtl")
 
 
-def replace_nodes(graph: ir.IntegerGraph, nodes: tuple[ir.Node, ...]) -> ir.IntegerGraph:
-    return ir.IntegerGraph(graph.tensors, nodes, graph.input, graph.output)
+def replace_nodes(graph: IntegerGraph, nodes: tuple[Node, ...]) -> IntegerGraph:
+    return IntegerGraph(graph.tensors, nodes, graph.input, graph.output)
 
 
 @pytest.mark.verilator

@@ -29,6 +29,7 @@ from qnn.data.example import example_faces
 from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.protocols import held_out
+from qnn.data.splits import Division
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune, tune_for_emotions
 from qnn.evaluation.measuring import load_network, predicted, select
@@ -148,6 +149,8 @@ def test_eval_prints_draws_and_writes(flat: Path, root: Path, tmp_path: Path) ->
         "macro",
     ):
         assert text in ran.stdout
+    for name in ("t.md", "e.csv", "plots/per_au.png", "plots/confusion.png"):
+        assert f"written: {tmp_path / name}\n" in ran.stdout
     rows = list(csv.DictReader((tmp_path / "e.csv").open()))
     assert [int(row["au"]) for row in rows] == list(AUS)
     assert float(rows[0]["f1_low"]) <= float(rows[0]["f1"]) <= float(rows[0]["f1_high"])
@@ -163,7 +166,7 @@ def test_a_quantized_network_decides_as_its_accelerator(
 ) -> None:
     """To the last bit, also where a threshold is a probability that occurs."""
     copied = copy_checkpoint(quantized, tmp_path)
-    faces = select("ferplus", root).faces
+    faces = select(Division("ferplus", root)).faces
     network, card = load_network(copied)
     predictions = predicted(network, card, faces, "testing")
     found = predictions.probabilities(decoding)

@@ -23,13 +23,20 @@ def test_complexity_writes_json_and_prints_a_table(tmp_path: Path) -> None:
     assert set(content["weight_bytes"]) >= {"float", "w4a4", "w3a3", "w2a4", "w2a2"}
 
 
+def test_a_small_networks_macs_are_told() -> None:
+    text = " ".join(run_cli("complexity", "--divisor", 8).stdout.split())
+    assert "0.002 GMAC per face, 0.0913 MiB" in text
+
+
 def test_export_writes_a_folder_and_prints_the_sigmoids(tmp_path: Path) -> None:
     path = save_network(tmp_path, Architecture(attention=False, divisor=8), "w2a2")
     ran = run_cli("export", "--checkpoint", path, "--out", tmp_path / "out", "--preset", "w2a2")
     assert ran.status == 0, ran.stderr
     assert "w2a2: 0 of 0 sigmoids corrected" in ran.stdout
-    digest = json.loads((tmp_path / "out" / "export.json").read_text())["model_sha256"]
-    assert digest in ran.stdout
+    report = json.loads((tmp_path / "out" / "export.json").read_text())
+    for name, digest in (("model.onnx", report["model_sha256"]), ("standard.onnx", report["standard_sha256"])):
+        assert f"written: {tmp_path / 'out' / name}, sha256 {digest}" in ran.stdout
+    assert f"written: {tmp_path / 'out' / 'export.json'}, " in ran.stdout
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ def test_a_good_folder_ends_well(tmp_path: Path, name: str) -> None:
     assert result.stdout.endswith("nothing is wrong\n")
 
 
+def test_a_quick_check_opens_no_picture_and_says_so(tmp_path: Path) -> None:
+    root = trees.tree("ferplus", tmp_path)
+    (root / "FER2013Train" / "fer0000000.png").write_bytes(b"no picture")
+    assert check("ferplus", root).status == 1
+    result = check("ferplus", root, "--quick")
+    assert result.status == 0 and "note: no picture was opened, as --quick asks" in result.stdout
+
+
 def test_counts(tmp_path: Path) -> None:
     counts = checking.check("ckplus", trees.tree("ckplus", tmp_path / "ck"), progress=False).counts
     assert counts.pictures == 16
@@ -50,7 +58,7 @@ def test_bp4d_says_how_many_nines_there_are(tmp_path: Path) -> None:
     assert "intensities" not in check("bp4d", root, "--labels", "usual").stdout
 
 
-def test_a_part_that_is_not_there_is_a_note(tmp_path: Path) -> None:
+def test_a_split_that_is_not_there_is_a_note(tmp_path: Path) -> None:
     root = trees.tree("ferplus", tmp_path)
     result = check("ferplus", root)
     assert result.status == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from packages import largest_file
 from quantized_networks import calibrated_network, save_network, varied_faces
 
 from board.executors.executor import planes
@@ -119,13 +120,9 @@ def test_a_card_that_is_no_json_is_refused(copied: Path) -> None:
         checkpoint.load(copied)
 
 
-def test_a_failed_save_leaves_the_old_checkpoint(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(checkpoint, "save_file", fail)
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_checkpoint(copied: Path) -> None:
     before = copied.read_bytes()
-    with pytest.raises(RuntimeError, match=r"cannot write .*w4a4\.safetensors: No space"):
+    with largest_file(1000), pytest.raises(RuntimeError, match=f"cannot write {copied}: File too large"):
         checkpoint.save(copied, CbamCnn(TINY), Card("float", TINY))
     assert copied.read_bytes() == before
     test_nothing_else_is_left_behind(copied)

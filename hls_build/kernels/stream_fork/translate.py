@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from board.core import graph as ir
+from board.core.layers.fork import Fork
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link
@@ -12,7 +12,7 @@ from hls_build.kernels.stream_fork.spec import StreamForkSpec
 from hls_build.kernels.translation import geometry, write_single_input
 
 
-def fork(writer: GraphWriter, node: ir.Fork, folding: Folding) -> None:
+def fork(writer: GraphWriter, node: Fork, folding: Folding) -> None:
     """One stream to several."""
 
     def spec(x: Link) -> StreamForkSpec:
