@@ -125,7 +125,7 @@ def train_stage(
         write_json(run_settings.file_of(folder), settings)
     trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
-        named = [_networks(path) for path in teachers]
+        named = [_teacher_entry(path) for path in teachers]
         done = replace(card, decoding=module.train_set.decoding)
         _finish(module.model, done, splits, recipe, origin, named, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
@@ -283,7 +283,7 @@ def _finish(
         (folder / leftover).unlink(missing_ok=True)
 
 
-def _networks(path: Path) -> dict[str, Any]:
+def _teacher_entry(path: Path) -> dict[str, Any]:
     """What a card keeps of a teacher."""
     card = checkpoint.read_card(path)
     return {"attention": card.architecture.attention, **_stage(card)}
