@@ -173,7 +173,8 @@ class Transfer:
         """What memory holds of a batch's results."""
         output = self._slot(batch).output[: len(self._batch(batch))]
         output.invalidate()
-        return output.view(np.ndarray)
+        seen: np.ndarray = output.view(np.ndarray)
+        return seen
 
     def _wait(self, late: bool) -> None:
         """Give the DMAs time, or find that nothing comes any more."""
