@@ -71,9 +71,8 @@ class Driver:
         """Frames computed since the start."""
         self.last = CallTime(0, 0.0)
         self._timeout_s = timeout_s
-        signed = (
-            contract.output_stream.signed
-        )  # zero, the low end of unsigned results, would be a poor mark to begin with
+        # zero, the low end of unsigned results, would be a poor mark to begin with
+        signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         device = self._pynq.Device.active_device
         self.clock: Clock = getattr(device, "clock", time) if clock is None else clock
