@@ -10,17 +10,26 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import pytest
+import tomllib
+
+from hls_build.build import package
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))])
+CHECKPOINTS = ROOT / "qnn" / "checkpoints"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", *CHECKPOINTS.glob("[A-Z]*.md")])
 HOW_TO = sorted(DOCS.glob("add-a-*.md"))
-IMAGES = {"chain.svg", "cost_w4a4.png", "detect.jpg", "draw.py", "rooms.svg"}
+IMAGES = {
+    "chain.svg", "cost_w4a4.png", "detect.jpg", "draw.py", "rooms_board.svg", "rooms_hls_build.svg", "rooms_qnn.svg"
+}  # fmt: skip
 """All that docs/images may hold: drawings, plots, and the public-domain example picture."""
+PYTEST = ("--durations=10",)
+"""Options of other programs that pages name by themselves."""
 TOP = ("board", "qnn", "hls_build", "tests", "scripts", "docs", "requirements")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -94,8 +103,19 @@ def has(body: list[ast.stmt], names: list[str]) -> bool:
 def test_commands_and_their_options_exist(page: Path) -> None:
     text = page.read_text()
     lines = [line for _, title, body in FENCE.findall(text) if not title for line in body.splitlines()]
+    assert wrong_commands([*lines, *CODE.findall(prose(page))]) == []
+
+
+def test_commands_of_a_deployments_readme_exist() -> None:
+    commands = [command for line in package.README.splitlines() for command in re.split(r" && | ; |: ", line)]
+    assert wrong_commands(commands) == []
+    assert len([command for command in commands if command.startswith("auflow ")]) == 3
+
+
+def wrong_commands(lines: Iterable[str]) -> list[str]:
+    """Commands of `auflow` in some lines that are none, and options that they do not have."""
     wrong = []
-    for line in [*lines, *CODE.findall(prose(page))]:
+    for line in lines:
         found = re.search(r"(?:^|/| -[mE] )(?:auflow|board) ((?:data )?[a-z]+)\b(.*)", line.partition("    #")[0])
         if found is None or found[1] == "is":
             continue
@@ -105,7 +125,26 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         else:
             options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", found[2])
             wrong += [f"{found[1]} {option}" for option in options if option not in known]
-    assert wrong == []
+    return wrong
+
+
+@each_page
+def test_options_without_a_command_exist(page: Path) -> None:
+    """`--resume` by itself is an option of a command of `auflow`, or of a script."""
+    scripts = "".join(path.read_text() for path in (ROOT / "scripts").glob("*.sh"))
+    named = {code.split()[0] for code in CODE.findall(prose(page)) if code.startswith("--")}
+    known = {option for command in all_commands() for option in help_of(command) or ()}
+    assert [option for option in sorted(named - known) if option not in scripts and option not in PYTEST] == []
+
+
+@cache
+def all_commands() -> tuple[str, ...]:
+    """All of `auflow`, by their names in its help."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hls_build.cli.main", "--help"],
+        cwd=ROOT, env={**os.environ, "COLUMNS": "200", "TERM": "dumb"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return tuple(re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", done.stdout, re.MULTILINE))
 
 
 @cache
@@ -118,14 +157,45 @@ def help_of(command: str) -> set[str] | None:
     return None if done.returncode else set(re.findall(r"--[a-z][a-z-]*", done.stdout))
 
 
-def test_every_room_is_in_the_architecture() -> None:
+def test_the_architecture_lists_every_room_with_its_arrows() -> None:
+    """Rooms, and what they import of other packages, as tests/arrows.toml says and the code does."""
+    listed = {}
     text = (DOCS / "architecture.md").read_text()
-    rooms = [
-        init.parent.relative_to(ROOT).as_posix()
-        for package in ("board", "qnn", "hls_build")
-        for init in (ROOT / package).glob("*/__init__.py")
+    for path, cells in re.findall(r"^\| `((?:board|qnn|hls_build)/\w+(?:\.py)?)` \|[^|]+\|(.*)$", text, re.MULTILINE):
+        owner, _, room = path.removesuffix(".py").partition("/")
+        others = [cell.strip() for cell in cells.split("|")[:-1]]
+        listed[owner, room] = [set() if cell == "–" else set(cell.split(", ")) for cell in others]
+    table = tomllib.loads((ROOT / "tests" / "arrows.toml").read_text())
+    of = {"board": (), "qnn": ("board",), "hls_build": ("board", "qnn")}
+    assert listed == {
+        (owner, room): [set(arrows.get(other, "").split()) for other in of[owner]]
+        for owner, rooms in table.items()
+        for room, arrows in rooms.items()
+    }
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in HOW_TO], ids=lambda page: page.stem)
+def test_listings_of_files_are_theirs(page: Path) -> None:
+    """How-to pages alone show files that are to be written."""
+    titled = [(title, body) for _, title, body in FENCE.findall(page.read_text()) if title and (ROOT / title).exists()]
+    assert [title for title, body in titled if body not in (ROOT / title).read_text()] == []
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("page", ["index.md", "finn-engine.md"])
+def test_python_of_a_page_runs(page: str, tmp_path: Path) -> None:
+    if page == "index.md":  # which opens what a build left
+        package.write_software(CHECKPOINTS / "tiny.safetensors", tmp_path / "build" / "pynq-z2_w4a4" / "deploy")
+    listings = [
+        body for kind, title, body in FENCE.findall((DOCS / page).read_text()) if kind == "python" and not title
     ]
-    assert [room for room in rooms if f"`{room}`" not in text] == []
+    assert listings
+    given = "from qnn.data.example import example_picture\npicture = example_picture()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", given + "\n".join(listings)],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_drawings_are_what_the_script_draws() -> None:
@@ -142,7 +212,26 @@ def test_images_are_those_that_may_be_shown() -> None:
 
 
 def test_the_readme_fits_on_a_screen_and_a_half() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 75
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if not line.startswith("![")]
+    assert len(lines) <= 75 and max(map(len, lines)) <= 100
+
+
+ADDED = {
+    "add-a-board": {"hls_build/config/boards/Zybo-Z7-20.toml"},
+    "add-a-dataset": {"qnn/data/datasets/emofolders.py", "tests/qnn/data/datasets/test_emofolders.py"},
+    "add-a-kernel": {
+        "board/core/layers/magnitude.py", "hls_build/kernels/magnitude", "tests/hls_build/kernels/test_magnitude.py"
+    },
+    "add-a-preset": {"qnn/network/presets.toml"},
+}  # fmt: skip
+"""What each how-to page adds or edits: a file, a folder, and a test."""
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+def test_little_is_added(page: Path) -> None:
+    files = [title for _, title, _ in FENCE.findall(page.read_text()) if title]
+    folders = {Path(file).parent.as_posix() for file in files if not (ROOT / file).parent.exists()}
+    assert folders | {file for file in files if Path(file).parent.as_posix() not in folders} == ADDED[page.stem]
 
 
 @pytest.mark.slow

@@ -78,13 +78,6 @@ def nearest_emotions(logits: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return best
 
 
-def au_vector(emotion: str) -> npt.NDArray[np.float32]:
-    """Thirteen zeros and ones: the AUs that Table 2 gives for an emotion (lower case)."""
-    if emotion not in TABLE_2:
-        raise ValueError(f"an emotion must be one of {', '.join(EMOTIONS)}, got {emotion!r}")
-    return np.array(PROTOTYPES[EMOTIONS.index(emotion)])
-
-
 def au_names(numbers: Sequence[int]) -> tuple[str, ...]:
     """Full names, such as "AU12 Lip corner puller", of some AUs."""
     unknown = [number for number in numbers if number not in AU_TITLES]

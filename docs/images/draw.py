@@ -1,58 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the pictures of the pages: `python docs/images/draw.py`, from the repository's root.
 
-rooms.svg and chain.svg are drawn here; detect.jpg is what `auflow detect --annotate` makes of the example picture.
-cost_w4a4.png is made by `auflow fold --preset w4a4 --single-clock --fps 678 --plot docs/images/cost_w4a4.png`.
+rooms_<package>.svg are drawn from tests/arrows.toml and chain.svg from this file; detect.jpg is what `auflow detect
+--annotate` makes of the example picture. cost_w4a4.png is made by
+`auflow fold --preset w4a4 --single-clock --fps 678 --plot docs/images/cost_w4a4.png`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import tomllib
+
 HERE = Path(__file__).parent
+ARROWS = HERE.parents[1] / "tests" / "arrows.toml"
 BOARD, QNN, HLS, PLAIN = "#fff1d6", "#e3f0ff", "#e4f5e8", "#f4f4f6"
 INK, LINE = "#22262e", "#7a8291"
-STEP_PX, GAP_PX = 44, 7
-
-ROOMS = {
-    "board": (BOARD, "numpy and OpenCV: what a PYNQ image has", (
-        ("cli", "detect, parity, bench"),
-        ("pipeline, detector", "frames to observations"),
-        ("sources, outputs", "pictures and videos in; CSV, JSONL, video out"),
-        ("parity, bench", "executors compared by ==, and measured"),
-        ("executors", "numpy, onnx, rtl, fpga: the same integers"),
-        ("driver, emulator", "PYNQ's side of the FPGA, and a board without one"),
-        ("simulation", "a verilated design, beat by beat"),
-        ("deployment", "files of one build, each checked by its digest"),
-        ("faces", "find, crop and track: the one picture rule"),
-        ("core", "FACS, decoding, arithmetic, graph, contract, files"),
-    )),
-    "qnn": (QNN, "PyTorch and Brevitas: the network", (
-        ("cli", "data, train, tune, eval, explain, study, export"),
-        ("studies", "ablations"),
-        ("explain", "HiResCAM, Grad-CAM, attention"),
-        ("training", "recipes, losses, Muon, resumable runs"),
-        ("evaluation", "F1-frame, intervals, decision thresholds, cards"),
-        ("export", "QONNX, standard ONNX, sigmoid corrections"),
-        ("network", "CBAM-CNN, quantized network, presets, checkpoint"),
-        ("data", "five datasets, one file each; protocols and splits"),
-    )),
-    "hls_build": (HLS, "FINN+, Verilator, Yosys, Vivado: the compiler", (
-        ("cli", "build, fold, fifos, simulate, parity, synth, report"),
-        ("build", "the steps, the contract, the package for a board"),
-        ("report, parity", "one page; every form of a build by =="),
-        ("folding, yosys, vivado", "MILP; synthesis; bitstream"),
-        ("simulation", "Verilator, and the engine behind FINN+'s rtlsim"),
-        ("rtl", "one structural top over all blocks"),
-        ("compiler, estimate", "passes in order; cycles and resources"),
-        ("kernels", "one folder each: spec, SystemVerilog, node, lower"),
-        ("lowering, dataflow", "QONNX to integers; integers to FINN+ nodes"),
-        ("config, cost", "builds and boards in TOML; formulas of resources"),
-    )),
-}  # fmt: skip
-"""Rooms of each floor, whoever imports above whoever is imported."""
+FILLS = {"board": BOARD, "qnn": QNN, "hls_build": HLS}
+"""Packages, and the colour of what is theirs."""
+ROOM_PX, ROOM_HEIGHT_PX, BEND_PX, LEVEL_PX, MARGIN_PX = 118, 28, 14, 58, 12
+"""Width and height of a room; width left to an arrow that passes a level; from one level to the next; around all."""
+SWEEPS = 12
+"""Of putting rooms near what they import and what imports them."""
 
 FORMS = (
     ("checkpoint", "weights, card", QNN),
@@ -76,7 +50,8 @@ TURNS = ("crop", "executor", "contract", "detector", "outputs")
 
 def svg(width: int, height: int, parts: Sequence[str]) -> str:
     """A picture on white, readable in a dark page too."""
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    head += ' font-family="sans-serif">'
     marker = (
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0 L8 4 L0 8 z" fill="{LINE}"/></marker></defs>'
@@ -99,26 +74,98 @@ def arrow(x0: float, y0: float, x1: float, y1: float) -> str:
     return f'<path d="M{x0} {y0} L{x1} {y1}" stroke="{LINE}" stroke-width="1.6" marker-end="url(#tip)"/>'
 
 
-def rooms() -> str:
-    """The three floors; a room imports only rooms below it, and those of board."""
-    width, top = 290, 62
-    parts = []
-    for column, (name, (fill, about, entries)) in enumerate(ROOMS.items()):
-        left = 15 + column * (width + 15)
-        parts += [text(left, 28, f"{name}/", 18, bold=True), text(left, 48, about, 12)]
-        for row, (room, what) in enumerate(entries):
-            y = top + row * (STEP_PX + GAP_PX)
-            parts += [
-                box(left, y, width, STEP_PX, fill),
-                text(left + 10, y + 18, room, 14, bold=True),
-                text(left + 10, y + 35, what, 11.5),
-            ]
-    bottom = top + 10 * (STEP_PX + GAP_PX) + 16
-    parts.append(
-        text(15, bottom, "A room imports only rooms below it. qnn and hls_build also import board; of hls_build")
-    )
-    parts.append(text(15, bottom + 19, "only build, parity, report and cli import qnn."))
-    return svg(15 + 3 * (width + 15), bottom + 34, parts)
+Graph = Mapping[str, Sequence[str]]
+"""What each room imports."""
+
+
+def inside(package: str) -> dict[str, list[str]]:
+    """The arrows among the rooms of a package."""
+    content = tomllib.loads(ARROWS.read_text())
+    own = content[package]
+    return {
+        room: [other for other in imports.get(package, "").split() if other in own] for room, imports in own.items()
+    }
+
+
+def reduced(graph: Graph) -> dict[str, list[str]]:
+    """The arrows that do not follow from others."""
+    below: dict[str, set[str]] = {}
+    for room in TopologicalSorter(graph).static_order():
+        below[room] = {other for target in graph[room] for other in (target, *below[target])}
+    return {room: [one for one in to if not any(one in below[other] for other in to)] for room, to in graph.items()}
+
+
+def levels(graph: Graph) -> dict[str, int]:
+    """The least level of every room, 0 for one that imports none; such a one stands right below who imports it."""
+    level: dict[str, int] = {}
+    for room in TopologicalSorter(graph).static_order():
+        level[room] = 1 + max((level[other] for other in graph[room]), default=-1)
+    highest = max(level.values())
+    for room in graph:
+        if not graph[room]:
+            level[room] = min((level[other] for other in graph if room in graph[other]), default=highest + 1) - 1
+    return level
+
+
+def rooms(package: str) -> str:
+    """Who imports whom in a package: arrows lead down, and those that follow from others are left out."""
+    graph, level = reduced(inside(package)), levels(inside(package))
+    rows: list[list[str]] = [
+        sorted(room for room in graph if level[room] == at) for at in range(max(level.values()) + 1)
+    ]
+    chains = []
+    for room, others in graph.items():
+        for other in others:
+            bends = [f"{room}>{other}>{at}" for at in range(level[room] - 1, level[other], -1)]
+            for bend in bends:
+                rows[int(bend.rpartition(">")[2])].append(bend)
+            chains.append([room, *bends, other])
+    x = placed(rows, [pair for chain in chains for pair in pairwise(chain)])
+    half = {name: ROOM_PX / 2 if name in graph else 0.0 for name in x}
+    left = min(x[name] - half[name] for name in x) - MARGIN_PX
+    y = {name: MARGIN_PX + (len(rows) - 1 - at) * LEVEL_PX for at, row in enumerate(rows) for name in row}
+    parts = [curve([(x[name] - left, y[name], name in graph) for name in chain]) for chain in chains]
+    for room in graph:
+        parts.append(box(round(x[room] - left - ROOM_PX / 2), y[room], ROOM_PX, ROOM_HEIGHT_PX, FILLS[package]))
+        parts.append(text(round(x[room] - left), y[room] + 19, room, 13, bold=True, anchor="middle"))
+    width = max(x[name] + half[name] for name in x) + MARGIN_PX - left
+    return svg(round(width), 2 * MARGIN_PX + (len(rows) - 1) * LEVEL_PX + ROOM_HEIGHT_PX, parts)
+
+
+def placed(rows: Sequence[list[str]], pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """Where everything stands from left to right: near the middle of what it is joined with, in its row."""
+    joined: dict[str, list[str]] = {name: [] for row in rows for name in row}
+    for one, other in pairs:
+        joined[one].append(other)
+        joined[other].append(one)
+    wide = {name: BEND_PX if ">" in name else ROOM_PX + BEND_PX for name in joined}
+    x = {name: 10.0 * index for row in rows for index, name in enumerate(row)}
+    for sweep in range(SWEEPS):
+        for row in rows if sweep % 2 else reversed(rows):
+            wanted = {name: sum(x[other] for other in joined[name]) / max(1, len(joined[name])) for name in row}
+            edge, total = 0.0, 0.0
+            for name in sorted(row, key=lambda one: (wanted[one], one)):
+                x[name] = edge + wide[name] / 2
+                edge += wide[name]
+                total += wanted[name] - x[name]
+            for name in row:
+                x[name] += total / len(row)
+    return x
+
+
+def curve(points: Sequence[tuple[float, float, bool]]) -> str:
+    """An arrow from the lower edge of a room, past bends, to the upper edge of another."""
+    (x, y, _), *rest = points
+    y += ROOM_HEIGHT_PX
+    path = f"M{round(x)} {round(y)}"
+    for right, top, is_room in rest:
+        ease = (top - y) / 2
+        path += f" C{round(x)} {round(y + ease)} {round(right)} {round(top - ease)} {round(right)} {round(top)}"
+        x, y = right, top
+        if not is_room:
+            y += ROOM_HEIGHT_PX
+            path += f" L{round(x)} {round(y)}"
+    return f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.4" marker-end="url(#tip)"/>'
 
 
 def row(y: int, forms: Sequence[tuple[str, str, str]], turns: Sequence[str]) -> list[str]:
@@ -148,8 +195,11 @@ def chain() -> str:
     return svg(962, 242, parts)
 
 
-DRAWN = {"rooms.svg": rooms, "chain.svg": chain}
-"""Pictures that need nothing but this file."""
+DRAWN: Mapping[str, Callable[[], str]] = {
+    **{f"rooms_{package}.svg": partial(rooms, package) for package in FILLS},
+    "chain.svg": chain,
+}
+"""Pictures that need nothing but this file and the table of arrows."""
 
 
 def detect() -> bytes:

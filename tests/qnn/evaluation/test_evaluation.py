@@ -16,7 +16,7 @@ from torchmetrics.classification import (
     MultilabelRecall,
 )
 
-from board.core.facs import AUS, EMOTIONS, PROTOTYPES, au_vector
+from board.core.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.evaluation import Evaluation, evaluate
 from qnn.evaluation.bootstrap import by_cluster, interval, resampled
 
@@ -35,7 +35,7 @@ def of_emotions(*answers: tuple[str, str | None]) -> Evaluation:
     """The evaluation of faces by true emotion and by the emotion that the AUs show (None: AU2 alone)."""
     truth = np.array([EMOTIONS.index(emotion) for emotion, _ in answers])
     alone = (np.array(AUS) == 2).astype(np.float64)
-    shown = np.stack([alone if answer is None else au_vector(answer).astype(np.float64) for _, answer in answers])
+    shown = np.stack([alone if answer is None else PROTOTYPES[EMOTIONS.index(answer)] for _, answer in answers])
     return evaluate(0.1 + 0.8 * shown, PROTOTYPES[truth], truth, HALF, AUS)
 
 
