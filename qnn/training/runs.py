@@ -220,7 +220,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             devices=machine.devices,
             num_nodes=machine.num_nodes,
             strategy="ddp" if machine.processes > 1 else "auto",
-            precision=machine.precision,  # type: ignore[arg-type]
+            precision=machine.precision,  # type: ignore[arg-type] # Lightning checks the text
             max_epochs=module.recipe.epochs,
             default_root_dir=folder,
             logger=loggers,
@@ -230,7 +230,8 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             enable_model_summary=False,
             log_every_n_steps=LOG_EVERY_STEPS,
         )
-        validation: DataLoader[int] = DataLoader(range(len(module.validation_set)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        indices = range(len(module.validation_set))
+        validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
         if isinstance(module.model, QuantCbamCnn) and not resumes:
             module.calibrate(trainer.strategy.root_device)
         trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)

@@ -117,6 +117,6 @@ class GateSpec(KernelSpec):
         memory = dual_port_luts(2 * gates.beats if channel else 1, gates.width)
         counters = sum(n.bit_length() for n in (self.pixels, 2 * self.channels // self.pe))
         return Resources(
-            lut=memory + round(1.1 * rom) + (40 if channel else 18),
+            lut=memory + round(1.1 * rom) + (33 if channel else 18),
             ff=round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
         )
