@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from board.core.arrays import Integers
 from board.core.layers import gate
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12
@@ -117,6 +118,6 @@ class GateSpec(KernelSpec):
         memory = dual_port_luts(2 * gates.beats if channel else 1, gates.width)
         counters = sum(n.bit_length() for n in (self.pixels, 2 * self.channels // self.pe))
         return Resources(
-            lut=memory + round(1.1 * rom) + (40 if channel else 18),
+            lut=memory + round(1.1 * rom) + (33 if channel else 18),
             ff=round(2.6 * x.width + 0.7 * counters) + (17 if channel else 5),
         )
