@@ -6,10 +6,10 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -23,12 +23,12 @@ from board.pipeline import BATCH_FACES, Pipeline
 from board.sources.array import ArraySource
 from board.sources.frame import Frame
 from board.sources.pictures import read_picture
-from board.summary import Summary
+from board.summary import PERCENTILES, Summary, percentiles_ms
 
+T = TypeVar("T")
 WIDTH_PX, HEIGHT_PX, FPS = 640, 480, 30.0
 SWAY_PX = 24
 """How far the face of the video moves to each side."""
-PERCENTILES = (50, 90, 99)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StageAlone:
     """
 
     frames_per_second: float
-    latency_ms: dict[str, float]
+    latency_ms: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -212,12 +212,11 @@ def _example(deployment: Deployment) -> Pixels:
     return read_picture(deployment.file(EXAMPLE))
 
 
-def _each(call: Callable[[Any], object], inputs: list[Any]) -> StageAlone:
+def _each(call: Callable[[T], object], inputs: Sequence[T]) -> StageAlone:
     """Time single calls."""
-    seconds = np.empty(len(inputs))
-    for index, x in enumerate(inputs):
+    seconds = []
+    for x in inputs:
         began = time.perf_counter()
         call(x)
-        seconds[index] = time.perf_counter() - began
-    latency_ms = {f"p{p}": round(float(np.percentile(seconds, p)) * 1000, 3) for p in PERCENTILES}
-    return StageAlone(round(float(len(inputs) / seconds.sum()), 2), latency_ms)
+        seconds.append(time.perf_counter() - began)
+    return StageAlone(round(len(inputs) / sum(seconds), 2), percentiles_ms(seconds))

@@ -266,7 +266,8 @@ class _Ladder:
             return np.empty(0, np.intp)
         if limit is not None and self._expected is None:
             raise ValueError(f"the baseline must take all faces, got at most {limit}")
-        return np.r_[: self._faces if limit is None else min(limit, self._faces), self._faces : len(self._samples)]
+        faces = self._faces if limit is None else min(limit, self._faces)
+        return np.concatenate([np.arange(faces), np.arange(self._faces, len(self._samples))])
 
     def _answer(self, executor: Executor, samples: npt.NDArray[np.uint8], batch: int | None) -> npt.NDArray[np.int64]:
         """Accumulators (N, AUs), batch by batch."""

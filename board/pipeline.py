@@ -127,7 +127,7 @@ class Pipeline:
         search_every: int = SEARCH_EVERY,
         max_faces: int = 8,
         start: int = 0,
-        log: logging.Logger = logging.getLogger("auflow.pipeline"),  # noqa: B008
+        log: logging.Logger = logging.getLogger("auflow.pipeline"),  # noqa: B008 # the same for every call
     ) -> None:
         self._detector, self._source, self._outputs = detector, source, outputs
         self._attention, self._start, self._max_faces, self._log = attention, start, max_faces, log

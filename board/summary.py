@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,13 @@ import numpy as np
 STAGES = ("capture", "faces", "inference", "output")
 LATENCIES = 100_000
 """Of the latest frames, kept for percentiles."""
+PERCENTILES = (50, 90, 99)
+
+
+def percentiles_ms(seconds: Collection[float]) -> dict[str, float | None]:
+    """PERCENTILES of some times in milliseconds, called p50 and so on; None of no times."""
+    milliseconds = 1000 * np.fromiter(seconds, float)
+    return {f"p{p}": round(float(np.percentile(milliseconds, p)), 3) if seconds else None for p in PERCENTILES}
 
 
 @dataclass
@@ -63,16 +71,13 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """For programs; latencies as percentiles in milliseconds."""
-        latencies = np.array(self.latencies_s) * 1000
         return {
             "frames": self.frames,
             "observations": dict(self.observations),
             "dropped": self.dropped,
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
-            "latency_ms": {
-                f"p{p}": round(float(np.percentile(latencies, p)), 3) if len(latencies) else None for p in (50, 90, 99)
-            },
+            "latency_ms": percentiles_ms(self.latencies_s),
             "stages": {
                 name: {
                     "frames": stage.frames,

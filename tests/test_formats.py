@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from board.core.contract import ActionUnit, Contract, InputRule, Outputs, StreamPacking
-from board.core.layers import KINDS
 from board.deployment import Manifest, Simulated, Timing
 from board.faces.crop import Box
 from board.faces.find import Face
@@ -59,10 +58,6 @@ def test_keys_of_reports() -> None:
     board = Board("board", "part", "files", 100, Resources())
     assert missing(FORMATS, Estimate(board, 100, {"conv1": NodeEstimate("MVAU_rtl", 1, Resources())}).as_json()) == []
     assert missing(FORMATS, Parity(1, (Compared("numpy", "here"),)).as_json()) == []
-
-
-def test_kinds_of_layer() -> None:
-    assert missing(FORMATS, KINDS) == []
 
 
 def test_columns_of_csv() -> None:

@@ -61,7 +61,8 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
         words: The command line after the program's name; None takes the process's.
 
     Returns:
-        The exit status: 0; FAILED after an error, which is one sentence on standard error; INTERRUPTED after Ctrl-C.
+        The exit status: 0; FAILED after an error, which is one sentence on standard error, and where nobody reads
+        standard output any more; INTERRUPTED after Ctrl-C.
 
     Raises:
         SystemExit: After --help, --version or a completion (0), or a usage error (MISUSED).
@@ -78,7 +79,12 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
         options = parsed.parse_args(words)
         assert command is not None, "argparse refuses a command line without a command"
         with _warnings_shown():
-            return command.run(options)
+            status = command.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (ValueError, RuntimeError, OSError) as error:
         print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED

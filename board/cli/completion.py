@@ -14,10 +14,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        import argcomplete
+        from argcomplete.shell_integration import shellcode
     except ImportError:
         raise RuntimeError("completion needs argcomplete, which is not installed: pip install argcomplete") from None
-    print(argcomplete.shellcode([PROGRAM], shell=options.shell))
+    print(shellcode([PROGRAM], shell=options.shell))
     return 0
 
 

@@ -32,7 +32,9 @@ def command(weights: Weights | None) -> Command:
 
 
 def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
-    parser.add_argument("input", metavar="INPUT", help="picture, folder, video, .npy, or a camera such as /dev/video0")
+    parser.add_argument(
+        "input", metavar="INPUT", help="picture, folder, video, .npy, .npz, or camera such as /dev/video0"
+    )
     add_deploy(parser, weights)
     add_executor(parser)
     parser.add_argument(

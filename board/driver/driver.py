@@ -28,7 +28,7 @@ FASTER, SLOWER = 1.01, 0.9
 
 
 @dataclass(frozen=True)
-class Timing:
+class CallTime:
     """What the last call of `accumulators` took: frames and seconds, packing and unpacking included."""
 
     frames: int
@@ -69,11 +69,10 @@ class Driver:
         self.contract, self.log = contract, log
         self.frames_done = 0
         """Frames computed since the start."""
-        self.last = Timing(0, 0.0)
+        self.last = CallTime(0, 0.0)
         self._timeout_s = timeout_s
-        signed = (
-            contract.output_stream.signed
-        )  # zero, the low end of unsigned results, would be a poor mark to begin with
+        # zero, the low end of unsigned results, would be a poor mark to begin with
+        signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         device = self._pynq.Device.active_device
         self.clock: Clock = getattr(device, "clock", time) if clock is None else clock
@@ -116,7 +115,7 @@ class Driver:
                 raise error(diagnosis, results[: self.frames_done - first])
             failed = diagnosis.frame
             self.log.warning("loading the overlay again, going on with frame %d", failed)
-        self.last = Timing(len(faces), self.clock.monotonic() - began)
+        self.last = CallTime(len(faces), self.clock.monotonic() - began)
         return results
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ class Cause(Enum):
 
 
 class Fault(Exception):
-    """A transfer failed at a DMA; the stream that runs it adds what arrived.
+    """A transfer failed at a DMA; the Transfer that meets it tells what arrived.
 
     Attributes:
         cause: Why.

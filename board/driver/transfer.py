@@ -36,7 +36,7 @@ class Slot:
 
 
 @dataclass
-class Progress:
+class BatchCounts:
     """How many batches each stage has behind it, in the order of the stages.
 
     Attributes:
@@ -82,7 +82,7 @@ class Transfer:
         self._input, self._output = contract.input_stream, contract.output_stream
         self._clock, self._timeout_s, self._watermark = clock, timeout_s, watermark
         self._size = len(slots[0].input)
-        self._at = Progress()
+        self._at = BatchCounts()
         self._deadline, self._seen = 0.0, 0
         self.frames = 0
         """Frames delivered."""
@@ -98,7 +98,7 @@ class Transfer:
         self._extend()
         while min(self._at.delivered, self._at.taken) < batches:
             late = self._clock.monotonic() > self._deadline  # before the DMAs are asked, lest a pause pass for a hang
-            before = Progress(**vars(self._at))
+            before = BatchCounts(**vars(self._at))
             self._ask()
             self._start()
             if self._at != before:
@@ -173,7 +173,8 @@ class Transfer:
         """What memory holds of a batch's results."""
         output = self._slot(batch).output[: len(self._batch(batch))]
         output.invalidate()
-        return output.view(np.ndarray)
+        seen: np.ndarray = output.view(np.ndarray)
+        return seen
 
     def _wait(self, late: bool) -> None:
         """Give the DMAs time, or find that nothing comes any more."""

@@ -98,7 +98,7 @@ class EmulatedBoard:
             from pynq.pl_server.device import Device
         except ImportError as error:
             raise RuntimeError(f"an emulated board needs pynq, got {error}: scripts/setup.sh board") from None
-        device = EmulatedDevice(self.contract.part, self.bus, self.memory, self.clock, lambda: self.load())
+        device = EmulatedDevice(self.contract.part, self.bus, self.memory, self.clock, self.load)
         # what pynq keeps between calls: the devices, the machine's kind (3.0), the clocks' device (3.1) and registers
         self._places = ((Device, "_active_device"), (Device, "_devices"), (pynq.ps, "CPU_ARCH"),
                         (pynq.Clocks, "device"), (pynq.Clocks, "_real_instance"))  # fmt: skip

@@ -19,11 +19,11 @@ try:
     from pynq.pl_server.device import Device
 except ImportError:  # this module can be imported without pynq, though not used
 
-    class Device:  # type: ignore[no-redef]
+    class Device:  # type: ignore[no-redef] # pynq's otherwise
         """Stands where pynq's would."""
 
 
-class EmulatedDevice(Device):
+class EmulatedDevice(Device):  # type: ignore[misc] # pynq has no types
     """What pynq asks of a device, answered by the parts of an emulated board.
 
     Args:

@@ -12,12 +12,12 @@ from board.executors.fpga_executor import FpgaExecutor, on_a_board
 from board.executors.numpy_executor import NumpyExecutor
 from board.executors.onnx_executor import OnnxExecutor
 from board.executors.rtl_executor import RtlExecutor
-from board.simulation.accelerator import Accelerator
+from board.simulation.accelerator import SimulatedAccelerator
 
 
 def _rtl(deployment: Deployment) -> RtlExecutor:
     contract = deployment.contract
-    return RtlExecutor(Accelerator(deployment.simulation(), contract.input_stream, contract.output_stream))
+    return RtlExecutor(SimulatedAccelerator(deployment.simulation(), contract.input_stream, contract.output_stream))
 
 
 EXECUTORS: dict[str, Callable[[Deployment], Executor]] = {

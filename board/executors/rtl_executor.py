@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from board.simulation.accelerator import Accelerator, Run
+from board.simulation.accelerator import Run, SimulatedAccelerator
 
 
 class RtlExecutor:
@@ -31,7 +31,7 @@ class RtlExecutor:
 
     def __init__(
         self,
-        accelerator: Accelerator,
+        accelerator: SimulatedAccelerator,
         stall: str = "none",
         seed: int = 1,
         progress: Callable[[int], None] | None = None,

@@ -107,7 +107,7 @@ def _cascade() -> cv2.CascadeClassifier:
         raise RuntimeError(f"face detection needs OpenCV 4, got {cv2.__version__}: install opencv<5")
     folders = [DEBIAN_CASCADES]
     if hasattr(cv2, "data"):  # Debian's package has none
-        folders.insert(0, Path(cv2.data.haarcascades))  # type: ignore[attr-defined]
+        folders.insert(0, Path(cv2.data.haarcascades))  # type: ignore[attr-defined] # its stub lacks it
     for folder in folders:
         if (folder / CASCADE).is_file():
             return cv2.CascadeClassifier(str(folder / CASCADE))

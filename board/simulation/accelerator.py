@@ -36,7 +36,7 @@ class Run:
     fifo_fill: dict[str, int]
 
 
-class Accelerator:
+class SimulatedAccelerator:
     """A live simulation.
 
     Args:
@@ -53,7 +53,7 @@ class Accelerator:
         """End the simulation and flush its waves."""
         self.simulation.close()
 
-    def __enter__(self) -> Accelerator:
+    def __enter__(self) -> SimulatedAccelerator:
         return self
 
     def __exit__(self, *_: object) -> None:

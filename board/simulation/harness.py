@@ -88,7 +88,7 @@ class Simulation:
     @property
     def cycle(self) -> int:
         """Clock cycles since the start, resets not counted."""
-        return self._lib.auf_cycle(self._handle)
+        return int(self._lib.auf_cycle(self._handle))
 
     def peek(self, port: str) -> int:
         """Value of any port now."""

@@ -27,11 +27,11 @@ from qnn.export import export
 BOARD = Path(board.__file__).parent
 NOTEBOOK = "au_demo.ipynb"
 README = """\
-AUFlow deployment {name}: {preset} for {board}, {aus} action units.
-Unpacked (python3 -m zipfile -e ARCHIVE .), install on a PYNQ image: pip install ./{wheel}; elsewhere "./{wheel}[pc]"
+AUFlow deployment {name}: {preset} for {board}, {aus} action units. {bitfile}
+Install on a PYNQ image, where all runs under sudo -E: pip install ./{wheel}; elsewhere: pip install "./{wheel}[pc]"
 Detect: auflow detect PICTURE|FOLDER|VIDEO|/dev/video0 --deploy . --out aus.csv --annotate seen.mp4
-Check and measure: auflow parity --deploy . && auflow bench --deploy . ; demo: {notebook}
-{bitfile}
+Compare all executors by ==: auflow parity --deploy . ; measure: auflow bench --deploy .
+The demo notebook is {notebook}, the public-domain example {example}.
 """
 
 
@@ -75,6 +75,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
         aus=aus,
         wheel=wheel,
         notebook=NOTEBOOK,
+        example=EXAMPLE,
         bitfile=bitfile,
     )
     (out / "README.md").write_text(text)

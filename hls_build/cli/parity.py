@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`auflow parity` where the compiler is: the board's, and besides every form of a build."""
+"""`auflow parity` where the compiler is: the board's, and besides every executor of a build."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walk a QONNX graph once, in order, and write the integer graph."""
+"""Lower a QONNX graph to the integer graph, in one pass over its nodes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from board.core.files import write_npz
-from board.simulation.accelerator import Accelerator
+from board.simulation.accelerator import SimulatedAccelerator
 
 SAMPLES_PER_INTERVAL = 400
 IDLE_CYCLES = 100_000
@@ -62,7 +62,7 @@ class Timeline:
 
 
 def record(
-    live: Accelerator, faces: np.ndarray, interval_cycles: int, progress: Callable[[int], None] | None = None
+    live: SimulatedAccelerator, faces: np.ndarray, interval_cycles: int, progress: Callable[[int], None] | None = None
 ) -> Timeline:
     """Stream faces through back to back and look at all streams a few hundred times per interval.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from board.simulation.accelerator import Accelerator
+from board.simulation.accelerator import SimulatedAccelerator
 from board.simulation.harness import Simulation
 from hls_build.rtl.stitch import MONITOR, Stitched
 from hls_build.simulation import verilator
@@ -18,7 +18,7 @@ def compile_rtl(folder: Path, trace: bool = False) -> Path:
     return verilator.build(sources, MONITOR, trace=trace)
 
 
-def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) -> Accelerator:
+def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) -> SimulatedAccelerator:
     """A live simulation of a build's RTL.
 
     Args:
@@ -34,4 +34,4 @@ def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) 
         monitored=stitched.streams,
         fifos=stitched.fifos,
     )
-    return Accelerator(simulation, stitched.input_stream, stitched.output_stream)
+    return SimulatedAccelerator(simulation, stitched.input_stream, stitched.output_stream)

@@ -68,5 +68,5 @@ COMMAND = Command(
     _run,
     ("auflow export --checkpoint qnn/checkpoints/w4a4.safetensors --out exported",),
     "The compiler reads QONNX; `auflow build` exports by itself. Every value that a sigmoid can meet is checked: both"
-    " forms round it alike.",
+    " models round it alike.",
 )

@@ -49,8 +49,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--start-quantized",
         type=Path,
         metavar="F.safetensors",
-        help="quantized checkpoint of more bits to start from, which few bits gain by; the float network, of --start or"
-        " trained first, stays the teacher",
+        help="quantized checkpoint of more bits to start from; the float network, of --start or trained first, stays"
+        " the teacher",
     )
     parser.add_argument(
         "--teacher",
@@ -58,8 +58,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="F.safetensors",
-        help="float checkpoint that teaches (distillation), several by their mean; takes --set distillation_weight=W"
-        " (default: the float network teaches those quantized from it)",
+        help="float checkpoint to distil from, several by their mean; takes --set distillation_weight=W"
+        " (default: the float network, for those quantized from it)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the split, initial weights, order and augmentation"

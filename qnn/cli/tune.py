@@ -15,7 +15,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
     add_checkpoint(parser)
     add_data(parser)
-    parser.add_argument("--share", type=float, default=0.1, metavar="X", help="share of the training faces to tune on")
+    parser.add_argument(
+        "--share", type=float, default=0.1, metavar="X", help="share of the training faces that is the validation set"
+    )
     add_division(parser)
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="draws the faces, as training with this seed holds them out"
@@ -56,10 +58,10 @@ def _run(options: argparse.Namespace) -> int:
 COMMAND = Command(
     "tune",
     TRAIN,
-    "Tune a checkpoint's decision thresholds, one for each AU, on training faces.",
+    "Tune a checkpoint's decision thresholds, one for each AU, on the validation set.",
     _arguments,
     _run,
     ("auflow tune --checkpoint runs/one/w4a4.safetensors --data ferplus --root FERPLUS",),
-    "They are written into the checkpoint's card. Tuning takes training faces that set no weights and reads none of the"
-    " test set.",
+    "They are written into the checkpoint's card. The validation set is drawn from the training faces as training draws"
+    " it; tuning reads none of the test set.",
 )

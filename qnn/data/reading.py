@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from board.core.arrays import Pixels
 from board.faces.crop import SIDE_PX
+from board.sources.frame import to_rgb
 from board.sources.pictures import read_picture
 from qnn.data.dataset import Dataset, Problem, Source
-
-Picture = npt.NDArray[np.uint8]
 
 PICTURES_PER_LOT = 512
 LOST_FRAMES = 5
@@ -32,7 +32,7 @@ def lots(sources: Sequence[Source]) -> list[Sequence[Source]]:
     return cut
 
 
-def prepare(dataset: Dataset, lot: Sequence[Source], margin: float) -> tuple[Picture, npt.NDArray[np.bool_]]:
+def prepare(dataset: Dataset, lot: Sequence[Source], margin: float) -> tuple[Pixels, npt.NDArray[np.bool_]]:
     """Faces of a lot's N sources, and which of them have one.
 
     Returns:
@@ -85,7 +85,7 @@ def frame_count(video: Path) -> int:
     return count
 
 
-def _pictures(lot: Sequence[Source]) -> Iterator[Picture | None]:
+def _pictures(lot: Sequence[Source]) -> Iterator[Pixels | None]:
     """RGB pictures (H, W, 3) of a lot; None for a frame after the last of its video."""
     if lot[0].frame is not None:
         yield from _frames(lot)
@@ -94,7 +94,7 @@ def _pictures(lot: Sequence[Source]) -> Iterator[Picture | None]:
             yield read_picture(source.path)
 
 
-def _frames(lot: Sequence[Source]) -> Iterator[Picture | None]:
+def _frames(lot: Sequence[Source]) -> Iterator[Pixels | None]:
     """Frames of one video in rising order, read once from the start: seeking is not exact in every container."""
     video = lot[0].path
     capture = _open(video)
@@ -106,7 +106,7 @@ def _frames(lot: Sequence[Source]) -> Iterator[Picture | None]:
         there, picture = capture.read() if position == source.frame else (False, None)
         if there and picture is not None:
             position += 1
-            yield np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+            yield to_rgb(picture)
             continue
         lost += 1
         if lost > LOST_FRAMES:

@@ -106,8 +106,7 @@ def load_splits(division: Division, share: float = 0.1) -> Splits:
     faces = division.load("train", division.split_name)
     rows = division.divide(faces)
     kept, held = held_out(faces, rows.train, share, division.seed)
-    taught = faces.take(rows.train)
-    test = faces.take(rows.test).without_copies_of(taught)
+    test = faces.take(rows.test).without_copies_of(faces.take(rows.train))
     origin = {
         "data": dataset.title,
         "terms": dataset.terms,

@@ -86,11 +86,11 @@ def _training(preset: str, training: Mapping[str, Any]) -> str:
         lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
     for teacher in training.get("teachers", []):
         attention = "with" if teacher["attention"] else "without"
-        lines += [f"- taught by a float network {attention} attention: {_settings(teacher['recipe'])}"]
+        lines += [f"- distilled from a float network {attention} attention: {_settings(teacher['recipe'])}"]
     if tuned := training.get("thresholds"):
         coverage = tuned.get("coverage")
         aim = "" if coverage is None else f", to name an emotion by Table 2 for the surest {coverage * 100:g} %"
-        lines += [f"- decision thresholds tuned on {tuned['faces']:,} training faces that set no weights{aim}"]
+        lines += [f"- decision thresholds tuned on {tuned['faces']:,} faces of the validation set{aim}"]
     return "\n".join(lines)
 
 

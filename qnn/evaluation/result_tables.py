@@ -217,7 +217,7 @@ def tuning(before: Evaluation, after: Evaluation) -> Grid:
     notes = ["F1 after is of the faces that chose the threshold, and so too good: `auflow eval` measures."]
     if (earlier := _named(before)) and (now := _named(after)):
         notes.append(f"Emotion by Table 2: before, {earlier}; after, {now}.")
-    return Grid(f"Thresholds, tuned on {after.n:,} training faces", header, tuple(rows), tuple(notes))
+    return Grid(f"Thresholds, tuned on {after.n:,} faces of the validation set", header, tuple(rows), tuple(notes))
 
 
 def _named(found: Evaluation) -> str | None:

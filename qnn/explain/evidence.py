@@ -23,7 +23,7 @@ from qnn.data.splits import Division
 from qnn.evaluation.measuring import in_colour, load_network, select
 from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
-from qnn.explain.heatmaps import COLOURS, check_aus
+from qnn.explain.heatmaps import CELL_INCHES, COLOUR_MAP, DPI, check_aus
 from qnn.network.checkpoint import Card
 from qnn.network.inference import BATCH, batch_logits
 
@@ -31,8 +31,6 @@ BANDS = ("forehead", "brow", "eyes", "nose", "mouth", "chin")
 """What lies in each row of a map, eight pixels high, where a face fills its square as in FERPlus."""
 
 COLUMNS = 5
-CELL_INCHES = 1.9
-DPI = 110
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Located:
+class DatasetEvidence:
     """Where AUs are found.
 
     Attributes:
@@ -79,7 +77,9 @@ class Located:
         return Grid(self.title, ("AU", "faces", *BANDS), rows, notes)
 
 
-def of_dataset(checkpoint: Path, division: Division, most: int, aus: tuple[int, ...] | None, method: str) -> Located:
+def of_dataset(
+    checkpoint: Path, division: Division, most: int, aus: tuple[int, ...] | None, method: str
+) -> DatasetEvidence:
     """Explain the faces that `auflow eval` would measure on, under a progress bar.
 
     Args:
@@ -99,7 +99,7 @@ def of_dataset(checkpoint: Path, division: Division, most: int, aus: tuple[int, 
     faces = in_colour(card, selection.faces)
     with bar("explaining", len(faces), "faces") as done:
         found = gather(network, card, faces, aus or card.aus, most, method, done)
-    return Located(f"Where {card.preset} finds AUs, {division.name} {division.split_name}", method, found)
+    return DatasetEvidence(f"Where {card.preset} finds AUs, {division.name} {division.split_name}", method, found)
 
 
 def gather(
@@ -143,29 +143,29 @@ def gather(
     return tuple(Evidence(au, count[au], total[au] / max(1, count[au])) for au in aus)
 
 
-def write(located: Located, out: Path, with_json: bool) -> Path:
+def write(found: DatasetEvidence, out: Path, with_json: bool) -> Path:
     """Write evidence.csv and figure.png, the maps to explanation.json where asked for; return the figure's path."""
-    rows = ([one.au, one.faces, *one.bands] for one in located.aus)
+    rows = ([one.au, one.faces, *one.bands] for one in found.aus)
     write_csv(out / "evidence.csv", [["au", "faces", *BANDS], *rows])
     if with_json:
-        maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in located.aus}
-        content = {"title": located.title, "method": located.method, "aus": maps}
+        maps = {f"AU{one.au}": {"faces": one.faces, "share": one.share.tolist()} for one in found.aus}
+        content = {"title": found.title, "method": found.method, "aus": maps}
         write_json(out / "explanation.json", content)
     path = out / "figure.png"
-    figure(located).savefig(path, dpi=DPI)
+    figure(found).savefig(path, dpi=DPI)
     return path
 
 
-def figure(located: Located) -> Figure:
+def figure(found: DatasetEvidence) -> Figure:
     """The mean map of every AU, each from none to its own most."""
-    rows = -(-len(located.aus) // COLUMNS)
+    rows = -(-len(found.aus) // COLUMNS)
     result = Figure(figsize=(CELL_INCHES * COLUMNS + 0.6, (CELL_INCHES + 0.35) * rows + 0.4), layout="constrained")
-    result.suptitle(f"{located.title} ({located.method})", fontsize=10)
+    result.suptitle(f"{found.title} ({found.method})", fontsize=10)
     axes = result.subplots(rows, COLUMNS, squeeze=False)
-    for axis in axes.flat[len(located.aus) :]:
+    for axis in axes.flat[len(found.aus) :]:
         axis.set_axis_off()
-    for place, (axis, one) in enumerate(zip(axes.flat, located.aus, strict=False)):
-        axis.imshow(one.share, cmap=COLOURS, vmin=0, interpolation="bicubic")
+    for place, (axis, one) in enumerate(zip(axes.flat, found.aus, strict=False)):
+        axis.imshow(one.share, cmap=COLOUR_MAP, vmin=0, interpolation="bicubic")
         axis.set_title(f"AU{one.au}, {one.faces} faces\n{AU_TITLES[one.au]}", fontsize=8)
         axis.set_xticks([])
         axis.set_yticks(range(len(BANDS)), BANDS if place % COLUMNS == 0 else [""] * len(BANDS), fontsize=8)

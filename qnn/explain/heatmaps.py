@@ -17,17 +17,16 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import nn
 
+from board.core.arrays import Pixels
 from board.core.facs import AU_TITLES
 from board.faces.crop import Box, cut_face, cut_square, framed, to_input
 from board.faces.load import locate_face
 from qnn.explain.explanation import HIRESCAM, Explanation, explain
 from qnn.network.checkpoint import Card
 
-Picture = npt.NDArray[np.uint8]
-
 LEAST_AUS = 3
-SIDE_PX = 384
-COLOURS = "turbo"
+SHOWN_PX = 384
+COLOUR_MAP = "turbo"
 """Cold for little, warm for much, as in the paper's figures."""
 
 STRENGTH = (0.30, 0.60)
@@ -46,13 +45,13 @@ class Explained:
 
     Attributes:
         name: Of its files.
-        picture: The face as people see it, RGB uint8 (SIDE_PX, SIDE_PX, 3).
+        picture: The face as people see it, RGB uint8 (SHOWN_PX, SHOWN_PX, 3).
         explanation: What the network sees.
         aus: AUs to show.
     """
 
     name: str
-    picture: Picture
+    picture: Pixels
     explanation: Explanation
     aus: tuple[int, ...]
 
@@ -64,12 +63,12 @@ class Panel:
     Attributes:
         key: Of its file.
         title: What it shows, in up to two lines.
-        overlay: RGB uint8 (SIDE_PX, SIDE_PX, 3).
+        overlay: RGB uint8 (SHOWN_PX, SHOWN_PX, 3).
     """
 
     key: str
     title: str
-    overlay: Picture
+    overlay: Pixels
 
 
 def explain_pictures(
@@ -80,7 +79,7 @@ def explain_pictures(
     Args:
         network: In eval mode, a quantized one frozen; see qnn.evaluation.measuring.load_network.
         card: Its card.
-        paths: Picture files.
+        paths: Pixels files.
         aus: AUs to show; by default those present, and at least the LEAST_AUS likeliest.
         method: One of qnn.explain.explanation.METHODS.
 
@@ -119,13 +118,13 @@ def _names(stem: str) -> Iterator[str]:
     yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
-def enlarged(picture: Picture, square: Box) -> Picture:
-    """A square of a picture in its own colours, SIDE_PX wide."""
-    shown = cv2.resize(cut_square(picture, square), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+def enlarged(picture: Pixels, square: Box) -> Pixels:
+    """A square of a picture in its own colours, SHOWN_PX wide."""
+    shown = cv2.resize(cut_square(picture, square), (SHOWN_PX, SHOWN_PX), interpolation=cv2.INTER_CUBIC)
     return np.asarray(shown, dtype=np.uint8)
 
 
-def overlay(face: Picture, heat: npt.NDArray[np.float32], smooth: bool = True) -> Picture:
+def overlay(face: Pixels, heat: npt.NDArray[np.float32], smooth: bool = True) -> Pixels:
     """Lay a map over a face.
 
     Args:
@@ -144,7 +143,7 @@ def overlay(face: Picture, heat: npt.NDArray[np.float32], smooth: bool = True) -
     height, width = face.shape[:2]
     grown = cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST)
     grown = np.clip(grown, 0, 1)[..., np.newaxis]
-    colours = matplotlib.colormaps[COLOURS](grown[..., 0])[..., :3] * 255
+    colours = matplotlib.colormaps[COLOUR_MAP](grown[..., 0])[..., :3] * 255
     share = STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * grown
     return np.round(grey * (1 - share) + colours * share).astype(np.uint8)
 
@@ -213,7 +212,7 @@ def figure(explained: Sequence[Explained], rows: Sequence[Sequence[Panel]]) -> F
             axis.imshow(panel.overlay)
             axis.set_title(panel.title, fontsize=8)
     scale = result.colorbar(
-        ScalarMappable(Normalize(0, 1), COLOURS), ax=axes, location="bottom", shrink=0.4, aspect=45, pad=0.01
+        ScalarMappable(Normalize(0, 1), COLOUR_MAP), ax=axes, location="bottom", shrink=0.4, aspect=45, pad=0.01
     )
     scale.set_ticks([0, 1], labels=["none", "most in this map"], fontsize=8)
     method = explained[0].explanation.method

@@ -18,7 +18,7 @@ import scipy.stats
 from board.core.files import write_csv, write_json, write_text
 from qnn.data.splits import Splits
 from qnn.network import checkpoint
-from qnn.network.complexity import weight_bytes
+from qnn.network.complexity import FLOAT_BITS, weight_bytes
 from qnn.network.model import Architecture
 from qnn.network.presets import FLOAT, PRESETS, Preset
 from qnn.training import runs
@@ -33,7 +33,6 @@ METRICS = (
     "fer_accuracy_all",
 )
 CONFIDENCE = 0.95
-FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -222,7 +221,7 @@ def _train(
 
 
 @dataclass(frozen=True)
-class Summary:
+class SeedSummary:
     """A metric over seeds: its mean, and the half-width of its 95 % interval, None for one seed."""
 
     mean: float
@@ -232,14 +231,14 @@ class Summary:
         return f"{self.mean:.4f}" + ("" if self.half_width is None else f" ± {self.half_width:.4f}")
 
 
-def summarise(values: Iterable[float]) -> Summary:
+def summarise(values: Iterable[float]) -> SeedSummary:
     """Mean of a metric over seeds, with Student's interval."""
     known = list(values)
     count = len(known)
     if count < 2:
-        return Summary(float(np.mean(known)), None)
+        return SeedSummary(float(np.mean(known)), None)
     quantile = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
-    return Summary(float(np.mean(known)), float(quantile * np.std(known, ddof=1) / np.sqrt(count)))
+    return SeedSummary(float(np.mean(known)), float(quantile * np.std(known, ddof=1) / np.sqrt(count)))
 
 
 def by_variant(rows: Sequence[Row], study: str, metric: str) -> dict[str, dict[int, float]]:
@@ -252,7 +251,7 @@ def by_variant(rows: Sequence[Row], study: str, metric: str) -> dict[str, dict[i
     return found
 
 
-def differences(rows: Sequence[Row], study: str, metric: str) -> dict[str, Summary]:
+def differences(rows: Sequence[Row], study: str, metric: str) -> dict[str, SeedSummary]:
     """How much each variant but the first has above the first, over the seeds that give both the figure."""
     found = by_variant(rows, study, metric)
     first, *others = dict.fromkeys(row.variant for row in rows if row.study == study)
@@ -296,7 +295,7 @@ def _per_au(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _signed(gap: Summary | None) -> str:
+def _signed(gap: SeedSummary | None) -> str:
     if gap is None:
         return "-"
     return f"{gap.mean:+.4f}" + ("" if gap.half_width is None else f" ± {gap.half_width:.4f}")

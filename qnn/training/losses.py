@@ -56,7 +56,7 @@ def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:
     """Cross-entropy of the votes (B, 7) with the prototypes' likelihoods; rows without votes count 0.
 
     With AUs taken as independent, a prototype's log-likelihood is its dot product with the logits, up to a constant
-    (board.core.facs.nearest_emotions): the loss teaches the AUs of one emotion to rise and fall together.
+    (board.core.facs.nearest_emotions): the loss makes the AUs of one emotion rise and fall together.
     """
     scores = logits @ _prototypes(logits.device, logits.dtype).T  # (B, 7)
     return -(votes * torch.log_softmax(scores, 1)).sum(1).mean()

@@ -205,10 +205,10 @@ class AuTraining(lightning.LightningModule):
     def distillation(self, logits: Tensor, faces: Tensor) -> Tensor:
         """The same losses with what the teachers say in place of the labels."""
         with torch.no_grad():
-            taught = torch.stack([teacher(faces) for teacher in self.teachers]).mean(0)
-        loss = distillation_loss(logits, taught)
+            teacher_logits = torch.stack([teacher(faces) for teacher in self.teachers]).mean(0)
+        loss = distillation_loss(logits, teacher_logits)
         if self.train_set.by_emotion and self.recipe.emotion_weight:
-            loss = loss + self.recipe.emotion_weight * emotion_loss(logits, emotion_probabilities(taught))
+            loss = loss + self.recipe.emotion_weight * emotion_loss(logits, emotion_probabilities(teacher_logits))
         return loss
 
     def validation_step(self, rows: Tensor, index: int) -> None:

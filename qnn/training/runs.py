@@ -99,9 +99,9 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantized one starts from and is taught by.
+        start: Float checkpoint that a float network goes on from, or a quantized one starts from and has as teacher.
         start_quantized: Quantized checkpoint of more bits whose weights it starts from instead.
-        teachers: Float checkpoints that teach in place of `start`, of any architecture.
+        teachers: Float checkpoints that are the teachers in place of `start`, of any architecture.
 
     Returns:
         The checkpoint.
@@ -125,7 +125,7 @@ def train_stage(
         write_json(run_settings.file_of(folder), settings)
     trainer = _fit(module, rows, folder, machine or Machine(), resumes)
     if is_first():
-        named = [_taught_by(path) for path in teachers]
+        named = [_teacher_entry(path) for path in teachers]
         done = replace(card, decoding=module.train_set.decoding)
         _finish(module.model, done, splits, recipe, origin, named, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
@@ -161,11 +161,11 @@ def _module(
             origin["quantized"] = {"preset": first_card.preset, **_stage(first_card), "quantized": earlier}
     elif before is not None:
         model.load_state_dict(before.state_dict())
-    taught_by = [_teacher(path, card, recipe) for path in teachers]
-    if not taught_by and before is not None and isinstance(model, QuantCbamCnn):
-        taught_by = [before]
+    teacher_networks = [_teacher(path, card, recipe) for path in teachers]
+    if not teacher_networks and before is not None and isinstance(model, QuantCbamCnn):
+        teacher_networks = [before]
     module = AuTraining(
-        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), taught_by
+        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), teacher_networks
     )
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
@@ -181,7 +181,7 @@ def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.
 
 
 def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
-    """A float network that teaches the one that the card describes."""
+    """The float network of a teacher of the one that the card describes."""
     if not recipe.distillation_weight:
         raise ValueError(f"a teacher needs a weight, got {path} and distillation_weight 0: --set distillation_weight=1")
     model, found = checkpoint.load(path, FLOAT)
@@ -220,7 +220,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             devices=machine.devices,
             num_nodes=machine.num_nodes,
             strategy="ddp" if machine.processes > 1 else "auto",
-            precision=machine.precision,  # type: ignore[arg-type]
+            precision=machine.precision,  # type: ignore[arg-type] # Lightning checks the text
             max_epochs=module.recipe.epochs,
             default_root_dir=folder,
             logger=loggers,
@@ -230,7 +230,8 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
             enable_model_summary=False,
             log_every_n_steps=LOG_EVERY_STEPS,
         )
-        validation: DataLoader[int] = DataLoader(range(len(module.validation_set)), VALIDATION_BATCH)  # type: ignore[arg-type]
+        indices = range(len(module.validation_set))
+        validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
         if isinstance(module.model, QuantCbamCnn) and not resumes:
             module.calibrate(trainer.strategy.root_device)
         trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
@@ -283,7 +284,7 @@ def _finish(
         (folder / leftover).unlink(missing_ok=True)
 
 
-def _taught_by(path: Path) -> dict[str, Any]:
+def _teacher_entry(path: Path) -> dict[str, Any]:
     """What a card keeps of a teacher."""
     card = checkpoint.read_card(path)
     return {"attention": card.architecture.attention, **_stage(card)}
@@ -332,8 +333,8 @@ def train(
 ) -> list[Path]:
     """Train the float network, then each quantized preset from it, or from a quantized checkpoint of more bits.
 
-    A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` teach
-    every stage.
+    A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` are
+    those of every stage.
 
     Returns:
         The checkpoints that this run holds, in that order.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-in for Vivado and Vitis HLS in tests/hls_build/vivado, and a small project to run it on."""
+"""The stand-in for Vivado and Vitis HLS in tests/support/vivado, and a small project to run it on."""
 
 from __future__ import annotations
 

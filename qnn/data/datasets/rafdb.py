@@ -68,7 +68,7 @@ class RafDb(Dataset):
         )
 
     def _lines(self, path: Path, report: Report) -> list[tuple[str, str, int]]:
-        """Part, picture and index into facs.EMOTIONS of every line."""
+        """Split, picture and index into facs.EMOTIONS of every line."""
         lines = []
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             if not line.strip():

@@ -58,6 +58,18 @@ def test_detect_writes_rows_and_pictures(folder: Path, clip: Path, tmp_path: Pat
     assert seen.is_file()
 
 
+def test_a_pipe_that_nobody_reads_ends_it_without_a_word(folder: Path, clip: Path) -> None:
+    words = [*COMMAND, "detect", str(clip), "--deploy", str(folder), "--executor", "numpy"]
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(words, cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True)
+    os.close(writes)
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if "40 frames" not in line] == [
+        "small on the integer graph in numpy"
+    ]
+
+
 def test_detect_finds_the_deployment_in_its_own_folder(
     folder: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,7 +248,7 @@ def test_an_overlay_that_does_not_load_again(
     with small_board(contract, [NeverEnds(1)]) as board:
         driver = Driver(bitfile, contract, 4, TIMEOUT_S)
         with monkeypatch.context() as patch:
-            patch.setattr(board, "load", lambda: (_ for _ in ()).throw(OSError("no such device")))
+            patch.setattr(board.fabric, "reset", lambda: (_ for _ in ()).throw(OSError("no such device")))
             with pytest.raises(RuntimeError, match="the overlay must load, got no such device: power the board off"):
                 driver.accumulators(random_faces(rng, 4))
         driver.close()

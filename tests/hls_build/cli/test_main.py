@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All commands together: they are listed and taught, complete at the Tab key, and import only what they need."""
+"""All commands together: they are listed and explained, complete at the Tab key, and import only what they need."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     text = path.read_text()
     assert "Data: some faces." in text
     assert "- float, 3.25 hours: `epochs=9`\n- quantized, 1.5 hours: `epochs=2`, `augmentation.zoom=0.1`" in text
-    assert "1,234 training faces that set no weights, to name an emotion by Table 2 for the surest 87.5 %\n" in text
+    assert "1,234 faces of the validation set, to name an emotion by Table 2 for the surest 87.5 %\n" in text
     assert "is taken for" not in text and "is weak" not in text
     assert "13 action units, each by itself." in text
 
@@ -89,7 +89,7 @@ FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}
         (
             "float",
             {"recipe": {"epochs": 5}, "teachers": [{"attention": False, "recipe": {"epochs": 9}}]},
-            ["- all: epochs=5", "- taught by a float network without attention: epochs=9"],
+            ["- all: epochs=5", "- distilled from a float network without attention: epochs=9"],
         ),
     ],
 )

@@ -25,7 +25,7 @@ from qnn.data.example import example_faces, example_picture
 from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
-from qnn.explain.heatmaps import SIDE_PX, enlarged, explain_pictures, overlay, panels
+from qnn.explain.heatmaps import SHOWN_PX, enlarged, explain_pictures, overlay, panels
 from qnn.network.checkpoint import Card
 from qnn.network.inference import batch_logits
 from qnn.network.model import Architecture, CbamCnn
@@ -252,7 +252,7 @@ def test_the_shown_square_is_the_networks() -> None:
     assert box is not None
     for square in (box, Box(-20, -10, 200), Box(400, 450, 150)):  # also beyond the picture's edges
         shown = enlarged(picture, square)
-        assert shown.shape == (SIDE_PX, SIDE_PX, 3)
+        assert shown.shape == (SHOWN_PX, SHOWN_PX, 3)
         small = cv2.resize(shown, (48, 48), interpolation=cv2.INTER_AREA)
         difference = np.abs(small.astype(int) - cut_face(picture, square, colour="rgb"))
         assert difference.mean() < 2
@@ -284,7 +284,7 @@ def test_panels_are_the_emotion_the_aus_and_the_gates(astronaut: Path) -> None:
     (shown,) = explain_pictures(model, card, [astronaut], (12, 1))
     keys = [panel.key for panel in panels(shown)]
     assert keys == [shown.explanation.emotion, "AU12", "AU1", "attention1", "attention2"]
-    assert all(panel.overlay.shape == (SIDE_PX, SIDE_PX, 3) for panel in panels(shown))
+    assert all(panel.overlay.shape == (SHOWN_PX, SHOWN_PX, 3) for panel in panels(shown))
     title = panels(shown)[1].title
     assert f"AU12 {shown.explanation.probabilities[AUS.index(12)]:.2f}" in title and "Lip corner puller" in title
     (by_default,) = explain_pictures(model, card, [astronaut])
@@ -310,7 +310,7 @@ def test_the_command_writes_pictures_and_numbers(astronaut: Path, tmp_path: Path
     parts = ["AU12", "AU6", "attention1", "attention2", "happiness"]
     expected = {*(f"astronaut_{part}.png" for part in parts), "figure.png", "explanation.json"}
     assert {path.name for path in out.iterdir()} == expected
-    assert read_picture(out / "astronaut_AU12.png").shape == (SIDE_PX, SIDE_PX, 3)
+    assert read_picture(out / "astronaut_AU12.png").shape == (SHOWN_PX, SHOWN_PX, 3)
     height, width = read_picture(out / "figure.png").shape[:2]
     assert width > 2 * height  # one row of six
     content = json.loads((out / "explanation.json").read_text())["astronaut"]

@@ -172,7 +172,7 @@ def test_a_float_network_is_trained_on(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_quantized_network_starts_from_a_quantized_network(run: Path, tmp_path: Path) -> None:
-    """It begins better than from the float network, which teaches it all the same; its card names both."""
+    """It begins better than from the float network, which is its teacher all the same; its card names both."""
     short = change(PLAN, ["quantized.epochs=1", "quantized.learning_rate=1e-9", "quantized.matrix_rate=1e-9"])
     start, quantized = run / "float.safetensors", run / "tiny.safetensors"
     alone, after = (
@@ -195,27 +195,27 @@ def test_several_teachers_teach_by_their_mean(run: Path, tmp_path: Path) -> None
     without, cpu = replace(TINY, attention=False), runs.Machine("cpu")
     (plain,) = runs.train([FLOAT], without, band_splits(), tmp_path / "plain", PLAN, cpu)
     start, short = run / "float.safetensors", change(PLAN, ["quantized.epochs=1"])
-    (alone,), (taught,) = (
+    (alone,), (distilled,) = (
         runs.train(["tiny"], TINY, band_splits(), tmp_path / name, short, cpu, start, teachers=teachers)
-        for name, teachers in (("alone", ()), ("taught", (start, plain)))
+        for name, teachers in (("alone", ()), ("distilled", (start, plain)))
     )
-    assert not torch.equal(*(load_file(path)["fc3_bias"] for path in (alone, taught)))
-    named = checkpoint.read_card(taught).training["teachers"]
+    assert not torch.equal(*(load_file(path)["fc3_bias"] for path in (alone, distilled)))
+    named = checkpoint.read_card(distilled).training["teachers"]
     assert [teacher["attention"] for teacher in named] == [True, False]
     assert "teachers" not in checkpoint.read_card(alone).training
     with pytest.raises(ValueError, match=r"begun with teachers .*, got None: go on with the same"):
-        runs.train(["tiny"], TINY, band_splits(), tmp_path / "taught", short, cpu, start)
+        runs.train(["tiny"], TINY, band_splits(), tmp_path / "distilled", short, cpu, start)
 
 
-def test_a_teacher_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> None:
+def test_an_unfit_teacher_is_refused(run: Path, tmp_path: Path) -> None:
     teachers = [run / "float.safetensors"]
     with pytest.raises(ValueError, match=r"a teacher needs a weight, got .* and distillation_weight 0"):
         runs.train([FLOAT], TINY, band_splits(), tmp_path / "light", PLAN, runs.Machine("cpu"), teachers=teachers)
     other = replace(Card(FLOAT, Architecture(5, divisor=8)), aus=(1, 2, 4, 6, 12))
     checkpoint.save(tmp_path / "other.safetensors", checkpoint.build_model(other), other)
-    taught, teachers = change(PLAN, ["float.distillation_weight=1"]), [tmp_path / "other.safetensors"]
+    plan, teachers = change(PLAN, ["float.distillation_weight=1"]), [tmp_path / "other.safetensors"]
     with pytest.raises(ValueError, match=r"a teacher must know AUs .*, .*other\.safetensors knows \(1, 2, 4, 6, 12\)"):
-        runs.train([FLOAT], TINY, band_splits(), tmp_path / "deaf", taught, runs.Machine("cpu"), teachers=teachers)
+        runs.train([FLOAT], TINY, band_splits(), tmp_path / "others", plan, runs.Machine("cpu"), teachers=teachers)
 
 
 @pytest.mark.parametrize("preset", [FLOAT, "tiny"])
