@@ -1,18 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a build: where it keeps what."""
+"""The folder of a build: where it keeps what, and folders as archives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from board.core.files import read_json, write_json
+from board.core.files import read_json, whole, write_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 
 Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
 """Names of the files in report/ that steps and commands write, each for one."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a build is, and what it is made from.
+
+    Attributes:
+        key: Digest of all that the steps are made from.
+        checkpoint: The network's.
+        steps: Finished ones by name, with what each took.
+    """
+
+    key: str
+    checkpoint: Path
+    steps: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,28 @@ class BuildFolder:
         """Vivado's own reports."""
         return self.report / "vivado"
 
+    def read_state(self) -> State:
+        """Read build.json.
+
+        Raises:
+            ValueError: There is no build, or another program wrote the file.
+        """
+        if not self.state.is_file():
+            raise ValueError(f"no build in {self.root}: run `auflow build --out {self.root}` first")
+        content = read_json(self.state, "the state of a build", "give another --out")
+        return State(content["key"], Path(content["checkpoint"]), content["steps"])
+
+    def write_state(self, state: State) -> None:
+        """Write build.json."""
+        write_json(self.state, {**asdict(state), "checkpoint": str(state.checkpoint.resolve())})
+
+    def check_finished(self, step: str) -> None:
+        """Raise ValueError unless there is a build that got as far as a step."""
+        if step not in self.read_state().steps:
+            raise ValueError(
+                f"the build in {self.root} has not finished step {step}: run `auflow build --out {self.root} --resume`"
+            )
+
     def report_file(self, name: Report) -> Path:
         """report/<name>.json."""
         return self.report / f"{name}.json"
@@ -124,3 +162,23 @@ class BuildFolder:
             self.report_file(name), f"the {name} report of a build", "run `auflow build` to its end first"
         )
         return content
+
+
+def files_of(folder: Path) -> list[Path]:
+    """All files in a folder and below, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def pack(folder: Path, archive: Path, inside: str = "") -> None:
+    """Pack a folder as a .zip file, complete or not there, every file dated alike.
+
+    Args:
+        folder: What to pack.
+        archive: The file.
+        inside: Folder in the archive that holds everything; empty for none.
+    """
+    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
+        for path in files_of(folder):
+            info = ZipInfo((Path(inside) / path.relative_to(folder)).as_posix())
+            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
+            packed.writestr(info, path.read_bytes())

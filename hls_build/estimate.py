@@ -120,11 +120,6 @@ def dsp_port(part: str) -> int:
     return 25 if part.startswith("xc7") else 27
 
 
-def dsp_lanes(part: str, weight_bits: int, activation_bits: int) -> int:
-    """Products per DSP slice, as mvu.sv packs them for weights in a symmetric range."""
-    return 1 + (dsp_port(part) - weight_bits) // (weight_bits + activation_bits - 1)
-
-
 def thresholds_of(node: NodeProto, model: ModelWrapper) -> Table | None:
     """What a thresholding compares with, (channels or 1, steps), or None for another node."""
     return model.get_initializer(node.input[1]).astype(np.int64) if node.op_type == THRESHOLDING else None

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,14 +34,14 @@ def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
 
 def speed(figures: dict[str, Any], clock_mhz: float) -> Table:
     """Cycles of a simulated run and what they mean at the configured clock."""
-    table = Table("measure", title=f"{figures['frames']} frames, cycle by cycle", show_header=False)
+    table = Table("measure", title=f"{figures['frames']} frames through the RTL, cycle by cycle", show_header=False)
     table.add_column(justify="right")
     table.add_row("first result", f"{figures['first_out_cycles']:,} cycles")
     table.add_row("slowest layer", f"{figures['slowest_layer_cycles']:,} cycles")
     interval = figures["interval_cycles"]
     if interval is not None:
         table.add_row(
-            "interval", f"{interval:,} cycles ({interval / figures['slowest_layer_cycles']:.4f} of the slowest)"
+            "interval", f"{interval:,} cycles ({interval / figures['slowest_layer_cycles']:.4f} of the slowest layer's)"
         )
         table.add_row(f"at {clock_mhz:g} MHz", f"{clock_mhz * 1e6 / interval:.1f} frames/s")
     table.add_row("latency", f"{figures['first_out_cycles'] / clock_mhz / 1000:.2f} ms")
@@ -76,13 +77,18 @@ def parity(found: Parity) -> Table:
 
 def next_steps(folder: BuildFolder) -> str:
     """What a person can do with a finished build, a command a line."""
+    root, deploy = (shlex.quote(str(place)) for place in (folder.root, folder.deploy))
     commands = {
-        f"auflow detect PICTURE --deploy {folder.deploy}": "action units of your own pictures, videos or camera",
-        f"auflow parity --build {folder.root} --faces PATH --count 20": "the same proof with your own faces",
-        f"auflow report --build {folder.root}": "one page about this accelerator",
+        f"auflow detect PICTURE --deploy {deploy}": "action units of your own pictures, videos or camera",
+        f"auflow parity --build {root} --faces PATH --count 20": "the same proof with your own faces",
+        f"auflow report --build {root}": "one page about this accelerator",
     }
-    width = max(map(len, commands))
-    return "\n".join(["Try next:", *(f"  {command:<{width}}  {about}" for command, about in commands.items())])
+    return "\n".join(["Try next:", *(f"  {command}\n      {about}" for command, about in commands.items())])
+
+
+def stopped(step: str, command: Sequence[str]) -> str:
+    """What a person reads of a build that was to end after a step, with the command that goes on."""
+    return f"Stopped after {step}. Go on with: {shlex.join(command)}"
 
 
 @contextmanager
@@ -92,7 +98,7 @@ def ladder() -> Iterator[tuple[Progress, Callable[[int], None]]]:
     Yields:
         What board.parity.compare calls, and what takes the cycles of the executor in work.
     """
-    with bars("faces", stay=True) as step:
+    with bars("frames", stay=True) as step:
         at_work = ("", 0)
 
         def faces(executor: str, done: int, asked: int) -> None:

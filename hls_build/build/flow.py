@@ -15,13 +15,14 @@ from typing import Any
 from rich.console import Console
 
 from board.core.contract import Contract
-from board.core.files import read_json, sha256, write_json
+from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from hls_build import estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
 from hls_build.build.contract import Hardware, make_contract
-from hls_build.build_folder import BuildFolder
+from hls_build.build.shipped import checkpoint_of
+from hls_build.build_folder import BuildFolder, State
 from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
@@ -33,7 +34,6 @@ from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces
 from qnn.export import export
-from qnn.network import checkpoint as checkpoints
 
 log = logging.getLogger("auflow.build")
 
@@ -50,20 +50,24 @@ class Job:
     console: Console
     vivado: Tools | None
 
+    def tell(self, line: str, style: str = "") -> None:
+        """Say something of the step at work."""
+        self.console.print(f"  {line}", style=style, markup=False, highlight=False, soft_wrap=True)
+
 
 def export_step(job: Job) -> None:
     """Checkpoint to model.onnx and standard.onnx."""
     report = export.export(job.checkpoint, job.folder.root, job.config.preset)
     job.folder.write_report("export", asdict(report))
     checked = sum(check.values for check in report.sigmoids)
-    job.console.print(f"  {checked} reachable sigmoid values checked, {report.corrected} sigmoids corrected")
+    job.tell(f"{report.corrected} of {len(report.sigmoids)} sigmoids corrected, {checked:,} reachable values checked")
 
 
 def lower_step(job: Job) -> None:
     """model.onnx to integer.npz."""
     graph = lower_file(job.folder.root / export.MODEL)
     graph.save(job.folder.integer)
-    job.console.print(f"  {len(graph.nodes)} integer layers")
+    job.tell(f"{len(graph.nodes)} layers")
 
 
 def compile_step(job: Job) -> None:
@@ -79,14 +83,17 @@ def compile_step(job: Job) -> None:
     folder.report_file("synthesis").unlink(missing_ok=True)  # which was of other RTL
     hardware = Hardware(build, stitched, tuple(node.name for node in model.graph.node))
     make_contract(export.read_report(folder.root), graph, hardware).write(folder.contract)
-    job.console.print(f"  {len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files")
+    job.tell(f"{len(model.graph.node)} hardware nodes, {len(stitched.sources)} RTL files in {folder.rtl}")
 
 
 def verilate_step(job: Job) -> None:
     """RTL to a shared library, or out of the cache."""
     stitched = stitch.Stitched.load(job.folder.rtl)
-    for line in verilator.differences([job.folder.rtl / name for name in stitched.sources]):
-        job.console.print(f"  simulation reads {line}")
+    differences = verilator.differences([job.folder.rtl / name for name in stitched.sources])
+    if differences:
+        job.tell("it is the RTL that Vivado gets, but for what Verilator cannot read:")
+    for line in differences:
+        job.tell(f"  {line}")
     library = compile_rtl(job.folder.rtl)
     job.folder.sim.mkdir(exist_ok=True)
     shutil.copyfile(library, job.folder.library)
@@ -110,37 +117,63 @@ def simulate_step(job: Job) -> None:
 
 def bitstream_step(job: Job) -> None:
     """The Vivado project of the RTL, and its bitstream where Vivado is."""
-    figures = bitstream.make(job.folder, job.config, job.vivado, lambda line: job.console.print(f"  {line}"))
+    figures = bitstream.make(job.folder, job.config, job.vivado, job.tell)
     job.folder.write_report("bitstream", figures)
     for line in bitstream.sentences(figures, job.folder, job.config.board, job.config.clock_mhz):
-        job.console.print(line)
+        job.tell(line, "bold red" if line.startswith(bitstream.UNTIMED) else "")
 
 
 def deploy_step(job: Job) -> None:
     """All that a board needs, as a folder and as one archive."""
     archive = package.write(job.folder, job.config, job.pack_simulation)
-    job.console.print(f"  {archive} ({archive.stat().st_size / 2**20:.1f} MiB) and {job.folder.deploy}")
+    job.tell(f"{archive} ({archive.stat().st_size / 2**20:.1f} MiB) and {job.folder.deploy}")
 
 
-STEPS: dict[str, tuple[Callable[[Job], None], Callable[[BuildFolder], tuple[Path, ...]]]] = {
-    "export": (export_step, lambda folder: (*export.files(folder.root), folder.report_file("export"))),
-    "lower": (lower_step, lambda folder: (folder.integer,)),
-    "compile": (
+@dataclass(frozen=True)
+class Step:
+    """One step of a build.
+
+    Attributes:
+        about: What it does, for a person.
+        do: Does it.
+        leaves: The files that it makes, of which a failed one keeps none.
+    """
+
+    about: str
+    do: Callable[[Job], None]
+    leaves: Callable[[BuildFolder], tuple[Path, ...]]
+
+
+STEPS: dict[str, Step] = {
+    "export": Step(
+        "the checkpoint as QONNX, model.onnx, and as standard ONNX, standard.onnx",
+        export_step,
+        lambda folder: (*export.files(folder.root), folder.report_file("export")),
+    ),
+    "lower": Step("model.onnx as exact integers, integer.npz", lower_step, lambda folder: (folder.integer,)),
+    "compile": Step(
+        "the integers as FINN+ hardware nodes, and those as RTL",
         compile_step,
         lambda folder: (folder.dataflow, folder.rtl, folder.finn, folder.contract, folder.report_file("estimate")),
     ),
-    "verilate": (verilate_step, lambda folder: (folder.sim,)),
-    "simulate": (
+    "verilate": Step("the RTL as a program that simulates it", verilate_step, lambda folder: (folder.sim,)),
+    "simulate": Step(
+        "faces and test patterns through every form of the network, compared by ==",
         simulate_step,
         lambda folder: (folder.report_file("parity"), folder.report_file("simulation"), folder.timeline),
     ),
-    "bitstream": (
+    "bitstream": Step(
+        "the Vivado project, and its bitstream where Vivado is",
         bitstream_step,
         lambda folder: (folder.report_file("bitstream"), folder.vivado_reports, folder.bitfile, folder.handoff),
     ),
-    "deploy": (deploy_step, lambda folder: (folder.deploy, folder.archive)),
+    "deploy": Step(
+        "all that a board needs, as a folder and as one archive",
+        deploy_step,
+        lambda folder: (folder.deploy, folder.archive),
+    ),
 }
-"""What a build does, in order: function, and the files that a failed one does not keep."""
+"""What a build does, in order."""
 
 
 def run(
@@ -174,7 +207,7 @@ def run(
     build = load_build(path)
     if board is not None:
         build = replace(build, board=load_board(board))
-    checkpoint = path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
+    checkpoint = checkpoint_of(path, build)
     folder = BuildFolder(out or Path("build") / build.name)
     vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
     job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado)
@@ -183,44 +216,33 @@ def run(
     if vivado and "bitstream" in done and not bitstream.is_made(folder):
         done = {name: entry for name, entry in done.items() if name not in ("bitstream", "deploy")}
     with _logged(folder.log):
-        for name, (step, leaves) in STEPS.items():
+        for name, step in STEPS.items():
             if name in done:
                 console.print(f"[bold]{name}[/]: done before")
                 continue
-            console.print(f"[bold]{name}[/]")
+            console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
             start = time.monotonic()
             log.info("%s begins", name)
             try:
-                step(job)
+                step.do(job)
             except BaseException as error:
                 log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
-                _remove(*leaves(folder))
+                _remove(*step.leaves(folder))
                 raise
             seconds = time.monotonic() - start
             log.info("%s took %.1f s", name, seconds)
             done[name] = {"seconds": round(seconds, 1)}
-            _write_state(folder, key, checkpoint, done)
+            folder.write_state(State(key, checkpoint, done))
             if name == stop_after:
                 break
-    for line in _verdict(folder, path, done):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def shipped_checkpoint(preset: str) -> Path:
-    """The checkpoint in the repository for a preset."""
-    return checkpoints.SHIPPED / f"{preset}.safetensors"
-
-
-def _verdict(folder: BuildFolder, path: Path, done: dict[str, Any]) -> list[str]:
-    """The last lines of a build: what was proved, and what to try next."""
-    lines = []
-    if "simulate" in done:
-        found = folder.read_report("parity")
-        lines.append(f"\n{found['verdict']}")
-    if "deploy" in done:
-        return [*lines, f"\n{tables.next_steps(folder)}"]
-    after = list(done)[-1]
-    return [*lines, f"\nStopped after {after}. Go on with: auflow build --config {path} --out {folder.root} --resume"]
+    said = [folder.read_report("parity")["verdict"]] if "simulate" in done else []
+    command = ["auflow", "build", "--config", str(path), "--out", str(folder.root), "--resume"]
+    command += ["--board", board] if board else []
+    command += ["--sim-frames", str(frames)] if "simulate" not in done else []
+    command += [] if pack_simulation else ["--no-simulation"]
+    said.append(tables.next_steps(folder) if "deploy" in done else tables.stopped(list(done)[-1], command))
+    for paragraph in said:
+        console.print(f"\n{paragraph}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _fingerprint(path: Path, build: BuildConfig, checkpoint: Path) -> str:
@@ -235,24 +257,18 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
         raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
     if folder.root.exists() and any(folder.root.iterdir()) and not folder.state.exists():
         raise ValueError(f"{folder.root} holds files but no build: give another --out or empty it")
-    state: dict[str, Any] = {"key": key, "steps": {}}
-    if folder.state.exists():
-        state = read_json(folder.state, "the state of a build", "give another --out")
-    if resume and state["key"] != key:
+    before = folder.read_state() if folder.state.exists() else State(key, checkpoint, {})
+    if resume and before.key != key:
         raise ValueError(
             f"the build in {folder.root} was begun from another configuration, board or checkpoint: "
             "build without --resume"
         )
     if resume:
-        return dict(state["steps"])
+        return dict(before.steps)
     folder.root.mkdir(parents=True, exist_ok=True)
-    _write_state(folder, key, checkpoint, {})
-    _remove(folder.vivado, *(path for _, leaves in STEPS.values() for path in leaves(folder)))
+    folder.write_state(State(key, checkpoint, {}))
+    _remove(folder.vivado, *(path for step in STEPS.values() for path in step.leaves(folder)))
     return {}
-
-
-def _write_state(folder: BuildFolder, key: str, checkpoint: Path, done: dict[str, Any]) -> None:
-    write_json(folder.state, {"key": key, "checkpoint": str(checkpoint.resolve()), "steps": done})
 
 
 def _remove(*paths: Path) -> None:

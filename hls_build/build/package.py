@@ -8,9 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 import cv2
 
@@ -20,7 +18,7 @@ from board.core.files import sha256, whole, write_bytes
 from board.deployment import BITFILE, CONTRACT, EXAMPLE, INTEGER, LIBRARY, ONNX, Manifest, Simulated, Timing
 from hls_build import compiler
 from hls_build.build.contract import make_contract
-from hls_build.build_folder import BuildFolder
+from hls_build.build_folder import BuildFolder, files_of, pack
 from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.data.example import example_picture
@@ -84,7 +82,8 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     figures = folder.read_report("simulation")
     timing = Timing(figures["first_out_cycles"], figures["interval_cycles"])
     _seal(out, build.name, build.preset, timing, simulation)
-    return _pack(out, folder.archive)
+    pack(out, folder.archive)
+    return folder.archive
 
 
 def write_software(checkpoint: Path, out: Path) -> None:
@@ -128,17 +127,5 @@ def _write_example(folder: Path) -> None:
 
 def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simulated | None) -> None:
     """Write the manifest of all that a folder holds."""
-    files = {path.relative_to(folder).as_posix(): sha256(path) for path in _files(folder)}
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in files_of(folder)}
     Manifest(name, preset, files, timing, simulation).write(folder)
-
-
-def _pack(folder: Path, archive: Path) -> Path:
-    """One archive of a sealed folder, complete or not there."""
-    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-        for path in _files(folder):
-            packed.write(path, path.relative_to(folder).as_posix())
-    return archive
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy.typing as npt
 from rich.console import Console
 
 from board.core.contract import Contract
-from board.core.files import read_json
 from board.core.graph import IntegerGraph
 from board.executors.numpy_executor import NumpyExecutor
 from board.executors.rtl_executor import RtlExecutor
@@ -75,11 +73,11 @@ def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | Non
     Raises:
         ValueError: There is no such build, or the faces cannot be read.
     """
-    folder = finished(root, "verilate")
+    folder = BuildFolder(root)
+    folder.check_finished("verilate")
     faces = _faces(folder, path, count)
-    state = read_json(folder.state, "the state of a build", "build again")
     patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
-    found, _ = prove(folder, Path(state["checkpoint"]), faces, rtl_count, patterns)
+    found, _ = prove(folder, folder.read_state().checkpoint, faces, rtl_count, patterns)
     console.print(tables.parity(found))
     console.print(found.verdict())
     return found
@@ -104,7 +102,8 @@ def simulate(
     Raises:
         ValueError: There is no such build, or the faces cannot be read.
     """
-    folder = finished(root, "verilate")
+    folder = BuildFolder(root)
+    folder.check_finished("verilate")
     faces = _faces(folder, path, count)
     expected = NumpyExecutor(IntegerGraph.load(folder.integer)).accumulators(faces)
     library = None if trace else folder.library
@@ -121,7 +120,7 @@ def simulate(
 
 def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
     """What a person and a program want to know of one simulated run."""
-    slowest = json.loads((folder.report / "estimate.json").read_text())["slowest_layer_cycles"]
+    slowest = folder.read_report("estimate")["slowest_layer_cycles"]
     interval = int(np.median(run.interval_cycles)) if len(run.interval_cycles) else None
     return {
         "frames": len(run.accumulators),
@@ -135,20 +134,6 @@ def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
         "streams": {name: asdict(counters) for name, counters in run.streams.items()},
         "fifo_fill": run.fifo_fill,
     }
-
-
-def finished(root: Path, step: str) -> BuildFolder:
-    """The folder of a build that got as far as a step.
-
-    Raises:
-        ValueError: It did not, or there is no build.
-    """
-    folder = BuildFolder(root)
-    if not folder.state.is_file():
-        raise ValueError(f"no build in {root}: run `auflow build --out {root}` first")
-    if step not in read_json(folder.state, "the state of a build", "build again")["steps"]:
-        raise ValueError(f"the build in {root} has not finished step {step}: run `auflow build --out {root} --resume`")
-    return folder
 
 
 def _faces(folder: BuildFolder, path: Path, count: int) -> npt.NDArray[np.uint8]:

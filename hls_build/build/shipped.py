@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from board.core.files import cache_folder, sha256
-from board.deployment import MANIFEST
+from board.core.graph import IntegerGraph
+from board.deployment import INTEGER, MANIFEST
+from hls_build.config.build import BuildConfig
+from qnn.network.presets import shipped_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINT = ROOT / "qnn/checkpoints/w4a4.safetensors"
+CHECKPOINT = shipped_checkpoint("w4a4")
+"""What is taken where no weights are named."""
 MAKERS = ("board", "qnn", "hls_build")
 """Packages whose code and settings such a deployment depends on."""
 
@@ -33,6 +37,16 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
 
         write_software(checkpoint, out)
     return out
+
+
+def integer_graph(checkpoint: Path) -> IntegerGraph:
+    """The network of a checkpoint as integers."""
+    return IntegerGraph.load(software(checkpoint) / INTEGER)
+
+
+def checkpoint_of(path: Path, build: BuildConfig) -> Path:
+    """The checkpoint that a build's file names, relative to itself, else the preset's in the repository."""
+    return path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
 
 
 def makers() -> list[Path]:

@@ -31,7 +31,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
     )
     parser.add_argument(
-        "--sim-frames", type=integer(1), default=4, metavar="N", help="faces to run through the simulated accelerator"
+        "--sim-frames",
+        type=integer(1),
+        default=2,
+        metavar="N",
+        help="faces that every form of the network is run on, the RTL too, beside six test patterns",
     )
     parser.add_argument("--stop-after", metavar="STEP", help="last of the steps above to do (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on after the last finished step")

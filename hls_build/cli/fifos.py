@@ -28,9 +28,7 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from board.core import files
-    from board.core.graph import IntegerGraph
-    from hls_build.build.flow import shipped_checkpoint
-    from hls_build.build.shipped import software
+    from hls_build.build.shipped import checkpoint_of, integer_graph
     from hls_build.config.build import load_build
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
@@ -38,14 +36,15 @@ def _run(options: argparse.Namespace) -> int:
 
     config = options.config
     build = load_build(config)
-    checkpoint = config.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
-    graph = IntegerGraph.load(software(checkpoint) / "integer.npz")
+    checkpoint = checkpoint_of(config, build)
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
-        found = sizing.size(graph, build, example_faces(options.frames), Path(folder), console.print)
+        faces = example_faces(options.frames)
+        found = sizing.size(integer_graph(checkpoint), build, faces, Path(folder), console.print)
     console.print(results.fifo_table(found))
     comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
-    files.write_text(options.out, results.toml(replace(found.config, checkpoint=build.checkpoint), comment))
+    sized = replace(found.config, checkpoint=str(checkpoint.resolve())) if build.checkpoint else found.config
+    files.write_text(options.out, results.toml(sized, comment))
     write_json(options.json, {**vars(found), "config": str(options.out)})
     return 0
 

@@ -15,6 +15,7 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     from hls_build.config.board import board_names
+    from hls_build.config.folding import LATENCY_INTERVALS
     from qnn.network.presets import PRESETS
 
     add_one_of(parser, PRESETS, "--preset", default="w4a4", help=f"widths of the network: {', '.join(PRESETS)}")
@@ -32,8 +33,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--latency",
-        type=float,
-        default=3.0,
+        type=number(1e-3),
+        default=LATENCY_INTERVALS,
         metavar="X",
         help="most frame intervals from a frame's first pixel to its result",
     )
@@ -52,15 +53,15 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from board.core import files
-    from board.core.graph import IntegerGraph
-    from hls_build.build.flow import shipped_checkpoint
-    from hls_build.build.shipped import software
+    from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
     from hls_build.config.build import BuildConfig
+    from hls_build.config.folding import LATENCY_INTERVALS
     from hls_build.folding import results, search
+    from qnn.network.presets import shipped_checkpoint
 
     board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
-    graph = IntegerGraph.load(software(checkpoint or shipped_checkpoint(preset)) / "integer.npz")
+    graph = integer_graph(checkpoint or shipped_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
     request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
     console = Console()
@@ -74,6 +75,8 @@ def _run(options: argparse.Namespace) -> int:
         build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock
+        if options.latency != LATENCY_INTERVALS:
+            command += f" --latency {options.latency:g}"
         files.write_text(options.out, results.toml(build, f"{rate:g} frames per second, {command}"))
         console.print(f"{options.out}: build it with `auflow build --config {options.out}`", soft_wrap=True)
     write_json(options.json, results.summary(solution, request))

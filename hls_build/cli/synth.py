@@ -30,7 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from board.core import files
+    from board.core.contract import Contract
     from hls_build.build_folder import BuildFolder
     from hls_build.config.board import load_board
     from hls_build.yosys import synthesis_report
@@ -39,8 +39,7 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder = BuildFolder(options.build)
     wanted = synthesis_report.designs(folder, options.module, options.flatten)
-    contract = files.read_json(folder.contract, "a contract", "build again")
-    board = load_board(contract["board"])
+    board = load_board(Contract.read(folder.contract).board)
     with bars("modules", stay=True) as step:
 
         def begins(names: Sequence[str]) -> None:

@@ -9,6 +9,9 @@ RAM_STYLES = ("auto", "block", "distributed")
 """Ultra RAM is none of them: on UltraScale+ it starts empty (AMD UG573), so it cannot hold weights that come with the
 bitstream, and only weights are large here."""
 
+LATENCY_INTERVALS = 3.0
+"""Most intervals from a frame's first pixel to its result, where the folding search is told nothing else."""
+
 
 @dataclass(frozen=True)
 class Folding:

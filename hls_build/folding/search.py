@@ -10,12 +10,10 @@ from functools import cached_property
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.board import Board
+from hls_build.config.folding import LATENCY_INTERVALS
 from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
 from hls_build.folding.options import FoldingOptions, Goal
-
-LATENCY_INTERVALS = 3.0
-"""Most intervals from a frame's first pixel to its result, where nothing else is said."""
 
 
 class DoesNotFit(ValueError):

@@ -15,8 +15,9 @@ from onnx import GraphProto, NodeProto, helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from board.core.arrays import Integers
 from hls_build.dataflow.graph_writer import DOMAIN
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port
+from hls_build.kernels.kernel_spec import KernelSpec, Port
 
 Attribute = tuple[Any, ...]
 """FINN's description of a node attribute: kind, whether it is needed, default, and what is allowed."""

@@ -6,14 +6,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
+from board.core.arrays import Integers
 from hls_build.cost.resources import Resources
-
-Integers = npt.NDArray[np.integer[Any]]
 
 FOLDER = Path(__file__).resolve().parent
 """Each kernel has a folder of its own in here."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -104,9 +103,6 @@ def read(root: Path) -> Facts:
     folder = BuildFolder(root)
     names: tuple[Report, ...] = ("estimate", "simulation", "parity")
     reports = {name: folder.read_report(name) for name in names}
-    if reports["simulation"]["interval_cycles"] is None:
-        raise ValueError(f"a report needs 2 or more simulated frames, got 1 in {root}: build with --sim-frames 4")
-    checkpoint = Path(json.loads(folder.state.read_text())["checkpoint"])
     contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
     model = ModelWrapper(str(folder.dataflow))
     nodes = {name: NodeEstimate.from_json(node) for name, node in reports["estimate"]["nodes"].items()}
@@ -119,7 +115,7 @@ def read(root: Path) -> Facts:
         folder=folder,
         contract=contract,
         board=load_board(contract.board),
-        card=checkpoints.read_card(checkpoint),
+        card=checkpoints.read_card(folder.read_state().checkpoint),
         simulation=reports["simulation"],
         parity=reports["parity"],
         nodes=nodes,

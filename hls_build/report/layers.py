@@ -15,7 +15,7 @@ from board.core.layers.conv import Conv
 from board.core.layers.fork import Fork
 from board.core.node import Node
 from hls_build.cost.resources import Resources
-from hls_build.estimate import NodeEstimate, dsp_lanes
+from hls_build.estimate import NodeEstimate, multiplier_of
 from hls_build.finn_adapter import operator
 
 ATTENTION = "attention"
@@ -127,7 +127,7 @@ def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str)
         pe=op.get_nodeattr("PE"),
         simd=op.get_nodeattr("SIMD"),
         macs=height * width * int(np.prod(node.weights.shape)),
-        lanes=dsp_lanes(part, op.get_input_datatype(1).bitwidth(), op.get_input_datatype(0).bitwidth()),
+        lanes=multiplier_of(op, part).lanes,
         weight_bits=node.weight_bits,
         weights=node.weights.size,
         pumped=bool(op.get_nodeattr("pumpedCompute")),

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +161,7 @@ def _packing(model: ModelWrapper, node: NodeProto, output: bool) -> StreamPackin
     op = operator(node)
     shape = op.get_folded_output_shape() if output else op.get_folded_input_shape()
     datatype = op.get_output_datatype() if output else op.get_input_datatype()
-    elements = 1
-    for size in shape:
-        elements *= int(size)
-    return StreamPacking.of_frame(elements, int(shape[-1]), datatype.bitwidth(), datatype.signed())
+    return StreamPacking.of_frame(int(prod(shape)), int(shape[-1]), datatype.bitwidth(), datatype.signed())
 
 
 def _stream_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:

@@ -25,6 +25,8 @@ from hls_build.vivado.run import run
 from hls_build.vivado.tools import Tools
 
 MISSING = "Vivado is not on PATH"
+UNTIMED = "TIMING IS NOT MET"
+"""What the sentence of a bitstream that may compute wrong results begins with."""
 
 
 def archive_of(folder: BuildFolder, build: BuildConfig) -> Path:
@@ -93,19 +95,18 @@ def is_made(folder: BuildFolder) -> bool:
 def sentences(figures: dict[str, Any], folder: BuildFolder, board: Board, clock_mhz: float) -> list[str]:
     """What a person is told of the outcome."""
     if not figures["made"]:
-        return [
-            f"bitstream: not made, {figures['reason']}; {folder.root / figures['project']} makes it where Vivado is"
-        ]
+        project = folder.root / figures["project"]
+        return [f"no bitstream, since {figures['reason']};", f"{project} makes it where Vivado is"]
     used = Resources.from_json(figures["used"])
     shares = [f"{LABELS[n]} {getattr(used, n):,} ({share:.0%})" for n, share in used.shares(board.budget).items()]
     slack = figures["worst_setup_slack_ns"]
     lines = [
-        f"bitstream: made with Vivado {figures['vivado']}, worst slack {slack:g} ns at {clock_mhz:g} MHz,"
+        f"made with Vivado {figures['vivado']}, worst slack {slack:g} ns at {clock_mhz:g} MHz,"
         f" {figures['power_w']:g} W; {', '.join(shares)}"
     ]
     if not figures["timing_met"]:
         lines.append(
-            f"[bold red]TIMING IS NOT MET[/]: worst slack {slack:g} ns (set-up), {figures['worst_hold_slack_ns']:g} ns"
+            f"{UNTIMED}: worst slack {slack:g} ns (set-up), {figures['worst_hold_slack_ns']:g} ns"
             f" (hold), {figures['failing_endpoints']} failing endpoints: the FPGA may compute wrong results;"
             " build with a lower clock_mhz"
         )

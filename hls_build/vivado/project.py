@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZipFile
 
 from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.files import sha256, whole
+from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
+from hls_build.build_folder import files_of, pack
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
 from hls_build.finn_adapter import operator
@@ -76,7 +77,7 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
         workspace.mkdir()
         calls = zynq_build(model, build.board, build.clk_period_ns, rtl, workspace)
         _fill(folder, calls, workspace, build, _is_double_pumped(model))
-        _pack(folder, archive)
+        pack(folder, archive, archive.stem)
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -114,7 +115,7 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
         text = rewrite.apply(text)
     script.write_text(text)
     _copy_library(source, list(source.rglob("*.tcl")))
-    for path in _files(source):
+    for path in files_of(source):
         path.write_text(_placed(path.read_text(), places))
     shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
     (folder / "steps.tcl").write_text(_steps_script(steps, build.board))
@@ -128,7 +129,7 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
             files=FILES,
         )
     )
-    listed = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
+    listed = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files_of(folder)]
     (folder / FILES).write_text("".join(listed))
 
 
@@ -218,16 +219,3 @@ def _steps_script(steps: list[_Step], board: Board) -> str:
             "",
         ]
     )
-
-
-def _pack(folder: Path, archive: Path) -> None:
-    """Pack a folder, every file dated alike: the same build gives the same archive."""
-    with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-        for path in _files(folder):
-            info = ZipInfo(path.relative_to(folder.parent).as_posix())
-            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-            packed.writestr(info, path.read_bytes())
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

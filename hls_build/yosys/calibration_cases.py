@@ -232,7 +232,7 @@ def padding(name: str, size: int, kernel: int, channels: int, lanes: int, bits: 
 
 def fifo(name: str, depth: int, width: int, style: str = "auto") -> ModelWrapper:
     """A FIFO of so many bits per beat."""
-    shape, element = [1, 4, 4, width], type_name(1, False).replace("UINT1", "BINARY")
+    shape, element = [1, 4, 4, width], "BINARY"
     node = _finn(
         "StreamingFIFO_rtl",
         name,

@@ -53,9 +53,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from qnn.network.checkpoint import SHIPPED
+    from qnn.network.presets import shipped_checkpoint
 
-    checkpoint = options.checkpoint or SHIPPED / "w4a4.safetensors"
+    checkpoint = options.checkpoint or shipped_checkpoint("w4a4")
     aus = None if options.aus is None else _numbers(options.aus)
     if options.data is not None and options.root is not None and not options.images:
         _explain_dataset(checkpoint, aus, options)

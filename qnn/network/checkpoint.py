@@ -22,7 +22,6 @@ from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-checkpoint-1"
-SHIPPED = Path(__file__).parents[1] / "checkpoints"
 
 
 @dataclass(frozen=True)

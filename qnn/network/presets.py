@@ -12,6 +12,9 @@ import tomllib
 
 FILE = Path(__file__).with_name("presets.toml")
 
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+"""Where the checkpoints lie that come with this repository."""
+
 FLOAT = "float"
 """What stands for a preset where the network is not quantized."""
 
@@ -50,6 +53,11 @@ class Preset:
                 raise ValueError(f"need {name} from {FEWEST_BITS} to {MOST_BITS}, got {value!r}")
         if self.divisor not in DIVISORS:
             raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor!r}")
+
+
+def shipped_checkpoint(preset: str) -> Path:
+    """The checkpoint of a preset that comes with this repository."""
+    return CHECKPOINTS / f"{preset}.safetensors"
 
 
 def load(path: Path = FILE) -> Mapping[str, Preset]:

@@ -11,9 +11,15 @@ from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import Folding
-from hls_build.estimate import Estimate, dsp_lanes, estimate
+from hls_build.cost.multiplier import Multiplier
+from hls_build.estimate import Estimate, dsp_port, estimate
 
 DEFAULT = BUILDS / "pynq-z2_w4a4.toml"
+
+
+def dsp_lanes(part: str, weight_bits: int, activation_bits: int) -> int:
+    """Products per DSP slice on a part."""
+    return Multiplier(1, 1, weight_bits, activation_bits, 16, 1, 1, a_width=dsp_port(part)).lanes
 
 
 def shipped(path: Path, sizes: Sizes) -> Estimate:

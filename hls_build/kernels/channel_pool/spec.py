@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from board.core.arrays import Integers
 from board.core.layers.channel_descriptors import channel_descriptors
 from hls_build.cost.resources import Resources
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from board.core.arrays import Integers
 from board.core.layers import gate
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 KINDS = ("channel", "spatial")
 MAX_INDEX_BITS = 12

@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from board.core.arrays import Integers
 from board.core.layers.global_descriptors import global_descriptors
 from board.core.layers.sum_pixels import sum_pixels
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes, check_positive
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes, check_positive
 
 MODES = ("descriptors", "sum")
 

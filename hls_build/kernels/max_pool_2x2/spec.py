@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from board.core.arrays import Integers
 from board.core.layers.max_pool import max_pool_2x2
 from hls_build.cost.resources import Resources, dual_port_luts
-from hls_build.kernels.kernel_spec import Integers, KernelSpec, Port, check_bits, check_lanes
+from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_lanes
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from board.sources.pictures import read_picture
 from hls_build.build import flow, package, shipped
 from hls_build.config.build import BUILDS, load_build
 from qnn.data.example import example_faces, example_picture
+from qnn.network.presets import shipped_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +95,10 @@ def test_the_simulation_may_stay_out(built: Path) -> None:
 
 
 def test_weights_alone_make_a_deployment_that_is_kept(cache: Path) -> None:
-    made = shipped.software(flow.shipped_checkpoint("tiny"))
+    made = shipped.software(shipped_checkpoint("tiny"))
     assert cache in made.parents
     stamp = (made / MANIFEST).stat().st_mtime_ns
-    assert shipped.software(flow.shipped_checkpoint("tiny")) == made
+    assert shipped.software(shipped_checkpoint("tiny")) == made
     assert (made / MANIFEST).stat().st_mtime_ns == stamp
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]
     deployment = Deployment(made)
@@ -122,11 +123,11 @@ def test_an_empty_cache_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Empty, it once made a folder `deployments` in the working directory."""
     monkeypatch.setenv("AUFLOW_CACHE", "")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert shipped.software(flow.shipped_checkpoint("tiny")).parent == tmp_path / ".cache/auflow/deployments"
+    assert shipped.software(shipped_checkpoint("tiny")).parent == tmp_path / ".cache/auflow/deployments"
 
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:
-    made = shipped.software(flow.shipped_checkpoint("tiny"))
+    made = shipped.software(shipped_checkpoint("tiny"))
     picture = read_picture(made / EXAMPLE)
     assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
     assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)

@@ -83,3 +83,13 @@ def test_mistakes_are_named(folder: Path, text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as caught:
         load_board("small")
     assert str(path) in str(caught.value)
+
+
+def test_parts_are_those_that_finn_has() -> None:
+    from finn.util.basic import pynq_part_map
+
+    ours = {name.lower(): load_board(name).part for name in board_names()}
+    known = {name.lower().removesuffix("_som"): part for name, part in pynq_part_map.items()}
+    common = set(ours) & set(known)
+    assert common >= {"pynq-z1", "pynq-z2", "ultra96", "zcu104", "kv260"}
+    assert {name: ours[name] for name in common} == {name: known[name] for name in common}

@@ -14,12 +14,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from hls_build import finn_adapter as finn_plus
-from hls_build.build.flow import shipped_checkpoint
 from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.simulation import finn_engine
 from qnn.data.example import example_faces
 from qnn.export.export import MODEL, export
+from qnn.network.presets import shipped_checkpoint
 
 pytestmark = pytest.mark.verilator
 

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run_cli
 from finn.util.settings import get_settings
 from networks import random_block, random_faces
 
 from board.simulation.harness import Simulation
+from hls_build.build import shipped
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
@@ -52,6 +56,23 @@ def test_the_file_of_a_sizing_is_its_build(found: fifos.Sizing, tmp_path: Path) 
     path = tmp_path / "sized.toml"
     path.write_text(results.toml(found.config, "sized"))
     assert load_build(path) == found.config
+
+
+def test_the_command_names_the_weights_from_wherever_it_writes(
+    found: fifos.Sizing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint is relative to its build's file, so in another folder the same words once named none."""
+    path, out = tmp_path / "mine.toml", tmp_path / "elsewhere" / "sized.toml"
+    path.write_text(results.toml(replace(BUILD, checkpoint="mine.safetensors"), "mine"))
+    asked: list[Path] = []
+    monkeypatch.setattr(shipped, "integer_graph", asked.append)
+    sized = replace(found.config, checkpoint="mine.safetensors")
+    monkeypatch.setattr(fifos, "size", lambda *_: replace(found, config=sized))
+    done = run_cli("fifos", "--config", path, "--out", out, "--json", tmp_path / "sized.json")
+    assert done.status == 0, done.stderr
+    assert asked == [tmp_path / "mine.safetensors"]
+    assert shipped.checkpoint_of(out, load_build(out)) == asked[0]
+    assert json.loads((tmp_path / "sized.json").read_text())["config"] == str(out)
 
 
 def test_too_shallow_fifos_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

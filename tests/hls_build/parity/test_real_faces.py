@@ -19,6 +19,7 @@ from hls_build.config.build import BUILDS, load_build
 from hls_build.parity.executors import software
 from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.loading import load
+from qnn.network.presets import shipped_checkpoint
 
 FERPLUS = os.environ.get("AUFLOW_FERPLUS")
 pytestmark = [
@@ -42,7 +43,7 @@ def built(name: str, folder: Path) -> flow.BuildFolder:
 def check(name: str, folder: Path, count: int, dataflow: int, rtl: int) -> None:
     """Hold every executor against the Brevitas model, the RTL under every stall pattern."""
     build = built(name, folder)
-    checkpoint = flow.shipped_checkpoint(load_build(BUILDS / f"{name}.toml").preset)
+    checkpoint = shipped_checkpoint(load_build(BUILDS / f"{name}.toml").preset)
     *levels, last = [Level.of(executor) for executor in software(build, checkpoint)]
     levels.append(replace(last, faces=dataflow))
     with ExitStack() as opened:

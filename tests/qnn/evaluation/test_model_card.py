@@ -14,8 +14,9 @@ from board.core.facs import AUS, EMOTIONS, PROTOTYPES
 from qnn.data.faces import Faces
 from qnn.evaluation import evaluate, model_card
 from qnn.evaluation.measuring import Measured, Selection
-from qnn.network.checkpoint import SHIPPED, Card, read_card
+from qnn.network.checkpoint import Card, read_card
 from qnn.network.model import Architecture
+from qnn.network.presets import shipped_checkpoint
 
 FACES = 70
 
@@ -37,7 +38,7 @@ def test_failures_are_those_of_the_metrics(tmp_path: Path) -> None:
     answer = PROTOTYPES[seen].copy()
     answer[:, AUS.index(9)] = 0
     path = tmp_path / "card.md"
-    model_card.write(measured(answer, read_card(SHIPPED / "tiny.safetensors")), path)
+    model_card.write(measured(answer, read_card(shipped_checkpoint("tiny"))), path)
     text = path.read_text()
     assert "fear is taken for surprise (best prototype) in 60 % of 10 faces" in text
     assert "AU9 (nose wrinkler) is weak: F1 0.00 on 10 faces" in text

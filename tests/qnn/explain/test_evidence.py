@@ -24,9 +24,10 @@ from qnn.data.faces import Faces
 from qnn.evaluation.measuring import load_network
 from qnn.explain import evidence
 from qnn.explain.explanation import METHODS, Explanation, au_maps, explain
-from qnn.network.checkpoint import SHIPPED, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import BATCH
 from qnn.network.model import Architecture, CbamCnn
+from qnn.network.presets import shipped_checkpoint
 
 COUNT = BATCH + 2  # more than one batch
 TINY = Architecture(divisor=8)
@@ -57,7 +58,7 @@ def by_hand(explained: Sequence[Explanation], faces: Faces, au: int, most: int) 
 def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None:
     torch.manual_seed(3)
     flat = CbamCnn(TINY).eval(), Card("float", TINY)
-    model, card = load_network(SHIPPED / "tiny.safetensors") if kind == "quantized" else flat
+    model, card = load_network(shipped_checkpoint("tiny")) if kind == "quantized" else flat
     card = replace(card, decoding="independent", thresholds=(0.4,) * len(AUS))
     faces, aus, most = some_faces(), (1, 4, 6, 12, 15, 26), 9
     batches: list[int] = []
@@ -75,7 +76,7 @@ def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None
 
 
 def test_maps_of_many_faces_are_those_of_each() -> None:
-    model, card = load_network(SHIPPED / "tiny.safetensors")
+    model, card = load_network(shipped_checkpoint("tiny"))
     faces = example_faces(3, seed=8)
     found = au_maps(model, torch.from_numpy(planes(faces)))
     for face, maps in zip(faces, found, strict=True):
@@ -91,7 +92,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "fer"
 
 
-COMMAND = ("explain", "--checkpoint", SHIPPED / "tiny.safetensors")
+COMMAND = ("explain", "--checkpoint", shipped_checkpoint("tiny"))
 
 
 def test_the_command_writes_a_table_and_a_picture(root: Path, tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
 from qnn.explain.heatmaps import SHOWN_PX, enlarged, explain_pictures, overlay, panels
-from qnn.network.checkpoint import SHIPPED, Card
+from qnn.network.checkpoint import Card
 from qnn.network.inference import batch_logits
 from qnn.network.model import Architecture, CbamCnn
+from qnn.network.presets import shipped_checkpoint
 from qnn.network.quantized import QuantCbamCnn
 
 TINY = Architecture(divisor=8)
@@ -216,7 +217,7 @@ def test_an_emotions_score_is_the_sum_of_its_aus() -> None:
 
 
 def test_the_shipped_network_sees_the_smile() -> None:
-    model, card = load_network(SHIPPED / "w4a4.safetensors")
+    model, card = load_network(shipped_checkpoint("w4a4"))
     found = explain(model, card, example_faces()[0])
     assert found.emotion == "happiness"
     assert set(found.ranked(2)) == {6, 12}
@@ -333,12 +334,12 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     cv2.imwrite(str(astronaut.parent / "blank.png"), np.full((200, 200, 3), 200, np.uint8))
     if "--checkpoint" not in options:
-        options = (*options, "--checkpoint", str(SHIPPED / "tiny.safetensors"))
+        options = (*options, "--checkpoint", str(shipped_checkpoint("tiny")))
     assert re.search(said, refused("explain", astronaut.parent / image, "--out", tmp_path / "out", *options))
     assert not (tmp_path / "out").exists()
 
 
 def test_a_quantized_network_is_explained_frozen() -> None:
     """An unfrozen network would read batch norm in another form than the one that is deployed."""
-    model, _ = load_network(SHIPPED / "tiny.safetensors")
+    model, _ = load_network(shipped_checkpoint("tiny"))
     assert isinstance(model, QuantCbamCnn) and not isinstance(model.bn, nn.BatchNorm2d)

@@ -29,9 +29,9 @@ from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor
 from qnn.export.export import export, frozen_network, read_report
 from qnn.export.qonnx_graph import accumulator_bounds
 from qnn.network import checkpoint
-from qnn.network.checkpoint import SHIPPED, Card
+from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture, CbamCnn
-from qnn.network.presets import FLOAT
+from qnn.network.presets import CHECKPOINTS, FLOAT, shipped_checkpoint
 from qnn.network.quantized import Affine, QuantCbamCnn
 
 FAMILY = [
@@ -304,10 +304,10 @@ def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -
             executor.accumulators(wrong)
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in SHIPPED.glob("*.safetensors")} - {FLOAT}))
+@pytest.mark.parametrize("name", sorted({path.stem for path in CHECKPOINTS.glob("*.safetensors")} - {FLOAT}))
 def test_shipped_checkpoints_give_the_same_integers(name: str, tmp_path: Path) -> None:
     """Faces of FER2013Valid where AUFLOW_FERPLUS names it, else variations of the example face."""
-    path = SHIPPED / f"{name}.safetensors"
+    path = shipped_checkpoint(name)
     ferplus = os.environ.get("AUFLOW_FERPLUS")
     count = 500 if name in ("tiny", "w4a4") else 100
     faces = load("ferplus", Path(ferplus), splits=("valid",)).rgb[:count] if ferplus else varied_faces(40)
