@@ -143,8 +143,8 @@ def test_completion_is_for_the_program(shell: str) -> None:
 
 
 def test_completion_without_argcomplete_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("argcomplete", "argcomplete.shell_integration"):  # which another test may have imported
-        monkeypatch.setitem(sys.modules, name, None)
+    for module in ("argcomplete", "argcomplete.shell_integration"):  # which other tests may have imported
+        monkeypatch.setitem(sys.modules, module, None)
     assert refused("completion", "bash").endswith("pip install argcomplete")
 
 
