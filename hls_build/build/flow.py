@@ -158,7 +158,7 @@ STEPS: dict[str, Step] = {
     ),
     "verilate": Step("the RTL as a program that simulates it", verilate_step, lambda folder: (folder.sim,)),
     "simulate": Step(
-        "faces and test patterns through every form of the network, compared by ==",
+        "faces and test patterns through every executor, compared by ==",
         simulate_step,
         lambda folder: (folder.report_file("parity"), folder.report_file("simulation"), folder.timeline),
     ),
