@@ -126,11 +126,13 @@ class BuildFolder:
         """Read build.json.
 
         Raises:
-            ValueError: There is no build, or another program wrote the file.
+            ValueError: There is no build, or the file is none of ours.
         """
         if not self.state.is_file():
             raise ValueError(f"no build in {self.root}: run `auflow build --out {self.root}` first")
-        content = read_json(self.state, "the state of a build", "give another --out")
+        content = read_json(self.state, "the state of a build", "build again without --resume")
+        if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
+            raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
         return State(content["key"], Path(content["checkpoint"]), content["steps"])
 
     def write_state(self, state: State) -> None:

@@ -158,7 +158,7 @@ STEPS: dict[str, Step] = {
     ),
     "verilate": Step("the RTL as a program that simulates it", verilate_step, lambda folder: (folder.sim,)),
     "simulate": Step(
-        "faces and test patterns through every form of the network, compared by ==",
+        "faces and test patterns through every executor, compared by ==",
         simulate_step,
         lambda folder: (folder.report_file("parity"), folder.report_file("simulation"), folder.timeline),
     ),
@@ -257,13 +257,13 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
         raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
     if folder.root.exists() and any(folder.root.iterdir()) and not folder.state.exists():
         raise ValueError(f"{folder.root} holds files but no build: give another --out or empty it")
-    before = folder.read_state() if folder.state.exists() else State(key, checkpoint, {})
-    if resume and before.key != key:
-        raise ValueError(
-            f"the build in {folder.root} was begun from another configuration, board or checkpoint: "
-            "build without --resume"
-        )
-    if resume:
+    if resume and folder.state.exists():
+        before = folder.read_state()
+        if before.key != key:
+            raise ValueError(
+                f"the build in {folder.root} was begun from another configuration, board or checkpoint: "
+                "build without --resume"
+            )
         return dict(before.steps)
     folder.root.mkdir(parents=True, exist_ok=True)
     folder.write_state(State(key, checkpoint, {}))

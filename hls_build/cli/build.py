@@ -35,7 +35,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=integer(1),
         default=2,
         metavar="N",
-        help="faces that every form of the network is run on, the RTL too, beside six test patterns",
+        help="faces through every executor, the simulated RTL too, beside six test patterns",
     )
     parser.add_argument("--stop-after", metavar="STEP", help="last of the steps above to do (default: all)")
     parser.add_argument("--resume", action="store_true", help="go on after the last finished step")

@@ -19,6 +19,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from commands import refused as told
+from commands import run_cli
 from rich.console import Console
 
 from board.core.contract import Contract
@@ -220,6 +222,21 @@ def test_an_interrupted_build_leaves_nothing_half_done_and_resumes(tmp_path: Pat
     assert f"Stopped after compile. Go on with: {go_on}" in done.stdout
 
 
+def test_resume_begins_where_there_is_no_build(tmp_path: Path) -> None:
+    """It once missed the folder of its log."""
+    done = run_cli("build", "--config", TINY, "--out", tmp_path / "new", "--resume", "--stop-after", "export")
+    assert done.status == 0, done.stderr
+    assert (tmp_path / "new/model.onnx").is_file()
+
+
+def test_a_state_of_another_program_is_told_and_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "build.json").write_text("{}")
+    said = "build.json must hold key, checkpoint and steps: build again without --resume"
+    assert said in told("build", "--config", TINY, "--out", tmp_path, "--resume")
+    assert said in told("parity", "--build", tmp_path, "--faces", tmp_path)
+    assert run_cli("build", "--config", TINY, "--out", tmp_path, "--stop-after", "export").status == 0
+
+
 def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
     out = tmp_path / "tiny"
     assert auflow("build", "--config", TINY, "--out", out, "--stop-after", "export").returncode == 0
@@ -231,11 +248,11 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
 def test_the_command_that_goes_on_can_be_copied(tmp_path: Path) -> None:
     """Without the board that was named, the build once refused the command that it had printed itself."""
     words = ("build", "--config", TINY, "--board", "PYNQ-Z1", "--out", tmp_path / "my build", "--no-simulation")
-    done = auflow(*words, "--stop-after", "export")
-    assert done.returncode == 0, done.stderr
+    done = run_cli(*words, "--stop-after", "export")
+    assert done.status == 0, done.stderr
     (printed,) = re.findall(r"Go on with: auflow (.*)", done.stdout)
-    again = auflow(*shlex.split(printed), "--stop-after", "lower")
-    assert again.returncode == 0, again.stderr
+    again = run_cli(*shlex.split(printed), "--stop-after", "lower")
+    assert again.status == 0, again.stderr
     assert "export: done before" in again.stdout and "--no-simulation" in printed
 
 

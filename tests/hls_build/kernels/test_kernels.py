@@ -171,7 +171,7 @@ def test_sources_ship_with_the_package(kernel: Kernel) -> None:
 
 @pytest.mark.verilator
 @each_qonnx_case()
-def test_qonnx_nodes_are_equal_in_every_form(
+def test_qonnx_nodes_are_equal_in_every_executor(
     kernel: Kernel, case: QonnxCase, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     onnx.save(case.network(rng), tmp_path / MODEL)
