@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from commands import refused, run_cli
 from networks import random_block
+from packages import small_contract
 
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import compile_graph
@@ -45,7 +46,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     model = compile_graph(random_block(1), told)
     stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
     folder.write_report("estimate", estimate(model, told).as_json())
-    folder.contract.write_text(json.dumps({"board": BOARD.name}))
+    small_contract().write(folder.contract)
     return folder
 
 
