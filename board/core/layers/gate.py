@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from board.core.arrays import Integers
 from board.core.node import Node
 
@@ -36,5 +38,5 @@ def gate(x: Integers, g: Integers, table: Integers) -> Integers:
     """
     rows, columns = table.shape
     codes = (x & (rows - 1)) * columns + (g & (columns - 1))
-    gated: Integers = table.ravel().take(codes)
+    gated: Integers = table.ravel().take(codes.astype(np.intp, copy=False))  # take refuses int64 where intp has 32 bits
     return gated

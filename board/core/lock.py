@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lock between processes that names the one which holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def lock_name(path: Path) -> Path:
+    """The lock of a file or folder: hidden beside it."""
+    return path.with_name(f".{path.name}.lock")
+
+
+@contextmanager
+def locked(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock, which this process gives back at the end or when it dies, however that comes.
+
+    Args:
+        lock: Its file, which is there only while somebody holds it; `lock_name` gives one. Its folder is made where it
+            is missing.
+        what: What it guards, for the sentence, such as "the table aus.csv".
+
+    Raises:
+        RuntimeError: Another process, or this one a second time, holds it; or its file cannot be written.
+    """
+    file = _take(lock, what)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)  # before the lock goes, so that nobody waits with a file that has no name
+        os.close(file)
+
+
+def _take(lock: Path, what: str) -> int:
+    """The open file of a lock that nobody else holds, with our name in it."""
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RuntimeError(f"cannot write {lock}: {error.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
+            os.close(file)
+            raise RuntimeError(f"{what} is in use by {holder}: wait for it, or end it") from None
+        if _is_named(file, lock):
+            break
+        os.close(file)  # its holder deleted it between our two steps
+    os.ftruncate(file, 0)
+    os.write(file, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})\n".encode(errors="replace"))
+    return file
+
+
+def _is_named(file: int, lock: Path) -> bool:
+    """Whether an open file is the one that a lock's name leads to."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(lock))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks: one holder at a time, named in the refusal, and free again however the holder ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from board.core.lock import lock_name, locked
+
+HOLD = """
+import sys
+from pathlib import Path
+from board.core.lock import locked
+with locked(Path(sys.argv[1]), "the table"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def _holder(lock: Path) -> subprocess.Popen[str]:
+    """Another process that holds a lock until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_lock_names_the_process_that_holds_it(tmp_path: Path) -> None:
+    lock = lock_name(tmp_path / "aus.csv")
+    with _holder(lock) as other:
+        with pytest.raises(RuntimeError, match=rf"the table is in use by process {other.pid} \(-c\): wait for it"):
+            with locked(lock, "the table"):
+                pass
+        other.communicate("")
+    with locked(lock, "the table"):
+        assert f"process {os.getpid()}" in lock.read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    lock = tmp_path / "folder" / "lock"
+    with _holder(lock) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert lock.is_file()
+    with locked(lock, "the table"):
+        pass
+    assert not lock.exists()
+
+
+def test_a_process_cannot_hold_a_lock_twice(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with locked(lock, "the board"):
+        with pytest.raises(RuntimeError, match="the board is in use by process"):
+            with locked(lock, "the board"):
+                pass
+        assert lock.is_file()  # the refused one left it alone
+
+
+def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RuntimeError, match=r"cannot write .*file/lock: "):
+        with locked(tmp_path / "file" / "lock", "the table"):
+            pass
