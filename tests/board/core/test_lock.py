@@ -35,9 +35,9 @@ def _holder(lock: Path) -> subprocess.Popen[str]:
 def test_a_lock_names_the_process_that_holds_it(tmp_path: Path) -> None:
     lock = lock_name(tmp_path / "aus.csv")
     with _holder(lock) as other:
-        with pytest.raises(RuntimeError, match=rf"the table is in use by process {other.pid} \(-c\): wait for it"):
-            with locked(lock, "the table"):
-                pass
+        refused = pytest.raises(RuntimeError, match=rf"the table is in use by process {other.pid} \(-c\): wait for it")
+        with refused, locked(lock, "the table"):
+            pass
         other.communicate("")
     with locked(lock, "the table"):
         assert f"process {os.getpid()}" in lock.read_text()
@@ -58,14 +58,13 @@ def test_a_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
 def test_a_process_cannot_hold_a_lock_twice(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with locked(lock, "the board"):
-        with pytest.raises(RuntimeError, match="the board is in use by process"):
-            with locked(lock, "the board"):
-                pass
+        with pytest.raises(RuntimeError, match="the board is in use by process"), locked(lock, "the board"):
+            pass
         assert lock.is_file()  # the refused one left it alone
 
 
 def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RuntimeError, match=r"cannot write .*file/lock: "):
-        with locked(tmp_path / "file" / "lock", "the table"):
-            pass
+    refused = pytest.raises(RuntimeError, match=r"cannot write .*file/lock: ")
+    with refused, locked(tmp_path / "file" / "lock", "the table"):
+        pass
