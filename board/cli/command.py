@@ -86,12 +86,20 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{PROGRAM}: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         goes_on = f"; {command.goes_on}" if command is not None and command.goes_on else ""
         print(f"{PROGRAM}: interrupted{goes_on}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says; one of the system, which says a number, with what could not be used and why."""
+    if isinstance(error, OSError) and error.strerror:
+        named = error.filename or "a file"
+        return f"cannot use {named}: {error.strerror}: free space, mend its permissions, or name another"
+    return str(error)
 
 
 def asked(commands: Sequence[Command], words: Sequence[str]) -> Command | None:

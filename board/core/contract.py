@@ -15,8 +15,9 @@ import numpy as np
 from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
-from board.core.files import read_json, sha256, write_json
+from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
+from board.core.reading import read_json
 
 T = TypeVar("T")
 FORMAT = 2

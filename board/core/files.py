@@ -64,6 +64,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        _sync(partial)
         if partial.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
@@ -75,6 +76,24 @@ def whole(path: Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # none was made, or its folder is none
                 partial.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or all of a folder, to the disk, so that a crash cannot leave a name without its content."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            with open(file, "rb") as opened:
+                os.fsync(opened.fileno())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Digest of every file in a folder and below, by its path in it, in the order of these.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -91,25 +110,6 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON for programs and people, whole or not at all; see `whole`."""
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def read_json(path: Path, what: str, remedy: str) -> Any:
-    """Read JSON.
-
-    Args:
-        path: The file.
-        what: What it is, such as "a contract".
-        remedy: What to do where it is none, such as "build again".
-
-    Raises:
-        ValueError: It is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{what} must be JSON, got {error} in {path}: {remedy}") from None
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:

@@ -20,7 +20,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from board.core.node import identifier
 from board.executors.executor import batches, planes
 from board.executors.onnx_executor import OnnxExecutor
-from qnn.export.qonnx_graph import INPUT, OUTPUT, layers
+from qnn.export.qonnx_graph import INPUT, OUTPUT, layers, read_model
 from qnn.network.quantized import QuantCbamCnn
 
 BATCH = 20
@@ -90,7 +90,7 @@ class QonnxExecutor:
     output = f"tensor {OUTPUT}"
 
     def __init__(self, path: Path) -> None:
-        model = ModelWrapper(onnx.load(path))
+        model = ModelWrapper(read_model(path))
         self._layers = layers(model.model)
         self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
 
@@ -129,7 +129,7 @@ class OnnxLayerExecutor(OnnxExecutor):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._model = onnx.load(path)
+        self._model = read_model(path)
 
     def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
         """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""

@@ -9,6 +9,7 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -202,6 +203,18 @@ def _role(op: str, index: int) -> str:
 
 def _shape(value: onnx.ValueInfoProto) -> list[int]:
     return [d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises:
+        ValueError: It is missing or broken.
+    """
+    try:
+        return onnx.load(path)
+    except Exception as error:  # protobuf's own class is not public
+        raise ValueError(f"a model must be a whole ONNX file, got {error} in {path}: export again") from None
 
 
 def _annotate(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -59,15 +59,6 @@ def test_a_digest_is_sha256_of_files_and_bytes(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "x") == files.sha256(content) == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
-def test_what_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "x.json"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"a contract must be .*, got .* {path}: build again$"):
-        files.read_json(path, "a contract", "build again")
-
-
 def test_rows_come_back(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "x.csv", [["name", "n"], ("a, b", 1), {"c\nd": 0, "": 1}.keys()])
     with (tmp_path / "x.csv").open(newline="") as file:
