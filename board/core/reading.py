@@ -7,6 +7,8 @@ every reader of JSON, of arrays and of our own structures in them goes through h
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import tokenize
@@ -75,6 +77,19 @@ def read_text(path: Path, what: str, remedy: str) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         _refuse(what, f"text in UTF-8, got byte {content[error.start]:#04x} at {error.start}", path, remedy)
+
+
+def read_rows(path: Path, what: str, remedy: str) -> list[list[str]]:
+    """Rows of CSV, a mark of the byte order left off; see `read_text`.
+
+    Raises:
+        ValueError: It is missing, no text, or has a cell larger than Python's csv takes.
+    """
+    text = read_text(path, what, remedy).removeprefix("\ufeff")
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        _refuse(what, f"CSV, got {error}", path, remedy)
 
 
 def read_json(path: Path, what: str, remedy: str) -> Any:

@@ -91,8 +91,12 @@ class QonnxExecutor:
 
     def __init__(self, path: Path) -> None:
         model = ModelWrapper(read_model(path))
-        self._layers = layers(model.model)
-        self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
+        try:
+            self._layers = layers(model.model)
+            self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
+        except Exception as error:  # onnx's own class is not public
+            said = " ".join(str(error).split())
+            raise ValueError(f"a model must be QONNX that qonnx runs, got {said} in {path}: export again") from None
 
     def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).

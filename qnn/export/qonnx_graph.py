@@ -212,9 +212,12 @@ def read_model(path: Path) -> onnx.ModelProto:
         ValueError: It is missing or broken.
     """
     try:
-        return onnx.load(path)
+        model = onnx.load(path)
     except Exception as error:  # protobuf's own class is not public
         raise ValueError(f"a model must be a whole ONNX file, got {error} in {path}: export again") from None
+    if not model.graph.node or not model.graph.input or not model.graph.output:
+        raise ValueError(f"a model must have nodes, an input and an output, got one without in {path}: export again")
+    return model
 
 
 def _annotate(model: onnx.ModelProto) -> onnx.ModelProto:
