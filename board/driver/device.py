@@ -26,8 +26,11 @@ POWER = "power the board off and on"
 _MEANINGS = (
     (r"xclbinutil|xbutil", f"pynq needs XRT's programs on PATH, got {{}}: {SHELL}"),
     (r"Could not (lock|open) device", "XRT needs the kernel driver zocl, got {}: boot the kernel of the PYNQ image"),
-    (r"EBUSY|in use by another program", "the FPGA must be free, got {}: end the program that uses it"),
-    (r"EPERM|still allocated", "the FPGA must be free, got {}: end the program that holds pynq buffers"),
+    (r"EBUSY|resource busy", "the FPGA must be free, got {}: end the program that uses it"),
+    (
+        r"still allocated|xclbin: Operation not permitted",
+        "the FPGA must be free, got {}: end the program that holds pynq buffers",
+    ),
     (r"No space left|Read-only", "pynq writes /lib/firmware and its own folder, got {}: make room there"),
 )
 """What a failure of pynq's to load an overlay says, and what it means."""
@@ -64,7 +67,7 @@ def open_pynq() -> Pynq:
         import pynq
         from pynq.pl_server.device import Device
     except ImportError as error:
-        raise RuntimeError(f"the FPGA needs pynq, got {error}: {SHELL}, whose Python has it") from None
+        raise RuntimeError(f"the FPGA needs pynq and XRT, got {error}: {SHELL}, whose Python has both") from None
     except OSError as error:  # XRT's library, or its xbutil
         raise RuntimeError(f"pynq needs XRT where XILINX_XRT says, got {error}: {SHELL}") from None
     if not re.match(PYNQ_VERSIONS, pynq.__version__):

@@ -115,7 +115,7 @@ class Driver:
         Raises:
             ValueError: The faces have another shape or type.
             TransferError: The accelerator failed twice at one frame; a HangError where it never answered.
-            RuntimeError: The driver is closed, another program loaded another overlay, or ours could not be loaded again.
+            RuntimeError: The driver is closed, another program loaded an overlay, or ours could not be loaded again.
         """
         shape = self.contract.input.shape
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape:
@@ -211,7 +211,9 @@ class Driver:
         self._dmas = (Iodma(self._overlay.idma0, IDMA), Iodma(self._overlay.odma0, ODMA))
         for dma in self._dmas:
             if dma.look() != Control.IDLE:
-                raise RuntimeError(f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}")
+                raise RuntimeError(
+                    f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}"
+                )
         self._stale = False
 
     def _set_clock(self) -> None:
@@ -240,6 +242,6 @@ class Driver:
             needed = sum(rows * columns for rows, columns in shapes)
             raise RuntimeError(
                 f"batches of {frames} frames need {needed} bytes of contiguous memory, got {str(error) or 'less'}"
-                f" ({contiguous_memory()}): close the notebooks and programs that hold pynq buffers, or restart the board"
+                f" ({contiguous_memory()}): close notebooks and programs that hold pynq buffers, or restart the board"
             ) from error
         return Slot(buffers[0], buffers[1]), Slot(buffers[2], buffers[3])

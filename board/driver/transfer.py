@@ -15,7 +15,7 @@ from board.driver.iodma import Iodma
 from board.driver.watermark import Watermark
 
 POLL_S, LONGEST_POLL_S = 1e-4, 1e-2
-"""Shortest and longest time between looks at a DMA that is late: short beside a frame, long enough for other threads."""
+"""Bounds of the time between looks at a DMA that is late: short beside a frame, long enough for other threads."""
 PATIENCE = 1 / 16
 """Of the time by which a DMA is late, how much passes until the next look."""
 

@@ -35,9 +35,7 @@ class EmulatedDevice(Device):  # type: ignore[misc] # pynq has no types
         lock: File that stands for who has the board.
     """
 
-    def __init__(
-        self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None], lock: Path
-    ) -> None:
+    def __init__(self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None], lock: Path) -> None:
         super().__init__("emulated0")
         self.name = "emulated board"
         self.arch = "aarch64" if is_zynqmp(part) else "armv7l"

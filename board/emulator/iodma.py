@@ -19,7 +19,7 @@ LOG = logging.getLogger("auflow.emulator")
 AHEAD_FRAMES = 2
 """Frames that the input DMA has read and the accelerator has not taken: real ones read ahead, but not far."""
 UNLOCKED_CYCLES = 10_000
-"""After a change of the clock, until the clock generator (MMCM) locks to it: 100 us at 100 MHz, the longest by DS187."""
+"""After a change of the clock, until the clock generator (MMCM) locks to it: 100 us at 100 MHz, the most by DS187."""
 STEP_CYCLES = 2000
 """Longest time between looks at the accelerator."""
 

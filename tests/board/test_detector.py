@@ -171,7 +171,9 @@ def test_weights_alone_have_no_accelerator_to_emulate(folder: Path) -> None:
 
 def test_a_board_needs_a_bitfile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("board.executors.fpga_executor.on_a_board", lambda: True)
-    with pytest.raises(ValueError, match=r"the FPGA needs a bitfile, got .*, which was built without one: run `auflow b"):
+    with pytest.raises(
+        ValueError, match=r"the FPGA needs a bitfile, got .*, which was built without one: run `auflow b"
+    ):
         AUDetector(folder, "fpga")
     assert AUDetector(folder).executor.name != "fpga"
 

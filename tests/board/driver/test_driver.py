@@ -106,9 +106,7 @@ def test_sleeps_until_results_are_due(
 
 
 @pytest.mark.board
-def test_looks_become_rarer_where_nobody_knows_when(
-    zynq: tuple[Path, Contract], rng: np.random.Generator
-) -> None:
+def test_looks_become_rarer_where_nobody_knows_when(zynq: tuple[Path, Contract], rng: np.random.Generator) -> None:
     bitfile, contract = zynq
     accelerator = TimedAccelerator(small_graph(), contract, 40_000_000, 100_000)  # 0.4 s, 4000 times the shortest nap
     with EmulatedBoard(contract, accelerator) as board, Driver(bitfile, contract) as driver:
@@ -157,7 +155,9 @@ def test_another_program_has_the_board(zynq: tuple[Path, Contract], board: Emula
     command = [sys.executable, "-c", HOLD, str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
-        with pytest.raises(RuntimeError, match=rf"the FPGA is in use by process {other.pid} \(-c\): wait for it, or end"):
+        with pytest.raises(
+            RuntimeError, match=rf"the FPGA is in use by process {other.pid} \(-c\): wait for it, or end"
+        ):
             Driver(*zynq)
         assert board.loads == 0
         other.kill()
@@ -199,7 +199,9 @@ def test_refuses_too_little_memory(zynq: tuple[Path, Contract]) -> None:
     bitfile, contract = zynq
     needed = 2 * 8 * (SIZE * SIZE * 3 + 9)
     with small_board(contract, contiguous_bytes=1 << 16) as board:
-        message = rf"batches of 8 frames need {needed} bytes of contiguous memory, got Allocate failed: \d+ \(.*\): close"
+        message = (
+            rf"batches of 8 frames need {needed} bytes of contiguous memory, got Allocate failed: \d+ \(.*\): close"
+        )
         with pytest.raises(RuntimeError, match=message):
             Driver(bitfile, contract)
         assert board.memory.used == 0  # what fitted was given back
@@ -420,7 +422,7 @@ def test_no_result_looks_like_both_watermarks() -> None:
 
 def test_the_driver_says_that_pynq_is_missing(zynq: tuple[Path, Contract], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynq", None)
-    with pytest.raises(RuntimeError, match=r"the FPGA needs pynq, got .*: on a PYNQ image run it with"):
+    with pytest.raises(RuntimeError, match=r"the FPGA needs pynq and XRT, got .*: on a PYNQ image run it with"):
         Driver(*zynq)
 
 
