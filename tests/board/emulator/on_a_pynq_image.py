@@ -236,7 +236,7 @@ def test_a_full_disk(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_little_contiguous_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(tmp_path, monkeypatch, contiguous_bytes=1 << 16)
     with pytest.raises(
-        RuntimeError, match=r"batches of 8 frames need \d+ bytes of contiguous memory, got .*: close the"
+        RuntimeError, match=r"batches of 8 frames need \d+ bytes of contiguous memory, got .*: close notebooks"
     ):
         machine.driver()
     assert machine.board.memory.used == 0 and IMAGE.xrt.bos == {}
