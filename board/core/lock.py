@@ -41,7 +41,7 @@ def _take(lock: Path, what: str) -> int:
     while True:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise RuntimeError(f"cannot write {lock}: {error.strerror}") from None
         try:
@@ -49,6 +49,8 @@ def _take(lock: Path, what: str) -> int:
         except OSError:
             holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
             os.close(file)
+            if holder.startswith(f"process {os.getpid()} "):
+                raise RuntimeError(f"{what} is in use by this process already: close that first") from None
             raise RuntimeError(f"{what} is in use by {holder}: wait for it, or end it") from None
         if _is_named(file, lock):
             break
