@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from board.core.arrays import Flags, Integers, Reals
-from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, emotion_probabilities, probabilities
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
@@ -147,6 +147,7 @@ class Outputs:
         probabilities: float64 (AUs,).
         occurrence: Whether each probability reaches its decision threshold, bool (AUs,).
         emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
+        emotion_probabilities: Of each of facs.EMOTIONS, float64 (7,), see board.core.decoding; None as above.
     """
 
     accumulators: Integers
@@ -154,6 +155,7 @@ class Outputs:
     probabilities: Reals
     occurrence: Flags
     emotion: str | None
+    emotion_probabilities: Reals | None = None
 
 
 @dataclass(frozen=True)
@@ -240,9 +242,11 @@ class Contract:
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
         emotions: list[str | None] = [None] * len(logits)
+        shares: list[Reals | None] = [None] * len(logits)
         if self.au_names == AU_NAMES:
             emotions = [EMOTIONS[index] for index in nearest_emotions(logits)]
-        faces = zip(accumulators, logits, found, found >= threshold, emotions, strict=True)
+            shares = list(emotion_probabilities(logits))
+        faces = zip(accumulators, logits, found, found >= threshold, emotions, shares, strict=True)
         return [Outputs(*face) for face in faces]
 
     def check_model(self, path: Path) -> None:

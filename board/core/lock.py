@@ -7,8 +7,10 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from board.core.files import unwritable
 
 
 def lock_name(path: Path) -> Path:
@@ -43,7 +45,7 @@ def _take(lock: Path, what: str) -> int:
             lock.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise RuntimeError(f"cannot write {lock}: {error.strerror}") from None
+            raise unwritable(lock, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -55,8 +57,9 @@ def _take(lock: Path, what: str) -> int:
         if _is_named(file, lock):
             break
         os.close(file)  # its holder deleted it between our two steps
-    os.ftruncate(file, 0)
-    os.write(file, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})\n".encode(errors="replace"))
+    with suppress(OSError):  # of a full disk: the lock holds without a name
+        os.ftruncate(file, 0)
+        os.write(file, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})\n".encode(errors="replace"))
     return file
 
 

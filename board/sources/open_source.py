@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from board.sources.array import ARRAYS, ArraySource, read_array
@@ -39,3 +40,23 @@ def open_source(spec: str) -> Source:
     if suffix in VIDEOS:
         return VideoSource(path)
     raise ValueError(f"the input must be {kinds}, got {path}: known videos end in {', '.join(VIDEOS)}")
+
+
+def open_sources(
+    specs: Sequence[str],
+    *,
+    recursive: bool = False,
+    colour: bool = True,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    every: int = 1,
+) -> list[Source]:
+    """Open several inputs, see `open_source`.
+
+    Raises:
+        ValueError: One of them cannot be read, or not so.
+        RuntimeError: A camera does not deliver.
+    """
+    if recursive or start_s is not None or end_s is not None or every != 1:
+        raise ValueError("inputs are read whole, without the folders in folders: leave the option out")
+    return [open_source(spec) for spec in specs]
