@@ -89,7 +89,7 @@ class Driver:
             faces: uint8 of shape (N, height, width, channels), any N.
 
         Returns:
-            int64 of shape (N, AUs).
+            int64 of shape (N, elements): the output frames, see `board.executors.executor.Executor`.
 
         Raises:
             ValueError: The faces have another shape or type.
@@ -101,7 +101,7 @@ class Driver:
         shape = self.contract.input.shape
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape:
             raise ValueError(f"need uint8 faces of shape (N, *{shape}), got {faces.dtype} {faces.shape}")
-        results = np.empty((len(faces), len(self.contract.action_units)), np.int64)
+        results = np.empty((len(faces), self.contract.output_stream.elements), np.int64)
         began, first = self.clock.monotonic(), self.frames_done
         failed: int | None = None
         for watermark in cycle(self._watermarks):  # a retry uses the other one
