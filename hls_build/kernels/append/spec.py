@@ -42,9 +42,13 @@ class AppendSpec(KernelSpec):
             check_positive(name, getattr(self, name))
         for name in ("head_bits", "tail_bits", "bits"):
             check_bits(name, getattr(self, name))
-        least = common_bits((self.head_bits, self.head_signed), (self.tail_bits, self.tail_signed))
-        if self.bits < least:
-            raise ValueError(f"need bits >= {least} for the elements of both inputs, got bits={self.bits}")
+        if self.bits < self.used_bits:
+            raise ValueError(f"need bits >= {self.used_bits} for the elements of both inputs, got bits={self.bits}")
+
+    @property
+    def used_bits(self) -> int:
+        """Bits of the output that are not copies of its sign, nor always zero."""
+        return common_bits((self.head_bits, self.head_signed), (self.tail_bits, self.tail_signed))
 
     @property
     def signed(self) -> bool:
@@ -90,9 +94,9 @@ class AppendSpec(KernelSpec):
         return 1
 
     def resources(self) -> Resources:
-        """Estimate: a counter with its comparisons, the choice between the inputs, a register and a spill."""
-        counter = max(self.head, self.tail).bit_length()
-        return Resources(lut=2 * self.bits + 2 * counter + 5, ff=2 * self.bits + counter + 3)
+        """Estimate: a counter, the choice between the inputs, a register and a spill; copies of the sign are free."""
+        counter = max(1, (max(self.head, self.tail) - 1).bit_length())
+        return Resources(lut=2 * self.used_bits + counter + 9, ff=2 * self.used_bits + counter + 3)
 
 
 def common_bits(*types: tuple[int, bool]) -> int:

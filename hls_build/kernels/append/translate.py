@@ -17,13 +17,13 @@ def append(writer: GraphWriter, node: Append, folding: Folding) -> None:
     """One vector behind another, which waits for it in a FIFO; element by element, whatever the neighbours' lanes."""
     if folding.pe not in (None, 1):
         raise ValueError(f"{node.name} joins frames element by element: leave pe out, got {folding.pe}")
+    head = writer.connect(node, 0, 1, folding)
     elements = writer.links[node.inputs[1]].elements
-    if folding.fifo_depths is not None and folding.fifo_depths[-1] < elements:
+    if folding.fifo_depths is not None and folding.fifo_depths[1] < elements:
         raise ValueError(
             f"fifo_depths of {node.name} needs at least {elements} beats at its second input, a whole frame that waits"
-            f" for the first, got {folding.fifo_depths[-1]}"
+            f" for the first, got {folding.fifo_depths[1]}"
         )
-    head = writer.connect(node, 0, 1, folding)
     tail = writer.connect(node, 1, 1, folding, _waiting_elements(writer, node))
     bits = common_bits((head.bits, head.signed), (tail.bits, tail.signed))
     if node.outputs[0] == writer.graph.output:

@@ -62,6 +62,7 @@ CASES = Cases(
             {**CONSTANTS, "eighth": np.array(0.125)},
         )
     ],
+    ff_share=0,
     full_size=[AppendSpec(13, 11, True, 576, 4, False, 16)],
 )
 
