@@ -87,7 +87,10 @@ def test_accumulators_without_the_promised_attention_are_refused() -> None:
         ({"rows": 2, "columns": 3, "bits": 4}, "attention must have the key 'signed', got none"),
         ({"rows": 2, "columns": 0, "bits": 4, "signed": False}, "need attention.columns >= 1, got 0"),
         ({"rows": 2, "columns": 3, "bits": 4, "signed": 0}, "attention.signed must be true or false, got 0"),
-        ({"rows": 2, "columns": 2, "bits": 4, "signed": False}, "the 6 elements of a frame in output_stream, got 1 x 8"),
+        (
+            {"rows": 2, "columns": 2, "bits": 4, "signed": False},
+            "the 6 elements of a frame in output_stream, got 1 x 8",
+        ),
         ([2, 3], "attention must be of type dict, got list"),
         (None, "the 2 elements of a frame in output_stream, got 1 x 8"),
     ],

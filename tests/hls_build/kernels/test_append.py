@@ -105,6 +105,8 @@ def test_a_flattened_map_of_several_channels_is_refused() -> None:
 
 def test_what_is_no_pair_of_vectors_is_refused() -> None:
     nodes = [*HEAT, helper.make_node("Concat", ["flat", "x"], ["y"], name="both", axis=1)]
-    refuse(nodes, r"both \(Concat\) of flat \(1, 1, 144\), x \(12, 12, 4\) has no hardware; .*one vector behind", CONSTANTS)
+    refuse(
+        nodes, r"both \(Concat\) of flat \(1, 1, 144\), x \(12, 12, 4\) has no hardware; .*one vector behind", CONSTANTS
+    )
     nodes[-1] = helper.make_node("Concat", ["flat", "flat"], ["y"], name="both", axis=0)
     refuse(nodes, r"both \(Concat\) has axis 0, supported is 1", CONSTANTS)
