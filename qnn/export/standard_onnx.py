@@ -34,10 +34,9 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes += _quantize(node, quantizer(node, values), values)
         else:
             nodes.append(node)
-    last = NodeProto()
-    last.CopyFrom(nodes.pop())
-    last.output[0] = f"{OUTPUT}.real"
-    nodes.append(last)
+    last = nodes.pop()
+    attributes = {a.name: helper.get_attribute_value(a) for a in last.attribute}
+    nodes.append(helper.make_node(last.op_type, last.input, [f"{OUTPUT}.real"], last.name, **attributes))
     nodes.append(helper.make_node("Cast", [f"{OUTPUT}.real"], [OUTPUT], OUTPUT, to=TensorProto.INT32))
     used = {name for node in nodes for name in node.input}
     (pixels,), (accumulators,) = model.graph.input, model.graph.output
