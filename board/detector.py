@@ -6,13 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from board.core.arrays import Accumulators, Integers, Pixels
-from board.core.contract import Outputs
+from board.core.contract import Attention, Outputs
 from board.core.graph import IntegerGraph
 from board.core.layers.gate import Gate
 from board.deployment import Deployment
@@ -103,23 +104,27 @@ class AUDetector:
         return np.array(crops, np.uint8).reshape(-1, *rule.shape)
 
     def accumulators(self, crops: Pixels) -> Accumulators:
-        """The accelerator's integers, int64 (N, AUs), for crops, uint8 (N, 48, 48, 3), N at least 0."""
+        """The network's last integers, int64 (N, AUs), for crops, uint8 (N, 48, 48, 3), N at least 0."""
+        return self._output_frames(crops)[:, : len(self.contract.action_units)]
+
+    def outputs(self, crops: Pixels) -> list[Outputs]:
+        """Action units of crops, uint8 (N, 48, 48, 3) as `cut` gives them."""
+        return self.contract.outputs(self._output_frames(crops))
+
+    def _output_frames(self, crops: Pixels) -> Accumulators:
+        """All that the executor gives for crops: accumulators, and attention codes where the contract has some."""
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != tuple(self.contract.input.shape):
             shape = ", ".join(map(str, self.contract.input.shape))
             raise ValueError(f"faces must be uint8 of shape (N, {shape}), got {crops.dtype} {crops.shape}")
         if not len(crops):
-            return np.empty((0, len(self.contract.action_units)), np.int64)
+            return np.empty((0, self.contract.output_stream.elements), np.int64)
         return self.executor.accumulators(crops)
-
-    def outputs(self, crops: Pixels) -> list[Outputs]:
-        """Action units of crops, uint8 (N, 48, 48, 3) as `cut` gives them."""
-        return self.contract.outputs(self.accumulators(crops))
 
     def attention(self, crops: Pixels) -> npt.NDArray[np.float32]:
         """Where the network looks: the first block's spatial gate.
 
-        The integer network computes it whatever the executor is: only accumulators leave an accelerator, and the
-        integers are the same.
+        Its codes come with the accumulators where the contract says so. Elsewhere only accumulators leave an
+        executor, and numpy computes the whole network again for them; the integers are the same.
 
         Args:
             crops: uint8 of shape (N, 48, 48, 3).
@@ -130,6 +135,8 @@ class AUDetector:
         Raises:
             ValueError: The network has no attention.
         """
+        if self.contract.attention is not None:
+            return self.contract.attention.maps(self._output_frames(crops)[:, len(self.contract.action_units) :])
         if self._graph is None:
             self._graph = self.deployment.integer_graph()
         graph = self._graph
@@ -144,8 +151,7 @@ class AUDetector:
                 found[name] = value
 
         graph.run(crops, keep)
-        gate = graph.tensors[name]
-        return ((found[name][..., 0] - gate.low) / (gate.high - gate.low)).astype(np.float32)
+        return Attention.of(graph.tensors[name]).maps(found[name].reshape(len(crops), -1))
 
     def observe(self, located: Sequence[Located], attention: bool = False) -> list[list[Observation]]:
         """Compute the action units of all faces of some frames together.
@@ -158,8 +164,8 @@ class AUDetector:
             For every frame one observation per face, or one that says why there is none.
         """
         crops = np.concatenate([one.crops for one in located])
-        outputs = iter(self.outputs(crops))
-        maps = iter(self.attention(crops) if attention and len(crops) else ())
+        outputs = self.outputs(crops)
+        answers = zip(outputs, self._maps(crops, outputs) if attention else [None] * len(outputs), strict=True)
         observations = []
         for one in located:
             if one.frame.picture is None:
@@ -168,11 +174,17 @@ class AUDetector:
                 seen = [Observation.of(one.frame, NO_FACE)]
             else:
                 seen = [
-                    Observation.of(one.frame, OK, face=face, aus=next(outputs), attention=next(maps, None))
-                    for face in one.faces
+                    Observation.of(one.frame, OK, face=face, aus=aus, attention=looked)
+                    for face, (aus, looked) in zip(one.faces, islice(answers, len(one.faces)), strict=True)
                 ]
             observations.append(seen)
         return observations
+
+    def _maps(self, crops: Pixels, outputs: Sequence[Outputs]) -> Sequence[npt.NDArray[np.float32] | None]:
+        """Attention of crops whose outputs are there already: what came with them, else from numpy."""
+        if self.contract.attention is not None or not outputs:
+            return [one.attention for one in outputs]
+        return list(self.attention(crops))
 
     def detect(self, picture: Pixels, attention: bool = False) -> list[Observation]:
         """Find the faces of one picture and their action units.

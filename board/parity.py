@@ -56,11 +56,11 @@ class Difference:
     Attributes:
         executor: The one that differs.
         layer: The first layer that differs, by its name in the integer graph; None where it shows none that does.
-        output: By what the accumulators leave it, such as "stream out0".
+        output: By what the output frame leaves it, such as "stream out0".
         face: Index of the face; test patterns follow the faces.
         pattern: Name of the test pattern; None for a face.
-        element: (row, column, channel) in the layer, or (0, 0, AU) of the accumulators.
-        action_unit: Of the accumulator; None where a layer is named.
+        element: (row, column, channel) in the layer, or (0, 0, index) in the output frame.
+        action_unit: Of the accumulator, or place of the attention code; None where a layer is named.
         expected: Value of those that agree.
         actual: Value of the executor.
         agreed: Executors before it that gave what the baseline gave.
@@ -94,7 +94,7 @@ class Compared:
         executor: Its name.
         description: What it ran on, or why it did not run.
         faces: Compared, test patterns among them; 0 where it did not run.
-        mismatches: Faces of these with another integer anywhere in their accumulators.
+        mismatches: Faces of these with another integer anywhere in their output frames.
         seconds: Spent in it.
         difference: The first difference; None where there is none.
     """
@@ -190,7 +190,7 @@ def levels_of(
 def compare(
     levels: Sequence[Level],
     faces: npt.NDArray[np.uint8],
-    au_names: Sequence[str],
+    names: Sequence[str],
     progress: Progress = lambda executor, done, asked: None,
 ) -> Parity:
     """Run faces and test patterns through executors and compare all integers with the baseline's by `==`.
@@ -201,7 +201,7 @@ def compare(
     Args:
         levels: The baseline, which takes all faces, and those that are held against it.
         faces: uint8 of shape (N, 48, 48, 3), N at least 1.
-        au_names: Names of the accumulators.
+        names: Of the elements of an output frame, see Contract.output_names.
         progress: See Progress.
 
     Returns:
@@ -211,7 +211,7 @@ def compare(
         ValueError: Faces have another type or shape.
         RuntimeError: An executor fails while it computes, or the baseline cannot be started.
     """
-    ladder = _Ladder(faces, au_names, progress)
+    ladder = _Ladder(faces, names, progress)
     with ladder.held:
         return Parity(len(faces), tuple(ladder.compared(level) for level in levels))
 
@@ -221,19 +221,19 @@ class _Ladder:
 
     Args:
         faces: uint8 of shape (N, 48, 48, 3).
-        au_names: Names of the accumulators.
+        names: Of the elements of an output frame, see Contract.output_names.
         progress: See Progress.
 
     Attributes:
         held: Closes the executors whose layers may be asked for until the end.
     """
 
-    def __init__(self, faces: npt.NDArray[np.uint8], au_names: Sequence[str], progress: Progress) -> None:
+    def __init__(self, faces: npt.NDArray[np.uint8], names: Sequence[str], progress: Progress) -> None:
         self.held = ExitStack()
         self._samples = np.concatenate([*batches(faces, BATCH, faces.shape[1:]), patterns(faces.shape[1:])])
         self._faces = len(faces)
-        self._au_names, self._progress = au_names, progress
-        self._expected: npt.NDArray[np.int64] | None = None  # (samples, AUs) of the baseline
+        self._names, self._progress = names, progress
+        self._expected: npt.NDArray[np.int64] | None = None  # (samples, elements) of the baseline
         self._agreed: list[Executor] = []
 
     def compared(self, level: Level) -> Compared:
@@ -270,7 +270,7 @@ class _Ladder:
         return np.concatenate([np.arange(faces), np.arange(self._faces, len(self._samples))])
 
     def _answer(self, executor: Executor, samples: npt.NDArray[np.uint8], batch: int | None) -> npt.NDArray[np.int64]:
-        """Accumulators (N, AUs), batch by batch."""
+        """Output frames (N, elements), batch by batch."""
         self._progress(executor.name, 0, len(samples))
         answers = []
         for part in batches(samples, batch or len(samples), samples.shape[1:]):
@@ -279,7 +279,7 @@ class _Ladder:
         return np.concatenate(answers)
 
     def _difference(self, executor: Executor, sample: int, actual: npt.NDArray[np.int64]) -> Difference:
-        """Where an executor leaves those that agree, on a sample whose accumulators (AUs,) are wrong."""
+        """Where an executor leaves those that agree, on a sample whose output frame (elements,) is wrong."""
         assert self._expected is not None, "the baseline never differs from itself"
         expected = self._expected[sample]
         unit = int((actual != expected).argmax())
@@ -292,7 +292,7 @@ class _Ladder:
             face=sample,
             pattern=PATTERNS[sample - self._faces] if sample >= self._faces else None,
             element=element,
-            action_unit=self._au_names[unit] if layer is None else None,
+            action_unit=self._names[unit] if layer is None else None,
             expected=need,
             actual=got,
             agreed=tuple(one.name for one in self._agreed),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.core.contract import ActionUnit, Contract, InputRule, Outputs, StreamPacking
+from board.core.contract import ActionUnit, Attention, Contract, InputRule, Outputs, StreamPacking
 from board.deployment import Manifest, Simulated, Timing
 from board.faces.crop import Box
 from board.faces.find import Face
@@ -35,8 +35,8 @@ from qnn.network.presets import Preset
 DOCS = Path(__file__).parents[1] / "docs"
 FORMATS = "formats.md"
 WRITTEN = (
-    Contract, InputRule, ActionUnit, StreamPacking, Manifest, Simulated, Timing, ExportReport, SigmoidCheck, Card,
-    Architecture, Compared, Stitched, Implemented, Resources,
+    Contract, InputRule, ActionUnit, Attention, StreamPacking, Manifest, Simulated, Timing, ExportReport, SigmoidCheck,
+    Card, Architecture, Compared, Stitched, Implemented, Resources,
 )  # fmt: skip
 """Classes whose fields are the keys of a file."""
 CODE = r"`[^`]*\b{}\b[^`]*`"

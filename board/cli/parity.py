@@ -90,7 +90,7 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     limits = {"rtl": options.rtl_count, "fpga": options.rtl_count}
     levels = levels_of(deployed, options.executors or EXECUTORS, limits)
     with bars("faces") as step:
-        found = compare(levels, faces, deployed.contract.au_names, step)
+        found = compare(levels, faces, deployed.contract.output_names, step)
     for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
         print(f"{one.executor:<10} {verdict:<28} {one.description}")

@@ -7,16 +7,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, emotion_probabilities, probabilities
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
 from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
+from board.core.node import Tensor
 from board.core.reading import read_json
 
 T = TypeVar("T")
@@ -138,6 +141,46 @@ class StreamPacking:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """Where the network looks: codes of the first spatial gate, row by row, from closed to open.
+
+    Attributes:
+        rows: Of the gate.
+        columns: Of the gate.
+        bits: Of one code; the accelerator widens it to an accumulator's.
+        signed: Two's complement if true.
+    """
+
+    rows: int
+    columns: int
+    bits: int
+    signed: bool
+
+    def __post_init__(self) -> None:
+        for key in ("rows", "columns", "bits"):
+            if not _is_count(getattr(self, key)):
+                raise ValueError(f"need attention.{key} >= 1, got {getattr(self, key)!r}")
+        if not isinstance(self.signed, bool):
+            raise ValueError(f"attention.signed must be true or false, got {self.signed!r}")
+
+    @classmethod
+    def of(cls, gate: Tensor) -> Attention:
+        """The attention that a spatial gate of the integer graph shows."""
+        return cls(*gate.shape[:2], gate.bits, gate.signed)
+
+    @property
+    def codes(self) -> int:
+        """How many a frame has."""
+        return self.rows * self.columns
+
+    def maps(self, codes: Integers) -> npt.NDArray[np.float32]:
+        """Codes (N, codes) as float32 (N, rows, columns), from 0 for closed to 1 for open."""
+        low = -(1 << (self.bits - 1)) if self.signed else 0
+        shares = (codes - low) / ((1 << self.bits) - 1)
+        return shares.astype(np.float32).reshape(-1, self.rows, self.columns)
+
+
+@dataclass(frozen=True)
 class Outputs:
     """What the host computes from the accumulators of one face, in the order of the contract.
 
@@ -148,6 +191,7 @@ class Outputs:
         occurrence: Whether each probability reaches its decision threshold, bool (AUs,).
         emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
         emotion_probabilities: Of each of facs.EMOTIONS, float64 (7,), see board.core.decoding; None as above.
+        attention: Where the network looked, float32 (rows, columns) from 0 to 1; None where no codes came along.
     """
 
     accumulators: Integers
@@ -156,6 +200,7 @@ class Outputs:
     occurrence: Flags
     emotion: str | None
     emotion_probabilities: Reals | None = None
+    attention: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -167,15 +212,16 @@ class Contract:
         bitfile_sha256: Digest of the bitfile, None where none was made.
         input: How a picture becomes a frame.
         action_units: The outputs, in the order of the accumulators.
-        accumulator: Type of the accumulators, such as "INT16".
+        accumulator: Type of the output frame's elements, such as "INT16".
         input_stream: Packing of pixels.
-        output_stream: Packing of accumulators.
+        output_stream: Packing of the output frame: the accumulators, and the attention codes where it has some.
         clock_mhz: Clock that the accelerator is built for.
         part: FPGA part, such as "xc7z020clg400-1".
         board: Board, such as "Pynq-Z2".
         folding: Parameters of each hardware layer by its name.
         layers: Names of the hardware layers, in stream order.
         decoding: How probabilities come from logits, see board.core.decoding.
+        attention: What follows the accumulators in the output frame; None where nothing does.
         format: Version of this file's format.
     """
 
@@ -192,6 +238,7 @@ class Contract:
     folding: Mapping[str, Mapping[str, int | str]]
     layers: tuple[str, ...]
     decoding: str = INDEPENDENT
+    attention: Attention | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -215,7 +262,8 @@ class Contract:
                 f"accumulator must be the output stream's type, {stream.bits} bits"
                 f" {'signed' if stream.signed else 'unsigned'}, got {self.accumulator!r}"
             )
-        for key, elements in (("input_stream", math.prod(self.input.shape)), ("output_stream", len(names))):
+        given = len(names) + (self.attention.codes if self.attention else 0)
+        for key, elements in (("input_stream", math.prod(self.input.shape)), ("output_stream", given)):
             packing = getattr(self, key)
             if packing.elements != elements:
                 raise ValueError(
@@ -230,12 +278,27 @@ class Contract:
         """Names of the action units, in the order of the accumulators."""
         return tuple(unit.name for unit in self.action_units)
 
-    def outputs(self, accumulators: Integers) -> list[Outputs]:
-        """What raw integer accumulators of shape (N, AUs) mean, face by face."""
-        if accumulators.ndim != 2 or accumulators.shape[1] != len(self.action_units):
-            raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
-        if not np.issubdtype(accumulators.dtype, np.integer):
-            raise ValueError(f"need integer accumulators, got {accumulators.dtype}")
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the elements of an output frame: the action units, then the places of the attention codes."""
+        if self.attention is None:
+            return self.au_names
+        places = product(range(self.attention.rows), range(self.attention.columns))
+        return (*self.au_names, *(f"attention code [{row}, {column}]" for row, column in places))
+
+    def outputs(self, frames: Integers) -> list[Outputs]:
+        """What raw integers mean, face by face.
+
+        Args:
+            frames: As every executor gives them, of shape (N, AUs), or (N, AUs + codes) with attention.
+        """
+        aus, elements = len(self.action_units), self.output_stream.elements
+        if frames.ndim != 2 or frames.shape[1] != elements:
+            behind = "" if self.attention is None else f" and {self.attention.codes} attention codes"
+            raise ValueError(f"need accumulators{behind} of shape (N, {elements}), got {frames.shape}")
+        if not np.issubdtype(frames.dtype, np.integer):
+            raise ValueError(f"need integer accumulators, got {frames.dtype}")
+        accumulators = frames[:, :aus]
         scale, offset, threshold = np.array(
             [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
         ).T
@@ -246,7 +309,8 @@ class Contract:
         if self.au_names == AU_NAMES:
             emotions = [EMOTIONS[index] for index in nearest_emotions(logits)]
             shares = list(emotion_probabilities(logits))
-        faces = zip(accumulators, logits, found, found >= threshold, emotions, shares, strict=True)
+        maps = [None] * len(logits) if self.attention is None else self.attention.maps(frames[:, aus:])
+        faces = zip(accumulators, logits, found, found >= threshold, emotions, shares, maps, strict=True)
         return [Outputs(*face) for face in faces]
 
     def check_model(self, path: Path) -> None:
@@ -260,8 +324,11 @@ class Contract:
         _check_digest(path, self.bitfile_sha256, "bitfile")
 
     def write(self, path: Path) -> None:
-        """Write accelerator.json."""
-        write_json(path, asdict(self))
+        """Write accelerator.json; without attention it says nothing of it."""
+        content = asdict(self)
+        if self.attention is None:
+            del content["attention"]
+        write_json(path, content)
 
     @classmethod
     def read(cls, path: Path) -> Contract:
@@ -276,7 +343,7 @@ class Contract:
     def _parse(cls, content: Any) -> Contract:
         if isinstance(content, dict) and content.get("format") != FORMAT:  # before its keys, which may differ
             raise ValueError(f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}: build again")
-        top = dict(_keys(cls, content, "accelerator.json"))
+        top = dict(_keys(cls, {"attention": None, **_typed(dict, content, "accelerator.json")}, "accelerator.json"))
         rule = dict(_keys(InputRule, top["input"], "input"))
         rule["shape"] = tuple(_typed(list, rule["shape"], "input.shape"))
         top["input"] = InputRule(**rule)
@@ -284,6 +351,8 @@ class Contract:
         top["action_units"] = tuple(ActionUnit(**_keys(ActionUnit, unit, "action_units")) for unit in units)
         for key in ("input_stream", "output_stream"):
             top[key] = StreamPacking(**_keys(StreamPacking, top[key], key))
+        if top["attention"] is not None:
+            top["attention"] = Attention(**_keys(Attention, top["attention"], "attention"))
         top["layers"] = tuple(_typed(list, top["layers"], "layers"))
         for layer in _typed(dict, top["folding"], "folding").values():
             _typed(dict, layer, "each layer's folding")

@@ -110,7 +110,7 @@ class Driver:
             faces: uint8 of shape (N, height, width, channels), any N.
 
         Returns:
-            int64 of shape (N, AUs).
+            int64 of shape (N, elements): the output frames, see `board.executors.executor.Executor`.
 
         Raises:
             ValueError: The faces have another shape or type.
@@ -124,10 +124,10 @@ class Driver:
             return self._stream(faces)
 
     def _stream(self, faces: np.ndarray) -> np.ndarray:
-        """Accumulators of faces; once more from the frame that failed."""
+        """Output frames of faces; once more from the frame that failed."""
         if not self._slots:
             raise RuntimeError("a driver must be open, got a closed one: make a new one")
-        results = np.empty((len(faces), len(self.contract.action_units)), np.int64)
+        results = np.empty((len(faces), self.contract.output_stream.elements), np.int64)
         began, first = self.clock.monotonic(), self.frames_done
         failed: int | None = None
         for watermark in cycle(self._watermarks):  # a retry uses the other one

@@ -112,7 +112,7 @@ class Transfer:
         """Frames delivered."""
 
     def run(self, faces: np.ndarray, results: np.ndarray) -> None:
-        """Compute results, int64 (N, AUs), of faces, uint8 (N, H, W, C).
+        """Compute results, int64 (N, elements), of faces, uint8 (N, H, W, C).
 
         Raises:
             Fault: The transfer failed; `salvage` tells what came.

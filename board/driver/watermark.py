@@ -9,9 +9,9 @@ from board.core.contract import StreamPacking
 
 
 class Watermark:
-    """A beat that results do not hold: every accumulator at an end of its range, padding bits set.
+    """A beat that results do not hold: every element at an end of its range, padding bits set.
 
-    An accumulator can reach that value only in theory, where beats have no padding. A driver that tries again with the
+    An element can reach that value only in theory, where beats have no padding. A driver that tries again with the
     other end cannot be deceived twice by one result.
 
     Args:

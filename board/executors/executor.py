@@ -15,10 +15,13 @@ FACE = (48, 48, 3)
 class Executor(Protocol):
     """One way to compute.
 
+    What it gives for a face is the output frame: the accumulators, and behind them the codes of the first spatial gate
+    where the network was built with attention in its output (`board.core.contract.Contract.attention`).
+
     Attributes:
         name: Short, for programs: "numpy", "onnx", "rtl", "fpga"; on the host also "torch", "qonnx", "dataflow".
         description: What it runs on, for a person.
-        output: By what the accumulators leave it, such as "tensor fc3" or "stream out0".
+        output: By what the output frame leaves it, such as "tensor fc3" or "stream out0".
     """
 
     name: str
@@ -32,7 +35,7 @@ class Executor(Protocol):
             faces: uint8 of shape (N, 48, 48, 3), N at least 1.
 
         Returns:
-            int64 of shape (N, AUs).
+            int64 of shape (N, AUs), or (N, AUs + codes) with attention in the output.
 
         Raises:
             ValueError: Faces have another type or shape.

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from board.core.contract import Contract, InputRule, StreamPacking
+from board.core.contract import Attention, Contract, InputRule, StreamPacking
 from board.core.graph import IntegerGraph
+from board.core.layers.append import Append
+from board.core.layers.flatten import Flatten
 from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.export.export import ExportReport
@@ -44,7 +46,19 @@ def make_contract(report: ExportReport, graph: IntegerGraph, hardware: Hardware 
         folding=_folding(hardware.build) if hardware else {},
         layers=hardware.nodes if hardware else (),
         decoding=report.decoding,
+        attention=_attention(graph),
     )
+
+
+def _attention(graph: IntegerGraph) -> Attention | None:
+    """What the last layer appends to the accumulators: a spatial gate, flattened."""
+    writers = {name: node for node in graph.nodes for name in node.outputs}
+    last = writers[graph.output]
+    if not isinstance(last, Append):
+        return None
+    flattened = writers[last.inputs[1]]
+    assert isinstance(flattened, Flatten), "what is appended is a map"
+    return Attention.of(graph.tensors[flattened.inputs[0]])
 
 
 def _folding(build: BuildConfig) -> dict[str, dict[str, int | str]]:

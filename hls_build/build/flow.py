@@ -58,7 +58,7 @@ class Job:
 
 def export_step(job: Job) -> None:
     """Checkpoint to model.onnx and standard.onnx."""
-    report = export.export(job.checkpoint, job.folder.root, job.config.preset)
+    report = export.export(job.checkpoint, job.folder.root, job.config.preset, job.config.attention)
     job.folder.write_report("export", asdict(report))
     checked = sum(check.values for check in report.sigmoids)
     job.tell(f"{report.corrected} of {len(report.sigmoids)} sigmoids corrected, {checked:,} reachable values checked")
@@ -186,6 +186,7 @@ STEPS: dict[str, Step] = {
 def run(
     path: Path,
     board: str | None,
+    attention: bool,
     out: Path | None,
     frames: int,
     stop_after: str | None,
@@ -198,6 +199,7 @@ def run(
     Args:
         path: Configuration (TOML).
         board: Board instead of the configuration's.
+        attention: Put the first spatial gate into the output, whatever the configuration says.
         out: Folder; None takes build/<name>.
         frames: Faces to simulate.
         stop_after: Last step, None for all.
@@ -214,6 +216,8 @@ def run(
     build = load_build(path)
     if board is not None:
         build = replace(build, board=load_board(board))
+    if attention:
+        build = replace(build, attention=True)
     checkpoint = checkpoint_of(path, build)
     folder = BuildFolder(out or Path("build") / build.name)
     vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
@@ -246,6 +250,7 @@ def run(
     said = [folder.read_report("parity")["verdict"]] if "simulate" in done else []
     command = ["auflow", "build", "--config", str(path), "--out", str(folder.root), "--resume"]
     command += ["--board", board] if board else []
+    command += ["--attention"] if attention else []
     command += ["--sim-frames", str(frames)] if "simulate" not in done else []
     command += [] if pack_simulation else ["--no-simulation"]
     said.append(tables.next_steps(folder) if "deploy" in done else tables.stopped(list(done)[-1], command))
@@ -256,7 +261,8 @@ def run(
 def _fingerprint(path: Path, build: BuildConfig, checkpoint: Path) -> str:
     """Digest of all that the steps are made from."""
     weights = sha256(checkpoint) if checkpoint.is_file() else "none"
-    return sha256(f"{sha256(path)} {build.board.name} {weights}".encode())
+    output = " attention" if build.attention else ""
+    return sha256(f"{sha256(path)} {build.board.name} {weights}{output}".encode())
 
 
 def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console: Console) -> dict[str, Any]:
@@ -269,7 +275,7 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console
         before = folder.read_state()
         if before.key != key:
             raise ValueError(
-                f"the build in {folder.root} was begun from another configuration, board or checkpoint: "
+                f"the build in {folder.root} was begun from another configuration, board, output or checkpoint: "
                 "build without --resume"
             )
         return _unchanged(folder, before.steps, console)

@@ -55,7 +55,7 @@ def prove(
             live = opened.enter_context(open_rtl(folder.rtl, folder.library))
             rtl.append(RtlExecutor(live, *stall, cycles))
         levels += [Level.of(executor, rtl_count, batch=None) for executor in rtl]
-        found = compare(levels, faces, Contract.read(folder.contract).au_names, progress)
+        found = compare(levels, faces, Contract.read(folder.contract).output_names, progress)
     return found, [run for executor in rtl for run in executor.runs]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,8 +42,15 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
     return out
 
 
-def integer_graph(checkpoint: Path) -> IntegerGraph:
-    """The network of a checkpoint as integers."""
+def integer_graph(checkpoint: Path, attention: bool = False) -> IntegerGraph:
+    """The network of a checkpoint as integers, with attention in its output where that is asked for."""
+    if attention:
+        from hls_build.compiler import lower_file
+        from qnn.export import export  # torch takes seconds to import
+
+        with tempfile.TemporaryDirectory() as folder:
+            export.export(checkpoint, Path(folder), attention=True)
+            return lower_file(Path(folder) / export.MODEL)
     return IntegerGraph.load(software(checkpoint) / INTEGER)
 
 

@@ -28,6 +28,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help=f"board to build for: {', '.join(board_names())} (default: the configuration's)",
     )
     parser.add_argument(
+        "--attention",
+        action="store_true",
+        help="the first spatial gate leaves the accelerator too, behind the accumulators (default: as configured)",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the build (default: build/ and the configuration's name)"
     )
     parser.add_argument(
@@ -53,6 +58,7 @@ def _run(options: argparse.Namespace) -> int:
     flow.run(
         options.config or BUILDS / f"{DEFAULT}.toml",
         options.board,
+        options.attention,
         options.out,
         options.sim_frames,
         options.stop_after,

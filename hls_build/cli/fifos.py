@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         faces = example_faces(options.frames)
-        found = sizing.size(integer_graph(checkpoint), build, faces, Path(folder), console.print)
+        found = sizing.size(integer_graph(checkpoint, build.attention), build, faces, Path(folder), console.print)
     console.print(results.fifo_table(found))
     comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
     sized = replace(found.config, checkpoint=str(checkpoint.resolve())) if build.checkpoint else found.config

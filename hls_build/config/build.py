@@ -27,6 +27,7 @@ class BuildConfig:
         clock_mhz: Clock of the accelerator; a file that names none takes the board's.
         checkpoint: Weights, relative to the file's folder; None takes the one in the repository.
         folding: By layer; a layer without an entry gets defaults.
+        attention: Whether the first spatial gate's codes follow the accumulators in the output frame.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BuildConfig:
     clock_mhz: float
     checkpoint: str | None = None
     folding: Mapping[str, Folding] = field(default_factory=dict)
+    attention: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or any(not (c.isalnum() or c in "._-") for c in self.name):

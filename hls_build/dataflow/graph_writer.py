@@ -90,6 +90,17 @@ class GraphWriter:
             model.set_tensor_datatype(name, DataType[datatype])
         return model
 
+    def upstream(self, tensor: str) -> list[Node]:
+        """Every layer that a tensor of the integer graph comes through, from there backwards."""
+        found: dict[str, Node] = {}
+        waiting = [tensor]
+        while waiting:
+            layer = self.producers.get(waiting.pop())
+            if layer is not None and layer.name not in found:
+                found[layer.name] = layer
+                waiting += layer.inputs
+        return list(found.values())
+
     def trial(self, lanes: Mapping[str, int]) -> GraphWriter:
         """A copy without nodes in which some tensors come with other lanes; this one stays as it is."""
         other = copy.copy(self)

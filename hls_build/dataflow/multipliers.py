@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link, type_name
-
-BYTE = 8
 
 
 def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
@@ -104,7 +102,7 @@ def _multiply(
     product_bits = weight_bits + link.bits - link.signed  # the multiplier's least accumulator
     bits = max(needed_bits(low, high, True), product_bits)
     if node.outputs[0] == writer.graph.output:
-        bits = ceil(bits / BYTE) * BYTE  # whole bytes for the host
+        bits = rules.whole_bytes(bits)
     shape = (*size, outputs)
     name = node.outputs[0]
     writer.tensor(name, shape, type_name(bits, True))
@@ -127,7 +125,7 @@ def _multiply(
         noActivation=1,
         ActVal=0,
         mem_mode="internal_decoupled",
-        ram_style=rules.memory_style(folding.ram_style, depth, ceil(weight_width / BYTE) * BYTE),
+        ram_style=rules.memory_style(folding.ram_style, depth, rules.whole_bytes(weight_width)),
         resType="dsp",
         pumpedCompute=int(folding.pumped),
     )

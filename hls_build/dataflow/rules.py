@@ -7,6 +7,7 @@ from math import ceil
 
 from hls_build.cost.resources import block_rams
 
+BYTE = 8
 BRAM18_BITS = 18 * 1024
 FIFO_LUT_DEPTH = 256
 """Deepest FIFO that is made of LUTs when nothing is said."""
@@ -46,6 +47,11 @@ def window_lanes(channels: int, kernel: int, simd: int, cycles_per_pixel: int) -
     if simd in fast:
         return simd
     return min(fast, default=channels)
+
+
+def whole_bytes(bits: int) -> int:
+    """Bits rounded up to whole bytes, as weights are stored and as elements leave for the host."""
+    return ceil(bits / BYTE) * BYTE
 
 
 def memory_style(style: str, depth: int, width: int) -> str:
@@ -114,6 +120,22 @@ def channel_bypass_elements(frame: int, frame_cycles: int, think_cycles: int) ->
     """
     arriving = ceil(frame * think_cycles / frame_cycles)
     return frame + arriving + arriving // 8
+
+
+def append_elements(frame: int, frame_cycles: int, wait_cycles: int) -> int:
+    """Elements to hold before the second input of an append: as many frames as come while the first one waits.
+
+    They are rounded up to a power of two, which takes fewer LUTs than a sum of two and, of narrow elements, no more
+    block RAM. With fewer than one frame it would never go on, where both inputs come from one stream: that stream
+    stops as soon as one of its copies is not taken, and the first input needs all of it.
+
+    Args:
+        frame: Elements of a frame.
+        frame_cycles: Cycles in which the slowest layer delivers a frame.
+        wait_cycles: Cycles that the first input takes longer.
+    """
+    frames = max(1, ceil(wait_cycles / frame_cycles))
+    return 1 << (frames * frame - 1).bit_length()
 
 
 def spatial_bypass_elements(height: int, width: int, channels: int, kernel: int) -> int:

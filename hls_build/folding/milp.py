@@ -13,7 +13,7 @@ import scipy.sparse
 
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import LABELS, Resources
-from hls_build.folding.latency import latency_of, segments
+from hls_build.dataflow.latency import latency_of, segments
 from hls_build.folding.options import Connection, FoldingOptions, Option
 
 TIME_LIMIT_S = 120.0
@@ -31,7 +31,7 @@ class Solution:
     Attributes:
         options: By layer.
         resources: Of layers and what lies between them.
-        latency_cycles: From a frame's first pixel to its result, as hls_build.folding.latency has it.
+        latency_cycles: From a frame's first pixel to its result, as hls_build.dataflow.latency has it.
     """
 
     options: Mapping[str, Option]
@@ -59,7 +59,7 @@ class Milp:
     def __init__(self, source: FoldingOptions) -> None:
         """Estimate all options and connections."""
         self.source = source
-        self.segments = segments(source.graph)
+        self.segments = segments(source.graph.nodes, source.graph.tensors)
         self.options = {node.name: source.of(node) for node in source.layers}
         self.impossible = [name for name, options in self.options.items() if not options]
         if self.impossible:

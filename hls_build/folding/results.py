@@ -32,6 +32,8 @@ def toml(config: BuildConfig, comment: str) -> str:
     head += [f"clock_mhz = {config.clock_mhz:g}"]
     if config.checkpoint:
         head.append(f'checkpoint = "{config.checkpoint}"')
+    if config.attention:
+        head.append("attention = true")
     for layer, folding in config.folding.items():
         entries = _entries(folding)
         if entries:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 
+from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.executors.executor import Executor
 from board.executors.numpy_executor import NumpyExecutor
@@ -22,7 +23,7 @@ class DataflowExecutor:
     """Executes a FINN+ graph, each node in Python.
 
     Args:
-        model: Graph of one frame, (1, H, W, 3) in and (1, 1, 1, AUs) out.
+        model: Graph of one frame, (1, H, W, 3) in and (1, 1, 1, elements) out.
     """
 
     name = "dataflow"
@@ -62,8 +63,9 @@ def software(folder: BuildFolder, checkpoint: Path) -> list[Executor]:
         ValueError: The checkpoint is gone or another one.
     """
     network, _, _ = export.frozen_network(checkpoint)
+    attention = Contract.read(folder.contract).attention is not None
     return [
-        TorchExecutor(network),
+        TorchExecutor(network, attention),
         QonnxExecutor(folder.root / export.MODEL),
         OnnxLayerExecutor(folder.root / export.STANDARD),
         NumpyExecutor(IntegerGraph.load(folder.integer)),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from board.core.node import identifier
 from board.executors.executor import batches, planes
 from board.executors.onnx_executor import OnnxExecutor
-from qnn.export.qonnx_graph import INPUT, OUTPUT, layers, read_model
+from qnn.export.qonnx_graph import GATE, INPUT, OUTPUT, layers, read_model
 from qnn.network.quantized import QuantCbamCnn
 
 BATCH = 20
@@ -32,29 +33,46 @@ class TorchExecutor:
 
     Args:
         network: Frozen, on the CPU.
+        attention: Whether the first spatial gate's codes follow the accumulators, as in a model exported with them.
     """
 
     name = "torch"
     description = f"the Brevitas network in PyTorch {torch.__version__}"
     output = f"tensor {OUTPUT}"
 
-    def __init__(self, network: QuantCbamCnn) -> None:
-        self._network = network
+    def __init__(self, network: QuantCbamCnn, attention: bool = False) -> None:
+        self._network, self._attention = network, attention
 
     def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
+        """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs), or (N, AUs + codes) with attention.
 
         Raises:
             ValueError: Faces have another type or shape.
         """
+        if not self._attention:
+            return self._run(faces)
+        accumulators, codes = self._watched(faces, [GATE])
+        return np.concatenate([accumulators, codes[identifier(GATE)].reshape(len(faces), -1)], axis=1)
+
+    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
+        """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
+        return self._watched(faces, [n for n, m in self._network.named_modules() if isinstance(m, QuantIdentity)])[1]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _run(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Accumulators (N, AUs)."""
         with torch.inference_mode():
             answers = [
                 self._network.accumulators(torch.from_numpy(planes(batch))).numpy() for batch in batches(faces, BATCH)
             ]
         return np.concatenate(answers).astype(np.int64)
 
-    def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
-        """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""
+    def _watched(
+        self, faces: npt.NDArray[np.uint8], names: Sequence[str]
+    ) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.int64]]]:
+        """Accumulators (N, AUs), and what some quantizers give, int64 (N, H, W, C)."""
         found: dict[str, list[npt.NDArray[np.int64]]] = {}
 
         def hook(name: str, module: QuantIdentity) -> Any:
@@ -65,17 +83,13 @@ class TorchExecutor:
 
             return module.register_forward_hook(keep)
 
-        quantizers = [(n, m) for n, m in self._network.named_modules() if isinstance(m, QuantIdentity)]
-        hooks = [hook(name, module) for name, module in quantizers]
+        hooks = [hook(name, self._network.get_submodule(name)) for name in names]
         try:
-            self.accumulators(faces)
+            accumulators = self._run(faces)
         finally:
             for handle in hooks:
                 handle.remove()
-        return {name: np.concatenate(parts) for name, parts in found.items()}
-
-    def close(self) -> None:
-        """Nothing to give back."""
+        return accumulators, {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 class QonnxExecutor:

@@ -15,7 +15,7 @@ from board.core.contract import ActionUnit
 from board.core.facs import au_names
 from board.core.files import sha256, write_bytes, write_json
 from board.core.reading import parsing, read_json
-from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx
+from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx, with_attention
 from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
 from qnn.network import checkpoint as checkpoints
@@ -94,22 +94,25 @@ def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCb
     return network, card, correct_sigmoids(network)
 
 
-def export(checkpoint: Path, out: Path, preset: str | None = None) -> ExportReport:
+def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bool = False) -> ExportReport:
     """Write model.onnx, standard.onnx and, last, export.json.
 
     Args:
         checkpoint: A quantized .safetensors file with its card.
         out: Folder, made where it is missing.
         preset: The preset that the caller needs; None takes any.
+        attention: Whether the first spatial gate's codes follow the accumulators in the models' output.
 
     Raises:
-        ValueError: The checkpoint is refused (see `frozen_network`) or cannot be computed exactly.
+        ValueError: The checkpoint is refused (see `frozen_network`), cannot be computed exactly or has no attention.
         RuntimeError: The folder cannot be written.
     """
     network, card, sigmoids = frozen_network(checkpoint, preset)
     _make_folder(out)
     model = to_qonnx(network)
     bounds = accumulator_bounds(model)
+    if attention:
+        model = with_attention(model)
     report = ExportReport(
         preset=card.preset,
         aus=card.aus,

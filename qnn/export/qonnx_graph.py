@@ -9,6 +9,7 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,9 @@ from qnn.network.quantized import QuantCbamCnn
 INPUT, OUTPUT = "pixels", "accumulators"
 LAYER_OPS = ("Quant", "Conv", "MatMul", "Gemm")
 """Nodes that carry their module's name."""
+
+GATE, FRAME = "attention1.spatial_gate_q", "output_frame"
+"""The first spatial gate's quantizer, and the node that puts its codes behind the accumulators."""
 
 REDUCTIONS = {"ReduceSum": "sum", "ReduceMax": "max"}
 """Nodes that carry the name of what they reduce, with this behind it."""
@@ -65,6 +69,42 @@ def to_qonnx(network: QuantCbamCnn) -> onnx.ModelProto:
             verbose=False,
         )
     return _annotate(_tidy(model))
+
+
+def with_attention(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model of `to_qonnx` that also gives the first spatial gate's codes, row by row behind the accumulators.
+
+    Raises:
+        ValueError: Its network has no attention.
+    """
+    gates = layers(model)
+    if GATE not in gates:
+        raise ValueError("attention in the output needs a network with attention, got one without: leave it out")
+    nodes = list(model.graph.node)
+    last = NodeProto()
+    last.CopyFrom(nodes.pop())
+    last.output[0] = last.name
+    codes, flat, factor = f"{GATE}.codes", f"{GATE}.flat", f"{GATE}.inverse"
+    nodes += [
+        last,
+        helper.make_node("Mul", [GATE, factor], [codes], codes),
+        helper.make_node("Flatten", [codes], [flat], flat),
+        helper.make_node("Concat", [last.name, flat], [OUTPUT], FRAME, axis=1),
+    ]
+    inverse = numpy_helper.from_array(np.array(1 / gates[GATE].scale, np.float32), factor)
+    gate = next(value for value in model.graph.value_info if value.name == GATE)
+    aus, pixels = _shape(model.graph.output[0])[1], prod(_shape(gate))
+    graph = helper.make_graph(
+        nodes,
+        model.graph.name,
+        list(model.graph.input),
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, [1, aus + pixels])],
+        [*model.graph.initializer, inverse],
+    )
+    joined = helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version, producer_name=model.producer_name
+    )
+    return _annotate(joined)
 
 
 def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -35,7 +35,8 @@ def to_standard(model: onnx.ModelProto) -> onnx.ModelProto:
         else:
             nodes.append(node)
     last = nodes.pop()
-    nodes.append(helper.make_node(last.op_type, last.input, [f"{OUTPUT}.real"], last.name))
+    attributes = {a.name: helper.get_attribute_value(a) for a in last.attribute}
+    nodes.append(helper.make_node(last.op_type, last.input, [f"{OUTPUT}.real"], last.name, **attributes))
     nodes.append(helper.make_node("Cast", [f"{OUTPUT}.real"], [OUTPUT], OUTPUT, to=TensorProto.INT32))
     used = {name for node in nodes for name in node.input}
     (pixels,), (accumulators,) = model.graph.input, model.graph.output

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from scenes import astronaut
 from board import executors
 from board.core.contract import Contract
 from board.core.facs import nearest_emotions
+from board.core.graph import IntegerGraph
 from board.deployment import CONTRACT, Deployment
-from board.detector import AUDetector
+from board.detector import AUDetector, Located
+from board.executors.numpy_executor import NumpyExecutor
 from board.faces.crop import Box, to_input
-from board.faces.find import find_faces
+from board.faces.find import Face, find_faces
 from board.observation import NO_FACE, OK
+from board.sources.frame import Frame
 
 
 @pytest.fixture
@@ -76,6 +80,60 @@ def test_attention_is_the_first_spatial_gate(folder: Path) -> None:
         maps = detector.attention(faces(2))
     assert maps.dtype == np.float32
     np.testing.assert_array_equal(maps, (found["gate"][..., 0] / 15).astype(np.float32))
+
+
+@pytest.fixture
+def appended(tmp_path: Path) -> Path:
+    """A deployment whose output frame carries attention."""
+    return write_package(tmp_path / "appended", attention=True)
+
+
+@pytest.mark.parametrize("executor", ["numpy", pytest.param("fpga", marks=pytest.mark.board)])
+def test_attention_that_came_along_is_the_same(executor: str, folder: Path, appended: Path) -> None:
+    x = faces(9)
+    with AUDetector(folder, "numpy") as software, AUDetector(appended, executor) as detector:
+        maps = detector.attention(x)
+        assert maps.dtype == np.float32
+        np.testing.assert_array_equal(maps, software.attention(x))
+        np.testing.assert_array_equal(detector.accumulators(x), software.accumulators(x))
+        for ours, theirs in zip(detector.outputs(x), software.outputs(x), strict=True):
+            np.testing.assert_array_equal(ours.accumulators, theirs.accumulators)
+            np.testing.assert_array_equal(ours.probabilities, theirs.probabilities)
+        assert detector.accumulators(faces(0)).shape == (0, 13) and detector.attention(faces(0)).shape == (0, 24, 24)
+
+
+def test_attention_that_came_along_is_not_computed_again(
+    folder: Path, appended: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numpy takes longer for it than an accelerator for all else."""
+    crops = faces(3)
+    located = [Located(Frame(index, 0.0, "", crop, "", 0.0), (Face(0, Box(0, 0, 48), 1.0),), crop[np.newaxis])
+               for index, crop in enumerate(crops)]  # fmt: skip
+    located.insert(1, Located(located[0].frame, (), crops[:0]))
+    with AUDetector(folder, "numpy") as software:
+        expected = software.observe(located, attention=True)
+    monkeypatch.setattr(Deployment, "integer_graph", None)  # which nothing may ask for
+    asked: list[int] = []
+    with AUDetector(appended, executor_of(small_graph(attention=True), asked, monkeypatch)) as detector:
+        seen, plain = (detector.observe(located, attention=wanted) for wanted in (True, False))
+    assert asked == [3, 3]
+    assert [one.status for one in chain(*seen)] == [one.status for one in chain(*expected)]
+    maps, right = ([one.attention for one in chain(*every) if one.attention is not None] for every in (seen, expected))
+    assert len(right) == 3
+    np.testing.assert_array_equal(maps, right)
+    assert [one.attention for frame in plain for one in frame] == [None] * 4
+
+
+def executor_of(graph: IntegerGraph, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of an executor of a graph that notes how many faces it was asked for."""
+
+    class Counting(NumpyExecutor):
+        def accumulators(self, x: np.ndarray) -> np.ndarray:
+            asked.append(len(x))
+            return super().accumulators(x)
+
+    monkeypatch.setitem(executors.EXECUTORS, "numpy", lambda _: Counting(graph))
+    return "numpy"
 
 
 def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
@@ -188,3 +246,4 @@ def test_the_rtl_gives_the_same_integers(name: str) -> None:
     with AUDetector(deployment, "numpy") as software, AUDetector(deployment, name) as detector:
         assert "verilated RTL" in detector.executor.description
         np.testing.assert_array_equal(detector.accumulators(x), software.accumulators(x))
+        np.testing.assert_array_equal(detector.attention(x), software.attention(x))

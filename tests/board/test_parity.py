@@ -113,6 +113,22 @@ def test_a_change_is_found_in_its_layer(layer: str) -> None:
     assert found.executors[-1].mismatches == 0, "those that follow are asked too"
 
 
+def test_a_wrong_attention_code_is_named_by_its_place(tmp_path: Path) -> None:
+    deployment = Deployment(write_package(tmp_path / "deploy", attention=True))
+    right = NumpyExecutor(small_graph(attention=True))
+
+    class Wrong(OutputOnly):
+        def accumulators(self, x: np.ndarray) -> np.ndarray:
+            out = right.accumulators(x)
+            out[:, 13 + 24 * 2 + 5] ^= 1
+            return out
+
+    rtl = Wrong("rtl", lambda out: None)
+    found = compare([*levels_of(deployment, []), Level.of(rtl)], faces(2), deployment.contract.output_names)
+    assert "its output, stream out0, face 0, attention code [2, 5]: got" in str(found.difference)
+    assert counts(found) == [("numpy", 8, 0), ("rtl", 8, 8)]
+
+
 def test_an_executor_without_layers_is_said_to_differ_at_its_output_alone() -> None:
     def change(out: np.ndarray) -> None:
         out[1, 4] += 1

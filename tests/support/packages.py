@@ -10,8 +10,9 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
+from appended import with_codes
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
 from board.core.facs import AU_NAMES
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
@@ -27,8 +28,13 @@ from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 CHANNELS = 4
 
 
-def small_graph(seed: int = 0) -> IntegerGraph:
-    """Pooling, a 3x3 convolution, a spatial gate on 24x24 pixels, and a dense layer over the sums."""
+def small_graph(seed: int = 0, attention: bool = False) -> IntegerGraph:
+    """Pooling, a 3x3 convolution, a spatial gate on 24x24 pixels, and a dense layer over the sums.
+
+    Args:
+        seed: Of the weights.
+        attention: Whether the gate's codes follow the sums in the output.
+    """
     rng = np.random.default_rng(seed)
     aus = len(AU_NAMES)
     tensors = [
@@ -56,11 +62,14 @@ def small_graph(seed: int = 0) -> IntegerGraph:
         SumPixels("sum", ("gated",), ("sums",)),
         Conv("dense", ("sums",), ("out",), rng.integers(-7, 8, (aus, 1, 1, CHANNELS)), 4),
     )
-    return IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "face", "out")
+    graph = IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "face", "out")
+    return with_codes(graph, "gate") if attention else graph
 
 
-def small_contract(bits: int = 24) -> Contract:
+def small_contract(bits: int = 24, attention: bool = False) -> Contract:
     """The contract of `small_graph`."""
+    gate = Attention(24, 24, 4, False) if attention else None
+    elements = len(AU_NAMES) + (gate.codes if gate else 0)
     return Contract(
         model_sha256="0" * 64,
         bitfile_sha256=None,
@@ -68,20 +77,21 @@ def small_contract(bits: int = 24) -> Contract:
         action_units=tuple(ActionUnit(name, 2.0**-12, 0.25 - index / 16) for index, name in enumerate(AU_NAMES)),
         accumulator=f"INT{bits}",
         input_stream=StreamPacking.of_frame(48 * 48 * 3, lanes=3, bits=8, signed=False),
-        output_stream=StreamPacking.of_frame(len(AU_NAMES), lanes=1, bits=bits, signed=True),
+        output_stream=StreamPacking.of_frame(elements, lanes=1, bits=bits, signed=True),
         clock_mhz=100.0,
         part="xc7z020clg400-1",
         board="Pynq-Z2",
         folding={},
         layers=(),
+        attention=gate,
     )
 
 
-def write_package(folder: Path) -> Path:
+def write_package(folder: Path, attention: bool = False) -> Path:
     """A deployment folder with the integer network alone."""
     folder.mkdir(parents=True)
-    small_contract().write(folder / CONTRACT)
-    small_graph().save(folder / INTEGER)
+    small_contract(attention=attention).write(folder / CONTRACT)
+    small_graph(attention=attention).save(folder / INTEGER)
     seal(folder)
     return folder
 

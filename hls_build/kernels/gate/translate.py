@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from board.core.layers.conv import Conv
-from board.core.layers.fork import Fork
 from board.core.layers.gate import Gate
-from board.core.node import Node
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
@@ -31,11 +29,8 @@ def gate(writer: GraphWriter, node: Gate, folding: Folding) -> None:
 def _bypass_elements(writer: GraphWriter, node: Gate, spatial: bool) -> int:
     """Elements of the feature map that wait round the attention's branch."""
     x = writer.links[node.inputs[0]]
-    branch: list[Node] = []
-    behind = writer.producers[node.inputs[1]]
-    while not isinstance(behind, Fork):
-        branch.append(behind)
-        behind = writer.producers[behind.inputs[0]]
+    shared = {layer.name for layer in writer.upstream(node.inputs[0])}
+    branch = [layer for layer in writer.upstream(node.inputs[1]) if layer.name not in shared]
     if spatial:
         kernel = max(layer.weights.shape[1] for layer in branch if isinstance(layer, Conv))
         return rules.spatial_bypass_elements(*x.shape, kernel)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from packages import small_contract
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
 from board.core.decoding import BY_EMOTION, DECODINGS
 from board.core.facs import AU_NAMES, EMOTIONS, PROTOTYPES
 from board.core.files import sha256
@@ -37,6 +37,13 @@ CONTRACT = Contract(
 )
 
 
+APPENDED = replace(
+    CONTRACT,
+    attention=Attention(2, 3, bits=4, signed=False),
+    output_stream=StreamPacking.of_frame(len(UNITS) + 6, lanes=1, bits=14, signed=True),
+)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     CONTRACT.write(tmp_path / "accelerator.json")
@@ -45,6 +52,58 @@ def path(tmp_path: Path) -> Path:
 
 def test_round_trip(path: Path) -> None:
     assert Contract.read(path) == CONTRACT
+
+
+def test_attention_is_said_where_the_output_frame_carries_it(tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    APPENDED.write(path)
+    assert Contract.read(path) == APPENDED
+    assert json.loads(path.read_text())["attention"] == {"rows": 2, "columns": 3, "bits": 4, "signed": False}
+    CONTRACT.write(path)
+    assert "attention" not in json.loads(path.read_text())  # as it was before there was such an output
+
+
+def test_attention_follows_the_accumulators() -> None:
+    one, other = APPENDED.outputs(np.array([[80, -16, 0, 1, 2, 3, 4, 15], [16, 16, 15, 15, 15, 15, 15, 15]]))
+    assert (one.accumulators.tolist(), one.logits.tolist()) == ([80, -16], [1.0, 0.0])
+    assert one.attention is not None and one.attention.dtype == np.float32
+    np.testing.assert_array_equal(one.attention, np.float32([[0, 1 / 15, 2 / 15], [3 / 15, 4 / 15, 1]]))
+    assert other.attention is not None and (other.attention == 1).all()
+    assert CONTRACT.outputs(np.array([[80, -16]]))[0].attention is None
+    assert APPENDED.output_names[1:4] == ("AU12 Lip corner puller", "attention code [0, 0]", "attention code [0, 1]")
+    assert (len(APPENDED.output_names), CONTRACT.output_names) == (8, CONTRACT.au_names)
+
+
+def test_signed_codes_of_attention_begin_at_their_least() -> None:
+    maps = Attention(1, 3, bits=4, signed=True).maps(np.array([[-8, 0, 7]]))
+    np.testing.assert_array_equal(maps, np.float32([[[0, 8 / 15, 1]]]))
+
+
+def test_accumulators_without_the_promised_attention_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"need accumulators and 6 attention codes of shape \(N, 8\), got \(4, 2\)"):
+        APPENDED.outputs(np.zeros((4, 2), int))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"rows": 2, "columns": 3, "bits": 4}, "attention must have the key 'signed', got none"),
+        ({"rows": 2, "columns": 0, "bits": 4, "signed": False}, "need attention.columns >= 1, got 0"),
+        ({"rows": 2, "columns": 3, "bits": 4, "signed": 0}, "attention.signed must be true or false, got 0"),
+        (
+            {"rows": 2, "columns": 2, "bits": 4, "signed": False},
+            "the 6 elements of a frame in output_stream, got 1 x 8",
+        ),
+        ([2, 3], "attention must be of type dict, got list"),
+        (None, "the 2 elements of a frame in output_stream, got 1 x 8"),
+    ],
+)
+def test_a_wrong_attention_is_refused(value: Any, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    APPENDED.write(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "attention": value}))
+    with pytest.raises(ValueError, match=message):
+        Contract.read(path)
 
 
 def test_packing() -> None:

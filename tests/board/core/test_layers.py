@@ -6,12 +6,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from board.core.layers.append import append
 from board.core.layers.channel_descriptors import channel_descriptors
 from board.core.layers.conv import PreparedWeights, convolve_same
 from board.core.layers.gate import gate
 from board.core.layers.global_descriptors import global_descriptors
 from board.core.layers.sum_pixels import sum_pixels
 from board.core.layers.threshold import FEW_THRESHOLDS, multi_threshold
+
+
+def test_appended_frames_keep_every_integer(rng: np.random.Generator) -> None:
+    head, tail = rng.integers(-(1 << 23), 1 << 23, (3, 1, 1, 5)), rng.integers(0, 16, (3, 1, 1, 7), np.int32)
+    both = append(head, tail)
+    assert both.shape == (3, 1, 1, 12)
+    np.testing.assert_array_equal(both[..., :5], head)
+    np.testing.assert_array_equal(both[..., 5:], tail)
 
 
 def convolve(x: np.ndarray, weights: np.ndarray) -> list:

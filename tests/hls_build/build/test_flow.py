@@ -23,9 +23,10 @@ from commands import refused as told
 from commands import run_cli
 from rich.console import Console
 
-from board.core.contract import Contract
+from board.core.contract import Attention, Contract
 from board.core.graph import IntegerGraph
 from board.core.lock import lock_name, locked
+from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, Parity, compare
 from hls_build.build import proof
@@ -97,6 +98,33 @@ def test_a_build_leaves_what_it_promises(build: Path) -> None:
     assert names == ["torch", "qonnx", "onnx", "numpy", "dataflow", "rtl"] and parity["baseline"] == "torch"
     assert all((one["faces"], one["mismatches"]) == (8, 0) for one in parity["executors"])
     assert json.loads((build / "report/bitstream.json").read_text())["made"] is False
+
+
+@pytest.mark.verilator
+def test_attention_leaves_with_the_accumulators(build: Path, faces: Path, tmp_path: Path) -> None:
+    """Exact in every executor, at the rate of the build without, and with random stalls."""
+    out = tmp_path / "appended"
+    done = auflow("build", "--config", TINY, "--attention", "--out", out, "--sim-frames", 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    assert "Equal, 0 differences: 2 faces and 6 test patterns in torch, qonnx, onnx, numpy, dataflow and rtl." in said
+    contract, plain = (Contract.read(folder / "accelerator.json") for folder in (out, build))
+    assert contract.attention == Attention(24, 24, 4, False) and plain.attention is None
+    assert (contract.output_stream.elements, contract.output_stream.lanes) == (13 + 576, 1)
+    assert (contract.accumulator, contract.action_units) == (plain.accumulator, plain.action_units)
+    free, held = (json.loads((folder / "report/simulation.json").read_text()) for folder in (out, build))
+    assert free["interval_cycles"] == held["interval_cycles"]
+    assert free["first_out_cycles"] <= held["first_out_cycles"] + 3  # a fork and a register
+    done = auflow("simulate", "--build", out, "--faces", faces, "--frames", 4, "--stalls", 7)
+    assert done.returncode == 0 and "0 of 4 faces differ" in done.stdout, done.stdout + done.stderr
+    crops = example_faces(2)
+    with AUDetector(build / "deploy", "numpy") as software:
+        maps, accumulators = software.attention(crops), software.accumulators(crops)
+    for name in ("numpy", "onnx", "rtl"):
+        with AUDetector(out / "deploy", name) as detector:
+            np.testing.assert_array_equal(detector.attention(crops), maps, name)
+            np.testing.assert_array_equal(detector.accumulators(crops), accumulators, name)
+    assert "begun from another configuration" in refused("build", "--config", TINY, "--out", out, "--resume")
 
 
 def test_the_contract_decides_by_the_cards_thresholds(tmp_path: Path) -> None:
@@ -274,13 +302,13 @@ def test_one_build_at_a_time_in_a_folder(tmp_path: Path) -> None:
 
 def test_the_command_that_goes_on_can_be_copied(tmp_path: Path) -> None:
     """Without the board that was named, the build once refused the command that it had printed itself."""
-    words = ("build", "--config", TINY, "--board", "PYNQ-Z1", "--out", tmp_path / "my build", "--no-simulation")
-    done = run_cli(*words, "--stop-after", "export")
+    given = ("--config", TINY, "--board", "PYNQ-Z1", "--out", tmp_path / "my build", "--no-simulation", "--attention")
+    done = run_cli("build", *given, "--stop-after", "export")
     assert done.status == 0, done.stderr
     (printed,) = re.findall(r"Go on with: auflow (.*)", done.stdout)
     again = run_cli(*shlex.split(printed), "--stop-after", "lower")
     assert again.status == 0, again.stderr
-    assert "export: done before" in again.stdout and "--no-simulation" in printed
+    assert "export: done before" in again.stdout and {"--no-simulation", "--attention"} <= set(shlex.split(printed))
 
 
 def config(folder: Path, change: tuple[str, str] = ("", ""), extra: str = "") -> Path:

@@ -30,9 +30,15 @@ def test_folding_is_read_by_layer(tmp_path: Path) -> None:
     assert folding == {"conv1": Folding(pe=2, ram_style="block"), "gate": Folding(fifo_depths=(64, 0))}
 
 
+def test_attention_is_off_unless_asked_for(tmp_path: Path) -> None:
+    assert not load_build(write(tmp_path, GOOD)).attention
+    assert load_build(write(tmp_path, GOOD + "attention = true\n")).attention
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        (GOOD + "attention = 1\n", "needs attention of type .*bool.*got 1"),
         (GOOD + "clocks = 1\n", "only the keys name, .*got 'clocks'"),
         (GOOD + "[folding.conv1]\nsmid = 1\n", r"folding.conv1 has only the keys pe, simd, .*got 'smid'"),
         (GOOD.replace('name = "a"\n', ""), "must have the key 'name'"),

@@ -54,8 +54,9 @@ def test_the_build_gets_the_depths(found: fifos.Sizing) -> None:
 
 def test_the_file_of_a_sizing_is_its_build(found: fifos.Sizing, tmp_path: Path) -> None:
     path = tmp_path / "sized.toml"
-    path.write_text(results.toml(found.config, "sized"))
-    assert load_build(path) == found.config
+    for config in (found.config, replace(found.config, attention=True)):
+        path.write_text(results.toml(config, "sized"))
+        assert load_build(path) == config
 
 
 def test_the_command_names_the_weights_from_wherever_it_writes(
@@ -65,7 +66,7 @@ def test_the_command_names_the_weights_from_wherever_it_writes(
     path, out = tmp_path / "mine.toml", tmp_path / "elsewhere" / "sized.toml"
     path.write_text(results.toml(replace(BUILD, checkpoint="mine.safetensors"), "mine"))
     asked: list[Path] = []
-    monkeypatch.setattr(shipped, "integer_graph", asked.append)
+    monkeypatch.setattr(shipped, "integer_graph", lambda checkpoint, attention: asked.append(checkpoint))
     sized = replace(found.config, checkpoint="mine.safetensors")
     monkeypatch.setattr(fifos, "size", lambda *_: replace(found, config=sized))
     done = run_cli("fifos", "--config", path, "--out", out, "--json", tmp_path / "sized.json")

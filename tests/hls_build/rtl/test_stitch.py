@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from appended import with_codes
 from networks import TINY, random_block, random_faces, random_network
 
 from board.core.graph import IntegerGraph
@@ -123,6 +124,57 @@ def test_a_block_equals_the_integer_graph(
     np.testing.assert_array_equal(run.accumulators, random_block(1).run(faces).reshape(len(faces), -1))
     assert len(run.interval_cycles) == 11
     assert run.streams["conv1->conv1_q"].beats == 12 * 64 * 2
+
+
+APPENDED = with_codes(random_block(1), "attention1_spatial_gate_q")
+"""The small block with its spatial gate's codes in the output."""
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("depth", [None, 64], ids=["by rule", "one frame"])
+def test_attention_in_the_output_equals_the_integer_graph(
+    depth: int | None, tmp_path: Path, seed: int, rng: np.random.Generator, tools: None
+) -> None:
+    """One frame of codes is the least that may wait: the next one stops the network, and it goes on."""
+    faces = random_faces(rng, 8, 8)
+    expected = APPENDED.run(faces).reshape(len(faces), -1)
+    folding = {} if depth is None else {"output_frame": Folding(fifo_depths=(0, depth))}
+    manifest = stitched(APPENDED, replace(BLOCK, folding={**BLOCK.folding, **folding}), tmp_path / "rtl")
+    assert (manifest.output_stream.lanes, manifest.output_stream.beats_per_frame) == (1, 3 + 64)
+    assert manifest.output_stream.bits % 8 == 0 and "output_frame_in1_fifo" in manifest.fifos
+    with open_rtl(tmp_path / "rtl") as live:
+        for stall in ("none", "source", "sink", "both"):
+            run = live.run(faces, stall, seed)
+            np.testing.assert_array_equal(run.accumulators, expected)
+        assert run.streams["attention1_spatial_gate_q_fork->attention1_spatial_q"].beats == 8 * 64
+
+
+@pytest.mark.verilator
+def test_a_sink_that_waits_for_long_is_survived(tmp_path: Path, rng: np.random.Generator, tools: None) -> None:
+    """Every FIFO fills meanwhile; nothing inside may wait in a circle for what comes behind."""
+    faces = random_faces(rng, 6, 8)
+    stitched(APPENDED, BLOCK, tmp_path / "rtl")
+    with open_rtl(tmp_path / "rtl") as live:
+        live.simulation.feed("in0", live.input_stream.lane_rule.pack(faces))
+        live.simulation.expect("out0", 1)
+        for _ in range(3):
+            live.simulation.idle(20_000)
+        live.simulation.expect("out0", live.output_stream.beats_per_frame * len(faces))
+        assert live.simulation.step(200_000)
+        beats = live.output_stream.lane_rule.unpack(live.simulation.take("out0")[0])
+    np.testing.assert_array_equal(beats.reshape(6, -1), APPENDED.run(faces).reshape(6, -1))
+
+
+def test_an_append_whose_tail_cannot_wait_is_refused() -> None:
+    """Its network would stop for ever: the accumulators need what the codes keep from coming."""
+    for depth in (0, 63):
+        build = replace(BLOCK, folding={"output_frame": Folding(fifo_depths=(0, depth))})
+        with pytest.raises(ValueError, match=f"output_frame needs at least 64 beats at its second .*, got {depth}"):
+            compile_graph(APPENDED, build)
+    with pytest.raises(ValueError, match="output_frame joins frames element by element: leave pe out, got 3"):
+        compile_graph(APPENDED, replace(BLOCK, folding={"output_frame": Folding(pe=3)}))
+    with pytest.raises(ValueError, match="fifo_depths of output_frame needs 2 depths, one per input, got 1"):
+        compile_graph(APPENDED, replace(BLOCK, folding={"output_frame": Folding(fifo_depths=(64,))}))
 
 
 PUMPED = replace(

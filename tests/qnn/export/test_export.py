@@ -76,6 +76,30 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return exported(tmp_path_factory.mktemp("tiny"), "w4a4", True, 13)
 
 
+def test_attention_in_the_output_is_the_spatial_gate(tiny: Exported, tmp_path: Path) -> None:
+    """Every executor gives the accumulators and the codes of its own layer, and the models without stay as they are."""
+    report = export(tiny.checkpoint, tmp_path, attention=True)
+    assert (report.scale, report.accumulator_bounds) == (tiny.report.scale, tiny.report.accumulator_bounds)
+    assert report.model_sha256 != tiny.report.model_sha256
+    faces = varied_faces(24)
+    expected, layers = TorchExecutor(tiny.network).accumulators(faces), TorchExecutor(tiny.network).layers(faces)
+    codes = layers["attention1_spatial_gate_q"].reshape(24, -1)
+    assert codes.shape == (24, 576) and (np.ptp(codes, axis=0) > 0).any()
+    both = (
+        TorchExecutor(tiny.network, attention=True),
+        QonnxExecutor(tmp_path / "model.onnx"),
+        OnnxLayerExecutor(tmp_path / "standard.onnx"),
+    )
+    np.testing.assert_array_equal(assert_equal(both, faces), np.concatenate([expected, codes], axis=1))
+
+
+def test_attention_of_a_network_without_is_refused(tmp_path: Path) -> None:
+    path = save_network(tmp_path, Architecture(5, False, divisor=8), "w4a4")
+    with pytest.raises(ValueError, match="attention in the output needs a network with attention, got one without"):
+        export(path, tmp_path / "out", attention=True)
+    assert not list((tmp_path / "out").iterdir())
+
+
 def assert_equal(executors: tuple[LayerExecutor, ...], faces: np.ndarray) -> np.ndarray:
     """Every executor gives the first one's integers, at every layer."""
     first, *others = executors

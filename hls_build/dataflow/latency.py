@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from board.core.layers.flatten import Flatten
-from board.core.node import Node
+from board.core.node import Node, Tensor
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,13 @@ class Segment:
     tails: Mapping[str, float]
 
 
-def segments(graph: IntegerGraph) -> list[Segment]:
-    """The network cut where a layer needs a whole frame before it gives its first element.
+def segments(layers: Sequence[Node], tensors: Mapping[str, Tensor]) -> list[Segment]:
+    """Layers, in stream order, cut where one needs a whole frame before it gives its first element.
 
     That is behind every layer that needs one by its kind, and before and behind every dense layer.
     """
     groups: list[list[Node]] = [[]]
-    for node in graph.nodes:
+    for node in layers:
         dense = isinstance(node, Conv) and node.weights.shape[1] == 1
         if dense:
             groups.append([])
@@ -39,23 +38,23 @@ def segments(graph: IntegerGraph) -> list[Segment]:
             groups[-1].append(node)
         if dense or node.needs_whole_frame:
             groups.append([])
-    return [_segment(graph, group) for group in groups if group]
+    return [_segment(group, tensors) for group in groups if group]
 
 
-def _segment(graph: IntegerGraph, group: list[Node]) -> Segment:
+def _segment(group: list[Node], tensors: Mapping[str, Tensor]) -> Segment:
     tails = {}
     for node in group:
         if isinstance(node, Conv):
-            height = graph.tensors[node.inputs[0]].shape[0]
+            height = tensors[node.inputs[0]].shape[0]
             tails[node.name] = min(1.0, (node.weights.shape[1] // 2) / height)
     return Segment(tuple(node.name for node in group), tails)
 
 
 def latency_of(parts: Sequence[Segment], cycles: Mapping[str, int]) -> int:
-    """Cycles from a frame's first pixel to its result.
+    """Cycles from a frame's first element into the segments to its last one out of them.
 
     Args:
-        parts: The network's segments.
+        parts: Segments, those of a whole network or some that follow each other.
         cycles: Per frame, by layer.
     """
     slowest = sum(max(cycles[layer] for layer in part.layers) for part in parts)
