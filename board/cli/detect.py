@@ -78,6 +78,8 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
         if written is not None and written.resolve() == Path(options.input).resolve():
             raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
+    for sentence in source.left_out:
+        print(sentence, file=sys.stderr)
     with AUDetector(deployed, options.executor) as detector:
         print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
         outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
