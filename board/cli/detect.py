@@ -124,7 +124,7 @@ def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
         every=options.every,
     )
     for source in sources:
-        for sentence in getattr(source, "left_out", ()):
+        for sentence in source.left_out:
             print(printable(sentence), file=sys.stderr)
     return sources
 
