@@ -8,6 +8,7 @@ every reader of JSON, of arrays and of our own structures in them goes through h
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -132,8 +133,7 @@ def read_arrays(path: Path, what: str, remedy: str) -> dict[str, npt.NDArray[Any
     except FileNotFoundError:
         raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
     except _BROKEN as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _refuse(what, f"an .npz of plain arrays, got {_short(said or type(error).__name__)}", path, remedy)
+        _refuse(what, f"an .npz of plain arrays, got {_said(error)}", path, remedy)
 
 
 def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
@@ -150,8 +150,7 @@ def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
     except FileNotFoundError:
         raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
     except _BROKEN as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _refuse(what, f"a plain array, got {_short(said or type(error).__name__)}", path, remedy)
+        _refuse(what, f"a plain array, got {_said(error)}", path, remedy)
 
 
 def check_array(file: IO[bytes], size: int) -> None:
@@ -174,6 +173,14 @@ def check_array(file: IO[bytes], size: int) -> None:
 
 def _refuse(what: str, rule: str, path: Path, remedy: str) -> NoReturn:
     raise ValueError(f"{what} must be {rule} in {path}: {remedy}") from None
+
+
+def _said(error: Exception) -> str:
+    """What an error of a decoder says."""
+    if isinstance(error, MemoryError | OverflowError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return "one that does not fit into this computer's memory"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _short(said or type(error).__name__)
 
 
 def _short(said: str) -> str:

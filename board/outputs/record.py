@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from board.core.contract import Contract
-from board.core.files import read_json, sha256, write_json
+from board.core.files import sha256, write_json
+from board.core.reading import read_json
 
 FORMAT = "auflow-run-1"
 

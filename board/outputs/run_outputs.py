@@ -240,7 +240,7 @@ class _Part:
 
 def fingerprint(source: Source) -> str:
     """What tells a source from another one of the same name."""
-    return f"{printable(source.name)} ({getattr(source, 'fingerprint', f'{source.count} frames')})"
+    return f"{printable(source.name)} ({source.fingerprint})"
 
 
 def _annotated(path: Path, contract: Contract, source: Source) -> VideoOutput | PicturesOutput:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         ValueError: The file cannot be read, holds something else, or does not fit into this computer's memory.
     """
     what, remedy = "a numpy file", "save it again, with numpy.save"
-    if path.suffix.lower() != ".npz":
+    if not is_zipfile(path):
         return reading.read_array(path, what, remedy)
     arrays = reading.read_arrays(path, what, remedy)
     if len(arrays) != 1:

@@ -121,7 +121,7 @@ def refusals(folder: Path) -> dict[str, str]:
         "nothing.mp4": "must hold data, got the empty file",
         "text.mp4": "a video must be a file that OpenCV decodes",
         "text.png": "a picture must be a file OpenCV reads",
-        "text.npy": "a numpy file must hold a plain array",
+        "text.npy": "a numpy file must be a plain array",
         "text.docx": "the input must be a picture, a folder of pictures, a video",
     }
 
