@@ -108,9 +108,9 @@ class CameraSource:
         """
         arrived: queue.Queue[tuple[cv2.typing.MatLike | None, float]] = queue.Queue(1)
         ended = threading.Event()
+        began, index = time.perf_counter(), start
         # a thread of its own, since a driver may never return from a read
         threading.Thread(target=self._read, args=(arrived, ended), name="camera", daemon=True).start()
-        began, index = time.perf_counter(), start
         try:
             while True:
                 try:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +24,7 @@ from board.sources.selection import Selection
 YUYV, MJPG = (cv2.VideoWriter.fourcc(*code) for code in ("YUYV", "MJPG"))
 
 
+@cache
 def scene(size: tuple[int, int]) -> np.ndarray:
     """A picture with soft colours, BGR, of a width and height."""
     width, height = size
@@ -30,8 +32,16 @@ def scene(size: tuple[int, int]) -> np.ndarray:
     return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height)], axis=2).astype(np.uint8)
 
 
-def yuyv(bgr: np.ndarray) -> np.ndarray:
-    """A picture as a camera sends it raw, (H, W, 2): luminance, and blue and red in turn."""
+@cache
+def jpeg(size: tuple[int, int]) -> np.ndarray:
+    """The scene as a JPEG's bytes."""
+    return cv2.imencode(".jpg", scene(size))[1].ravel()
+
+
+@cache
+def yuyv(size: tuple[int, int]) -> np.ndarray:
+    """The scene as a camera sends it raw, (H, W, 2): luminance, and blue and red in turn."""
+    bgr = scene(size)
     planes = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420)
     height, width = bgr.shape[:2]
     blue, red = (plane.reshape(height // 2, width // 2) for plane in np.split(planes[height:].ravel(), 2))
@@ -88,9 +98,9 @@ class Camera:
                 self.go_on.wait(10)
             return False, None
         if self._code == YUYV:
-            raw = yuyv(scene(self._size))
+            raw = yuyv(self._size)
             return True, cv2.cvtColor(raw, cv2.COLOR_YUV2BGR_YUYV) if self._rgb else raw
-        coded = cv2.imencode(".jpg", scene(self._size))[1].ravel()
+        coded = jpeg(self._size)
         if self._rgb:
             return True, cv2.imdecode(coded, cv2.IMREAD_COLOR)
         if self._left == self.damaged:
@@ -118,7 +128,7 @@ def first(source: CameraSource) -> np.ndarray:
 
 def test_raw_pictures_are_taken_where_the_camera_has_them(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Camera, "formats", {MJPG: [(640, 480)], YUYV: [(640, 480)]})
-    raw = yuyv(scene((640, 480)))
+    raw = yuyv((640, 480))
     source = CameraSource(device, colour=False)
     assert (source.pixel_format, source.size, source.fps) == ("YUYV", (640, 480), 30.0)
     np.testing.assert_array_equal(first(source), cv2.cvtColor(raw, cv2.COLOR_YUV2GRAY_YUYV))
@@ -129,7 +139,7 @@ def test_raw_pictures_are_taken_where_the_camera_has_them(device: str, monkeypat
 
 @pytest.mark.parametrize("reduce", [1, 2, 4])
 def test_jpegs_are_decoded_no_further_than_asked(device: str, reduce: int) -> None:
-    coded = cv2.imencode(".jpg", scene((640, 480)))[1]
+    coded = jpeg((640, 480))
     kinds = {1: "", 2: "REDUCED_", 4: "REDUCED_"}[reduce]
     part = "" if reduce == 1 else f"_{reduce}"
     grey = cv2.imdecode(coded, getattr(cv2, f"IMREAD_{kinds}GRAYSCALE{part}"))
@@ -145,7 +155,7 @@ def test_jpegs_are_decoded_no_further_than_asked(device: str, reduce: int) -> No
 def test_the_luminance_of_raw_pictures_is_ffmpegs(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Camera, "formats", {MJPG: [(640, 480)], YUYV: [(640, 480)]})
     words = "ffmpeg -v error -f rawvideo -pix_fmt yuyv422 -s 640x480 -i - -vf extractplanes=y -f rawvideo -"
-    done = subprocess.run(words.split(), input=yuyv(scene((640, 480))).tobytes(), capture_output=True, check=True)
+    done = subprocess.run(words.split(), input=yuyv((640, 480)).tobytes(), capture_output=True, check=True)
     plane = np.frombuffer(done.stdout, np.uint8).reshape(480, 640)
     np.testing.assert_array_equal(first(CameraSource(device, colour=False)), plane)
 
@@ -175,7 +185,7 @@ def test_auto_takes_the_format_that_has_the_size(
 
 def test_the_drivers_conversion_gives_rgb(device: str) -> None:
     source = CameraSource(device, pixel_format="driver")
-    coded = cv2.imencode(".jpg", scene((640, 480)))[1]
+    coded = jpeg((640, 480))
     assert source.pixel_format == "driver"
     np.testing.assert_array_equal(first(source), cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
 
@@ -208,6 +218,7 @@ def test_a_part_of_a_camera(device: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["ends", "hangs"])
 def test_a_camera_that_delivers_no_more_ends_the_run(device: str, monkeypatch: pytest.MonkeyPatch, hangs: bool) -> None:
+    jpeg((640, 480))  # made beforehand: on a slow machine it takes longer than the camera may
     monkeypatch.setattr(camera, "CAMERA_TIMEOUT_S", 0.2)
     monkeypatch.setattr(Camera, "hangs", hangs)
     seen: list[int] = []

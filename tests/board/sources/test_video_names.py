@@ -37,7 +37,7 @@ def test_a_video_is_read_whatever_it_is_called(tmp_path: Path, monkeypatch: pyte
     assert [frame.source for frame in source.frames()] == [called] * 7
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a%d.png", b"-.png", b"b:c.tif"], ids=repr)
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a%d.png", b"-.png", b"b:c.tif", b"caf\xe9.tif"], ids=repr)
 def test_a_picture_is_read_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
     monkeypatch.chdir(tmp_path)
     called = os.fsdecode(name)
