@@ -189,7 +189,9 @@ def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch)
     seal(folder)
     assert executors.best(Deployment(folder)) != "fpga"  # this is no board
     monkeypatch.setattr(executors, "on_a_board", lambda: True)
-    assert executors.best(Deployment(folder)) == "fpga"
+    for pynq, best in ((True, "fpga"), (False, "numpy")):
+        monkeypatch.setattr(executors, "find_spec", lambda name, pynq=pynq: pynq)
+        assert executors.best(Deployment(folder)) == best
 
 
 def test_an_unknown_executor_is_named(folder: Path) -> None:

@@ -97,7 +97,7 @@ class Image:
         device.EmbeddedDevice.BS_FPGA_MAN = str(self.root / MANAGER / "firmware")
         device.EmbeddedDevice.BS_FPGA_MAN_FLAGS = str(self.root / MANAGER / "flags")
         device.Path = lambda path: Path(self.path(path))
-        device.open = global_state.open = self._open  # type: ignore[attr-defined]
+        device.open = global_state.open = self._open
         device.os = _Instead(os, open=self._open_device, close=lambda file: None)
         device.np = _Instead(np, frombuffer=self._registers)
         device.__file__ = str(self.root / "state" / "embedded_device.py")
