@@ -156,7 +156,7 @@ def test_a_running_run_is_named_rather_than_resuming_advised(tmp_path: Path) -> 
         ((table,), _) = outputs.of(0) or ([], 0)
         table.write(frame(0), [face(0)])
         for resume in (False, True):
-            with pytest.raises(RuntimeError, match=r"a\.csv is in use by process \d+ .*: wait for it, or end it$"):
+            with pytest.raises(RuntimeError, match=r"a\.csv is in use by this process already: close that first$"):
                 replace(made, resume=resume).check([])
 
 
