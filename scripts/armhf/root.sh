@@ -6,7 +6,8 @@
 # folder; AUFLOW_ARMHF_ROOT names another one, with PACKAGES installed, which stays as it is.
 
 SUITE=bookworm
-PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi)
+PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi
+  python3-tqdm)
 FORMATS=/proc/sys/fs/binfmt_misc
 
 # What is missing here, as "needs ..."; nothing where all is there.
