@@ -154,14 +154,15 @@ def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, opti
             if opened is None:
                 step(source.count or 0)
                 continue
-            written, start = opened
+            (rows, *drawings), start = opened
             if start:
                 again = ", after finding the faces of the frames before it again" if source.moving else ""
                 print(printable(f"going on with frame {start + 1} of {source.name}{again}"), file=sys.stderr)
             pipeline = Pipeline(
                 detector,
                 source,
-                written,
+                [rows],
+                drawings=drawings,
                 attention=options.attention,
                 search_every=options.search_every or SEARCH_EVERY,
                 max_faces=options.max_faces,
@@ -174,6 +175,7 @@ def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, opti
     done = total(summaries)
     found = ", ".join(f"{count:,} {status}" for status, count in sorted(done.observations.items())) or "none"
     dropped = f", {done.dropped} dropped" if sources[0].live else ""
+    dropped += f", {done.undrawn} not drawn" if done.undrawn else ""
     frames_done = "1 frame" if done.frames == 1 else f"{done.frames:,} frames"
     print(f"{frames_done}{dropped}, {done.fps:.1f} per second; observations: {found}", file=sys.stderr)
     if done.interrupted and not sources[0].live:  # a camera has no other end

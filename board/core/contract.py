@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -273,10 +274,16 @@ class Contract:
         if not (_is_number(self.clock_mhz) and self.clock_mhz > 0):
             raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
 
-    @property
+    @cached_property
     def au_names(self) -> tuple[str, ...]:
         """Names of the action units, in the order of the accumulators."""
         return tuple(unit.name for unit in self.action_units)
+
+    @cached_property
+    def _decoded(self) -> Reals:
+        """Scales, offsets and thresholds of the action units, float64 (3, AUs)."""
+        units = [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units]
+        return np.array(units, dtype=np.float64).T
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -299,9 +306,7 @@ class Contract:
         if not np.issubdtype(frames.dtype, np.integer):
             raise ValueError(f"need integer accumulators, got {frames.dtype}")
         accumulators = frames[:, :aus]
-        scale, offset, threshold = np.array(
-            [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
-        ).T
+        scale, offset, threshold = self._decoded
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
         emotions: list[str | None] = [None] * len(logits)
