@@ -177,6 +177,11 @@ class Pipeline:
             raise self._error
         return self.summary
 
+    def stop(self) -> None:
+        """End the run between two frames, from any thread; `run` returns when everything is written."""
+        self.summary.interrupted = True
+        self._stop.set()
+
     def _end_outputs(self, complete: bool) -> None:
         """Close or abandon every output; the first error is told when all had their turn."""
         for output in self._outputs:
@@ -195,11 +200,7 @@ class Pipeline:
             yield  # only the main thread hears signals
             return
 
-        def interrupt(*_: object) -> None:
-            self.summary.interrupted = True
-            self._stop.set()
-
-        before = signal.signal(signal.SIGINT, interrupt)
+        before = signal.signal(signal.SIGINT, lambda *_: self.stop())
         try:
             yield
         finally:

@@ -13,6 +13,11 @@ from board.sources.pictures import PICTURES, PictureSource, pictures_in, read_pi
 from board.sources.video import VIDEOS, VideoSource
 
 
+def is_camera(spec: str) -> bool:
+    """Whether what a user named is a camera, there or not."""
+    return re.fullmatch(r"\d+|/dev/video\d+", spec) is not None and not Path(spec).is_file()
+
+
 def open_source(spec: str) -> Source:
     """Open a picture, a folder of pictures, a video, an .npy or .npz file, or a camera such as /dev/video0 or 0.
 
@@ -20,7 +25,7 @@ def open_source(spec: str) -> Source:
         ValueError: It is missing, empty or of no known kind.
         RuntimeError: A camera does not deliver.
     """
-    if re.fullmatch(r"\d+|/dev/video\d+", spec) and not Path(spec).is_file():
+    if is_camera(spec):
         return CameraSource(spec)
     path = Path(spec)
     kinds = "a picture, a folder of pictures, a video, an .npy or .npz file or a camera such as /dev/video0"
