@@ -13,6 +13,8 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from board.core.files import whole
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TOKEN_BYTES = 24
 FOREIGN = ("cross-site", "same-site")
@@ -34,16 +36,13 @@ def read_token(path: Path) -> str:
         ValueError: The file holds something else.
         RuntimeError: It cannot be read or written.
     """
+    if not path.is_file():
+        with whole(path) as partial, open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-        except FileExistsError:
-            pass
         token = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
-        raise RuntimeError(f"cannot read or write the token in {path}: {error.strerror}") from None
+        raise RuntimeError(f"cannot read the token in {path}: {error.strerror}") from None
     if len(token) < 16 or not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in token):
         raise ValueError(f"a token must be at least 16 letters, digits, - or _, got others in {path}: delete the file")
     return token

@@ -303,4 +303,4 @@ $("finder").addEventListener("change", () => { command("finder", { name: $("find
 window.addEventListener("resize", drawAll);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : reconnect()));
-connect();
+window.addEventListener("load", connect); // streams that begin before it would keep it from coming
