@@ -6,7 +6,7 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,6 @@ from board.detector import AUDetector, Located
 from board.faces.track import FaceTracker
 from board.outputs import CsvOutput
 from board.pipeline import BATCH_FACES, Pipeline
-from board.sources.array import ArraySource
 from board.sources.frame import Frame
 from board.sources.pictures import read_picture
 from board.summary import PERCENTILES, Summary, percentiles_ms
@@ -54,7 +53,8 @@ class Bench:
         machine: Processor and Python.
         frames: Of the video.
         picture: Width and height of the video in pixels.
-        alone: Stages on their own; `inference` with one face a call, `inference_batched` with several.
+        alone: Stages on their own; `capture` makes the video's frames, `inference` is of one face a call,
+            `inference_batched` of several.
         pipeline: All stages together, as fast as they go; frames wait in queues.
         live: All stages together on a video that comes at its own pace, as a camera's.
         share_of_slowest: Frames per second of the pipeline over those of its slowest stage alone.
@@ -85,40 +85,44 @@ class Bench:
         }
 
 
-class _Live(ArraySource):
-    """A video whose frames come at its own pace, taken or not."""
-
-    live = True
-
-    def frames(self, start: int = 0) -> Iterator[Frame]:
-        """Yield each frame when it is due."""
-        began = time.perf_counter()
-        for frame in super().frames(start):
-            due = began + (frame.index - start) / self.fps
-            time.sleep(max(0.0, due - time.perf_counter()))
-            yield replace(frame, captured_s=time.perf_counter())
-
-
-def swaying_video(picture: Pixels, frames: int) -> Pixels:
-    """A video of a still picture that sways and breathes.
+class SwayingVideo:
+    """A video of a still picture that sways and breathes; every frame is made when it is asked for.
 
     Args:
         picture: RGB uint8 (H, W, 3).
-        frames: How many.
-
-    Returns:
-        uint8 of shape (frames, 480, 640, 3).
+        count: How many frames.
+        live: Whether frames come at their own pace, taken or not, as a camera's.
     """
-    height, width = picture.shape[:2]
-    fit = HEIGHT_PX / height
-    made = np.empty((frames, HEIGHT_PX, WIDTH_PX, 3), np.uint8)
-    for index in range(frames):
+
+    name = "video"
+    moving = True
+    fps = FPS
+
+    def __init__(self, picture: Pixels, count: int, live: bool = False) -> None:
+        self._picture, self.count, self.live = picture, count, live
+
+    def name_of(self, index: int) -> str:
+        """The same for all frames."""
+        return self.name
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield each frame, of a live video when it is due."""
+        began = time.perf_counter()
+        for index in range(start, self.count):
+            picture = self.picture(index)
+            if self.live:
+                time.sleep(max(0.0, began + (index - start) / self.fps - time.perf_counter()))
+            yield Frame(index, index / self.fps, self.name, picture, "", time.perf_counter())
+
+    def picture(self, index: int) -> Pixels:
+        """The picture of a frame, uint8 (480, 640, 3)."""
+        height, width = self._picture.shape[:2]
         turn = 2 * np.pi * index / 90
-        scale = fit * (1 + 0.03 * np.sin(turn / 2))
+        scale = HEIGHT_PX / height * (1 + 0.03 * np.sin(turn / 2))
         left = (WIDTH_PX - width * scale) / 2 + SWAY_PX * np.sin(turn)
         move = np.array([[scale, 0, left], [0, scale, 0]])
-        made[index] = cv2.warpAffine(picture, move, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REPLICATE)
-    return made
+        made = cv2.warpAffine(self._picture, move, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(made, np.uint8)
 
 
 def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] = lambda stage: None) -> Bench:
@@ -134,11 +138,15 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     """
     if frames < 1:
         raise ValueError(f"need at least 1 frame, got {frames}")
-    video = ArraySource(swaying_video(_example(detector.deployment), frames), "video", moving=True, fps=FPS)
-    captured, tracker = list(video.frames()), FaceTracker()
+    video = SwayingVideo(_example(detector.deployment), frames)
+    tracker = FaceTracker()
+    progress("capture alone")
+    alone = {"capture": _each(video.picture, range(frames))}
     located: list[Located] = []
     progress("faces alone")
-    alone = {"faces": _each(lambda frame: located.append(detector.locate(frame, tracker.update, 1)), captured)}
+    alone["faces"] = _each(
+        lambda frame: located.append(detector.locate(frame, tracker.update, 1)), video.frames(), lambda: _thin(located)
+    )
     if missing := sum(not one.faces for one in located):
         raise ValueError(f"every frame must show a face, got {missing} of {frames} without one: use another {EXAMPLE}")
     detector.accumulators(located[0].crops)  # what is slow only the first time
@@ -151,14 +159,14 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     with tempfile.TemporaryDirectory() as folder:
         progress("output alone")
         table = CsvOutput(Path(folder) / "alone.csv", detector.contract)
-        alone["output"] = _each(lambda frame: table.write(frame, observations), captured)
+        alone["output"] = _each(lambda one: table.write(one.frame, observations), located)
         table.close()
         progress("all together")
         summary = Pipeline(detector, video, [CsvOutput(Path(folder) / "all.csv", detector.contract)]).run()
         progress(f"all together at {FPS:g} frames/s")
-        paced = _Live(video.pictures, video.name, moving=True, fps=FPS)
+        paced = SwayingVideo(_example(detector.deployment), frames, live=True)
         live = Pipeline(detector, paced, [CsvOutput(Path(folder) / "live.csv", detector.contract)]).run()
-    slowest = min(alone[name].frames_per_second for name in ("faces", "inference_batched", "output"))
+    slowest = min(alone[name].frames_per_second for name in ("capture", "faces", "inference_batched", "output"))
     return Bench(
         executor=detector.executor.name,
         description=detector.executor.description,
@@ -221,11 +229,17 @@ def _example(deployment: Deployment) -> Pixels:
     return read_picture(deployment.file(EXAMPLE))
 
 
-def _each(call: Callable[[T], object], inputs: Sequence[T]) -> StageAlone:
-    """Time single calls."""
+def _thin(located: list[Located]) -> None:
+    """Have the newest share the first one's picture: crops are small, a video is not."""
+    located[-1] = replace(located[-1], frame=replace(located[-1].frame, picture=located[0].frame.picture))
+
+
+def _each(call: Callable[[T], object], inputs: Iterable[T], after: Callable[[], None] = lambda: None) -> StageAlone:
+    """Time single calls; `after` each comes what is not timed."""
     seconds = []
     for x in inputs:
         began = time.perf_counter()
         call(x)
         seconds.append(time.perf_counter() - began)
-    return StageAlone(round(len(inputs) / sum(seconds), 2), percentiles_ms(seconds))
+        after()
+    return StageAlone(round(len(seconds) / sum(seconds), 2), percentiles_ms(seconds))

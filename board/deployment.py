@@ -8,13 +8,15 @@ import re
 import sysconfig
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
 from board.core.graph import IntegerGraph
-from board.simulation.harness import Simulation
+
+if TYPE_CHECKING:  # what few deployments need takes a board's time to import
+    from board.simulation.harness import Simulation
 
 FORMAT = "auflow-deployment-2"
 MANIFEST = "manifest.json"
@@ -191,6 +193,8 @@ class Deployment:
         Raises:
             ValueError: The package holds none, or one for another kind of computer.
         """
+        from board.simulation.harness import Simulation
+
         simulated, here = self.manifest.simulation, sysconfig.get_platform()
         if simulated is not None and simulated.platform != here:
             raise ValueError(

@@ -17,7 +17,7 @@ from board.core.graph import IntegerGraph
 from board.core.layers.gate import Gate
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
-from board.faces.crop import Box, cut_face
+from board.faces.crop import Box, cut_face, is_face, to_grey
 from board.faces.find import Face, find_faces
 from board.observation import NO_FACE, OK, UNREADABLE, Observation
 from board.sources.frame import Frame
@@ -85,8 +85,11 @@ class AUDetector:
         """
         if frame.picture is None:
             return Located(frame, (), np.empty((0, *self.contract.input.shape), np.uint8))
-        faces = tuple(find_faces(frame.picture, search)[:most])
-        return Located(frame, faces, self.cut(frame.picture, [face.box for face in faces]))
+        picture = frame.picture
+        if self.contract.input.colour == "grey" and not is_face(picture):
+            picture = to_grey(picture)  # once, for the search and for every crop
+        faces = tuple(find_faces(picture, search)[:most])
+        return Located(frame, faces, self.cut(picture, [face.box for face in faces]))
 
     def cut(self, picture: Pixels, boxes: Iterable[Box]) -> Pixels:
         """Cut faces out of a picture as the network was trained on them.
@@ -100,7 +103,7 @@ class AUDetector:
         """
         rule = self.contract.input
         crops = [cut_face(picture, box, rule.crop_margin, rule.colour) for box in boxes]
-        return np.array(crops, np.uint8).reshape(-1, *rule.shape)
+        return np.stack(crops) if crops else np.empty((0, *rule.shape), np.uint8)
 
     def accumulators(self, crops: Pixels) -> Accumulators:
         """The accelerator's integers, int64 (N, AUs), for crops, uint8 (N, 48, 48, 3), N at least 0."""

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to action units with capture, face search, inference and output at work side by side."""
+"""Frames to action units with capture, face search, inference, output and drawing at work side by side."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 import cv2
 
+from board.core.arrays import Pixels
 from board.detector import AUDetector, Located
 from board.faces.track import SEARCH_EVERY, FaceTracker
 from board.observation import FAILED, Observation
@@ -22,94 +23,113 @@ from board.outputs.output import Output
 from board.sources.frame import Frame, Source
 from board.summary import StageFigures, Summary
 
-BATCH_FACES = 8
-"""Most faces of one call of the executor, where so many wait."""
-QUEUE_FRAMES = 8
-"""Frames that may wait between two stages."""
+BATCH_FACES = 16
+"""Most faces of one call of the executor, where so many wait: two batches of the FPGA, one in work while the other is
+packed."""
+WAITING_FRAMES = 16
+"""Most frames that wait between two stages."""
+WAITING_BYTES = 4 << 20
+"""Most memory of the pictures that wait between two stages; one may wait whatever its size."""
 LIVE_FRAMES = 1
-"""The same for a live source, where every frame that waits makes the answers later."""
-POLL_S = 0.1
-"""Longest time for which a stage does not look whether it is to end."""
+"""Most frames of a live source that wait: every one makes the answers later."""
 
 
 T = TypeVar("T")
 
 
 class _Queue(Generic[T]):
-    """What waits between two stages, for as long as the run is not stopped.
+    """What waits between two stages, until it is finished or the run is stopped. Waiting costs nothing.
 
     Args:
-        size: Most items.
+        most: Items that may wait.
         stage: Figures of the stage that it leads to.
-        stop: Set when everything is to end.
+        stop: Set when everything is to end; `wake` then tells those who wait.
     """
 
-    def __init__(self, size: int, stage: StageFigures, stop: threading.Event) -> None:
-        self._items: queue.Queue[T | None] = queue.Queue(size)  # None follows the last
-        self._stage, self._stop = stage, stop
+    def __init__(self, most: int, stage: StageFigures, stop: threading.Event) -> None:
+        self._most, self._stage, self._stop = most, stage, stop
+        self._items: deque[tuple[T, int]] = deque()  # with the bytes of each
+        self._bytes = 0
+        self._finished = False
+        self._changed = threading.Condition()
 
-    def put(self, item: T | None) -> None:
-        """Hand an item on, waiting for room; None ends what the next stage receives."""
-        while not self._stop.is_set():
-            try:
-                self._items.put(item, timeout=POLL_S)
-                return
-            except queue.Full:
-                continue
+    def put(self, item: T, picture: Pixels | None) -> None:
+        """Hand an item on, waiting for room for its picture."""
+        with self._changed:
+            while not self._stop.is_set() and not self._fits(picture):
+                self._changed.wait()
+            self._add(item, picture)
 
-    def put_newest(self, item: T) -> int:
+    def put_newest(self, item: T, picture: Pixels | None) -> int:
         """Hand an item on at once; where there is no room the oldest ones that wait are lost, and counted."""
-        lost = 0
-        while True:
-            try:
-                self._items.put_nowait(item)
-                return lost
-            except queue.Full:
-                try:
-                    self._items.get_nowait()
-                    lost += 1
-                except queue.Empty:  # taken in the meantime
-                    continue
+        with self._changed:
+            lost = 0
+            while not self._fits(picture):
+                self._take()
+                lost += 1
+            self._add(item, picture)
+            return lost
+
+    def finish(self) -> None:
+        """Nothing more is handed on; what waits is still received."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have those who wait look whether the run is stopped."""
+        with self._changed:
+            self._changed.notify_all()
 
     def groups(self, full: Callable[[list[T]], bool]) -> Iterator[list[T]]:
         """What was handed on: each time what waits, at least one item, and no more once a group is full."""
-        while not self._stop.is_set():
-            try:
-                item = self._items.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            self._stage.waiting = max(self._stage.waiting, self._items.qsize() + 1)
-            group = [item]
-            while not full(group):
-                try:
-                    item = self._items.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    break
-                group.append(item)
+        while True:
+            with self._changed:
+                while not (self._items or self._finished or self._stop.is_set()):
+                    self._changed.wait()
+                if self._stop.is_set() or not self._items:
+                    return
+                self._stage.waiting = max(self._stage.waiting, len(self._items))
+                group = [self._take()]
+                while self._items and not full(group):
+                    group.append(self._take())
+                self._changed.notify_all()
             yield group
-            if item is None:
-                return
 
     def items(self) -> Iterator[T]:
         """What was handed on, one by one."""
         for group in self.groups(lambda group: True):
             yield from group
 
+    def _fits(self, picture: Pixels | None) -> bool:
+        size = 0 if picture is None else picture.nbytes
+        return not self._items or (len(self._items) < self._most and self._bytes + size <= WAITING_BYTES)
+
+    def _add(self, item: T, picture: Pixels | None) -> None:
+        size = 0 if picture is None else picture.nbytes
+        self._items.append((item, size))
+        self._bytes += size
+        self._changed.notify_all()
+
+    def _take(self) -> T:
+        item, size = self._items.popleft()
+        self._bytes -= size
+        return item
+
 
 class Pipeline:
     """Runs a detector over a source, each stage in a thread of its own.
 
     Frames leave in the order in which they came, one observation for every frame and face. A live source loses its
-    oldest waiting frames when the stages are too slow; any other waits for them.
+    oldest waiting frames when the stages are too slow; any other waits for them. What draws comes behind all others
+    and in a thread of its own: a live source's rows do not wait for it, and frames that it has no time for are not
+    drawn.
 
     Args:
         detector: What finds the action units.
         source: Where frames come from.
         outputs: Where observations go.
+        drawings: Outputs that draw, which takes longer than all else.
         attention: Whether to add attention maps.
         search_every: See FaceTracker.
         max_faces: Most faces of a frame.
@@ -123,23 +143,31 @@ class Pipeline:
         source: Source,
         outputs: Sequence[Output] = (),
         *,
+        drawings: Sequence[Output] = (),
         attention: bool = False,
         search_every: int = SEARCH_EVERY,
         max_faces: int = 8,
         start: int = 0,
         log: logging.Logger = logging.getLogger("auflow.pipeline"),  # noqa: B008 # the same for every call
     ) -> None:
-        self._detector, self._source, self._outputs = detector, source, outputs
+        self._detector, self._source, self._outputs, self._drawings = detector, source, outputs, drawings
         self._attention, self._start, self._max_faces, self._log = attention, start, max_faces, log
         tracker = FaceTracker(search_every, max_faces=max_faces)
         self._search = tracker.update if source.moving else None
         self._stop = threading.Event()
+        self._failed = threading.Event()
         self._error: BaseException | None = None
         self.summary = Summary()
-        size, stages = LIVE_FRAMES if source.live else QUEUE_FRAMES, self.summary.stages
-        self._captured: _Queue[Frame] = _Queue(size, stages["faces"], self._stop)
-        self._located: _Queue[Located] = _Queue(size, stages["inference"], self._stop)
-        self._observed: _Queue[tuple[Frame, list[Observation]]] = _Queue(size, stages["output"], self._stop)
+        if drawings:
+            self.summary.stages["drawing"] = StageFigures()
+        most, stages = LIVE_FRAMES if source.live else WAITING_FRAMES, self.summary.stages
+        self._captured: _Queue[Frame] = _Queue(most, stages["faces"], self._stop)
+        self._located: _Queue[Located] = _Queue(most, stages["inference"], self._stop)
+        self._observed: _Queue[tuple[Frame, list[Observation]]] = _Queue(most, stages["output"], self._stop)
+        # past Ctrl-C too: what has its row is drawn
+        self._written: _Queue[tuple[Frame, list[Observation]]] = _Queue(
+            most, stages.get("drawing", StageFigures()), self._failed
+        )
 
     def run(self, progress: Callable[[int], None] = lambda frames: None) -> Summary:
         """Go through the source; Ctrl-C ends it early, with everything written that was finished.
@@ -152,9 +180,9 @@ class Pipeline:
         Raises:
             RuntimeError: A camera stopped, or an output cannot be written.
         """
+        stages = [self._capture, self._find, self._infer, *([self._draw] if self._drawings else [])]
         threads = [
-            threading.Thread(target=self._guarded, args=(stage,), name=stage.__name__, daemon=True)
-            for stage in (self._capture, self._find, self._infer)
+            threading.Thread(target=self._guarded, args=(stage,), name=stage.__name__, daemon=True) for stage in stages
         ]
         began = time.perf_counter()
         finished = False
@@ -167,11 +195,12 @@ class Pipeline:
                     progress(self.summary.frames)
                 finished = not self._stop.is_set()
         finally:
-            self._stop.set()
+            self._end()
+            self._written.finish()
             for thread in threads:
                 thread.join()
             self.summary.seconds = time.perf_counter() - began
-            complete = finished or (self.summary.interrupted and self._source.live)
+            complete = (finished and self._error is None) or (self.summary.interrupted and self._source.live)
             self._end_outputs(complete)
         if self._error is not None:
             raise self._error
@@ -180,11 +209,17 @@ class Pipeline:
     def stop(self) -> None:
         """End the run between two frames, from any thread; `run` returns when everything is written."""
         self.summary.interrupted = True
+        self._end()
+
+    def _end(self) -> None:
+        """Have all stages end; drawing ends when it is done."""
         self._stop.set()
+        for waiting in (self._captured, self._located, self._observed, self._written):
+            waiting.wake()
 
     def _end_outputs(self, complete: bool) -> None:
         """Close or abandon every output; the first error is told when all had their turn."""
-        for output in self._outputs:
+        for output in (*self._outputs, *self._drawings):
             try:
                 if complete:
                     output.close()
@@ -200,7 +235,13 @@ class Pipeline:
             yield  # only the main thread hears signals
             return
 
-        before = signal.signal(signal.SIGINT, lambda *_: self.stop())
+        def interrupt(*_: object) -> None:
+            self.summary.interrupted = True
+            self._stop.set()
+            # in a thread, since this one may hold the locks that it takes
+            threading.Thread(target=self._end, name="end", daemon=True).start()
+
+        before = signal.signal(signal.SIGINT, interrupt)
         try:
             yield
         finally:
@@ -212,7 +253,8 @@ class Pipeline:
             stage()
         except BaseException as error:
             self._error = error
-            self._stop.set()
+            self._failed.set()
+            self._end()
 
     def _capture(self) -> None:
         figures, frames = self.summary.stages["capture"], self._source.frames(self._start)
@@ -224,10 +266,10 @@ class Pipeline:
             figures.busy_s += time.perf_counter() - began
             figures.frames += 1
             if self._source.live:
-                self.summary.dropped += self._captured.put_newest(frame)
+                self.summary.dropped += self._captured.put_newest(frame, frame.picture)
             else:
-                self._captured.put(frame)
-        self._captured.put(None)
+                self._captured.put(frame, frame.picture)
+        self._captured.finish()
 
     def _find(self) -> None:
         figures = self.summary.stages["faces"]
@@ -240,8 +282,8 @@ class Pipeline:
                 located = self._detector.locate(unreadable)
             figures.busy_s += time.perf_counter() - began
             figures.frames += 1
-            self._located.put(located)
-        self._located.put(None)
+            self._located.put(located, frame.picture)
+        self._located.finish()
 
     def _infer(self) -> None:
         figures = self.summary.stages["inference"]
@@ -251,8 +293,8 @@ class Pipeline:
             figures.busy_s += time.perf_counter() - began
             figures.frames += len(group)
             for located, seen in zip(group, observations, strict=True):
-                self._observed.put((located.frame, seen))
-        self._observed.put(None)
+                self._observed.put((located.frame, seen), located.frame.picture)
+        self._observed.finish()
 
     def _observe(self, group: list[Located]) -> list[list[Observation]]:
         """The observations of some frames; where the executor fails on them together, each is tried alone."""
@@ -279,6 +321,20 @@ class Pipeline:
         for seen in observations:
             count = self.summary.observations.get(seen.status, 0)
             self.summary.observations[seen.status] = count + 1
+        if self._drawings:
+            if self._source.live:
+                self.summary.undrawn += self._written.put_newest((frame, observations), frame.picture)
+            else:
+                self._written.put((frame, observations), frame.picture)
+
+    def _draw(self) -> None:
+        figures = self.summary.stages["drawing"]
+        for frame, observations in self._written.items():
+            began = time.perf_counter()
+            for output in self._drawings:
+                output.write(frame, observations)
+            figures.busy_s += time.perf_counter() - began
+            figures.frames += 1
 
 
 def _is_full(group: list[Located]) -> bool:

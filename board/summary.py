@@ -50,8 +50,9 @@ class Summary:
         frames: Written.
         observations: By status.
         dropped: Frames of a live source that nobody had time for.
+        undrawn: Of its frames that were written, those that drawing had no time for.
         seconds: From the first capture to the last output.
-        stages: By name, in order.
+        stages: By name, in order; `drawing` where something is drawn.
         latencies_s: From capture to output, of the latest frames.
         interrupted: Whether it was ended before the source was.
     """
@@ -59,6 +60,7 @@ class Summary:
     frames: int = 0
     observations: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
+    undrawn: int = 0
     seconds: float = 0.0
     stages: dict[str, StageFigures] = field(default_factory=lambda: {name: StageFigures() for name in STAGES})
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
@@ -75,6 +77,7 @@ class Summary:
             "frames": self.frames,
             "observations": dict(self.observations),
             "dropped": self.dropped,
+            "undrawn": self.undrawn,
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
             "latency_ms": percentiles_ms(self.latencies_s),

@@ -22,7 +22,7 @@ def command(weights: Weights | None) -> Command:
         ("auflow bench --json bench.json --plot bench.png", "auflow bench --executor numpy"),
         "It detects a face in a video of 640x480 that is made of the deployment's example picture. Live, the video"
         " comes at 30 frames/s, and frames that come while the detector is busy are dropped, as with a camera."
-        " Latencies are of one frame, of up to 8 in `inference batched`, in the pipeline with its queues.",
+        " Latencies are of one frame, of up to 16 in `inference batched`, in the pipeline with its queues.",
     )
 
 

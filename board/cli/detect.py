@@ -80,11 +80,14 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     source = open_source(options.input)
     with AUDetector(deployed, options.executor) as detector:
         print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
-        outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
+        (rows, *drawings), start = open_outputs(
+            options.out, options.annotate, detector.contract, source, options.resume
+        )
         pipeline = Pipeline(
             detector,
             source,
-            outputs,
+            [rows],
+            drawings=drawings,
             attention=options.attention,
             search_every=options.search_every or SEARCH_EVERY,
             max_faces=options.max_faces,
@@ -94,6 +97,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
             summary = pipeline.run(lambda frames: step(1))
     found = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.observations.items())) or "none"
     dropped = f", {summary.dropped} dropped" if source.live else ""
+    dropped += f", {summary.undrawn} not drawn" if summary.undrawn else ""
     frames = "1 frame" if summary.frames == 1 else f"{summary.frames:,} frames"
     print(f"{frames}{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
     if summary.interrupted and not source.live:  # a camera has no other end

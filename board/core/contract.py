@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -222,10 +223,16 @@ class Contract:
         if not (_is_number(self.clock_mhz) and self.clock_mhz > 0):
             raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
 
-    @property
+    @cached_property
     def au_names(self) -> tuple[str, ...]:
         """Names of the action units, in the order of the accumulators."""
         return tuple(unit.name for unit in self.action_units)
+
+    @cached_property
+    def _decoded(self) -> Reals:
+        """Scales, offsets and thresholds of the action units, float64 (3, AUs)."""
+        units = [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units]
+        return np.array(units, dtype=np.float64).T
 
     def outputs(self, accumulators: Integers) -> list[Outputs]:
         """What raw integer accumulators of shape (N, AUs) mean, face by face."""
@@ -233,9 +240,7 @@ class Contract:
             raise ValueError(f"need accumulators of shape (N, {len(self.action_units)}), got {accumulators.shape}")
         if not np.issubdtype(accumulators.dtype, np.integer):
             raise ValueError(f"need integer accumulators, got {accumulators.dtype}")
-        scale, offset, threshold = np.array(
-            [(unit.scale, unit.offset, unit.threshold) for unit in self.action_units], dtype=np.float64
-        ).T
+        scale, offset, threshold = self._decoded
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
         emotions: list[str | None] = [None] * len(logits)

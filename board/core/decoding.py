@@ -52,7 +52,7 @@ def sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _product(rows: npt.NDArray[np.float64], matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """rows @ matrix, added up in one order: a linear algebra library's order changes with the number of rows."""
-    total = np.zeros((len(rows), matrix.shape[1]))
-    for column, weights in zip(rows.T, matrix, strict=True):
-        total += column[:, np.newaxis] * weights
+    # row by row while the last axis is the one that is contiguous, which "C" makes it
+    products = np.multiply(rows[:, :, np.newaxis], matrix, order="C")
+    total: npt.NDArray[np.float64] = np.add.reduce(products, axis=1)
     return total

@@ -8,25 +8,36 @@ from importlib.util import find_spec
 
 from board.deployment import Deployment
 from board.executors.executor import Executor
-from board.executors.fpga_executor import FpgaExecutor, on_a_board
-from board.executors.numpy_executor import NumpyExecutor
-from board.executors.onnx_executor import OnnxExecutor
-from board.executors.rtl_executor import RtlExecutor
-from board.simulation.accelerator import SimulatedAccelerator
 
 
-def _rtl(deployment: Deployment) -> RtlExecutor:
+def _fpga(deployment: Deployment) -> Executor:
+    from board.executors.fpga_executor import FpgaExecutor
+
+    return FpgaExecutor(deployment)
+
+
+def _numpy(deployment: Deployment) -> Executor:
+    from board.executors.numpy_executor import NumpyExecutor
+
+    return NumpyExecutor(deployment.integer_graph())
+
+
+def _onnx(deployment: Deployment) -> Executor:
+    from board.executors.onnx_executor import OnnxExecutor
+
+    return OnnxExecutor(deployment.onnx)
+
+
+def _rtl(deployment: Deployment) -> Executor:
+    from board.executors.rtl_executor import RtlExecutor
+    from board.simulation.accelerator import SimulatedAccelerator
+
     contract = deployment.contract
     return RtlExecutor(SimulatedAccelerator(deployment.simulation(), contract.input_stream, contract.output_stream))
 
 
-EXECUTORS: dict[str, Callable[[Deployment], Executor]] = {
-    "fpga": FpgaExecutor,
-    "numpy": lambda deployment: NumpyExecutor(deployment.integer_graph()),
-    "onnx": lambda deployment: OnnxExecutor(deployment.onnx),
-    "rtl": _rtl,
-}
-"""What runs a deployment, by name."""
+EXECUTORS: dict[str, Callable[[Deployment], Executor]] = {"fpga": _fpga, "numpy": _numpy, "onnx": _onnx, "rtl": _rtl}
+"""What runs a deployment, by name; each imports what it needs when it is started, which takes a board's time."""
 AUTO = "auto"
 CHOICES = (AUTO, *EXECUTORS)
 
@@ -50,6 +61,9 @@ def open_executor(deployment: Deployment, name: str = AUTO) -> Executor:
 
 def best(deployment: Deployment) -> str:
     """The fastest executor that this machine and a deployment offer."""
-    if deployment.has_bitfile and on_a_board():
-        return "fpga"
+    if deployment.has_bitfile:
+        from board.executors.fpga_executor import on_a_board
+
+        if on_a_board():
+            return "fpga"
     return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "numpy"

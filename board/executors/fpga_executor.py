@@ -16,8 +16,8 @@ from board.deployment import Deployment
 from board.driver import Driver
 from board.emulator import Accelerator, EmulatedBoard, TimedAccelerator, VerilatedAccelerator, write_overlay
 
-FRAMES = 16
-"""Of one batch; two batches are in flight."""
+FRAMES = 8
+"""Of one batch; two batches are in flight, which is what the pipeline hands over at once."""
 EMULATED_FRAMES = 4
 """Of one batch in simulated RTL, where a frame takes seconds."""
 FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")

@@ -32,7 +32,7 @@ def open_outputs(
         resume: Go on where an interrupted run stopped.
 
     Returns:
-        The outputs, and the index of the frame to begin with.
+        The outputs, that of the rows first and those that draw behind it, and the index of the frame to begin with.
 
     Raises:
         ValueError: A file's name does not tell its kind, or what was left of it cannot be resumed.

@@ -130,7 +130,7 @@ def test_auto_takes_what_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch)
         (folder / name).touch()
     seal(folder)
     assert executors.best(Deployment(folder)) != "fpga"  # this is no board
-    monkeypatch.setattr(executors, "on_a_board", lambda: True)
+    monkeypatch.setattr("board.executors.fpga_executor.on_a_board", lambda: True)
     assert executors.best(Deployment(folder)) == "fpga"
 
 

@@ -16,8 +16,9 @@ import pytest
 from packages import faces, small_graph, write_package
 
 from board.detector import AUDetector
+from board.executors.fpga_executor import FRAMES
 from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
-from board.pipeline import QUEUE_FRAMES, Pipeline
+from board.pipeline import BATCH_FACES, WAITING_BYTES, WAITING_FRAMES, Pipeline
 from board.sources.array import ArraySource
 from board.sources.frame import Frame
 
@@ -108,7 +109,7 @@ def test_a_file_waits_for_a_slow_output(detector: AUDetector) -> None:
     summary = Pipeline(detector, Given(list(faces(60))), [out]).run()
     assert [seen.frame for seen in out.observations] == list(range(60))
     assert summary.dropped == 0
-    assert summary.stages["output"].waiting <= QUEUE_FRAMES + 1  # bounded
+    assert summary.stages["output"].waiting <= WAITING_FRAMES  # bounded
 
 
 def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) -> None:
@@ -225,3 +226,73 @@ def test_attention_maps_come_where_asked(detector: AUDetector) -> None:
     for seen in out.observations:
         assert seen.attention is not None and seen.attention.shape == (24, 24)
         assert 0 <= seen.attention.min() <= seen.attention.max() <= 1
+
+
+def test_what_draws_holds_up_no_row_of_a_camera(detector: AUDetector) -> None:
+    rows, drawn = Collected(), Collected(lambda frame: time.sleep(0.1))
+    source = Given(list(faces(60)), live=True, period_s=0.01)
+    summary = Pipeline(detector, source, [rows], drawings=[drawn]).run()
+    assert max(summary.latencies_s) < 0.1  # no row waited for a drawing
+    assert len(rows.observations) == 60 - summary.dropped > 50
+    seen = [one.frame for one in drawn.observations]
+    assert seen == sorted(set(seen)) and seen[-1] == rows.observations[-1].frame  # in order, the newest among them
+    assert summary.undrawn == len(rows.observations) - len(seen) > 20
+    assert summary.stages["drawing"].frames == len(seen)
+
+
+def test_a_file_is_drawn_whole_with_the_rows_of_a_run_that_draws_nothing(detector: AUDetector) -> None:
+    alone, rows, drawn = Collected(), Collected(), Collected(lambda frame: time.sleep(0.002))
+    Pipeline(detector, Given(list(faces(60))), [alone]).run()
+    summary = Pipeline(detector, Given(list(faces(60))), [rows], drawings=[drawn]).run()
+    for out in (rows, drawn):
+        assert [seen.frame for seen in out.observations] == list(range(60)) and out.ended == "closed"
+        for seen, expected in zip(out.observations, alone.observations, strict=True):
+            assert seen.aus is not None and expected.aus is not None and seen.face == expected.face
+            np.testing.assert_array_equal(seen.aus.accumulators, expected.aus.accumulators)
+    assert summary.undrawn == 0
+
+
+def test_after_ctrl_c_what_has_its_row_is_drawn(detector: AUDetector) -> None:
+    def interrupt(frame: Frame) -> None:
+        if frame.index == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.02)
+
+    rows, drawn = Collected(interrupt), Collected(lambda frame: time.sleep(0.01))
+    Pipeline(detector, Given(list(faces(300))), [rows], drawings=[drawn]).run()
+    assert [seen.frame for seen in rows.observations] == [seen.frame for seen in drawn.observations] == list(range(10))
+    assert rows.ended == drawn.ended == "abandoned"
+
+
+def test_a_drawing_that_fails_ends_the_run_and_every_thread(detector: AUDetector) -> None:
+    rows, drawn = Collected(), Collected(full_disk)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="No space left on device"):
+        Pipeline(detector, Given(list(faces(200))), [rows], drawings=[drawn]).run()
+    assert rows.ended == drawn.ended == "abandoned"
+    assert [seen.frame for seen in drawn.observations] == list(range(10))
+    assert threading.active_count() == before
+
+
+def test_large_pictures_that_wait_share_a_bounded_memory(detector: AUDetector) -> None:
+    out = Collected(lambda frame: time.sleep(0.01))
+    large = np.zeros((800, 1000, 3), np.uint8)
+    assert WAITING_BYTES // large.nbytes == 1
+    summary = Pipeline(detector, Given([large] * 12), [out]).run()
+    assert [seen.frame for seen in out.observations] == list(range(12))
+    assert max(stage.waiting for stage in summary.stages.values()) == 1
+
+
+def test_many_small_frames_reach_the_executor_as_two_of_its_batches(
+    detector: AUDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, whole = [], detector.executor.accumulators
+
+    def slow(x: np.ndarray) -> np.ndarray:
+        sizes.append(len(x))
+        time.sleep(0.05)
+        return whole(x)
+
+    monkeypatch.setattr(detector.executor, "accumulators", slow)
+    Pipeline(detector, Given(list(faces(80))), [Collected()]).run()
+    assert sum(sizes) == 80 and max(sizes) == BATCH_FACES == 2 * FRAMES

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.bench import swaying_video
+from board.bench import SwayingVideo
 from board.sources.pictures import read_picture
 
 
@@ -30,4 +30,4 @@ def astronaut() -> np.ndarray:
 @cache
 def swaying(frames: int = 40) -> np.ndarray:
     """A video of the astronaut, uint8 (frames, 480, 640, 3)."""
-    return swaying_video(astronaut(), frames)
+    return np.stack([frame.picture for frame in SwayingVideo(astronaut(), frames).frames()])

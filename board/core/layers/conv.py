@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from board.core.arithmetic import EXACT_FLOAT32
 from board.core.arrays import Integers
 from board.core.node import Node
+
+WINDOW_BYTES = 1 << 20
+"""Memory of the windows that are multiplied at once: a board has little, and a cache has less."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,13 @@ def convolve_same(x: Integers, weights: PreparedWeights) -> Integers:
     exact = np.float32 if bound < EXACT_FLOAT32 else np.float64
     pad = weights.side // 2
     padded = np.pad(x.astype(exact), ((0, 0), (pad, pad), (pad, pad), (0, 0))) if pad else x.astype(exact)
+    columns = weights.columns.astype(exact, copy=False)
+    sums = np.empty((n, height, width, columns.shape[1]), np.int32 if bound < 1 << 31 else np.int64)
     taps = range(weights.side)
-    windows = [padded[:, i : i + height, j : j + width, :] for i in taps for j in taps]
-    rows = np.concatenate(windows, axis=-1).reshape(n * height * width, -1)
-    sums = rows @ weights.columns.astype(exact, copy=False)
-    integers: Integers = sums.astype(np.int32 if bound < 1 << 31 else np.int64)
-    return integers.reshape(n, height, width, -1)
+    band = max(1, WINDOW_BYTES // (width * columns.shape[0] * columns.itemsize))  # rows of an image
+    for image, top in product(range(n), range(0, height, band)):
+        rows = min(band, height - top)
+        windows = [padded[image, top + i : top + i + rows, j : j + width] for i in taps for j in taps]
+        found = np.concatenate(windows, axis=-1).reshape(rows * width, -1) @ columns
+        sums[image, top : top + rows] = found.reshape(rows, width, -1)
+    return sums

@@ -138,7 +138,7 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
     done = auflow("bench", "--deploy", folder, *options)
     assert done.status == 0, done.stderr
     content = json.loads(figures.read_text())
-    assert set(content["alone"]) == {"faces", "inference", "inference_batched", "output"}
+    assert set(content["alone"]) == {"capture", "faces", "inference", "inference_batched", "output"}
     assert all(stage["frames_per_second"] > 0 for stage in content["alone"].values())
     assert content["pipeline"]["frames"] == 30 and content["pipeline"]["observations"] == {"ok": 30}
     live = content["live"]

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from board.core.graph import IntegerGraph
 from board.core.layers.channel_descriptors import channel_descriptors
-from board.core.layers.conv import PreparedWeights, convolve_same
-from board.core.layers.gate import gate
+from board.core.layers.conv import Conv, PreparedWeights, convolve_same
+from board.core.layers.fork import Fork
+from board.core.layers.gate import Gate, gate
 from board.core.layers.global_descriptors import global_descriptors
-from board.core.layers.sum_pixels import sum_pixels
-from board.core.layers.threshold import FEW_THRESHOLDS, multi_threshold
+from board.core.layers.sum_pixels import SumPixels, sum_pixels
+from board.core.layers.threshold import FEW_THRESHOLDS, Threshold, multi_threshold
+from board.core.node import Node, Tensor
 
 
 def convolve(x: np.ndarray, weights: np.ndarray) -> list:
@@ -39,6 +44,16 @@ def test_convolutions_are_exact(rng: np.random.Generator, bits: int, kind: type,
     got = convolve_same(x, PreparedWeights.of(weights))
     assert got.dtype == kind
     assert got.tolist() == convolve(x, weights)
+
+
+def test_convolutions_in_bands_of_rows_are_those_of_the_whole(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, weights = rng.integers(-9, 10, (2, 7, 5, 3)), PreparedWeights.of(rng.integers(-9, 10, (4, 3, 3, 3)))
+    whole = convolve_same(x, weights)
+    for rows in (1, 2, 3):
+        monkeypatch.setattr("board.core.layers.conv.WINDOW_BYTES", rows * 5 * 27 * 4)
+        np.testing.assert_array_equal(convolve_same(x, weights), whole)
 
 
 def test_sums_that_no_float_holds_are_refused() -> None:
@@ -80,3 +95,39 @@ def test_descriptors_scale_the_maximum() -> None:
     assert global_descriptors(x, 3).tolist() == [[[[4, -6], [24, -16]]]]
     assert channel_descriptors(x, 1).tolist() == [[[[-3, 2], [1, 6]]]]
     assert sum_pixels(x).tolist() == [[[[4, -6]]]]
+
+
+class Of32Bits(np.ndarray):
+    """A table on a machine whose intp has 32 bits: it takes no wider indices."""
+
+    def take(self, indices: np.ndarray, *settings: Any, **named: Any) -> Any:
+        if not np.can_cast(indices.dtype, np.int32, "safe"):
+            raise TypeError(f"Cannot cast array data from {indices.dtype} to int32 according to the rule 'safe'")
+        return super().take(indices, *settings, **named)
+
+
+def test_two_gates_in_a_row_run_where_intp_has_32_bits(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = np.outer(np.arange(16), np.arange(16)) >> 4  # int64, and so is what the first gate gives the second
+    tensors = [Tensor(name, (4, 4, 2), 4, False) for name in ("x", "left", "right", "a", "b", "first", "second")]
+    tensors += [Tensor("heat", (4, 4, 1), 8, False), Tensor("gate", (4, 4, 1), 4, False)]
+    tensors += [Tensor("sums", (1, 1, 2), 8, False), Tensor("means", (1, 1, 2), 4, False)]
+
+    def graph(table: np.ndarray) -> IntegerGraph:
+        nodes: tuple[Node, ...] = (
+            Fork("fork", ("x",), ("left", "right")),
+            Fork("fork_right", ("right",), ("a", "b")),
+            SumPixels("sum", ("a",), ("sums",)),
+            Threshold("sum_q", ("sums",), ("means",), np.arange(8, 128, 8)[np.newaxis], 0),
+            Conv("heat_conv", ("b",), ("heat",), np.ones((1, 1, 1, 2), np.int64), 2),
+            Threshold("heat_q", ("heat",), ("gate",), np.arange(2, 32, 2)[np.newaxis], 0),
+            Gate("by_channel", ("left", "means"), ("first",), table),
+            Gate("by_pixel", ("first", "gate"), ("second",), table),
+        )
+        return IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "x", "second")
+
+    x = rng.integers(0, 16, (3, 4, 4, 2))
+    expected = graph(table).run(x)
+    monkeypatch.setattr(np, "intp", np.int32)
+    np.testing.assert_array_equal(graph(table.view(Of32Bits)).run(x), expected)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Before and after the counting of scripts/instructions.sh: what is detected in, and the table."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from board.bench import FPS, HEIGHT_PX, WIDTH_PX, SwayingVideo
+from board.core.files import write_json
+from board.deployment import EXAMPLE, Deployment
+from board.sources.pictures import read_picture
+
+CLOCK_MHZ, PER_CYCLE = 650.0, 0.6
+"""Of a PYNQ-Z1's or Z2's Cortex-A9; instructions per cycle are an assumption, 0.45 to 0.8 for such code."""
+FRAMES = 60
+"""Of the video."""
+HANDS = 3
+"""Times that a frame goes from thread to thread."""
+
+NETWORK = "network, numpy"
+CAPTURE, FACES, INFERENCE, OUTPUT = "capture", "faces", "inference", "output"
+ROUTES = {
+    "a followed face, MJPG camera": {
+        CAPTURE: ("decode a JPEG, grey",),
+        FACES: ("faces of a frame, followed",),
+        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        OUTPUT: ("write a row, csv",),
+    },
+    "a followed face, video": {
+        CAPTURE: ("decode a video's frame",),
+        FACES: ("faces of a frame, followed",),
+        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        OUTPUT: ("write a row, csv",),
+    },
+    "no face in view, MJPG camera": {
+        CAPTURE: ("decode a JPEG, grey",),
+        FACES: ("search, haar, no face",),
+        INFERENCE: (),
+        OUTPUT: ("write a row, csv",),
+    },
+    "a followed face, drawn to MPEG-4": {
+        CAPTURE: ("decode a JPEG, colour",),
+        FACES: ("colour to grey", "faces of a frame, followed"),
+        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        OUTPUT: ("write a row, csv",),
+        "drawing": ("draw a frame", "encode what is drawn, MPEG-4"),
+    },
+}
+"""Stages of each thread for one frame."""
+
+
+def prepare(share: Path, deploy: Path | None) -> None:
+    """Put the deployment and a video of its example face where the guest finds them."""
+    if deploy is None:
+        from hls_build.build.shipped import software
+
+        deploy = software()
+    shutil.copytree(Deployment(deploy).folder, share / "deploy")
+    size = WIDTH_PX, HEIGHT_PX
+    writer = cv2.VideoWriter(str(share / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+    for frame in SwayingVideo(read_picture(share / "deploy" / EXAMPLE), FRAMES).frames():
+        writer.write(cv2.cvtColor(np.asarray(frame.picture), cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+def total(counters: Path) -> int:
+    """Instructions of all threads of a program."""
+    return int(np.fromfile(counters, "<u8")[:: 64 // 8].sum())
+
+
+def figures(share: Path) -> dict[str, object]:
+    """All that was counted, for programs; instructions."""
+    stages = json.loads((share / "stages.json").read_text())
+    python, opencv, detect = (total(share / f"start.{name}") for name in ("python", "opencv", "detect"))
+    hand = stages["hand a frame from thread to thread"]
+    routes = {}
+    for name, threads in ROUTES.items():
+        of_thread = {thread: sum(stages[stage] for stage in names) for thread, names in threads.items()}
+        of_thread = {thread: count + hand for thread, count in of_thread.items()}
+        routes[name] = {"threads": of_thread, "busiest": max(of_thread.values()), "in_all": sum(of_thread.values())}
+    return {
+        "assumed": {"clock_mhz": CLOCK_MHZ, "instructions_per_cycle": PER_CYCLE},
+        "start": {
+            "python": python,
+            "numpy and OpenCV": opencv - python,
+            "the rest, to the first row": detect - opencv - stages[NETWORK],
+            "in all, without the network": detect - stages[NETWORK],
+        },
+        "stages": stages,
+        "frames": routes,
+        "memory": json.loads((share / "memory.json").read_text()),
+    }
+
+
+def table(share: Path, path: Path | None) -> None:
+    """Print what was counted, and write it as JSON where asked."""
+    found = figures(share)
+    line("start", found["start"])
+    line("stage", found["stages"])
+    for name, route in found["frames"].items():
+        line(name, {**route["threads"], "busiest thread": route["busiest"], "in all": route["in_all"]})
+    print(f"\npeak resident memory of detect, video: {found['memory']['peak_mb']} MB, without qemu's own")
+    print(f"ms are an estimate: {CLOCK_MHZ:g} MHz and {PER_CYCLE:g} instructions per cycle, give or take 40 %")
+    if path is not None:
+        write_json(path, found)
+
+
+def line(title: str, counts: dict[str, int]) -> None:
+    """Millions of instructions and milliseconds of some counts."""
+    print(f"\n{title:<44}{'Minsn':>10}{'ms':>10}")
+    for name, count in counts.items():
+        print(f"  {name:<42}{count / 1e6:>10.2f}{count / CLOCK_MHZ / PER_CYCLE / 1e3:>10.2f}")
+
+
+if __name__ == "__main__":
+    given = [Path(word) for word in sys.argv[2:]]
+    {"prepare": prepare, "table": table}[sys.argv[1]](given[0], given[1] if len(given) > 1 else None)

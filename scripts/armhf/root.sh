@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# An armhf Debian on this machine: sourced by the scripts that run the board's side in it.
+#
+# Needs root privileges, debootstrap and qemu for user programs of 32-bit ARM. It is made once and kept in the cache
+# folder; AUFLOW_ARMHF_ROOT names another one, with PACKAGES installed, which stays as it is.
+
+SUITE=bookworm
+PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi)
+FORMATS=/proc/sys/fs/binfmt_misc
+
+# What is missing here, as "needs ..."; nothing where all is there.
+armhf_lacks() {
+  if [[ $(id -u) != 0 ]]; then
+    echo "needs root privileges"
+  elif ! command -v qemu-arm-static >/dev/null; then
+    echo "needs qemu-arm-static, which runs programs of 32-bit ARM (Debian, Ubuntu: apt install qemu-user-static)"
+  elif [[ -z ${AUFLOW_ARMHF_ROOT:-} ]] && ! command -v debootstrap >/dev/null; then
+    echo "needs debootstrap (Debian, Ubuntu: apt install debootstrap)"
+  elif ! unshare --mount true 2>/dev/null; then
+    echo "needs a kernel that lets root mount (a container often does not)"
+  elif ! armhf_registered; then
+    echo "needs qemu-arm registered in $FORMATS for programs of 32-bit ARM"
+  fi
+}
+
+# Have the kernel start programs of 32-bit ARM by qemu, where it does not yet.
+armhf_registered() {
+  local magic='\x7fELF\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x28\x00'
+  local mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+  mountpoint -q $FORMATS || mount -t binfmt_misc binfmt_misc $FORMATS 2>/dev/null || return
+  [[ -e $FORMATS/qemu-arm ]] ||
+    printf '%s' ":qemu-arm:M::$magic:$mask:$(command -v qemu-arm-static):F" 2>/dev/null >$FORMATS/register
+}
+
+# Make the root where it is not there yet, and set `armhf_root` to its path.
+armhf_make() {
+  armhf_root=${AUFLOW_ARMHF_ROOT:-}
+  [[ -n $armhf_root ]] && return
+  local key partial mirror="" cache=${AUFLOW_CACHE:-~/.cache/auflow}
+  key=$(echo "$SUITE ${PACKAGES[*]}" | sha256sum | cut -c 1-12)
+  armhf_root=$(realpath -m "$cache/armhf-$key")
+  [[ -d $armhf_root ]] && return
+  echo "armhf: making $armhf_root, this once; it takes some minutes" >&2
+  partial=$armhf_root.$$.partial
+  mkdir -p "${partial%/*}"
+  # a Debian host's own mirror; debootstrap knows one otherwise
+  if grep -qs '^ID=debian' /etc/os-release; then
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+      sed -n 's#^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*#\2#p; s#^URIs: *\([^ ]*\).*#\1#p' | head -1)
+  fi
+  # without fsync for each file, which takes most of the time
+  debootstrap --arch=armhf --variant=minbase --foreign --include=ca-certificates $SUITE "$partial" \
+    ${mirror:+"$mirror"} >"$partial.log" &&
+    echo force-unsafe-io >"$partial/etc/dpkg/dpkg.cfg.d/force-unsafe-io" &&
+    chroot "$partial" /debootstrap/debootstrap --second-stage >>"$partial.log" &&
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare --mount bash -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/env -i DEBIAN_FRONTEND=noninteractive \
+      PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root apt-get install -y -qq --no-install-recommends "${@:2}"' \
+      bash "$partial" "${PACKAGES[@]}" >>"$partial.log" 2>&1 || {
+    echo "armhf: the root could not be made; its log is $partial.log" >&2
+    tail -n 5 "$partial.log" >&2
+    rm -rf "$partial"
+    exit 1
+  }
+  rm -rf "$partial/var/cache/apt/archives" "$partial.log"
+  mv -T "$partial" "$armhf_root" 2>/dev/null || rm -rf "$partial" # another run was first
+}
+
+# armhf_run FOLDER COMMAND...: run in the root, where FOLDER is /share; all else that is written there is lost.
+armhf_run() {
+  local place status=0
+  place=$(mktemp -d)
+  # shellcheck disable=SC2016 # the inner shell's
+  unshare --mount bash -euc '
+    root=$1 place=$2 share=$3
+    mount -t tmpfs tmpfs "$place"
+    mkdir "$place"/{changes,work,root}
+    mount -t overlay overlay -o "lowerdir=$root,upperdir=$place/changes,workdir=$place/work" "$place/root"
+    mount -t proc proc "$place/root/proc"
+    mkdir "$place/root/share"
+    mount --bind "$share" "$place/root/share"
+    cd "$place/root/share"
+    exec chroot "$place/root" /usr/bin/env -i -C /share PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+      LANG=C.UTF-8 "${@:4}"' bash "$armhf_root" "$place" "$1" "${@:2}" || status=$?
+  rmdir "$place"
+  return $status
+}
