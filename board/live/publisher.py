@@ -125,10 +125,7 @@ class Publisher:
         points = self._hub.points(self._points)
         if points:
             self._points = points[-1].number
-        event = json.dumps(
-            {"now_s": round(self._hub.now_s, 3), **self._describe(), "frame": _frame(seen), "points": as_rows(points)},
-            separators=(",", ":"),
-        )
+        event = as_json(seen, points, self._hub.now_s, self._describe())
         with self._changed:
             self._newest = Published(before.number + 1, jpeg, picture, event)
             self._changed.notify_all()
@@ -143,6 +140,12 @@ class Publisher:
             if due_s <= 0 and (paid_s * self._share >= cost_s or now_s - began_s >= SLOWEST_S):
                 return
             time.sleep(max(due_s, CHECK_S))
+
+
+def as_json(seen: Seen | None, points: Sequence[Point], now_s: float, described: dict[str, Any]) -> str:
+    """An event: the time, what a view says of itself, the frame with its faces, and points."""
+    content = {"now_s": round(now_s, 3), **described, "frame": _frame(seen), "points": as_rows(points)}
+    return json.dumps(content, separators=(",", ":"))
 
 
 def as_rows(points: Sequence[Point]) -> list[list[float]]:
