@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -277,7 +278,7 @@ def page(count: Callable[..., int], frame: Frame, grey: np.ndarray, seen: list[O
     stages = {"keep a frame for the page": count(lambda: hub.write(frame, seen))}
     for width in (320, 640):
         for name, picture in (("colour", frame.picture), ("grey", grey)):
-            stages[f"encode for the page, {width} wide, {name}"] = count(lambda: to_jpeg(picture, width))
+            stages[f"encode for the page, {width} wide, {name}"] = count(partial(to_jpeg, picture, width))
     points = hub.points()[-4:]  # of a picture's turn
     stages["make an event for the page"] = count(lambda: as_json(hub.newest, points, 0.0, {}))
     return stages
