@@ -19,7 +19,6 @@ from observed import CONTRACT, face, frame
 from packages import faces, largest_file, write_package
 
 from board.detector import AUDetector
-from board.live import hub as hub_module
 from board.live.hub import Hub, Seen
 from board.live.picture import snapshot, to_jpeg
 from board.live.playback import Playback
@@ -42,7 +41,7 @@ def detector(tmp_path: Path) -> Iterator[AUDetector]:
 
 def test_the_hub_keeps_the_newest_frame_and_a_minute_of_action_units(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, clock = Hub(), 0.0
-    monkeypatch.setattr(hub_module.time, "perf_counter", lambda: hub._began + clock)
+    monkeypatch.setattr(time, "perf_counter", lambda: hub._began + clock)
     for index in range(100):
         clock = float(index)
         hub.write(frame(index), [face(index)] if index % 2 else [Observation.of(frame(index), NO_FACE)])
@@ -63,7 +62,7 @@ def test_whoever_waits_for_the_hub_wakes_at_a_change() -> None:
 
 def test_rates_are_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
-    monkeypatch.setattr(hub_module.time, "perf_counter", lambda: clock)  # the module of all
+    monkeypatch.setattr(time, "perf_counter", lambda: clock)
     summary = Summary()
     meter = RateMeter(summary)
     assert meter.rates().fps == 0 and meter.rates().binds is None
