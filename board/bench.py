@@ -197,23 +197,32 @@ def plot(bench: Bench, path: Path) -> None:
     bars = rates.barh(
         [name.replace("_", " ") for name in names], speeds, color=["#3b6ea5"] * len(bench.alone) + ["#d9822b"]
     )
-    rates.bar_label(bars, [f" {speed:,.0f}" for speed in speeds])
+    rates.bar_label(bars, [_digits(speed) for speed in speeds], padding=4)
     rates.set_xscale("log")
-    rates.set_xlim(right=max(speeds) * 3)
+    rates.set_xlim(min(speeds) / 4, max(speeds) * 6)  # the shortest bar is seen, the longest has room for its label
+    rates.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     rates.invert_yaxis()
     rates.set_xlabel("frames per second, one face, 640x480")
-    rates.set_title(f"{bench.executor}: {bench.description}", loc="left", fontsize=10)
+    figure.suptitle(f"{bench.executor}: {bench.description}", x=0.01, ha="left", fontsize=10)
     milliseconds = np.sort(np.array(bench.live.latencies_s) * 1000)
-    latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), color="#d9822b")
-    for percentile in PERCENTILES:
-        value = np.percentile(milliseconds, percentile)
-        latencies.axvline(value, color="#888888", linewidth=0.8, linestyle="--")
-        latencies.text(value, 0.02, f" p{percentile} {value:.0f} ms", rotation=90, fontsize=8, va="bottom", ha="right")
+    latencies.plot(milliseconds, np.arange(1, len(milliseconds) + 1) / len(milliseconds), "o-", ms=2, color="#d9822b")
+    shades = ("#222222", "#777777", "#bbbbbb")
+    for percentile, shade in zip(PERCENTILES, shades, strict=True):
+        value = float(np.percentile(milliseconds, percentile))
+        latencies.axvline(value, color=shade, linewidth=0.9, linestyle="--", label=f"p{percentile} {_digits(value)} ms")
+    latencies.set_xlim(0, max(milliseconds) * 1.15)
+    latencies.set_ylim(0, 1.04)
+    latencies.legend(loc="upper left", fontsize=8, framealpha=0.9)
     latencies.set_xlabel(f"capture to output at {FPS:g} frames/s, ms")
     latencies.set_ylabel("share of frames")
     for axes in (rates, latencies):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
+
+
+def _digits(value: float) -> str:
+    """At least three of them that count, where it is below one too."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _example(deployment: Deployment) -> Pixels:

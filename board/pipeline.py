@@ -208,6 +208,11 @@ class Pipeline:
             raise self._error
         return self.summary
 
+    def stop(self) -> None:
+        """End the run between two frames, from any thread; `run` returns when everything is written."""
+        self.summary.interrupted = True
+        self._end()
+
     def _end(self) -> None:
         """Have all stages end; drawing ends when it is done."""
         self._stop.set()

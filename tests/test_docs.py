@@ -110,7 +110,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 def test_commands_of_a_deployments_readme_exist() -> None:
     commands = [command for line in package.README.splitlines() for command in re.split(r" && | ; |: ", line)]
     assert wrong_commands(commands) == []
-    assert len([command for command in commands if command.startswith("auflow ")]) == 3
+    assert len([command for command in commands if command.startswith("auflow ")]) == 4
 
 
 def wrong_commands(lines: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from board.cli import bench, completion, detect, parity
+from board.cli import bench, completion, detect, live, parity
 from board.cli.command import Command
 from board.cli.command import main as run
 from board.cli.options import Weights
@@ -13,7 +13,13 @@ from board.cli.options import Weights
 
 def commands(weights: Weights | None = None) -> tuple[Command, ...]:
     """All of them; `weights` makes a deployment where the user names none."""
-    return detect.command(weights), bench.command(weights), parity.command(weights), completion.COMMAND
+    return (
+        detect.command(weights),
+        live.command(weights),
+        bench.command(weights),
+        parity.command(weights),
+        completion.COMMAND,
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -21,6 +21,11 @@ from board.sources.video import VIDEOS, VideoSource
 INPUTS = "a picture, a folder of pictures, a video, an .npy or .npz file or a camera such as /dev/video0"
 
 
+def is_camera(spec: str) -> bool:
+    """Whether what a user named is a camera, there or not."""
+    return re.fullmatch(r"\d+|/dev/video\d+", spec) is not None and not Path(spec).is_file()
+
+
 def open_source(
     spec: str, colour: bool = True, start_s: float | None = None, end_s: float | None = None, every: int = 1
 ) -> Source:
@@ -114,7 +119,7 @@ def _named_pictures(files: Sequence[Path], colour: bool, selection: Selection) -
 
 def _file_or_camera(spec: str, colour: bool, selection: Selection) -> Source:
     path = Path(spec)
-    if re.fullmatch(r"\d+|/dev/video\d+", spec) and not path.is_file():
+    if is_camera(spec):
         return CameraSource(spec, colour=colour, selection=selection)
     if not path.exists():
         raise ValueError(f"the input must be {INPUTS}, got {spec}, which is missing")

@@ -26,12 +26,13 @@ from qnn.export import export
 
 BOARD = Path(board.__file__).parent
 NOTEBOOK = "au_demo.ipynb"
+SERVICE = "auflow-live.service"
 README = """\
 AUFlow deployment {name}: {preset} for {board}, {aus} action units. {bitfile}
 Install on a PYNQ image, where all runs under sudo -E: pip install ./{wheel}; elsewhere: pip install "./{wheel}[pc]"
 Detect: auflow detect PICTURE|FOLDER|VIDEO|/dev/video0 --deploy . --out aus.csv --annotate seen.mp4
 Compare all executors by ==: auflow parity --deploy . ; measure: auflow bench --deploy .
-The demo notebook is {notebook}, the public-domain example {example}.
+See it in a browser: auflow live --deploy . ; the demo notebook is {notebook}, the public-domain example {example}.
 """
 
 
@@ -59,7 +60,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
         stitched = Stitched.load(folder.rtl)
         simulation = Simulated(sysconfig.get_platform(), stitched.streams, stitched.fifos)
         copies |= {LIBRARY: folder.library, **{f"sim/{path.name}": path for path in folder.rtl.glob("*.dat")}}
-    copies[NOTEBOOK] = BOARD / "notebooks" / NOTEBOOK
+    copies |= {NOTEBOOK: BOARD / "notebooks" / NOTEBOOK, SERVICE: BOARD / "live" / SERVICE}
     for name, source in copies.items():
         (out / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, out / name)

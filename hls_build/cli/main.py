@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from board.cli import bench, completion, detect
+from board.cli import bench, completion, detect, live
 from board.cli.command import main as run
 from hls_build.cli import build, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
@@ -15,6 +15,7 @@ from qnn.cli import complexity, data, evaluate, explain, export, study, train, t
 
 COMMANDS = (
     detect.command(weights),
+    live.command(weights),
     bench.command(weights),
     completion.COMMAND,
     fold.COMMAND,

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -34,10 +35,14 @@ from board.driver.transfer import Slot, Transfer
 from board.driver.watermark import Watermark
 from board.faces.find import search_faces
 from board.faces.track import SEARCH_EVERY, FaceTracker
+from board.live.hub import Hub
+from board.live.picture import to_jpeg
+from board.live.publisher import as_json
 from board.observation import Observation
 from board.outputs import CsvOutput, JsonlOutput
 from board.outputs.annotate import draw
 from board.pipeline import _Queue
+from board.sources.frame import Frame
 from board.sources.open_source import open_source
 from board.sources.pictures import read_picture
 from board.summary import StageFigures
@@ -244,7 +249,7 @@ def main(deploy: Path, clip: str, counts: str, out: Path) -> None:
     stages["hand a frame from thread to thread"] = count(hand_over(located))
 
     frame, seen = located.frame, [replace(one, latency_s=0.0123) for one in seen]
-    stages |= outputs(count, contract, frame, seen)
+    stages |= outputs(count, contract, frame, seen) | page(count, frame, grey, seen)
     out.write_text(json.dumps(stages, indent=2) + "\n")
 
 
@@ -264,6 +269,18 @@ def outputs(count: Callable[..., int], contract: Contract, frame: object, seen: 
         fitting = np.ascontiguousarray(drawn[: size[1], : size[0]])
         stages["encode what is drawn, MPEG-4"] = count(lambda: writer.write(fitting), 2, 3)
         writer.release()
+    return stages
+
+
+def page(count: Callable[..., int], frame: Frame, grey: np.ndarray, seen: list[Observation]) -> dict[str, int]:
+    """What the live page adds: for every frame, and for every picture while somebody looks."""
+    hub = Hub()
+    stages = {"keep a frame for the page": count(lambda: hub.write(frame, seen))}
+    for width in (320, 640):
+        for name, picture in (("colour", frame.picture), ("grey", grey)):
+            stages[f"encode for the page, {width} wide, {name}"] = count(partial(to_jpeg, picture, width))
+    points = hub.points()[-4:]  # of a picture's turn
+    stages["make an event for the page"] = count(lambda: as_json(hub.newest, points, 0.0, {}))
     return stages
 
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `auflow bench` holds in memory does not grow with its video."""
+"""What `auflow bench` holds in memory does not grow with its video, and its plot reads right."""
 
 from __future__ import annotations
 
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from packages import write_package
 from scenes import astronaut
 
-from board.bench import SwayingVideo, measure
+from board.bench import Bench, StageAlone, SwayingVideo, measure, plot
 from board.detector import AUDetector
+from board.summary import Summary
 
 
 def test_a_bench_holds_a_few_pictures_however_long_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,3 +43,32 @@ def test_a_swaying_video_is_the_same_each_time() -> None:
     for first, second in zip(one, other, strict=True):
         assert first.picture is not None and second.picture is not None and first.picture.shape == (480, 640, 3)
         np.testing.assert_array_equal(first.picture, second.picture)
+
+
+@pytest.mark.parametrize(("inference", "latencies_s"), [(0.31, [4.75]), (0.31, [3.1, 6.4]), (4000.0, [0.0031] * 300)])
+def test_labels_say_what_is_and_lie_in_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inference: float, latencies_s: list[float]
+) -> None:
+    """On an emulated board bars were labelled 0, and percentiles stood beside the axes."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    figures: list[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, dpi: figures.append(figure))
+    speeds = {"faces": 600.0, "inference": inference, "inference_batched": inference, "output": 9500.0}
+    alone = {name: StageAlone(speed, {}) for name, speed in speeds.items()}
+    run = Summary(frames=2, seconds=2 / inference)
+    run.latencies_s.extend(latencies_s)
+    plot(Bench("fpga", "an emulated board", "x", 2, (640, 480), alone, run, run, 0.9), tmp_path / "bench.png")
+    (figure,) = figures
+    figure.draw_without_rendering()  # at the figure's own resolution
+    canvas = figure.get_window_extent()
+    rates, latencies = figure.axes
+    labels = [text.get_text() for text in rates.texts]
+    assert labels == ["600", f"{inference:,.10g}", f"{inference:,.10g}", "9,500", f"{inference:,.10g}"]
+    assert [bar.get_width() > rates.get_xlim()[0] for bar in rates.patches] == [True] * 5
+    for text in [*rates.texts, *latencies.get_legend().get_texts(), *rates.get_yticklabels()]:
+        extent = text.get_window_extent()
+        assert canvas.x0 <= extent.x0 and extent.x1 <= canvas.x1 and canvas.y0 <= extent.y0 and extent.y1 <= canvas.y1
+    for text in rates.texts:
+        assert text.get_window_extent().x1 <= rates.get_window_extent().x1

@@ -72,8 +72,8 @@ def test_parity_holds_in_it(outputs: dict[str, list[Any]]) -> None:
     assert text(outputs["parity"]).startswith("0 of ")
 
 
-def test_it_plays_the_video_in_one_place(outputs: dict[str, list[Any]]) -> None:
-    assert pictures(outputs["live"]) == 1
+def test_it_plays_the_video_and_plots_action_units_each_in_one_place(outputs: dict[str, list[Any]]) -> None:
+    assert pictures(outputs["live"]) == 2
     assert "6 frames" in text(outputs["live"]) and "{'ok': 6}" in text(outputs["live"])
 
 

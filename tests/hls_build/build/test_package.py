@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import board
 from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
 from board.faces.load import load_faces
 from board.parity import PATTERNS, compare, levels_of
@@ -74,6 +75,12 @@ def test_the_archive_holds_the_folder(built: Path) -> None:
     assert (out / MANIFEST).read_bytes() == (folder / MANIFEST).read_bytes()
     Deployment(out).simulation().close()
     moved.rename(archive)
+
+
+@pytest.mark.verilator
+def test_the_live_page_can_start_with_the_board(built: Path) -> None:
+    service = (built / "deploy/auflow-live.service").read_text()
+    assert service == (Path(board.__file__).parent / "live/auflow-live.service").read_text()
 
 
 @pytest.mark.verilator
