@@ -53,6 +53,8 @@ class Given:
         self.pictures, self.live, self.period_s = pictures, live, period_s
         self.count = None if live else len(pictures)
         self.moving = False
+        self.left_out: list[str] = []
+        self.fingerprint = ""
 
     def name_of(self, index: int) -> str:
         return self.name

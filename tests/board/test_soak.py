@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ class Board:
 class Endless:
     """So many frames, which repeat a few faces."""
 
-    name, fps, live, moving = "endless", 25.0, False, False
+    name, fps, live, moving, fingerprint = "endless", 25.0, False, False, ""
+    left_out: ClassVar[list[str]] = []
 
     def __init__(self, pool: np.ndarray, count: int) -> None:
         self.pool, self.count = pool, count

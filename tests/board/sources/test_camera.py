@@ -146,7 +146,7 @@ def test_jpegs_are_decoded_no_further_than_asked(device: str, reduce: int) -> No
     colour = cv2.imdecode(coded, getattr(cv2, f"IMREAD_{kinds}COLOR{part}"))
     source = CameraSource(device, colour=False, reduce=reduce)
     assert source.pixel_format == "MJPG"
-    assert grey.shape == (480 // reduce, 640 // reduce)
+    assert grey is not None and colour is not None and grey.shape == (480 // reduce, 640 // reduce)
     np.testing.assert_array_equal(first(source), grey)
     np.testing.assert_array_equal(first(CameraSource(device, reduce=reduce)), colour[..., ::-1])
 
@@ -187,7 +187,7 @@ def test_the_drivers_conversion_gives_rgb(device: str) -> None:
     source = CameraSource(device, pixel_format="driver")
     coded = jpeg((640, 480))
     assert source.pixel_format == "driver"
-    np.testing.assert_array_equal(first(source), cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+    np.testing.assert_array_equal(first(source)[..., ::-1], cv2.imdecode(coded, cv2.IMREAD_COLOR))
 
 
 def test_what_a_camera_cannot_is_refused(device: str) -> None:

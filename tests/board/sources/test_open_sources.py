@@ -34,8 +34,7 @@ def picture(path: Path, level: int = 10) -> Path:
 def names(specs: list[Path], **options: bool) -> list[list[str]]:
     """`Frame.source` of every frame, source by source."""
     return [
-        [frame.source for frame in source.frames()]
-        for source in open_sources([str(spec) for spec in specs], **options)  # type: ignore[arg-type]
+        [frame.source for frame in source.frames()] for source in open_sources([str(spec) for spec in specs], **options)
     ]
 
 

@@ -268,9 +268,13 @@ def test_an_uneven_rate_is_no_damage(
 
 def test_frames_that_are_not_wanted_are_not_converted(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[int] = []
-    retrieve = Recorder.retrieve
+
+    def retrieve(self: Recorder) -> tuple[bool, np.ndarray]:
+        converted.append(1)
+        return True, np.zeros((8, 8, 3), np.uint8)
+
     monkeypatch.setattr(Recorder, "reads", tuple(40.0 * index for index in range(100)))
-    monkeypatch.setattr(Recorder, "retrieve", lambda self: converted.append(1) or retrieve(self))
+    monkeypatch.setattr(Recorder, "retrieve", retrieve)
     frames = list(VideoSource(recorded, selection=Selection(1.0, 2.0, 10)).frames())
     assert [(frame.index, frame.timestamp_s) for frame in frames] == [(30, 1.2), (40, 1.6)]
     assert len(converted) == 2
