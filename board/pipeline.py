@@ -113,7 +113,8 @@ class Pipeline:
         attention: Whether to add attention maps.
         search_every: See FaceTracker.
         max_faces: Most faces of a frame.
-        start: Index of the first frame.
+        start: Index of the first frame that outputs get. Where faces are followed, those before it are searched too,
+            so that every face has the number and the box that it has without `start`.
         log: Told of every frame that failed.
     """
 
@@ -185,7 +186,7 @@ class Pipeline:
                     output.close()
                 else:
                     output.abandon()
-            except RuntimeError as error:
+            except (ValueError, RuntimeError) as error:
                 self._error = self._error or error
 
     @contextmanager
@@ -214,7 +215,8 @@ class Pipeline:
             self._stop.set()
 
     def _capture(self) -> None:
-        figures, frames = self.summary.stages["capture"], self._source.frames(self._start)
+        figures = self.summary.stages["capture"]
+        frames = self._source.frames(self._start if self._search is None else 0)
         while not self._stop.is_set():
             began = time.perf_counter()
             frame = next(frames, None)
@@ -239,7 +241,8 @@ class Pipeline:
                 located = self._detector.locate(unreadable)
             figures.busy_s += time.perf_counter() - began
             figures.frames += 1
-            self._located.put(located)
+            if frame.index >= self._start:
+                self._located.put(located)
         self._located.put(None)
 
     def _infer(self) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,3 +89,16 @@ class Summary:
             },
             "interrupted": self.interrupted,
         }
+
+
+def total(summaries: Iterable[Summary]) -> Summary:
+    """Frames, observations and seconds of several runs, one after the other."""
+    added = Summary()
+    for one in summaries:
+        added.frames += one.frames
+        added.dropped += one.dropped
+        added.seconds += one.seconds
+        added.interrupted |= one.interrupted
+        for status, count in one.observations.items():
+            added.observations[status] = added.observations.get(status, 0) + count
+    return added

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from board.core.files import read_json, whole, write_json
+import onnx
+from qonnx.core.modelwrapper import ModelWrapper
+
+from board.core.files import whole, write_json
+from board.core.reading import read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 
 Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
@@ -134,6 +138,19 @@ class BuildFolder:
         if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
             raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
         return State(content["key"], Path(content["checkpoint"]), content["steps"])
+
+    def read_dataflow(self) -> ModelWrapper:
+        """Read dataflow.onnx.
+
+        Raises:
+            ValueError: It is missing or broken.
+        """
+        try:
+            return ModelWrapper(onnx.load(self.dataflow))
+        except Exception as error:  # protobuf's own class is not public
+            raise ValueError(
+                f"a dataflow graph must be a whole ONNX file, got {error} in {self.dataflow}: build again"
+            ) from None
 
     def write_state(self, state: State) -> None:
         """Write build.json."""

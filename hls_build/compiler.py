@@ -46,7 +46,10 @@ def lower_file(path: Path) -> IntegerGraph:
         raise LoweringError(f"no model at {path}: run `auflow export` first") from None
     except Exception as error:  # protobuf's own class is not public
         raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
-    return lower(model, RULES)
+    try:
+        return lower(model, RULES)
+    except LoweringError as error:
+        raise LoweringError(f"{error} (in {path})") from None
 
 
 def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from board import __version__
+from board.core.text import printable
 
 PROGRAM = "auflow"
 ABOUT = "Facial action units on a small FPGA."
@@ -24,6 +26,8 @@ USE, BUILD, TRAIN, STUDY = "Use it", "Build it", "Train it", "Study it"
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit statuses: after an error or a difference; after a usage error, as argparse has it; after Ctrl-C, as shells have
 it."""
+LONGEST = 1000
+"""Characters of an error's sentence."""
 LISTED = r"(?m)^ *(?P<args>[a-z]+( [a-z]+)?)  "
 """A command's name in `auflow --help`, for colours."""
 
@@ -68,6 +72,8 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
         SystemExit: After --help, --version or a completion (0), or a usage error (MISUSED).
     """
     words = sys.argv[1:] if words is None else words
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may take fewer characters than names have
+        sys.stdout.reconfigure(errors="backslashreplace")
     command = asked(commands, words)
     try:
         parsed = parser(commands, words)
@@ -86,12 +92,25 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{PROGRAM}: {sentence(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         goes_on = f"; {command.goes_on}" if command is not None and command.goes_on else ""
         print(f"{PROGRAM}: interrupted{goes_on}", file=sys.stderr)
         return INTERRUPTED
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, on one line of bounded length that a terminal can show.
+
+    One of the system, which says a number, becomes what could not be used and why.
+    """
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        named = error.filename or "a file"
+        said = f"cannot use {named}: {error.strerror}: free space, mend its permissions, or name another"
+    words = printable(" ".join(said.split()))
+    return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} … {words[-LONGEST // 2 :]}"
 
 
 def asked(commands: Sequence[Command], words: Sequence[str]) -> Command | None:
@@ -206,12 +225,19 @@ def _complete(parser: argparse.ArgumentParser) -> None:
     argcomplete.autocomplete(parser, always_complete_options="long")
 
 
+class _Printable(logging.Formatter):
+    """Messages may hold names, and names anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def _warnings_shown() -> Iterator[None]:
     """What the program logs as a warning or worse is told on standard error meanwhile."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
+    handler.setFormatter(_Printable(f"{PROGRAM}: %(message)s"))
     log = logging.getLogger(PROGRAM)
     log.addHandler(handler)
     try:

@@ -6,10 +6,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, integer
+from board.cli.options import Weights, add_deploy, add_executor, deployment, integer, number
+from board.core.text import printable
 from board.progress import bar
+
+if TYPE_CHECKING:  # OpenCV takes time to import: commands do it when they run
+    from board.detector import AUDetector
+    from board.outputs import RunOutputs
+    from board.sources.frame import Source
+    from board.summary import Summary
+
+PLACES = ("command", "inputs", "recursive", "deploy", "executor", "out", "annotate", "resume")
+"""Options that leave every row as it is."""
 
 
 def command(weights: Weights | None) -> Command:
@@ -17,44 +28,64 @@ def command(weights: Weights | None) -> Command:
     return Command(
         "detect",
         USE,
-        "Find faces and their action units (AUs) in pictures, a video or a camera.",
+        "Find faces and their action units (AUs) in pictures, videos or a camera.",
         lambda parser: _arguments(parser, weights),
         lambda options: _run(options, weights),
         (
             "auflow detect photo.jpg",
             "auflow detect clip.mp4 --out aus.csv --annotate seen.mp4",
-            "auflow detect /dev/video0 --out aus.csv     # until Ctrl-C",
+            "auflow detect a.mp4 b.mp4 pictures/ --out all.csv         # one table, `source` says which input",
+            "auflow detect videos/ --recursive --out rows/ --annotate seen/     # files for each input",
+            "auflow detect long.mp4 --start 60 --end 90 --every 5 --out aus.jsonl",
+            "auflow detect long.mp4 --out aus.csv --resume             # after Ctrl-C, a crash, a power cut",
+            "auflow detect /dev/video0 --out aus.csv                   # until Ctrl-C",
+            "auflow detect -- -odd-name-.mp4                           # a name that begins with -",
         ),
-        "Every frame and face makes a row: where the face is, the probability of each AU, whether it is present, and"
-        " the nearest emotion. A frame without a face, or one that cannot be read, has its row too.",
+        "Every frame and face makes a row: where the face is, the probability of each AU and whether it is present, the"
+        " nearest emotion and the probability of each. A frame without a face, or one that cannot be read, has its row"
+        " too; its `status` says so. Frames are counted and timed within their input.\n\n"
+        "While rows are written they lie in F.partial, with a record of what makes them beside it, and nobody else may"
+        " write F. --resume ends in the very rows of a run that nobody stopped, so it takes the same inputs, options"
+        " and network and refuses others. It decodes a video from the beginning and finds the faces again, which takes"
+        " as long as before; the network does not run again.",
         "the same command goes on with --resume, if it has --out",
     )
 
 
 def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
     parser.add_argument(
-        "input", metavar="INPUT", help="picture, folder, video, .npy, .npz, or camera such as /dev/video0"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="picture, folder, video, .npy, .npz, or camera such as /dev/video0; several are read one after the other",
     )
+    parser.add_argument("--recursive", action="store_true", help="read the folders in a folder too")
     add_deploy(parser, weights)
     add_executor(parser)
     parser.add_argument(
         "--out",
         type=Path,
-        metavar="F",
-        help="write the rows here: .csv with OpenFace's columns, or .jsonl (default: a line for each face on the"
-        " terminal)",
+        metavar="F|DIR",
+        help="write the rows here: .csv with OpenFace's columns, .jsonl with all that is known, or a folder for one"
+        " .csv of each input (default: a line for each face on the terminal)",
     )
     parser.add_argument(
         "--annotate",
         type=Path,
-        metavar="F",
-        help="draw boxes and AU bars into a video (.mp4, .avi), a picture (.png, .jpg) or a folder of pictures",
+        metavar="F|DIR",
+        help="draw boxes and AU bars into a video (.mp4, .avi; with the sound, where ffmpeg is installed), a picture"
+        " (.png, .jpg) or a folder of pictures; of several inputs into a folder of videos and pictures",
     )
-    parser.add_argument("--attention", action="store_true", help="add where the network looked")
+    parser.add_argument("--attention", action="store_true", help="add where the network looked, to .jsonl and pictures")
     parser.add_argument(
         "--resume",
         action="store_true",
         help="go on where an interrupted run of this command stopped; needs --out, and no annotated video",
+    )
+    parser.add_argument("--start", type=number(0), metavar="S", help="second of each video to begin at")
+    parser.add_argument("--end", type=number(0), metavar="S", help="second of each video to end at")
+    parser.add_argument(
+        "--every", type=integer(1), default=1, metavar="N", help="read every Nth frame of each video only"
     )
     parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
     parser.add_argument(
@@ -68,34 +99,84 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
-    from board.faces.track import SEARCH_EVERY
-    from board.outputs import open_outputs
-    from board.pipeline import Pipeline
-    from board.sources.open_source import open_source
+    from board.outputs import Places, RunOutputs
 
     deployed = deployment(options.deploy, weights)
-    for written in (options.out, options.annotate):
-        if written is not None and written.resolve() == Path(options.input).resolve():
-            raise ValueError(f"an output must not be the input, got {written} for both: name another")
-    source = open_source(options.input)
+    sources = _sources(options, deployed.contract.input.colour)
+    places = Places(sources, options.out, options.annotate, options.resume)
+    places.check(options.inputs)
     with AUDetector(deployed, options.executor) as detector:
         print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
-        outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
-        pipeline = Pipeline(
-            detector,
-            source,
-            outputs,
-            attention=options.attention,
-            search_every=options.search_every or SEARCH_EVERY,
-            max_faces=options.max_faces,
-            start=start,
-        )
-        with bar("detecting", None if source.count is None else source.count - start, "frames") as step:
-            summary = pipeline.run(lambda frames: step(1))
-    found = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.observations.items())) or "none"
-    dropped = f", {summary.dropped} dropped" if source.live else ""
-    frames = "1 frame" if summary.frames == 1 else f"{summary.frames:,} frames"
-    print(f"{frames}{dropped}, {summary.fps:.1f} per second; observations: {found}", file=sys.stderr)
-    if summary.interrupted and not source.live:  # a camera has no other end
+        with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
+            return _read(sources, detector, outputs, options)
+
+
+def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
+    """What the user named, in colours where the network or a drawing takes them; what is left out is told."""
+    from board.sources.open_source import open_sources
+
+    sources = open_sources(
+        options.inputs,
+        recursive=options.recursive,
+        colour=colour == "rgb" or options.annotate is not None,
+        start_s=options.start,
+        end_s=options.end,
+        every=options.every,
+    )
+    for source in sources:
+        for sentence in source.left_out:
+            print(printable(sentence), file=sys.stderr)
+    return sources
+
+
+def _deciding(options: argparse.Namespace) -> dict[str, str | int | float | bool | None]:
+    """Options that decide over rows, and the programs that compute them, by the names that a user knows them by."""
+    import cv2
+
+    from board import __version__
+
+    given = {f"--{name.replace('_', '-')}": value for name, value in vars(options).items() if name not in PLACES}
+    return {"auflow": __version__, "OpenCV": cv2.__version__, **given}
+
+
+def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, options: argparse.Namespace) -> int:
+    """Read source after source; the exit status."""
+    from board.faces.track import SEARCH_EVERY
+    from board.pipeline import Pipeline
+    from board.summary import total
+
+    summaries: list[Summary] = []
+    counts = [source.count for source in sources[outputs.first :]]
+    frames = None if None in counts else sum(count or 0 for count in counts)
+    with bar("detecting", frames, "frames") as step:
+        for index in range(outputs.first, len(sources)):
+            source, opened = sources[index], outputs.of(index)
+            if opened is None:
+                step(source.count or 0)
+                continue
+            written, start = opened
+            if start:
+                again = ", after finding the faces of the frames before it again" if source.moving else ""
+                print(printable(f"going on with frame {start + 1} of {source.name}{again}"), file=sys.stderr)
+            pipeline = Pipeline(
+                detector,
+                source,
+                written,
+                attention=options.attention,
+                search_every=options.search_every or SEARCH_EVERY,
+                max_faces=options.max_faces,
+                start=start,
+            )
+            step(start)
+            summaries.append(pipeline.run(lambda frames: step(1)))
+            if summaries[-1].interrupted:
+                break
+    done = total(summaries)
+    found = ", ".join(f"{count:,} {status}" for status, count in sorted(done.observations.items())) or "none"
+    dropped = f", {done.dropped} dropped" if sources[0].live else ""
+    frames_done = "1 frame" if done.frames == 1 else f"{done.frames:,} frames"
+    print(f"{frames_done}{dropped}, {done.fps:.1f} per second; observations: {found}", file=sys.stderr)
+    if done.interrupted and not sources[0].live:  # a camera has no other end
         raise KeyboardInterrupt
+    outputs.finish()
     return 0

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.arrays import Flags, Integers, Reals
-from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, probabilities
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, emotion_probabilities, probabilities
 from board.core.facs import AU_NAMES, EMOTIONS, nearest_emotions
-from board.core.files import read_json, sha256, write_json
+from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
 from board.core.node import Tensor
+from board.core.reading import read_json
 
 T = TypeVar("T")
 FORMAT = 2
@@ -189,6 +190,7 @@ class Outputs:
         probabilities: float64 (AUs,).
         occurrence: Whether each probability reaches its decision threshold, bool (AUs,).
         emotion: The best-matching row of the paper's Table 2; None where the AUs are not its thirteen.
+        emotion_probabilities: Of each of facs.EMOTIONS, float64 (7,), see board.core.decoding; None as above.
         attention: Where the network looked, float32 (rows, columns) from 0 to 1; None where no codes came along.
     """
 
@@ -197,6 +199,7 @@ class Outputs:
     probabilities: Reals
     occurrence: Flags
     emotion: str | None
+    emotion_probabilities: Reals | None = None
     attention: npt.NDArray[np.float32] | None = None
 
 
@@ -302,10 +305,12 @@ class Contract:
         logits = accumulators * scale + offset
         found = probabilities(logits, self.decoding)
         emotions: list[str | None] = [None] * len(logits)
+        shares: list[Reals | None] = [None] * len(logits)
         if self.au_names == AU_NAMES:
             emotions = [EMOTIONS[index] for index in nearest_emotions(logits)]
+            shares = list(emotion_probabilities(logits))
         maps = [None] * len(logits) if self.attention is None else self.attention.maps(frames[:, aus:])
-        faces = zip(accumulators, logits, found, found >= threshold, emotions, maps, strict=True)
+        faces = zip(accumulators, logits, found, found >= threshold, emotions, shares, maps, strict=True)
         return [Outputs(*face) for face in faces]
 
     def check_model(self, path: Path) -> None:

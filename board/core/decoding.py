@@ -34,6 +34,9 @@ def probabilities(logits: npt.NDArray[np.float64], decoding: str) -> npt.NDArray
 def emotion_probabilities(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Probability of each of facs.EMOTIONS, (N, 7), if one of them is shown: the likeliest is facs.nearest_emotions.
 
+    It is the posterior of Table 2's rows: a face shows exactly the AUs of one of them, each row is as likely as the
+    others beforehand, and the network's logits tell of each AU by itself. So it holds for both decodings.
+
     Args:
         logits: Of shape (N, 13), in the order of facs.AUS.
     """

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
 import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +29,77 @@ CACHE_VARIABLE = "AUFLOW_CACHE"
 def cache_folder(name: str) -> Path:
     """Folder of one kind of what can be made again, such as "models"; it need not exist.
 
-    $AUFLOW_CACHE/name, where the variable is not empty (~ is the home folder), else ~/.cache/auflow/name.
+    $AUFLOW_CACHE/name, where the variable is not empty (~ is the home folder), else ~/.cache/auflow/name; for a user
+    without a home the same in a folder for temporary files.
     """
-    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/auflow").expanduser().absolute() / name
+    try:
+        return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/auflow").expanduser().absolute() / name
+    except RuntimeError:  # no HOME, and no entry in the user database
+        return _temporary_cache() / name
+
+
+def writable_cache(name: str) -> Path:
+    """`cache_folder`, made; where none can be, as for a container's user, one in a folder for temporary files.
+
+    Raises:
+        RuntimeError: That one cannot be written either.
+    """
+    folder = _writable(cache_folder("")) / name
+    check_writable(folder)
+    return folder
+
+
+@lru_cache
+def _writable(root: Path) -> Path:
+    """A cache folder, or the one for temporary files in its place, which is told once."""
+    try:
+        check_writable(root)
+        return root
+    except RuntimeError as error:
+        instead = _temporary_cache()
+        print(f"auflow: {error}; {instead} serves instead, {CACHE_VARIABLE} may name another", file=sys.stderr)
+        return instead
+
+
+def _temporary_cache() -> Path:
+    """Of this user alone, since what lies in it is run."""
+    folder = Path(tempfile.gettempdir()) / f"auflow-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise RuntimeError(
+            f"{folder} must be a folder that this user alone can write to: set {CACHE_VARIABLE} to one that is"
+        )
+    return folder
+
+
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there, or name another place"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a place that you may write to"),
+}
+
+
+def unwritable(path: Path, error: OSError) -> RuntimeError:
+    """The sentence for a file or folder that cannot be written: path, reason, remedy."""
+    remedy = REMEDIES.get(error.errno or 0)
+    return RuntimeError(f"cannot write {path}: {error.strerror or error}{f'; {remedy}' if remedy else ''}")
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder where it is missing, and see whether a file in it takes data.
+
+    Raises:
+        RuntimeError: It does not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def sha256(content: Path | bytes) -> str:
@@ -64,17 +137,36 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        _sync(partial)
         if partial.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
     except OSError as error:
-        raise RuntimeError(f"cannot write {path}: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
         else:
             with suppress(OSError):  # none was made, or its folder is none
                 partial.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or all of a folder, to the disk, so that a crash cannot leave a name without its content."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            with open(file, "rb") as opened:
+                os.fsync(opened.fileno())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Digest of every file in a folder and below, by its path in it, in the order of these.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -91,25 +183,6 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON for programs and people, whole or not at all; see `whole`."""
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def read_json(path: Path, what: str, remedy: str) -> Any:
-    """Read JSON.
-
-    Args:
-        path: The file.
-        what: What it is, such as "a contract".
-        remedy: What to do where it is none, such as "build again".
-
-    Raises:
-        ValueError: It is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{what} must be JSON, got {error} in {path}: {remedy}") from None
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:

@@ -16,6 +16,7 @@ from board.core.arrays import Integers
 from board.core.files import write_npz
 from board.core.layers import KINDS
 from board.core.node import Node, Tensor
+from board.core.reading import parse_json, parsing, read_arrays
 
 FORMAT = "auflow-integer-graph-1"
 
@@ -92,27 +93,27 @@ class IntegerGraph:
         """Read what `save` wrote.
 
         Raises:
-            ValueError: The file is of another format, or has layers that are unknown here.
+            ValueError: The file is broken, of another format, or has layers that are unknown here.
         """
-        with np.load(path, allow_pickle=False) as archive:
-            if "description" not in archive:
-                raise ValueError(f"{path} is no integer graph: it holds no description")
-            description = json.loads(str(archive["description"]))
-            if description.get("format") != FORMAT:
-                raise ValueError(f"{path} has format {description.get('format')!r}, need {FORMAT!r}")
+        what, remedy = "an integer graph", "build again"
+        arrays = read_arrays(path, what, remedy)
+        with parsing(path, what, remedy):
+            description = parse_json(str(arrays["description"]), path, what, remedy)
+            if description["format"] != FORMAT:
+                raise ValueError(f"{what} must have format {FORMAT!r}, got {description['format']!r}")
             nodes: list[Node] = []
             for entry in description["nodes"]:
                 name = entry.pop("type")
                 if name not in KINDS:
-                    raise ValueError(f"{path} has a layer of kind {name}, need one of {', '.join(sorted(KINDS))}")
+                    raise ValueError(f"a layer's kind must be one of {', '.join(sorted(KINDS))}, got {name!r}")
                 kind = KINDS[name]
                 values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
                 for f in fields(kind):
                     if f.name not in values:
-                        values[f.name] = archive[f"{values['name']}.{f.name}"]
+                        values[f.name] = arrays[f"{values['name']}.{f.name}"]
                 nodes.append(kind(**values))
-        tensors = {
-            name: Tensor(name, (shape[0], shape[1], shape[2]), bits, signed)
-            for name, shape, bits, signed in description["tensors"]
-        }
-        return cls(tensors, tuple(nodes), description["input"], description["output"])
+            tensors = {
+                name: Tensor(name, (shape[0], shape[1], shape[2]), bits, signed)
+                for name, shape, bits, signed in description["tensors"]
+            }
+            return cls(tensors, tuple(nodes), description["input"], description["output"])

@@ -7,8 +7,10 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from board.core.files import unwritable
 
 
 def lock_name(path: Path) -> Path:
@@ -41,20 +43,23 @@ def _take(lock: Path, what: str) -> int:
     while True:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise RuntimeError(f"cannot write {lock}: {error.strerror}") from None
+            raise unwritable(lock, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
             os.close(file)
+            if holder.startswith(f"process {os.getpid()} "):
+                raise RuntimeError(f"{what} is in use by this process already: close that first") from None
             raise RuntimeError(f"{what} is in use by {holder}: wait for it, or end it") from None
         if _is_named(file, lock):
             break
         os.close(file)  # its holder deleted it between our two steps
-    os.ftruncate(file, 0)
-    os.write(file, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})\n".encode(errors="replace"))
+    with suppress(OSError):  # of a full disk: the lock holds without a name
+        os.ftruncate(file, 0)
+        os.write(file, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})\n".encode(errors="replace"))
     return file
 
 

@@ -3,5 +3,6 @@
 
 from board.driver.driver import CallTime, Driver
 from board.driver.faults import Cause, Diagnosis, HangError, TransferError
+from board.driver.transfer import UNKNOWN_PACE, Pace
 
-__all__ = ["CallTime", "Cause", "Diagnosis", "Driver", "HangError", "TransferError"]
+__all__ = ["UNKNOWN_PACE", "CallTime", "Cause", "Diagnosis", "Driver", "HangError", "Pace", "TransferError"]

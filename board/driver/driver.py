@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import logging
-import re
-import time
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -15,14 +15,26 @@ from typing import Any
 import numpy as np
 
 from board.core.contract import Contract
+from board.core.lock import locked
+from board.driver.device import (
+    POWER,
+    contiguous_memory,
+    forget_metadata,
+    loaded_overlay,
+    loading_failed,
+    open_pynq,
+)
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
 from board.driver.iodma import Control, Iodma, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
-from board.driver.transfer import Clock, Slot, Transfer
+from board.driver.transfer import UNKNOWN_PACE, Clock, Pace, Slot, Transfer
 from board.driver.watermark import Watermark
 
 LOG = logging.getLogger("auflow.driver")
-PYNQ_VERSIONS = r"3\.[01]\."
+FRAMES = 8
+"""Of a batch: as many as the pipeline hands over at once, so that each of its calls is one transfer."""
+SETTLE_S = 1e-3
+"""After a change of the clock: ten times what a clock generator in the FPGA (MMCM, DS187) takes to lock to it."""
 FASTER, SLOWER = 1.01, 0.9
 """Bounds of the clock that a board makes, as shares of the one that the accelerator was built for."""
 
@@ -36,54 +48,63 @@ class CallTime:
 
 
 class Driver:
-    """A loaded accelerator, for one thread.
+    """A loaded accelerator: of one process at a time, whose threads take turns.
 
     Args:
         bitfile: The .bit, with its .hwh beside it.
         contract: accelerator.json of the same build.
-        frames: Most frames of one batch.
+        frames: Most frames of one batch; two are in flight.
         timeout_s: Longest time without a new frame before a transfer counts as hung.
         clock: Time; None takes the device's own where it has one, as an emulated board does, else the machine's.
+        pace: When results are due: until then the driver sleeps.
         log: Told of every fault and recovery.
 
     Raises:
         ValueError: The files do not belong to the contract, see `check_overlay`.
-        RuntimeError: This is no board, pynq has another version, memory or the clock does not suffice.
+        RuntimeError: This is no board, another process has the FPGA, pynq has another version or does not work, memory
+            or the clock does not suffice.
     """
 
     def __init__(
         self,
         bitfile: Path,
         contract: Contract,
-        frames: int = 16,
+        frames: int = FRAMES,
         timeout_s: float = 2.0,
         clock: Clock | None = None,
+        pace: Pace = UNKNOWN_PACE,
         log: logging.Logger = LOG,
     ) -> None:
         if frames < 1:
             raise ValueError(f"need frames >= 1, got {frames}")
         if not timeout_s > 0:
             raise ValueError(f"need timeout_s > 0, got {timeout_s}")
-        self._pynq = _import_pynq()
+        self._pynq = open_pynq()
         check_overlay(bitfile, contract)
         self.contract, self.log = contract, log
         self.frames_done = 0
         """Frames computed since the start."""
         self.last = CallTime(0, 0.0)
-        self._timeout_s = timeout_s
+        self.clock: Clock = self._pynq.clock if clock is None else clock
+        self._timeout_s, self._pace = timeout_s, pace
         # zero, the low end of unsigned results, would be a poor mark to begin with
         signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
-        device = self._pynq.Device.active_device
-        self.clock: Clock = getattr(device, "clock", time) if clock is None else clock
         self._stale = True  # whether something may be under way that nobody waits for
-        self._slots: tuple[Slot, ...] = ()
-        self._overlay = self._pynq.Overlay(str(bitfile), download=False)
-        self._load()
-        self._slots = self._allocate(frames)
+        self._turn = threading.Lock()
+        with ExitStack() as starting:
+            starting.enter_context(locked(self._pynq.lock, "the FPGA"))
+            forget_metadata()
+            try:
+                self._overlay = self._pynq.Overlay(str(bitfile), download=False)
+            except (RuntimeError, OSError) as error:
+                raise RuntimeError(loading_failed(error)) from error
+            self._load()
+            self._slots: tuple[Slot, ...] = self._allocate(frames)
+            self._held = starting.pop_all()
 
     def accumulators(self, faces: np.ndarray) -> np.ndarray:
-        """Stream faces through the accelerator.
+        """Stream faces through the accelerator; a thread waits while another one does.
 
         Args:
             faces: uint8 of shape (N, height, width, channels), any N.
@@ -94,13 +115,18 @@ class Driver:
         Raises:
             ValueError: The faces have another shape or type.
             TransferError: The accelerator failed twice at one frame; a HangError where it never answered.
-            RuntimeError: The driver is closed, or the overlay could not be loaded again.
+            RuntimeError: The driver is closed, another program loaded an overlay, or ours could not be loaded again.
         """
-        if not self._slots:
-            raise RuntimeError("a driver must be open, got a closed one: make a new one")
         shape = self.contract.input.shape
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape:
             raise ValueError(f"need uint8 faces of shape (N, *{shape}), got {faces.dtype} {faces.shape}")
+        with self._turn:
+            return self._stream(faces)
+
+    def _stream(self, faces: np.ndarray) -> np.ndarray:
+        """Output frames of faces; once more from the frame that failed."""
+        if not self._slots:
+            raise RuntimeError("a driver must be open, got a closed one: make a new one")
         results = np.empty((len(faces), self.contract.output_stream.elements), np.int64)
         began, first = self.clock.monotonic(), self.frames_done
         failed: int | None = None
@@ -119,13 +145,14 @@ class Driver:
         return results
 
     def close(self) -> None:
-        """Give the memory back; a transfer that was interrupted is ended first."""
-        if self._slots and self._stale:
-            self._load()  # or the DMAs would write into memory that is no longer ours
-        for slot in self._slots:
-            slot.input.freebuffer()
-            slot.output.freebuffer()
-        self._slots = ()
+        """Give the memory and the FPGA back; a transfer that was interrupted is ended first."""
+        with self._turn, self._held:
+            if self._slots and self._stale and loaded_overlay() == self._loaded:
+                self._load()  # or the DMAs would write into memory that is no longer ours
+            slots, self._slots = self._slots, ()
+            for slot in slots:
+                slot.input.freebuffer()
+                slot.output.freebuffer()
 
     def __enter__(self) -> Driver:
         return self
@@ -137,14 +164,16 @@ class Driver:
 
     def _attempt(self, faces: np.ndarray, results: np.ndarray, watermark: Watermark) -> Diagnosis | None:
         """Stream once; what came is counted in frames_done also after a fault."""
+        self._check_loaded()
         if self._stale:
             self._load()
         self._stale = True  # until the end is reached, also past Ctrl-C
         slots = self._slots[0], self._slots[1]
-        transfer = Transfer(self._dmas, slots, self.contract, self.clock, self._timeout_s, watermark)
+        transfer = Transfer(self._dmas, slots, self.contract, self.clock, self._timeout_s, self._pace, watermark)
         try:
             transfer.run(faces, results)
         except Fault as fault:
+            self._check_loaded()
             for dma in self._dmas:
                 if dma.busy and dma.name not in fault.dma:
                     dma.look()
@@ -156,19 +185,34 @@ class Driver:
         self._stale = False
         return None
 
+    def _check_loaded(self) -> None:
+        """Refuse to touch registers that another program's overlay may have, or may not: the board would hang."""
+        if (loaded := loaded_overlay()) != self._loaded:
+            raise RuntimeError(
+                f"the FPGA must hold this accelerator, got {loaded[0]}, which another program loaded: end that program,"
+                " then start again"
+            )
+
     def _load(self) -> None:
         """Load the overlay, which also resets whatever was under way, and set its clock."""
+        forget_metadata()
+        self._overlay.binfile_name = ""  # or pynq takes what somebody else wrote to /lib/firmware by this name
+        leftover = Path("loaded.xclbin")  # of pynq 3.1, wherever the user is
+        keep = leftover.exists()
         try:
             self._overlay.download()
         except (RuntimeError, OSError) as error:
-            raise RuntimeError(f"the overlay must load, got {error}: power the board off and on") from error
+            raise RuntimeError(loading_failed(error)) from error
+        finally:
+            self._loaded = loaded_overlay()
+            if not keep:
+                leftover.unlink(missing_ok=True)
         self._set_clock()
         self._dmas = (Iodma(self._overlay.idma0, IDMA), Iodma(self._overlay.odma0, ODMA))
         for dma in self._dmas:
             if dma.look() != Control.IDLE:
                 raise RuntimeError(
-                    f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}:"
-                    " power the board off and on"
+                    f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}"
                 )
         self._stale = False
 
@@ -182,6 +226,7 @@ class Driver:
                 f"the accelerator needs a clock of {wanted:g} MHz, from {SLOWER:.0%} to {FASTER:.0%} of it,"
                 f" got {made:g} MHz: build for a clock that this board can make"
             )
+        self.clock.sleep(SETTLE_S)
         self.log.info("the clock is %g MHz", made)
 
     def _allocate(self, frames: int) -> tuple[Slot, Slot]:
@@ -189,37 +234,14 @@ class Driver:
         shapes = [(frames, stream.frame_bytes) for stream in streams * 2]
         buffers: list[Any] = []
         try:
-            buffers += [self._pynq.allocate(shape, np.uint8, cacheable=1) for shape in shapes]
+            for shape in shapes:
+                buffers.append(self._pynq.allocate(shape, np.uint8, cacheable=1))
         except (RuntimeError, MemoryError, OSError) as error:
+            for buffer in buffers:
+                buffer.freebuffer()
             needed = sum(rows * columns for rows, columns in shapes)
             raise RuntimeError(
-                f"{frames} frames in flight need {needed} bytes of contiguous memory, got {str(error) or 'less'}:"
-                " use fewer frames, or close what else holds contiguous memory"
+                f"batches of {frames} frames need {needed} bytes of contiguous memory, got {str(error) or 'less'}"
+                f" ({contiguous_memory()}): close notebooks and programs that hold pynq buffers, or restart the board"
             ) from error
         return Slot(buffers[0], buffers[1]), Slot(buffers[2], buffers[3])
-
-
-@dataclass(frozen=True)
-class _Pynq:
-    """The parts of pynq that are used."""
-
-    Device: Any
-    Overlay: Any
-    Clocks: Any
-    allocate: Any
-
-
-def _import_pynq() -> _Pynq:
-    """pynq, of a version that works, on a machine with a device; imported here, since most machines lack it."""
-    try:
-        import pynq
-        from pynq.pl_server.device import Device
-    except ImportError as error:
-        raise RuntimeError(f"the FPGA needs pynq, got {error}: run on a PYNQ image") from None
-    if not re.match(PYNQ_VERSIONS, pynq.__version__):
-        raise RuntimeError(
-            f"the FPGA needs pynq 3.0 or 3.1 (4.0 fails on Zynq-7000), got {pynq.__version__}: pip install pynq==3.1.2"
-        )
-    if not (hasattr(Device, "_active_device") or Device.devices):
-        raise RuntimeError("the FPGA needs a board that pynq knows, got none: run on a PYNQ image, as root")
-    return _Pynq(Device, pynq.Overlay, pynq.Clocks, pynq.allocate)

@@ -15,6 +15,8 @@ STREAMS = {IDMA: "m_axis_0", ODMA: "s_axis_0"}
 """The stream of each DMA that meets the accelerator."""
 
 _PART_FIELD, _DATA_FIELD = b"b", b"e"
+_HEADER_BYTES = 4096
+"""Of a bitfile: far more than Vivado's header takes, far less than the megabytes that follow it."""
 
 
 def check_overlay(bitfile: Path, contract: Contract) -> None:
@@ -39,7 +41,8 @@ def bitfile_part(bitfile: Path) -> str:
 
     A header is a field with its length in two bytes, the number 1 in two, then fields with a letter and such a length.
     """
-    content = bitfile.read_bytes()
+    with bitfile.open("rb") as file:
+        content = file.read(_HEADER_BYTES)
     try:
         at = 2 + _length(content, 0) + 2
         while (letter := content[at : at + 1]) not in (_PART_FIELD, _DATA_FIELD, b""):

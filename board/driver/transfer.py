@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,8 +14,10 @@ from board.driver.faults import Cause, Fault
 from board.driver.iodma import Iodma
 from board.driver.watermark import Watermark
 
-POLL_S = 1e-4
-"""Between looks at the DMAs: short beside a frame, long enough for other threads to run."""
+POLL_S, LONGEST_POLL_S = 1e-4, 1e-2
+"""Bounds of the time between looks at a DMA that is late: short beside a frame, long enough for other threads."""
+PATIENCE = 1 / 16
+"""Of the time by which a DMA is late, how much passes until the next look."""
 
 
 class Clock(Protocol):
@@ -25,6 +28,23 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float, /) -> None:
         """Let so many seconds pass."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """When results are due.
+
+    Attributes:
+        first_out_s: From the start of a frame's transfer to its result.
+        interval_s: Between successive frames at full rate.
+    """
+
+    first_out_s: float
+    interval_s: float
+
+
+UNKNOWN_PACE = Pace(0.0, 0.0)
+"""Everything is late from the start, so looks become rarer the longer a batch takes."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,7 @@ class Transfer:
         contract: Packing of both streams.
         clock: Time.
         timeout_s: Longest time without a new frame.
+        pace: When to look.
         watermark: Which marks to use.
     """
 
@@ -75,15 +96,18 @@ class Transfer:
         contract: Contract,
         clock: Clock,
         timeout_s: float,
+        pace: Pace,
         watermark: Watermark,
     ) -> None:
         self._idma, self._odma = dmas
         self._slots = slots
         self._input, self._output = contract.input_stream, contract.output_stream
-        self._clock, self._timeout_s, self._watermark = clock, timeout_s, watermark
+        self._clock, self._timeout_s, self._pace, self._watermark = clock, timeout_s, pace, watermark
         self._size = len(slots[0].input)
         self._at = BatchCounts()
         self._deadline, self._seen = 0.0, 0
+        self._taken_at = 0.0  # when the input DMA should end
+        self._received_at = [0.0] * len(slots)  # when the output DMA should end, by slot
         self.frames = 0
         """Frames delivered."""
 
@@ -99,7 +123,7 @@ class Transfer:
         while min(self._at.delivered, self._at.taken) < batches:
             late = self._clock.monotonic() > self._deadline  # before the DMAs are asked, lest a pause pass for a hang
             before = BatchCounts(**vars(self._at))
-            self._ask()
+            self._ask(late)
             self._start()
             if self._at != before:
                 self._extend()
@@ -117,12 +141,13 @@ class Transfer:
         self._unpack(frames[:whole])
         return self._watermark.moved_bytes(frames), frames.size
 
-    def _ask(self) -> None:
-        """See which DMA ended."""
-        at = self._at
-        if at.sent > at.taken:
+    def _ask(self, late: bool) -> None:
+        """See which DMA ended, of those that are due; of all where nothing came for long."""
+        at, now = self._at, self._clock.monotonic()
+        due = [late or now >= moment for moment in self._due()]
+        if at.sent > at.taken and due[0]:
             at.taken += self._idma.ended()
-        if at.armed > at.received and self._odma.ended():
+        if at.armed > at.received and due[1] and self._odma.ended():
             frames = self._look(at.received)
             if self._watermark.whole_frames(frames) < len(frames):
                 raise Fault(Cause.SHORT, self._odma.name)
@@ -135,8 +160,20 @@ class Transfer:
             self._odma.start(self._slot(at.armed).output.device_address, len(self._batch(at.armed)))
             at.armed += 1
         if at.sent == at.taken and at.sent < at.prepared:
-            self._idma.start(self._slot(at.sent).input.device_address, len(self._batch(at.sent)))
+            frames, now = len(self._batch(at.sent)), self._clock.monotonic()
+            self._idma.start(self._slot(at.sent).input.device_address, frames)
+            self._taken_at = now + frames * self._pace.interval_s
+            last_s = self._pace.first_out_s + (frames - 1) * self._pace.interval_s
+            self._received_at[at.sent % len(self._slots)] = now + last_s
             at.sent += 1
+
+    def _due(self) -> tuple[float, float]:
+        """When the input and the output DMA should end; never where none is under way."""
+        at = self._at
+        return (
+            self._taken_at if at.sent > at.taken else math.inf,
+            self._received_at[at.received % len(self._slots)] if min(at.armed, at.sent) > at.received else math.inf,
+        )
 
     def _work(self, batches: int) -> bool:
         """The host's part, while the DMAs run: unpack one batch or else pack one."""
@@ -177,9 +214,12 @@ class Transfer:
         return seen
 
     def _wait(self, late: bool) -> None:
-        """Give the DMAs time, or find that nothing comes any more."""
+        """Sleep until a DMA is due, or find that nothing comes any more."""
         if not late:
-            self._clock.sleep(POLL_S)
+            now = self._clock.monotonic()
+            overdue = now - min(self._due())
+            nap = -overdue if overdue < 0 else min(max(POLL_S, overdue * PATIENCE), LONGEST_POLL_S)
+            self._clock.sleep(min(nap, max(self._deadline - now, 0) + POLL_S))
             return
         came = self._watermark.whole_frames(self._look(self._at.received)) if self._at.armed > self._at.received else 0
         if came <= self._seen:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -38,7 +41,7 @@ class EmulatedClock:
 
     def sleep(self, seconds: float, /) -> None:
         """Let so many seconds pass on the board."""
-        self._board.advance(round(seconds * 1e6 * self._board.contract.clock_mhz))
+        self._board.advance(math.ceil(seconds * 1e6 * self._board.contract.clock_mhz))
 
 
 class EmulatedBoard:
@@ -71,7 +74,8 @@ class EmulatedBoard:
         self.loads = 0
         """How often a bitfile was loaded."""
         self.clock = EmulatedClock(self)
-        self._peripherals: dict[int, Peripheral] = zynqmp_clocks() if zynqmp else zynq_clocks()
+        clocks = zynqmp_clocks if zynqmp else zynq_clocks
+        self._peripherals: dict[int, Peripheral] = clocks(self.fabric.unlock)
         self.bus = Bus(self._peripherals, lambda: self.advance(cycles_per_access))
         self._before: dict[str, Any] = {}
 
@@ -98,7 +102,10 @@ class EmulatedBoard:
             from pynq.pl_server.device import Device
         except ImportError as error:
             raise RuntimeError(f"an emulated board needs pynq, got {error}: scripts/setup.sh board") from None
-        device = EmulatedDevice(self.contract.part, self.bus, self.memory, self.clock, self.load)
+        self._folder = tempfile.TemporaryDirectory(prefix="auflow-emulated-")
+        device = EmulatedDevice(
+            self.contract.part, self.bus, self.memory, self.clock, self.load, Path(self._folder.name, "lock")
+        )
         # what pynq keeps between calls: the devices, the machine's kind (3.0), the clocks' device (3.1) and registers
         self._places = ((Device, "_active_device"), (Device, "_devices"), (pynq.ps, "CPU_ARCH"),
                         (pynq.Clocks, "device"), (pynq.Clocks, "_real_instance"))  # fmt: skip
@@ -114,6 +121,7 @@ class EmulatedBoard:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give pynq back what it had."""
+        self._folder.cleanup()
         for place, name in self._places:
             if name in self._before:
                 setattr(place, name, self._before[name])

@@ -32,15 +32,16 @@ class EmulatedDevice(Device):  # type: ignore[misc] # pynq has no types
         memory: Contiguous memory.
         clock: Time on the board.
         load: What loading a bitfile does.
+        lock: File that stands for who has the board.
     """
 
-    def __init__(self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None]) -> None:
+    def __init__(self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None], lock: Path) -> None:
         super().__init__("emulated0")
         self.name = "emulated board"
         self.arch = "aarch64" if is_zynqmp(part) else "armv7l"
         self.capabilities = {"MEMORY_MAPPED": True}
         self.bitfile_name = self.timestamp = None
-        self.clock = clock
+        self.clock, self.lock = clock, lock
         self._part, self._bus, self._memory, self._load = part, bus, memory, load
 
     def mmap(self, base_addr: int, length: int) -> Window:

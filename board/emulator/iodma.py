@@ -18,6 +18,8 @@ from board.emulator.memory import Memory
 LOG = logging.getLogger("auflow.emulator")
 AHEAD_FRAMES = 2
 """Frames that the input DMA has read and the accelerator has not taken: real ones read ahead, but not far."""
+UNLOCKED_CYCLES = 10_000
+"""After a change of the clock, until the clock generator (MMCM) locks to it: 100 us at 100 MHz, the most by DS187."""
 STEP_CYCLES = 2000
 """Longest time between looks at the accelerator."""
 
@@ -27,6 +29,8 @@ class IodmaModel:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.locked = True
+        """Whether it has a clock; without one its registers read as 0 and take nothing."""
         self.reset()
 
     def reset(self) -> None:
@@ -41,6 +45,8 @@ class IodmaModel:
 
     def read(self, offset: int) -> int:
         """Read a register."""
+        if not self.locked:
+            return 0
         if offset != Register.CONTROL:
             return self._registers[Register(offset)]
         if self.nonsense is not None:
@@ -51,6 +57,8 @@ class IodmaModel:
 
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
+        if not self.locked:
+            return
         if offset != Register.CONTROL:
             self._registers[Register(offset)] = value
         elif value & Control.START:
@@ -85,7 +93,7 @@ class Fabric:
         self._faults = list(faults)
         self.written = 0
         """Frames that reached memory since the start."""
-        self._cycle = 0
+        self._cycle = self._locks_at = 0
         self.reset()
 
     def reset(self) -> None:
@@ -107,6 +115,11 @@ class Fabric:
             self._drain()
             cycles -= chunk
         self._cycle += max(cycles, 0)
+        self.idma.locked = self.odma.locked = self._cycle >= self._locks_at
+
+    def unlock(self) -> None:
+        """The clock changes: nothing answers until the clock generator has locked to it."""
+        self._locks_at = self._cycle + UNLOCKED_CYCLES
 
     def _supply(self) -> None:
         """The input DMA's part: read the frames that the accelerator will soon need."""

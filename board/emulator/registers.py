@@ -25,10 +25,15 @@ class Peripheral(Protocol):
 
 
 class RegisterFile:
-    """Registers that keep what is written."""
+    """Registers that keep what is written.
 
-    def __init__(self, values: dict[int, int]) -> None:
-        self._values = dict(values)
+    Args:
+        values: What they hold at first; others hold 0.
+        changed: Told whenever one gets another value.
+    """
+
+    def __init__(self, values: dict[int, int], changed: Callable[[], None] = lambda: None) -> None:
+        self._values, self._changed = dict(values), changed
 
     def read(self, offset: int) -> int:
         """Read a register."""
@@ -36,20 +41,23 @@ class RegisterFile:
 
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
-        self._values[offset] = value
+        if value != self.read(offset):
+            self._values[offset] = value
+            self._changed()
 
 
-def zynq_clocks() -> dict[int, Peripheral]:
+def zynq_clocks(changed: Callable[[], None]) -> dict[int, Peripheral]:
     """SLCR of a Zynq-7000 (UG585): PLLs of 1300, 1600 and 1000 MHz, PL clocks of 50 MHz until they are set."""
     plls = {0x100: 26 << 12, 0x104: 32 << 12, 0x108: 20 << 12}
-    return {ZYNQ_SLCR: RegisterFile({**plls, **dict.fromkeys((0x170, 0x180, 0x190, 0x1A0), 2 << 20 | 10 << 8)})}
+    clocks = dict.fromkeys((0x170, 0x180, 0x190, 0x1A0), 2 << 20 | 10 << 8)
+    return {ZYNQ_SLCR: RegisterFile({**plls, **clocks}, changed)}
 
 
-def zynqmp_clocks() -> dict[int, Peripheral]:
+def zynqmp_clocks(changed: Callable[[], None]) -> dict[int, Peripheral]:
     """CRL_APB and CRF_APB of a Zynq UltraScale+ (UG1087): IOPLL of 1500 MHz, PL clocks of 50 MHz until they are set."""
     clocks = dict.fromkeys((0xC0, 0xC4, 0xC8, 0xCC), 1 << 24 | 1 << 16 | 30 << 8)
     plls = {0x20: 1 << 16 | 90 << 8, 0x30: 1 << 16 | 48 << 8}
-    return {ZYNQMP_CRL: RegisterFile({**plls, **clocks}), ZYNQMP_CRF: RegisterFile(plls)}
+    return {ZYNQMP_CRL: RegisterFile({**plls, **clocks}, changed), ZYNQMP_CRF: RegisterFile(plls)}
 
 
 class Bus:
@@ -62,18 +70,24 @@ class Bus:
 
     def __init__(self, peripherals: dict[int, Peripheral], tick: Callable[[], None]) -> None:
         self._peripherals, self._tick = peripherals, tick
+        self.accesses = 0
+        """Reads and writes so far."""
 
     def read(self, address: int) -> int:
         """Read 32 bits."""
-        self._tick()
+        self._access()
         peripheral, offset = self._find(address)
         return peripheral.read(offset)
 
     def write(self, address: int, value: int) -> None:
         """Write 32 bits."""
-        self._tick()
+        self._access()
         peripheral, offset = self._find(address)
         peripheral.write(offset, value)
+
+    def _access(self) -> None:
+        self.accesses += 1
+        self._tick()
 
     def _find(self, address: int) -> tuple[Peripheral, int]:
         base = address // SPAN_BYTES * SPAN_BYTES

@@ -50,6 +50,6 @@ def open_executor(deployment: Deployment, name: str = AUTO) -> Executor:
 
 def best(deployment: Deployment) -> str:
     """The fastest executor that this machine and a deployment offer."""
-    if deployment.has_bitfile and on_a_board():
+    if deployment.has_bitfile and on_a_board() and find_spec("pynq"):
         return "fpga"
     return "onnx" if find_spec("onnxruntime") and deployment.has_onnx else "numpy"

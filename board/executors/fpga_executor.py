@@ -6,27 +6,24 @@ from __future__ import annotations
 import sysconfig
 import tempfile
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from board.deployment import Deployment
-from board.driver import Driver
+from board.driver import UNKNOWN_PACE, Driver, Pace
+from board.driver.device import FPGA_MANAGER
+from board.driver.driver import FRAMES
 from board.emulator import Accelerator, EmulatedBoard, TimedAccelerator, VerilatedAccelerator, write_overlay
 
-FRAMES = 16
-"""Of one batch; two batches are in flight."""
 EMULATED_FRAMES = 4
 """Of one batch in simulated RTL, where a frame takes seconds."""
-FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
-"""Where Linux shows an FPGA that it can configure."""
 
 
 def on_a_board() -> bool:
-    """Whether this machine is a board whose FPGA pynq drives."""
-    return FPGA_MANAGER.exists() and find_spec("pynq") is not None
+    """Whether this machine is a board with an FPGA."""
+    return FPGA_MANAGER.exists()
 
 
 class FpgaExecutor:
@@ -63,9 +60,14 @@ class FpgaExecutor:
                 self.description = f"an emulated {contract.board} with {what}"
                 frames = EMULATED_FRAMES
             else:
+                if not deployment.has_bitfile:
+                    raise ValueError(
+                        f"the FPGA needs a bitfile, got {deployment.folder}, which was built without one: run `auflow"
+                        " build` where Vivado is on PATH and copy its archive here, or use --executor numpy"
+                    )
                 bitfile = deployment.bitfile
                 self.description, frames = f"the FPGA of this {contract.board}", FRAMES
-            self.driver = starting.enter_context(Driver(bitfile, contract, frames))
+            self.driver = starting.enter_context(Driver(bitfile, contract, frames, pace=_pace(deployment)))
             self._stack = starting.pop_all()
 
     def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -80,6 +82,14 @@ class FpgaExecutor:
     def close(self) -> None:
         """Give back the contiguous memory, and pynq its own device."""
         self._stack.close()
+
+
+def _pace(deployment: Deployment) -> Pace:
+    """When the build's simulation says that results come."""
+    timing, cycles_per_s = deployment.manifest.timing, 1e6 * deployment.contract.clock_mhz
+    if timing.first_out_cycles is None or timing.interval_cycles is None:
+        return UNKNOWN_PACE
+    return Pace(timing.first_out_cycles / cycles_per_s, timing.interval_cycles / cycles_per_s)
 
 
 def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator, str]:

@@ -23,6 +23,7 @@ class OnnxExecutor:
         path: The model: pixels, float32 (N, 3, 48, 48), to accumulators, int32 (N, AUs).
 
     Raises:
+        ValueError: ONNX Runtime refuses the model.
         RuntimeError: onnxruntime is not installed.
     """
 
@@ -33,7 +34,14 @@ class OnnxExecutor:
             raise RuntimeError("executor onnx needs onnxruntime, which is not installed: pip install onnxruntime")
         import onnxruntime
 
-        self._session = self._open(str(path))
+        try:
+            self._session = self._open(str(path))
+        except Exception as error:  # of classes that ONNX Runtime keeps to itself
+            said = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"executor onnx needs a model that ONNX Runtime {onnxruntime.__version__} takes, got {said} in {path}:"
+                " build again, or use another executor"
+            ) from None
         self._input = self._session.get_inputs()[0].name
         self.output = f"tensor {self._session.get_outputs()[0].name}"
         self.description = f"ONNX Runtime {onnxruntime.__version__}"

@@ -11,7 +11,8 @@ from board.core.arrays import Pixels
 from board.faces.crop import SIDE_PX, Box, cut_face, to_input
 from board.faces.find import find_face
 from board.sources.array import ARRAYS, read_array
-from board.sources.pictures import pictures_in, read_picture
+from board.sources.folder import pictures_in
+from board.sources.pictures import read_picture
 
 
 def load_faces(path: Path, count: int | None = None, colour: str = "grey", margin: float = 0.0) -> Pixels:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from board.core.contract import Contract
+from board.core.facs import EMOTIONS
+from board.core.text import printable
 from board.observation import Observation
+from board.outputs.record import WEIGHTS, MadeBy, digest
 from board.outputs.resumable_table import ResumableTable
 
 
@@ -19,15 +22,20 @@ class JsonlOutput(ResumableTable):
         path: The file.
         contract: Names the action units.
         resume: Go on with what an interrupted run left.
+        made_by: What else than the contract decides over the rows.
+        keep_record: See ResumableTable.
     """
 
-    def __init__(self, path: Path, contract: Contract, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        contract: Contract,
+        resume: bool = False,
+        made_by: MadeBy | None = None,
+        keep_record: bool = False,
+    ) -> None:
         self._names = contract.au_names
-        super().__init__(path, resume)
-
-    def header(self) -> str:
-        """None: every line is an observation."""
-        return ""
+        super().__init__(path, resume, {**(made_by or {}), WEIGHTS: digest(contract)}, keep_record)
 
     def frame_of(self, line: str) -> int:
         """Index of the frame of a line."""
@@ -36,14 +44,13 @@ class JsonlOutput(ResumableTable):
             raise ValueError("no object")
         return int(content["frame"])
 
-    def source_of(self, line: str) -> str:
-        """Name of the source of a line."""
-        return str(json.loads(line)["source"])
-
-    def has_these_units(self, line: str) -> bool:
-        """Whether the action units are the contract's."""
-        units = json.loads(line).get("action_units")
-        return units is None or tuple(units) == self._names
+    def values_of(self, line: str) -> dict[str, object]:
+        """The object of a line without its latency."""
+        content = json.loads(line)
+        if not isinstance(content, dict):
+            raise ValueError("no object")
+        content.pop("latency_s", None)
+        return content
 
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
@@ -56,9 +63,9 @@ def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "frame": seen.frame,
         "timestamp_s": round(seen.timestamp_s, 6),
-        "source": seen.source,
+        "source": printable(seen.source),
         "status": seen.status,
-        "message": seen.message,
+        "message": printable(seen.message),
         "face_id": None if face is None else face.face_id,
         "box": None if face is None else [face.box.left, face.box.top, face.box.side],
         "confidence": 0.0 if face is None else round(face.confidence, 4),
@@ -67,6 +74,9 @@ def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
     if seen.aus is not None:
         units = zip(names, seen.aus.accumulators, seen.aus.probabilities, seen.aus.occurrence, strict=True)
         content["emotion"] = seen.aus.emotion
+        if seen.aus.emotion_probabilities is not None:
+            shares = zip(EMOTIONS, seen.aus.emotion_probabilities, strict=True)
+            content["emotions"] = {name: float(share) for name, share in shares}
         content["action_units"] = {
             name: {"accumulator": int(accumulator), "probability": float(probability), "present": bool(present)}
             for name, accumulator, probability, present in units

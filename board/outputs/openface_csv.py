@@ -10,10 +10,13 @@ Columns, in this order:
 - `AU01_c` to `AU45_c`: 1 where the probability reaches the unit's threshold, else 0, as in OpenFace;
 - `FaceRectX`, `FaceRectY`, `FaceRectWidth`, `FaceRectHeight` in pixels and `FaceScore`, the confidence again, as
   Py-Feat names them: its `read_feat` finds the `faceboxes` only with all five;
-- `emotion`, `status` (see board.observation.STATUSES), `message`, `source`, `latency_ms`.
+- `emotion`, `status` (see board.observation.STATUSES), `message`, `source`, `latency_ms`;
+- `neutral` to `surprise`: the probability of each emotion, named as Py-Feat names them, see
+  board.core.decoding.emotion_probabilities.
 
 Columns of AUs that the network does not have are empty: Py-Feat's `read_openface` asks for all of OpenFace's. There is
-a row for every frame and face, and for every frame without a face.
+a row for every frame and face, and for every frame without a face. Names and messages are made safe by
+board.core.text.cell.
 """
 
 from __future__ import annotations
@@ -24,7 +27,10 @@ import re
 from pathlib import Path
 
 from board.core.contract import Contract
+from board.core.facs import EMOTIONS
+from board.core.text import cell
 from board.observation import OK, Observation
+from board.outputs.record import WEIGHTS, MadeBy, digest
 from board.outputs.resumable_table import ResumableTable
 
 INTENSITIES = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
@@ -35,7 +41,7 @@ COLUMNS = (
     *(f"AU{number:02d}_r" for number in INTENSITIES),
     *(f"AU{number:02d}_c" for number in PRESENCES),
     "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore",
-    "emotion", "status", "message", "source", "latency_ms",
+    "emotion", "status", "message", "source", "latency_ms", *EMOTIONS,
 )  # fmt: skip
 
 
@@ -54,30 +60,31 @@ class CsvOutput(ResumableTable):
         path: The file.
         contract: Names the action units.
         resume: Go on with what an interrupted run left.
+        made_by: What else than the contract decides over the rows.
+        keep_record: See ResumableTable.
     """
 
-    def __init__(self, path: Path, contract: Contract, resume: bool = False) -> None:
-        self._numbers = [au_number(name) for name in contract.au_names]
-        super().__init__(path, resume)
+    HEADER = (",".join(COLUMNS) + "\n").encode()
 
-    def header(self) -> str:
-        """The columns' names."""
-        return ",".join(COLUMNS) + "\n"
+    def __init__(
+        self,
+        path: Path,
+        contract: Contract,
+        resume: bool = False,
+        made_by: MadeBy | None = None,
+        keep_record: bool = False,
+    ) -> None:
+        self._numbers = [au_number(name) for name in contract.au_names]
+        super().__init__(path, resume, {**(made_by or {}), WEIGHTS: digest(contract)}, keep_record)
 
     def frame_of(self, line: str) -> int:
         """Index of the frame of a row."""
         return int(line.partition(",")[0]) - 1
 
-    def source_of(self, line: str) -> str:
-        """Name of the source of a row."""
-        return _read(line)["source"]
-
-    def has_these_units(self, line: str) -> bool:
-        """Whether exactly the contract's columns are filled."""
-        row = _read(line)
-        if row.get("status") != OK:
-            return True
-        return {number for number in INTENSITIES if row[f"AU{number:02d}_r"]} == set(self._numbers)
+    def values_of(self, line: str) -> dict[str, object]:
+        """The cells of a row without its latency."""
+        cells = next(csv.reader([line], strict=True))
+        return {name: text for name, text in zip(COLUMNS, cells, strict=True) if name != "latency_ms"}
 
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
@@ -96,8 +103,8 @@ class CsvOutput(ResumableTable):
             "success": int(seen.status == OK),
             "emotion": "" if seen.aus is None or seen.aus.emotion is None else seen.aus.emotion,
             "status": seen.status,
-            "message": " ".join(seen.message.split()),  # a row is a line
-            "source": " ".join(seen.source.split()),
+            "message": cell(seen.message),
+            "source": cell(seen.source),
             "latency_ms": f"{1000 * seen.latency_s:.2f}",
         }
         if face is not None:
@@ -108,8 +115,7 @@ class CsvOutput(ResumableTable):
                 self._numbers, seen.aus.probabilities, seen.aus.occurrence, strict=True
             ):
                 row |= {f"AU{number:02d}_r": f"{probability:.4f}", f"AU{number:02d}_c": int(present)}
+            if seen.aus.emotion_probabilities is not None:
+                shares = zip(EMOTIONS, seen.aus.emotion_probabilities, strict=True)
+                row |= {name: f"{share:.4f}" for name, share in shares}
         return row
-
-
-def _read(line: str) -> dict[str, str]:
-    return dict(zip(COLUMNS, next(csv.reader([line])), strict=False))

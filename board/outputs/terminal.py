@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from board.core.contract import Contract
+from board.core.text import printable
 from board.observation import Observation
 from board.sources.array import ArraySource
 from board.sources.frame import Frame, Source
@@ -24,7 +25,7 @@ class TerminalOutput:
     def write(self, frame: Frame, observations: list[Observation]) -> None:
         """Print the observations of a frame."""
         for seen in observations:
-            print(f"{self._place(seen)}: {self._words(seen)}")
+            print(printable(f"{self._place(seen)}: {self._words(seen)}"))
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,12 +17,13 @@ from rich.console import Console
 from board.core.contract import Contract
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
+from board.core.lock import lock_name, locked
 from hls_build import estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
 from hls_build.build.contract import Hardware, make_contract
 from hls_build.build.shipped import checkpoint_of
-from hls_build.build_folder import BuildFolder, State
+from hls_build.build_folder import BuildFolder, State, files_of
 from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig, load_build
@@ -143,6 +144,12 @@ class Step:
     do: Callable[[Job], None]
     leaves: Callable[[BuildFolder], tuple[Path, ...]]
 
+    def digests(self, folder: BuildFolder) -> dict[str, str]:
+        """Digest of every file that it made and that is still there, by its path in the build."""
+        made = (path for path in self.leaves(folder) if path != folder.finn)  # which nothing reads again
+        files = [file for path in made for file in (files_of(path) if path.is_dir() else [path]) if file.is_file()]
+        return {file.relative_to(folder.root).as_posix(): sha256(file) for file in files}
+
 
 STEPS: dict[str, Step] = {
     "export": Step(
@@ -216,29 +223,30 @@ def run(
     vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
     job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado)
     key = _fingerprint(path, build, checkpoint)
-    done = _open(folder, key, checkpoint, resume)
-    if vivado and "bitstream" in done and not bitstream.is_made(folder):
-        done = {name: entry for name, entry in done.items() if name not in ("bitstream", "deploy")}
-    with _logged(folder.log):
-        for name, step in STEPS.items():
-            if name in done:
-                console.print(f"[bold]{name}[/]: done before")
-                continue
-            console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
-            start = time.monotonic()
-            log.info("%s begins", name)
-            try:
-                step.do(job)
-            except BaseException as error:
-                log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
-                _remove(*step.leaves(folder))
-                raise
-            seconds = time.monotonic() - start
-            log.info("%s took %.1f s", name, seconds)
-            done[name] = {"seconds": round(seconds, 1)}
-            folder.write_state(State(key, checkpoint, done))
-            if name == stop_after:
-                break
+    with locked(lock_name(folder.root.resolve()), f"the build {folder.root}"):
+        done = _open(folder, key, checkpoint, resume, console)
+        if vivado and "bitstream" in done and not bitstream.is_made(folder):
+            done = {name: entry for name, entry in done.items() if name not in ("bitstream", "deploy")}
+        with _logged(folder.log):
+            for name, step in STEPS.items():
+                if name in done:
+                    console.print(f"[bold]{name}[/]: done before")
+                    continue
+                console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
+                start = time.monotonic()
+                log.info("%s begins", name)
+                try:
+                    step.do(job)
+                except BaseException as error:
+                    log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
+                    _remove(*step.leaves(folder))
+                    raise
+                seconds = time.monotonic() - start
+                log.info("%s took %.1f s", name, seconds)
+                done[name] = {"seconds": round(seconds, 1), "files": step.digests(folder)}
+                folder.write_state(State(key, checkpoint, done))
+                if name == stop_after:
+                    break
     said = [folder.read_report("parity")["verdict"]] if "simulate" in done else []
     command = ["auflow", "build", "--config", str(path), "--out", str(folder.root), "--resume"]
     command += ["--board", board] if board else []
@@ -257,7 +265,7 @@ def _fingerprint(path: Path, build: BuildConfig, checkpoint: Path) -> str:
     return sha256(f"{sha256(path)} {build.board.name} {weights}{output}".encode())
 
 
-def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict[str, Any]:
+def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console: Console) -> dict[str, Any]:
     """Prepare the folder; the finished steps to keep."""
     if folder.root.exists() and not folder.root.is_dir():
         raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
@@ -270,11 +278,28 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool) -> dict
                 f"the build in {folder.root} was begun from another configuration, board, output or checkpoint: "
                 "build without --resume"
             )
-        return dict(before.steps)
+        return _unchanged(folder, before.steps, console)
     folder.root.mkdir(parents=True, exist_ok=True)
     folder.write_state(State(key, checkpoint, {}))
     _remove(folder.vivado, *(path for step in STEPS.values() for path in step.leaves(folder)))
     return {}
+
+
+def _unchanged(folder: BuildFolder, steps: Mapping[str, Any], console: Console) -> dict[str, Any]:
+    """The finished steps up to the first whose files are no longer what it made; what later ones made is deleted."""
+    kept: dict[str, Any] = {}
+    for name in STEPS:
+        if name not in steps:
+            break
+        there = STEPS[name].digests(folder)
+        made = steps[name].get("files", {"its files": ""})  # of an older build, which told no digests
+        if changed := next((file for file, digest in made.items() if there.get(file) != digest), None):
+            said = f"{changed} is not what step {name} made: the build goes on from there"
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
+            break
+        kept[name] = steps[name]
+    _remove(*(path for name in STEPS if name not in kept for path in STEPS[name].leaves(folder)))
+    return kept
 
 
 def _remove(*paths: Path) -> None:

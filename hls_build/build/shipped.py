@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from board.core.files import cache_folder, sha256
+from board.core.files import cache_folder, sha256, writable_cache
 from board.core.graph import IntegerGraph
 from board.deployment import INTEGER, MANIFEST
 from hls_build.config.build import BuildConfig
@@ -32,6 +32,8 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
     """
     key = _digest([checkpoint, checkpoint.with_suffix(".json"), *makers()])
     out = cache_folder("deployments") / f"{checkpoint.stem}-{key}"
+    if not (out / MANIFEST).is_file():
+        out = writable_cache("deployments") / out.name
     if not (out / MANIFEST).is_file():
         print(f"auflow: preparing the weights {checkpoint.stem}, this once", file=sys.stderr)
         from hls_build.build.package import write_software  # torch takes seconds to import

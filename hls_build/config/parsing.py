@@ -10,6 +10,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tomllib
 
+from board.core.reading import read_text
+
 T = TypeVar("T")
 
 
@@ -23,12 +25,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     Raises:
         ValueError: It is missing or no TOML.
     """
+    text = read_text(path, f"{what}'s configuration", "name a TOML file")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{what} needs its configuration, got none at {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{what}'s configuration must be TOML, got {error} in {path}") from None
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits
+        said = "one that is nested too deep" if isinstance(error, RecursionError) else error
+        raise ValueError(f"{what}'s configuration must be TOML, got {said} in {path}") from None
 
 
 def parse(cls: type[T], values: Any, where: str, **known: Any) -> T:

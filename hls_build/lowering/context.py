@@ -194,7 +194,10 @@ def check_attributes(node: NodeProto, supported: Mapping[str, Any], defaults: Ma
 
 def model_constants(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
     """Initializers and Constant nodes by name."""
-    constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    try:
+        constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    except Exception as error:  # onnx raises what numpy and protobuf do
+        raise LoweringError(f"a network's constants must be whole tensors, got {error}: export it again") from None
     for node in model.graph.node:
         if node.op_type == "Constant":
             constants[node.output[0]] = numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))

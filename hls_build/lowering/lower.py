@@ -12,7 +12,7 @@ from onnx import NodeProto
 from board.core.graph import IntegerGraph
 from hls_build.lowering import quantizers, shapes, weighted
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, typed_edge
+from hls_build.lowering.context import LoweringContext, LoweringError, Value, typed_edge
 from hls_build.lowering.rule import Rule
 from hls_build.lowering.scalars import SCALAR_OPS, ScalarChain, is_scalar, scalar
 
@@ -45,18 +45,61 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
         LoweringError: A node that no rule matches, an unquantized tensor, or a function that no thresholds express.
     """
     context = LoweringContext(model)
-    (source,) = [i for i in model.graph.input if i.name not in context.constants]
-    _, channels, height, width = (d.dim_value for d in source.type.tensor_type.shape.dim)
+    source, (channels, height, width) = _pixels(model, context)
     pixels = context.new_tensor("pixels", (height, width, channels), PIXEL_BITS, False)
-    context.values[source.name] = typed_edge(pixels, np.ones(1))
+    context.values[source] = typed_edge(pixels, np.ones(1))
     for node in model.graph.node:
         if node.op_type != "Constant":
-            context.values[node.output[0]] = _rule(context, node, rules).handler(context, node)
-    output = model.graph.output[0].name
+            context.values[node.output[0]] = _lowered(context, node, rules)
+    output = _only([value.name for value in model.graph.output], "output")
     result = context.values.get(output)
     if not isinstance(result, Edge) or not (result.scale == 1).all():
         raise LoweringError(f"output {output} is not made of integer accumulators: multiply it by its inverse scale")
     return IntegerGraph(context.tensors, context.with_forks(), pixels.name, result.tensor)
+
+
+def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tuple[int, int, int]]:
+    """Name and shape (C, H, W) of the only input.
+
+    Raises:
+        LoweringError: There is another number of inputs, another shape, or a constant that is not finite.
+    """
+    sources = {value.name: value for value in model.graph.input if value.name not in context.constants}
+    name = _only(list(sources), "input")
+    sizes = [dim.dim_value or dim.dim_param or "?" for dim in sources[name].type.tensor_type.shape.dim]
+    if len(sizes) != 4 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise LoweringError(f"input {name} must have a shape (1, C, H, W) of fixed sizes, got {sizes}: export it so")
+    for constant, value in context.constants.items():
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            odd = value[~np.isfinite(value)].ravel()[0]
+            raise LoweringError(f"constants must be finite, got {odd} in {constant}: train or export again")
+    return name, (sizes[1], sizes[2], sizes[3])
+
+
+def _only(names: Sequence[str], what: str) -> str:
+    """The one name that there must be."""
+    if len(names) != 1:
+        raise LoweringError(f"a network must have one {what}, got {len(names)} ({', '.join(names) or 'none'})")
+    return names[0]
+
+
+def _lowered(context: LoweringContext, node: NodeProto, rules: Sequence[Rule]) -> Value:
+    """What a node becomes.
+
+    Raises:
+        LoweringError: No rule matches it, or it is not as ONNX defines its kind.
+    """
+    if not node.output:
+        raise LoweringError(f"node {node.name} of type {node.op_type} must have an output, got none")
+    try:
+        return _rule(context, node, rules).handler(context, node)
+    except LoweringError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise LoweringError(
+            f"node {node.name} of type {node.op_type} must be as ONNX defines it, got {said}: export the network again"
+        ) from error
 
 
 def _rule(context: LoweringContext, node: NodeProto, rules: Sequence[Rule]) -> Rule:

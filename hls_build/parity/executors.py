@@ -69,5 +69,5 @@ def software(folder: BuildFolder, checkpoint: Path) -> list[Executor]:
         QonnxExecutor(folder.root / export.MODEL),
         OnnxLayerExecutor(folder.root / export.STANDARD),
         NumpyExecutor(IntegerGraph.load(folder.integer)),
-        DataflowExecutor(ModelWrapper(str(folder.dataflow))),
+        DataflowExecutor(folder.read_dataflow()),
     ]

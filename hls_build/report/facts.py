@@ -104,7 +104,7 @@ def read(root: Path) -> Facts:
     names: tuple[Report, ...] = ("estimate", "simulation", "parity")
     reports = {name: folder.read_report(name) for name in names}
     contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
-    model = ModelWrapper(str(folder.dataflow))
+    model = folder.read_dataflow()
     nodes = {name: NodeEstimate.from_json(node) for name, node in reports["estimate"]["nodes"].items()}
     synthesised = synthesis_report.read(folder)
     if synthesised is not None:

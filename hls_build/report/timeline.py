@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from board.core.files import write_npz
+from board.core.reading import parsing, read_arrays
 from board.simulation.accelerator import SimulatedAccelerator
 
 SAMPLES_PER_INTERVAL = 400
@@ -49,10 +50,16 @@ class Timeline:
 
     @classmethod
     def load(cls, path: Path) -> Timeline:
-        """Read what `save` wrote."""
-        with np.load(path) as file:
-            beats = dict(zip(file["names"].tolist(), file["beats"], strict=True))
-            return cls(int(file["frames"]), file["cycles"], beats)
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: It is missing or broken.
+        """
+        what, remedy = "the timeline of a build", "delete it, and `auflow report` records another"
+        arrays = read_arrays(path, what, remedy)
+        with parsing(path, what, remedy):
+            beats = dict(zip(arrays["names"].tolist(), arrays["beats"], strict=True))
+            return cls(int(arrays["frames"]), arrays["cycles"], beats)
 
     def _per_frame(self, stream: str) -> int:
         return int(self.beats[stream][-1]) // self.frames

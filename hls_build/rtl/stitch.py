@@ -16,6 +16,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import StreamPacking
+from board.core.reading import parsing, read_json
 from hls_build.finn_adapter import operator
 
 TOP, MONITOR = "accelerator", "accelerator_monitor"
@@ -58,17 +59,16 @@ class Stitched:
         """Read the manifest of an RTL folder.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is none, or it is broken.
         """
-        path = folder / MANIFEST
-        if not path.is_file():
-            raise ValueError(f"need the RTL of a build, got no {MANIFEST} in {folder}")
-        values = json.loads(path.read_text())
-        for key in ("sources", "streams", "fifos"):
-            values[key] = tuple(values[key])
-        for key in ("input_stream", "output_stream"):
-            values[key] = StreamPacking(**values[key])
-        return cls(**values)
+        path, what, remedy = folder / MANIFEST, "the manifest of a build's RTL", "build again"
+        values = read_json(path, what, remedy)
+        with parsing(path, what, remedy):
+            for key in ("sources", "streams", "fifos"):
+                values[key] = tuple(values[key])
+            for key in ("input_stream", "output_stream"):
+                values[key] = StreamPacking(**values[key])
+            return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -236,13 +236,12 @@ class Simulation {
             s.waited = s.fresh = false;
         }
         *rst_ = 0;
-        for (uint64_t i = 0; i < cycles; ++i) {
-            rise();
+        for (uint64_t i = 0; i <= cycles; ++i) {
             fall();
+            rise();
         }
-        rise();
         *rst_ = 1;
-        fall();
+        settle();
     }
     void begin(Stream& s, uint8_t* beats, uint64_t count, uint64_t* stamps) {
         s.beats = beats;
@@ -252,24 +251,28 @@ class Simulation {
         s.fresh = true;
         s.began = last_ = cycle_;
     }
+    /// Leaves the design just after a rising edge, so that what is offered next changes with the slow
+    /// clock, as registers in front of it would: a doubled clock takes half a beat at either edge.
     int32_t step(uint64_t cycles, uint64_t idle_limit) {
-        prime();
-        while (true) {
-            if (finished()) return DONE;
-            if (cycle_ - last_ > idle_limit) return IDLE;
-            if (cycles-- == 0) return RUNNING;
+        for (Stream& s : streams_)
+            if (s.fresh) choose(s);  // what was given between two calls is offered at once, not a cycle late
+        const uint64_t end = cycle_ + cycles;
+        while (!finished() && cycle_ - last_ <= idle_limit && cycle_ != end) {
+            fall();
             if (sample()) last_ = cycle_ + 1;
             rise();
             ++cycle_;
             for (Stream& s : streams_) choose(s);
-            fall();
         }
+        settle();
+        if (finished()) return DONE;
+        return cycle_ - last_ > idle_limit ? IDLE : RUNNING;
     }
     /// Clocks the design with every stream held back.
     void idle(uint64_t cycles) {
         for (uint64_t i = 0; i < cycles; ++i) {
-            rise();
             fall();
+            rise();
             ++cycle_;
         }
     }
@@ -278,12 +281,6 @@ class Simulation {
   private:
     static constexpr uint64_t QUARTER = 2;  // of a clock period, in wave time
 
-    /// Offers beats that were given between two edges at once, not a cycle late.
-    void prime() {
-        for (Stream& s : streams_)
-            if (s.fresh) choose(s);
-        settle();
-    }
     void evaluate() {
         settle();
         model_->dump(time_);
@@ -350,8 +347,8 @@ class Simulation {
         evaluate();
         time_ += QUARTER;
     }
-    /// Applies what changed after the rising edge and completes the cycle. The doubled clock rises
-    /// with the slow clock's both edges.
+    /// Applies what changed after the rising edge, up to the next one. The doubled clock rises with the
+    /// slow clock's both edges.
     void fall() {
         if (clk2x_) {
             *clk2x_ = 0;

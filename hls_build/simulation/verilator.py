@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from board.core.files import cache_folder
+from board.core.files import cache_folder, digests, write_json
+from board.core.reading import read_json
 
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
@@ -30,6 +31,8 @@ Parameter = int | str
 _SMALL_BYTES = 400_000
 """Generated C++ up to this size compiles fastest as one unit."""
 
+_DIGESTS = "digests.json"
+"""Beside what the cache keeps in a folder, written last."""
 OPTIMISE = "-O1"
 """Verilator has optimised already: at -O2 or -O3 the default accelerator takes twice as long to compile and runs no
 faster."""
@@ -315,20 +318,34 @@ def _run(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
-    """Folder kind/key of the cache, made by make(folder) where it is missing, whole or not at all.
+def _is_whole(place: Path) -> bool:
+    """Whether a folder of the cache holds what was put there: a library cut short would end this process."""
+    try:
+        kept = read_json(place / _DIGESTS, "a list of digests", "make it again")
+        found = digests(place)
+    except (ValueError, OSError):
+        return False
+    del found[_DIGESTS]
+    return bool(found == kept)
 
-    The first to finish wins, since others may have its library open: unlike files.whole, it replaces nothing.
+
+def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
+    """Folder kind/key of the cache, made by make(folder) where it is missing or damaged, whole or not at all.
+
+    The first to finish wins, since others may have its library open: unlike files.whole, it replaces nothing whole.
     """
     place = cache_folder(kind) / key
-    if place.is_dir():
+    if (damaged := place.is_dir()) and _is_whole(place):
         return place
     try:
+        if damaged:
+            shutil.rmtree(place)  # a library that somebody has open stays theirs
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as temporary:
             folder = Path(temporary) / "content"
             folder.mkdir()
             make(folder)
+            write_json(folder / _DIGESTS, digests(folder))
             try:
                 folder.rename(place)
             except OSError:

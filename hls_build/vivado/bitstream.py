@@ -9,8 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from board.core.contract import Contract
 from board.core.files import sha256
 from board.deployment import BITFILE, HANDOFF
@@ -55,7 +53,7 @@ def make(folder: BuildFolder, build: BuildConfig, tools: Tools | None, tell: Cal
     from hls_build.vivado import project  # FINN+'s builder takes seconds to import
 
     archive = archive_of(folder, build)
-    project.write(ModelWrapper(str(folder.dataflow)), build, folder.rtl, archive)
+    project.write(folder.read_dataflow(), build, folder.rtl, archive)
     figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:
         return figures

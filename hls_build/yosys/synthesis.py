@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from board.core.files import cache_folder, write_json
+from board.core.reading import read_json
 from hls_build.cost.resources import Resources
 from hls_build.rtl.blocks import Block
 from hls_build.rtl.stitch import TOP, Stitched
@@ -114,7 +114,12 @@ class Design:
 
     def cells(self) -> dict[str, int] | None:
         """Its cells by type, if it was synthesised before."""
-        found: dict[str, int] | None = json.loads(self.cached.read_text()) if self.cached.is_file() else None
+        if not self.cached.is_file():
+            return None
+        try:
+            found: dict[str, int] = read_json(self.cached, "cells in the cache", "synthesize again")
+        except ValueError:
+            return None
         return found
 
     def keep(self, cells: Mapping[str, int]) -> None:

@@ -40,9 +40,13 @@ def read_numbers(
 
 
 def whole_numbers(cells: Sequence[str]) -> list[int] | None:
-    """Numbers such as 3, 3.0 or 3.0e+00, None where one is not whole."""
+    """Numbers such as 3, 3.0 or 3.0e+00, None where one is not whole or larger than a float holds exactly."""
     try:
         numbers = [float(cell) for cell in cells]
     except ValueError:
         return None
-    return [int(number) for number in numbers] if all(number.is_integer() for number in numbers) else None
+    return (
+        [int(number) for number in numbers]
+        if all(number.is_integer() and abs(number) < 2**53 for number in numbers)
+        else None
+    )

@@ -12,7 +12,6 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from board.core.contract import PREPROCESSING
 from board.core.files import cache_folder, write_npz
+from board.core.reading import read_arrays
 from board.progress import bar
 from qnn.data.dataset import Dataset, Source, log
 from qnn.data.datasets import find
@@ -132,9 +132,9 @@ def _prepare_and_store(file: Path, name: str, lot: Sequence[Source], margin: flo
 def _restore(file: Path) -> Prepared | None:
     """What a cached file holds, None where it is absent or was cut short."""
     try:
-        with np.load(file) as arrays:
-            return arrays["pixels"], arrays["found"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        arrays = read_arrays(file, "prepared faces", "prepare them again")
+        return arrays["pixels"], arrays["found"]
+    except (ValueError, KeyError):
         return None
 
 

@@ -21,7 +21,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from board.core.node import identifier
 from board.executors.executor import batches, planes
 from board.executors.onnx_executor import OnnxExecutor
-from qnn.export.qonnx_graph import GATE, INPUT, OUTPUT, layers
+from qnn.export.qonnx_graph import GATE, INPUT, OUTPUT, layers, read_model
 from qnn.network.quantized import QuantCbamCnn
 
 BATCH = 20
@@ -104,9 +104,13 @@ class QonnxExecutor:
     output = f"tensor {OUTPUT}"
 
     def __init__(self, path: Path) -> None:
-        model = ModelWrapper(onnx.load(path))
-        self._layers = layers(model.model)
-        self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
+        model = ModelWrapper(read_model(path))
+        try:
+            self._layers = layers(model.model)
+            self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
+        except Exception as error:  # onnx's own class is not public
+            said = " ".join(str(error).split())
+            raise ValueError(f"a model must be QONNX that qonnx runs, got {said} in {path}: export again") from None
 
     def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Faces, uint8 (N, 48, 48, 3), to integers, int64 (N, AUs).
@@ -143,7 +147,7 @@ class OnnxLayerExecutor(OnnxExecutor):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._model = onnx.load(path)
+        self._model = read_model(path)
 
     def layers(self, faces: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.int64]]:
         """What every quantizer of activations gives, int64 (N, H, W, C), in the order of execution."""

@@ -13,7 +13,8 @@ import onnx
 
 from board.core.contract import ActionUnit
 from board.core.facs import au_names
-from board.core.files import read_json, sha256, write_bytes, write_json
+from board.core.files import sha256, write_bytes, write_json
+from board.core.reading import parsing, read_json
 from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx, with_attention
 from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
 from qnn.export.standard_onnx import to_standard
@@ -145,12 +146,10 @@ def read_report(out: Path) -> ExportReport:
     content = read_json(out / REPORT, "an export's report", "run `auflow export` first")
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
-    try:
+    with parsing(out / REPORT, "an export's report", "export again"):
         content["sigmoids"] = tuple(SigmoidCheck(**check) for check in content["sigmoids"])
         entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         report = ExportReport(**entries)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{out / REPORT} has a missing or unknown entry: {error}") from None
     for name, digest in ((MODEL, report.model_sha256), (STANDARD, report.standard_sha256)):
         if not (out / name).is_file() or sha256(out / name) != digest:
             raise ValueError(f"{out / name} is missing or not the one in {REPORT}: export again")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -242,6 +243,21 @@ def _role(op: str, index: int) -> str:
 
 def _shape(value: onnx.ValueInfoProto) -> list[int]:
     return [d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file.
+
+    Raises:
+        ValueError: It is missing or broken.
+    """
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # protobuf's own class is not public
+        raise ValueError(f"a model must be a whole ONNX file, got {error} in {path}: export again") from None
+    if not model.graph.node or not model.graph.input or not model.graph.output:
+        raise ValueError(f"a model must have nodes, an input and an output, got one without in {path}: export again")
+    return model
 
 
 def _annotate(model: onnx.ModelProto) -> onnx.ModelProto:

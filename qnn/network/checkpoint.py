@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from board.core.contract import COLOURS
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
 from board.core.facs import AUS
-from board.core.files import read_json, sha256, write_bytes, write_json
+from board.core.files import sha256, write_bytes, write_json
+from board.core.reading import parsing, read_json
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
@@ -116,14 +117,19 @@ def read_card(path: Path) -> Card:
         raise ValueError(f"card {card_path(path)} is not of format {FORMAT}")
     if content.pop("sha256", None) != sha256(path):
         raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
-    try:
+    with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
         architecture = Architecture(**content.pop("architecture"))
         aus, thresholds = tuple(content.pop("aus")), tuple(content.pop("thresholds", ()))
         return Card(architecture=architecture, aus=aus, thresholds=thresholds, **content)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"card {card_path(path)} has a missing or unknown entry: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"{error} (in card {card_path(path)})") from None
+
+
+def _check_finite(name: str, value: Tensor, path: Path) -> None:
+    """Refuse weights that training has blown up, and a batch norm whose variance is none."""
+    if not torch.isfinite(value).all():
+        odd = value[~torch.isfinite(value)].ravel()[0].item()
+        raise ValueError(f"weights must be finite, got {odd} in {name} of checkpoint {path}: train again")
+    if name.endswith("running_var") and (value < 0).any():
+        raise ValueError(f"a variance must not be negative, got {value.min().item():g} in {name} of checkpoint {path}")
 
 
 def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn, Card]:
@@ -134,7 +140,7 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
         preset: The preset that the caller needs; None takes any.
 
     Raises:
-        ValueError: Another preset, a truncated file, or weights that do not fit the card.
+        ValueError: Another preset, a truncated file, weights that do not fit the card, or that are not finite.
     """
     card = read_card(path)
     if preset is not None and card.preset != preset:
@@ -144,6 +150,9 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
         state = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"checkpoint {path} cannot be read: {error}") from None
+    for name, value in state.items():
+        if value.is_floating_point():
+            _check_finite(name, value, path)
     widened = {name: value.to(torch.float32) if value.is_floating_point() else value for name, value in state.items()}
     try:
         model.load_state_dict(widened)

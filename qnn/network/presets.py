@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 import tomllib
 
+from board.core.reading import read_text
+
 FILE = Path(__file__).with_name("presets.toml")
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
@@ -67,8 +69,8 @@ def load(path: Path = FILE) -> Mapping[str, Preset]:
         ValueError: No TOML, an unknown or missing key, or bits out of range.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(read_text(path, "presets", "restore the file"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"presets must be TOML, got {error} in {path}") from None
     return MappingProxyType({name: _preset(name, entry, path) for name, entry in content.items()})
 

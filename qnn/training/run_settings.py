@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from board.core.files import read_json, sha256
+from board.core.files import sha256
+from board.core.reading import read_json
 from qnn.data.splits import Splits
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture

@@ -227,6 +227,15 @@ def test_weights_alone_have_no_accelerator_to_emulate(folder: Path) -> None:
         AUDetector(folder, "fpga")
 
 
+def test_a_board_needs_a_bitfile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("board.executors.fpga_executor.on_a_board", lambda: True)
+    with pytest.raises(
+        ValueError, match=r"the FPGA needs a bitfile, got .*, which was built without one: run `auflow b"
+    ):
+        AUDetector(folder, "fpga")
+    assert AUDetector(folder).executor.name != "fpga"
+
+
 @pytest.mark.skipif("AUFLOW_DEPLOY" not in os.environ, reason="AUFLOW_DEPLOY names no deployment")
 @pytest.mark.parametrize("name", ["rtl", "fpga"])
 def test_the_rtl_gives_the_same_integers(name: str) -> None:

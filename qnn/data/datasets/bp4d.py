@@ -9,7 +9,6 @@ under `AUCoding`, a header with AU numbers, then the frame number and 0, 1 or 9 
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from board.core.reading import read_rows
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.label_files import read_numbers, whole_numbers
 
@@ -125,8 +125,7 @@ class Bp4d(Dataset):
 
     def _occurrence_table(self, path: Path, report: Report) -> npt.NDArray[np.int64] | None:
         """Frame number and the five AUs (N, 6) of one occurrence file."""
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = list(csv.reader(file)) or [[]]
+        header, *lines = read_rows(path, "BP4D's labels", "copy the dataset again") or [[]]
         heads = [re.sub(r"^AU0*", "", cell.strip(), flags=re.IGNORECASE) for cell in header]
         absent = [au for au in self.aus if str(au) not in heads[1:]]
         if absent:

@@ -9,7 +9,6 @@ a header, then usage, name and votes.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
+from board.core.reading import read_rows
 from board.faces.crop import SIDE_PX, to_input
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
@@ -30,6 +30,7 @@ VOTE_COLUMNS: tuple[str, ...] = (
     "disgust", "fear", "contempt", "unknown", "not a face",
 )  # fmt: skip
 MIN_VOTES = 5
+REMEDY = "copy the dataset again"
 
 
 class FerPlus(Dataset):
@@ -88,15 +89,13 @@ class FerPlus(Dataset):
         """Names (N,) and votes (N, 10) of a split's pictures."""
         own, common = root / FOLDERS[split] / "label.csv", root / "fer2013new.csv"
         if own.is_file():
-            with own.open(newline="") as file:
-                return _read_votes(csv.reader(file), own, "name, box", report)
+            return _read_votes(read_rows(own, "FERPlus's labels", REMEDY), own, "name, box", report)
         if common.is_file():
-            with common.open(newline="") as file:
-                lines = (_label_line(line, USAGES[split]) for line in csv.reader(file))
-                names, votes = _read_votes(lines, common, "usage, name", report)
-                if not names:
-                    report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[split]}, got none in {common}")
-                return names, votes
+            lines = (_label_line(line, USAGES[split]) for line in read_rows(common, "FERPlus's labels", REMEDY))
+            names, votes = _read_votes(lines, common, "usage, name", report)
+            if not names:
+                report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[split]}, got none in {common}")
+            return names, votes
         report.missing(own, self.title)
         return [], np.empty((0, len(VOTE_COLUMNS)), dtype=np.int64)
 

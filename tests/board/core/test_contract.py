@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from packages import small_contract
 
 from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
+from board.core.decoding import BY_EMOTION, DECODINGS
+from board.core.facs import AU_NAMES, EMOTIONS, PROTOTYPES
 from board.core.files import sha256
 
 UNITS = (
@@ -117,6 +120,28 @@ def test_outputs() -> None:
     np.testing.assert_allclose(second.probabilities, [likely, 0.5], rtol=1e-15)
     assert first.occurrence.tolist() == second.occurrence.tolist() == [True, False]
     assert first.emotion is None  # of other AUs than Table 2's
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_emotions_of_table_2_have_probabilities_in_both_decodings(decoding: str) -> None:
+    contract = replace(small_contract(), decoding=decoding)
+    accumulators = np.random.default_rng(0).integers(-20_000, 20_000, (50, len(AU_NAMES)))
+    for found in contract.outputs(accumulators):
+        logits = found.logits @ PROTOTYPES.T.astype(np.float64)  # log-likelihoods of the rows, up to one constant
+        shares = np.exp(logits - logits.max())
+        assert found.emotion_probabilities == pytest.approx(shares / shares.sum(), abs=1e-12)
+        assert found.emotion == EMOTIONS[int(np.argmax(found.emotion_probabilities))]
+        if decoding == BY_EMOTION:
+            assert found.probabilities == pytest.approx(found.emotion_probabilities @ PROTOTYPES, abs=1e-12)
+
+
+def test_other_action_units_have_no_emotions() -> None:
+    contract = small_contract()
+    one = replace(
+        contract, action_units=contract.action_units[:1], output_stream=StreamPacking.of_frame(1, 1, 24, True)
+    )
+    (found,) = one.outputs(np.zeros((1, 1), np.int64))
+    assert found.emotion is None and found.emotion_probabilities is None
 
 
 def test_outputs_at_the_ends_of_the_range() -> None:

@@ -6,6 +6,9 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import os
+import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -59,15 +62,6 @@ def test_a_digest_is_sha256_of_files_and_bytes(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "x") == files.sha256(content) == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
-def test_what_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "x.json"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"a contract must be .*, got .* {path}: build again$"):
-        files.read_json(path, "a contract", "build again")
-
-
 def test_rows_come_back(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "x.csv", [["name", "n"], ("a, b", 1), {"c\nd": 0, "": 1}.keys()])
     with (tmp_path / "x.csv").open(newline="") as file:
@@ -94,3 +88,50 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("AUFLOW_CACHE", "")
     assert files.cache_folder("models") == Path("/home/someone/.cache/auflow/models")
+
+
+@pytest.mark.parametrize("home", ["/proc/none", "/dev/null"])
+def test_without_a_home_the_cache_is_temporary_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: str
+) -> None:
+    monkeypatch.delenv(files.CACHE_VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files._writable.cache_clear()
+    found = [files.writable_cache(name) for name in ("deployments", "finn")]
+    instead = tmp_path / f"auflow-{os.getuid()}"
+    assert found == [instead / "deployments", instead / "finn"] and all(folder.is_dir() for folder in found)
+    assert stat.S_IMODE(instead.stat().st_mode) == 0o700
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"auflow: cannot write {home}/.cache/auflow: ") and f"{instead} serves instead" in said
+    files._writable.cache_clear()
+
+
+def test_a_temporary_cache_that_others_can_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(files.CACHE_VARIABLE, "/proc/none")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"auflow-{os.getuid()}").mkdir()
+    (tmp_path / f"auflow-{os.getuid()}").chmod(0o777)
+    files._writable.cache_clear()
+    with pytest.raises(RuntimeError, match=f"this user alone can write to: set {files.CACHE_VARIABLE}"):
+        files.writable_cache("models")
+    files._writable.cache_clear()
+
+
+def test_a_cache_that_can_be_written_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "new"))
+    assert files.writable_cache("models") == files.cache_folder("models") == tmp_path / "new/models"
+    assert (tmp_path / "new/models").is_dir() and list((tmp_path / "new/models").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "; make room there, or name another place"),
+        (errno.EROFS, "; name a place that you may write to"),
+        (errno.ENOTDIR, ""),
+    ],
+)
+def test_what_cannot_be_written_is_told_with_a_remedy(number: int, remedy: str) -> None:
+    said = str(files.unwritable(Path("a/b"), OSError(number, os.strerror(number))))
+    assert said == f"cannot write a/b: {os.strerror(number)}{remedy}"

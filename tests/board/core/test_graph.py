@@ -37,7 +37,9 @@ def test_a_layer_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
     description = json.loads(str(arrays["description"]))
     description["nodes"][0]["type"] = "Softmax"
     np.savez(tmp_path / "newer.npz", **{**arrays, "description": np.array(json.dumps(description))})
-    with pytest.raises(ValueError, match=r"newer\.npz has a layer of kind Softmax, need one of Append, Channel"):
+    with pytest.raises(
+        ValueError, match=r"a layer's kind must be one of Append, Channel.*, got 'Softmax' in .*newer\.npz: build again"
+    ):
         IntegerGraph.load(tmp_path / "newer.npz")
 
 

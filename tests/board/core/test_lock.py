@@ -58,7 +58,8 @@ def test_a_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
 def test_a_process_cannot_hold_a_lock_twice(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with locked(lock, "the board"):
-        with pytest.raises(RuntimeError, match="the board is in use by process"), locked(lock, "the board"):
+        refused = pytest.raises(RuntimeError, match="the board is in use by this process already: close that first")
+        with refused, locked(lock, "the board"):
             pass
         assert lock.is_file()  # the refused one left it alone
 
@@ -68,3 +69,12 @@ def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     refused = pytest.raises(RuntimeError, match=r"cannot write .*file/lock: ")
     with refused, locked(tmp_path / "file" / "lock", "the table"):
         pass
+
+
+def test_a_lock_does_not_follow_a_link(tmp_path: Path) -> None:
+    # in a folder that all may write, a link could make root empty a file of its own
+    (precious := tmp_path / "precious").write_text("all of it")
+    (tmp_path / "lock").symlink_to(precious)
+    with pytest.raises(RuntimeError, match=r"cannot write .*lock: "), locked(tmp_path / "lock", "the board"):
+        pass
+    assert precious.read_text() == "all of it"

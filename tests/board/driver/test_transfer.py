@@ -9,7 +9,7 @@ from small import UNITS, small_contract
 
 from board.driver.faults import Cause, Fault
 from board.driver.iodma import Iodma, Register
-from board.driver.transfer import Slot, Transfer
+from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
 from board.driver.watermark import Watermark
 
 FRAME_BYTES = 9
@@ -61,7 +61,7 @@ def stub_transfer(idma_looks: int, odma_starts: int) -> tuple[Transfer, StubDma]
     ]
     dmas = [StubDma("idma0", idma_looks, 9, slots[0].input[:0]), StubDma("odma0", 0, odma_starts, slots[0].output)]
     watermark = Watermark(contract.output_stream, False)
-    return Transfer((dmas[0], dmas[1]), (slots[0], slots[1]), contract, time, 1.0, watermark), dmas[0]
+    return Transfer((dmas[0], dmas[1]), (slots[0], slots[1]), contract, time, 1.0, UNKNOWN_PACE, watermark), dmas[0]
 
 
 def test_what_came_before_a_start_that_fails_is_kept() -> None:

@@ -211,12 +211,32 @@ def test_pynq_reads_the_overlay(tmp_path: Path, part: str) -> None:
         with pytest.raises(RuntimeError, match="nothing answers"):
             MMIO(base, 16).read(0)  # no bitfile is loaded
         overlay.download()
+        board.clock.sleep(1e-3)
         assert overlay.is_loaded() and board.loads == 1
         assert sorted(set(overlay.ip_dict) & {"idma0", "odma0"}) == ["idma0", "odma0"]
         assert overlay.odma0.read(0) == Control.IDLE
         assert abs(Clocks.fclk0_mhz - 50) < 0.01  # as the handoff says
         Clocks.fclk0_mhz = 100
         assert abs(Clocks.fclk0_mhz - 100) < 0.01
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("part", [ZYNQ, ZYNQMP])
+def test_nothing_answers_while_the_clock_changes(tmp_path: Path, part: str) -> None:
+    from pynq import Clocks, Overlay
+
+    bitfile, contract = write_overlay(tmp_path, small_contract(part))
+    with small_board(contract) as board:
+        overlay = Overlay(str(bitfile))
+        board.clock.sleep(1e-3)
+        assert overlay.odma0.read(0) == Control.IDLE
+        Clocks.fclk0_mhz = 100
+        overlay.odma0.write(Register.FRAMES, 3)
+        assert (overlay.odma0.read(0), overlay.odma0.read(Register.FRAMES)) == (0, 0)
+        board.clock.sleep(1e-3)
+        assert (overlay.odma0.read(0), overlay.odma0.read(Register.FRAMES)) == (Control.IDLE, 0)
+        Clocks.fclk0_mhz = 100  # no change
+        assert overlay.odma0.read(0) == Control.IDLE
 
 
 @pytest.mark.board
@@ -256,6 +276,7 @@ def test_loading_in_mid_frame_clears_everything(tmp_path: Path, rng: np.random.G
     bitfile, contract = write_overlay(tmp_path, small_contract())
     with small_board(contract) as board:
         overlay = Overlay(str(bitfile))
+        board.clock.sleep(1e-3)
         faces = allocate((4, 6912), np.uint8, cacheable=1)
         for dma in (overlay.odma0, overlay.idma0):
             dma.write(Register.ADDRESS_LOW, faces.device_address)
@@ -264,6 +285,7 @@ def test_loading_in_mid_frame_clears_everything(tmp_path: Path, rng: np.random.G
         board.clock.sleep(2.5 * INTERVAL_CYCLES / 100e6)
         assert overlay.idma0.read(0) == overlay.odma0.read(0) == START
         overlay.download()
+        board.clock.sleep(1e-3)
         for dma in (overlay.odma0, overlay.idma0):
             assert (dma.read(0), dma.read(Register.ADDRESS_LOW), dma.read(Register.FRAMES)) == (Control.IDLE, 0, 0)
         written = board.fabric.written

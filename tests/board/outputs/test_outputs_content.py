@@ -13,10 +13,10 @@ from observed import AUS, CONTRACT, face, frame, rows_of
 
 from board.faces.crop import Box
 from board.faces.find import Face
-from board.outputs import CsvOutput, PicturesOutput, VideoOutput, open_outputs
-from board.outputs.annotate import BOXES, TICK, draw
+from board.outputs import CsvOutput, PicturesOutput, VideoOutput
+from board.outputs.annotate import draw
+from board.outputs.ink import FACES, TICK
 from board.outputs.jsonl import as_json
-from board.sources.array import ArraySource
 
 RED = (200, 30, 40)
 
@@ -62,7 +62,7 @@ def test_a_frame_without_a_picture_shows_the_last_one_dimmed(tmp_path: Path) -> 
 
 def test_the_box_of_a_small_picture_grows_with_it() -> None:
     drawn = draw(np.zeros((120, 160, 3), np.uint8), [replace(face(0), face=Face(0, Box(40, 40, 60), 0.75))], CONTRACT)
-    on_box = (drawn[:, :480] == BOXES[0]).all(axis=2)
+    on_box = (drawn[:, :480] == FACES[0]).all(axis=2)
     assert on_box[150:280, 120].all() and on_box[150:280, 300].all()  # three times as large
 
 
@@ -102,10 +102,3 @@ def test_the_tick_stands_at_the_threshold() -> None:
     places = [int(ticks(threshold).argmax()) for threshold in (0.25, 0.75)]
     width = round(480 * 0.72) - 32
     assert abs(places[1] - places[0] - width / 2) <= 1
-
-
-def test_a_camera_is_not_resumed(tmp_path: Path) -> None:
-    camera = ArraySource(np.zeros((1, 64, 64), np.uint8), "camera")
-    camera.live = True
-    with pytest.raises(ValueError, match="a source with an end"):
-        open_outputs(tmp_path / "a.csv", None, CONTRACT, camera, resume=True)

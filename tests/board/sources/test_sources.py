@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from board.sources.array import ArraySource
 from board.sources.open_source import open_source
 from board.sources.pictures import PictureSource
 from board.sources.video import VideoSource
@@ -53,7 +52,9 @@ def test_a_resumed_video_goes_on_with_the_same_frames(video: Path) -> None:
         np.testing.assert_array_equal(one.picture, other.picture)
 
 
-def test_a_video_that_was_cut_off_says_so(video: Path) -> None:
+def test_a_video_that_was_cut_off_gives_what_it_holds_and_says_so(
+    video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     content = video.read_bytes()
     index = content.index(b"idx1")
     video.write_bytes(content[: index // 2])
@@ -61,8 +62,9 @@ def test_a_video_that_was_cut_off_says_so(video: Path) -> None:
     if source.count is None or source.count < 30:
         pytest.skip("this OpenCV counts the frames that are there, not the header's")
     frames = list(source.frames())
-    assert frames[-1].picture is None
-    assert frames[-1].error.startswith(f"the video ends at frame {len(frames) - 1}, its header announces 30")
+    assert 0 < len(frames) < 20 and all(frame.picture is not None for frame in frames)
+    told = f"ends at {frames[-1].timestamp_s:.2f} s after {len(frames)} frames, its header announces 30: copy it again"
+    assert caplog.messages == [f"video.avi {told}"]
 
 
 def test_colours_come_as_rgb(tmp_path: Path) -> None:
@@ -105,14 +107,6 @@ def test_an_array_gives_its_pictures(tmp_path: Path, shape: tuple[int, ...]) -> 
         np.testing.assert_array_equal(frame.picture[..., 1], picture if picture.ndim == 2 else picture[..., 1])
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((2, 4, 4), np.float32), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 4), np.uint8)]
-)
-def test_another_array_is_refused(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="pictures"):
-        ArraySource(array, "x")
-
-
 def refusals(folder: Path) -> dict[str, str]:
     """Inputs that cannot be, and what is said of them."""
     (folder / "empty").mkdir()
@@ -127,7 +121,7 @@ def refusals(folder: Path) -> dict[str, str]:
         "nothing.mp4": "must hold data, got the empty file",
         "text.mp4": "a video must be a file that OpenCV decodes",
         "text.png": "a picture must be a file OpenCV reads",
-        "text.npy": "a numpy file must hold a plain array",
+        "text.npy": "a numpy file must be a plain array",
         "text.docx": "the input must be a picture, a folder of pictures, a video",
     }
 
@@ -139,12 +133,6 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     message = refusals(tmp_path)[name]
     with pytest.raises(ValueError, match=message):
         open_source(str(tmp_path / name))
-
-
-@pytest.mark.parametrize("spec", ["/dev/video77", "77"])
-def test_a_camera_that_is_not_there_is_named(spec: str) -> None:
-    with pytest.raises(RuntimeError, match=r"a camera must be there, got /dev/video77; found .*: plug one in"):
-        open_source(spec)
 
 
 def test_a_single_picture_is_one_frame(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from board.core.contract import Attention, Contract
 from board.core.graph import IntegerGraph
+from board.core.lock import lock_name, locked
 from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, Parity, compare
@@ -271,6 +272,32 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(TINY.read_text() + "\n")
     assert "begun from another configuration" in refused("build", "--config", other, "--out", out, "--resume")
+
+
+def test_a_resumed_build_makes_again_what_is_no_longer_what_it_made(tmp_path: Path) -> None:
+    """It once went on with what was cut short: a traceback, or exit status 0 on RTL that nobody had made."""
+    out = tmp_path / "tiny"
+    words = ("build", "--config", TINY, "--out", out)
+    assert run_cli(*words, "--stop-after", "lower").status == 0
+    whole = (out / "integer.npz").read_bytes()
+    (out / "integer.npz").write_bytes(whole[:-100])
+    done = run_cli(*words, "--resume", "--stop-after", "lower")
+    assert done.status == 0, done.stderr
+    assert "integer.npz is not what step lower made: the build goes on from there" in done.stdout
+    assert "export: done before" in done.stdout and "lower: done before" not in done.stdout
+    assert (out / "integer.npz").read_bytes() == whole
+    (out / "model.onnx").unlink()
+    assert "model.onnx is not what step export made" in run_cli(*words, "--resume", "--stop-after", "export").stdout
+    assert not (out / "integer.npz").exists()
+
+
+def test_one_build_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    """Two at once once ended in a segmentation fault."""
+    out = tmp_path / "tiny"
+    with locked(lock_name(out), "the build"):
+        said = told("build", "--config", TINY, "--out", out)
+    assert f"the build {out} is in use by process {os.getpid()} " in said
+    assert not out.exists()
 
 
 def test_the_command_that_goes_on_can_be_copied(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -124,6 +125,26 @@ def test_an_empty_cache_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("AUFLOW_CACHE", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert shipped.software(shipped_checkpoint("tiny")).parent == tmp_path / ".cache/auflow/deployments"
+
+
+def test_weights_are_prepared_without_a_home(tmp_path: Path) -> None:
+    """A container's user may have none: neither our cache nor FINN+'s folder of settings can be made there."""
+    program = "from hls_build.build import shipped; from qnn.network.presets import shipped_checkpoint;"
+    program += "print(shipped.software(shipped_checkpoint('tiny')))"
+    nobody = {**os.environ, "HOME": "/proc/none", "TMPDIR": str(tmp_path), "AUFLOW_CACHE": ""}
+    nobody.pop("FINN_SETTINGS", None)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=nobody)
+    assert done.returncode == 0, done.stderr
+    made = Path(done.stdout.strip())
+    assert made.parent == tmp_path / f"auflow-{os.getuid()}/deployments"
+    assert done.stderr.count("serves instead") == 1
+    assert Deployment(made).contract.au_names
+
+
+def test_a_cache_that_is_filled_need_not_be_writable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = shipped.software(shipped_checkpoint("tiny"))
+    monkeypatch.setattr(shipped, "writable_cache", None)  # not asked for
+    assert shipped.software(shipped_checkpoint("tiny")) == made
 
 
 def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import re
 import struct
 import subprocess
@@ -99,6 +100,26 @@ def test_a_refused_design_leaves_nothing_behind(tmp_path: Path, counter: Path, m
     with pytest.raises(RuntimeError, match=r"^Verilator refused module 'counter'\n%Error: .*counter\.sv:1"):
         verilator.build([counter], "counter")
     assert list((tmp_path / "cache" / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "gone"])
+def test_a_damaged_library_in_the_cache_is_made_again(
+    damage: str, counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One cut short once ended the whole program with SIGBUS."""
+    runtime = verilator._runtime(False)
+    monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
+    library = verilator.build([counter], "counter")
+    whole = library.read_bytes()
+    if damage == "cut short":
+        os.truncate(library, len(whole) // 2)
+    elif damage == "flipped":
+        library.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    else:
+        library.unlink()
+    with Simulation(verilator.build([counter], "counter"), BARE) as simulation:
+        assert simulation.peek("wide") == 0
 
 
 def test_lint_tells_warnings(tmp_path: Path, counter: Path) -> None:

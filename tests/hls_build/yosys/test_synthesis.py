@@ -152,7 +152,9 @@ def test_other_weights_are_another_design(build: BuildFolder, tmp_path: Path) ->
 def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no module 'conv9', got these: "):
         synthesis_report.designs(build, ["conv9"])
-    with pytest.raises(ValueError, match=r"need the RTL of a build, got no stitch\.json"):
+    with pytest.raises(
+        ValueError, match=r"the manifest of a build's RTL must be a file, got none at .*stitch\.json: build again"
+    ):
         synthesis_report.designs(BuildFolder(tmp_path))
     said = refused("synth", "--build", build.root, "--module", "conv", "--flatten")
     assert "--flatten takes the whole accelerator, got --module too" in said

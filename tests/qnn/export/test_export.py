@@ -308,7 +308,7 @@ def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     [
         ("export.json", b"{", "must be JSON"),
         ("export.json", b"{}", "is not of format"),
-        ("export.json", b'{"format": "auflow-export-5", "sigmoids": []}', "missing or unknown entry"),
+        ("export.json", b'{"format": "auflow-export-5", "sigmoids": []}', "of the form that this version knows"),
         ("model.onnx", b"", r"model\.onnx is missing or not the one"),
         ("standard.onnx", b"", r"standard\.onnx is missing or not the one"),
     ],

@@ -97,9 +97,9 @@ def test_a_missing_card_is_refused(copied: Path) -> None:
     ("change", "message"),
     [
         ({"format": "other"}, "is not of format"),
-        ({"surprise": 1}, "missing or unknown entry"),
-        ({"architecture": {"width": 3}}, "missing or unknown entry"),
-        ({"colour": "sepia"}, r"colour must be one of grey, rgb, got 'sepia' \(in card"),
+        ({"surprise": 1}, "of the form that this version knows"),
+        ({"architecture": {"width": 3}}, "of the form that this version knows"),
+        ({"colour": "sepia"}, r"colour must be one of grey, rgb, got 'sepia' in .*\.json: copy both files"),
         ({"thresholds": [0.5]}, "need one threshold for each of 13 AUs, got 1"),
         ({"thresholds": [0.5] * 12 + [1.0]}, r"must be a probability between 0 and 1, got 1\.0"),
         ({"thresholds": [0.5] * 12 + ["half"]}, "must be a probability between 0 and 1, got 'half'"),

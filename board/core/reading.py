@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that a user hands over: of a bounded size, taken apart with care, refused in one sentence with path and remedy.
+
+What a decoder raises is no sentence for a person, and which of its own errors it raises on broken bytes is chance. So
+every reader of JSON, of arrays and of our own structures in them goes through here.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import math
+import tokenize
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NoReturn
+from zipfile import BadZipFile, LargeZipFile, ZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+LARGEST_TEXT_BYTES = 64 << 20
+"""Of a JSON, TOML or CSV file; the largest real one, FERPlus's labels, is a thirtieth of it."""
+LARGEST_ARRAYS_BYTES = 1 << 30
+"""Of all arrays of an .npz, unpacked."""
+_BROKEN = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, BadZipFile, LargeZipFile, tokenize.TokenError, zlib.error),
+)
+"""What numpy and zipfile raise on broken bytes."""
+
+
+@contextmanager
+def parsing(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """Make one ValueError of whatever goes wrong while the content of a file is taken apart.
+
+    Args:
+        path: The file.
+        what: What it is, such as "a contract".
+        remedy: What to do where it is none, such as "build again".
+    """
+    try:
+        yield
+    except ValueError as error:  # which states its rule
+        raise ValueError(f"{_short(str(error))} in {path}: {remedy}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        said = f"no {error}" if isinstance(error, KeyError) else str(error)
+        _refuse(what, f"of the form that this version knows, got {_short(said)}", path, remedy)
+
+
+def read_bytes(path: Path, what: str, remedy: str, largest: int = LARGEST_TEXT_BYTES) -> bytes:
+    """All bytes of a file, where it is no larger than it may be; see `parsing` for the arguments.
+
+    Raises:
+        ValueError: It is missing, no file, may not be read, or is larger.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"{what} must be a file that can be read, got {reason} for {path}: {remedy}") from None
+    if len(content) > largest:
+        raise ValueError(f"{what} must have at most {largest >> 20} MiB, got more in {path}: {remedy}")
+    return content
+
+
+def read_text(path: Path, what: str, remedy: str) -> str:
+    """A text in UTF-8; see `read_bytes`."""
+    content = read_bytes(path, what, remedy)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        _refuse(what, f"text in UTF-8, got byte {content[error.start]:#04x} at {error.start}", path, remedy)
+
+
+def read_rows(path: Path, what: str, remedy: str) -> list[list[str]]:
+    """Rows of CSV, a mark of the byte order left off; see `read_text`.
+
+    Raises:
+        ValueError: It is missing, no text, or has a cell larger than Python's csv takes.
+    """
+    text = read_text(path, what, remedy).removeprefix("\ufeff")
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        _refuse(what, f"CSV, got {error}", path, remedy)
+
+
+def read_json(path: Path, what: str, remedy: str) -> Any:
+    """JSON; see `read_bytes`."""
+    return parse_json(read_bytes(path, what, remedy), path, what, remedy)
+
+
+def parse_json(content: bytes | str, path: Path, what: str, remedy: str) -> Any:
+    """The JSON in some bytes or text of a file; see `parsing` for the arguments.
+
+    Raises:
+        ValueError: It is none: not UTF-8, nested too deep, or with numbers of thousands of digits.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        _refuse(what, "JSON, got one that is nested too deep", path, remedy)
+    except ValueError as error:  # also of bytes that are not UTF-8
+        _refuse(what, f"JSON, got {_short(str(error))}", path, remedy)
+
+
+def read_arrays(path: Path, what: str, remedy: str) -> dict[str, npt.NDArray[Any]]:
+    """All arrays of an .npz by their names, nothing unpickled; see `parsing` for the arguments.
+
+    Raises:
+        ValueError: It is missing, broken, holds objects, or announces more than it holds or LARGEST_ARRAYS_BYTES.
+    """
+    try:
+        with ZipFile(path) as packed:
+            announced = sum(info.file_size for info in packed.infolist())
+            if announced > LARGEST_ARRAYS_BYTES:
+                raise ValueError(f"{announced >> 20} MiB of arrays, more than {LARGEST_ARRAYS_BYTES >> 20}")
+            arrays = {}
+            for info in packed.infolist():
+                with packed.open(info) as file:
+                    check_array(file, info.file_size)
+                with packed.open(info) as file:
+                    arrays[info.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+            return arrays
+    except FileNotFoundError:
+        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
+    except _BROKEN as error:
+        _refuse(what, f"an .npz of plain arrays, got {_said(error)}", path, remedy)
+
+
+def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
+    """The array of an .npy file, mapped and read as it is used; see `parsing` for the arguments.
+
+    Raises:
+        ValueError: It is missing, broken, holds objects, or announces more than it holds.
+    """
+    try:
+        with open(path, "rb") as file:
+            check_array(file, path.stat().st_size)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+    except FileNotFoundError:
+        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
+    except _BROKEN as error:
+        _refuse(what, f"a plain array, got {_said(error)}", path, remedy)
+
+
+def check_array(file: IO[bytes], size: int) -> None:
+    """Hold the head of an .npy of so many bytes to what follows it, before memory is taken for it.
+
+    Raises:
+        ValueError: It holds objects or announces more than the file has; or what numpy raises on a broken head.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"an array of format {version[0]}.{version[1]}")
+    heads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = heads[version](file)
+    if dtype.hasobject:
+        raise ValueError("Python objects")
+    announced = math.prod(shape) * dtype.itemsize
+    if announced > size:
+        raise ValueError(f"an array that announces {announced} bytes and has at most {size}")
+
+
+def _refuse(what: str, rule: str, path: Path, remedy: str) -> NoReturn:
+    raise ValueError(f"{what} must be {rule} in {path}: {remedy}") from None
+
+
+def _said(error: Exception) -> str:
+    """What an error of a decoder says."""
+    if isinstance(error, MemoryError | OverflowError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return "one that does not fit into this computer's memory"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _short(said or type(error).__name__)
+
+
+def _short(said: str) -> str:
+    """What a decoder says, on one line of bounded length."""
+    words = " ".join(said.split())
+    return words if len(words) <= 200 else f"{words[:199]}…"
