@@ -186,26 +186,26 @@ STEPS: dict[str, Step] = {
 def run(
     path: Path,
     board: str | None,
-    attention: bool,
     out: Path | None,
     frames: int,
     stop_after: str | None,
     resume: bool,
     pack_simulation: bool,
     console: Console,
+    attention: bool = False,
 ) -> None:
     """Do all steps, or those that an interrupted build left.
 
     Args:
         path: Configuration (TOML).
         board: Board instead of the configuration's.
-        attention: Put the first spatial gate into the output, whatever the configuration says.
         out: Folder; None takes build/<name>.
         frames: Faces to simulate.
         stop_after: Last step, None for all.
         resume: Keep finished steps.
         pack_simulation: Put the simulation library into the deployment package.
         console: Where a person reads.
+        attention: Put the first spatial gate into the output, whatever the configuration says.
 
     Raises:
         ValueError: A configuration, checkpoint or option that cannot be.

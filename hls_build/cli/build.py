@@ -58,13 +58,13 @@ def _run(options: argparse.Namespace) -> int:
     flow.run(
         options.config or BUILDS / f"{DEFAULT}.toml",
         options.board,
-        options.attention,
         options.out,
         options.sim_frames,
         options.stop_after,
         options.resume,
         not options.no_simulation,
         Console(),
+        options.attention,
     )
     return 0
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
@@ -27,9 +30,8 @@ def concat(context: LoweringContext, node: NodeProto) -> Edge:
     bits = common_bits(*((tensor.bits, tensor.signed) for tensor in tensors))
     name = context.layer_name(node)
     context.add(Append(name, tuple(edge.tensor for edge in edges), (name,)), shape, bits, signed)
-    scale, low, high = (
-        _joined([(getattr(edge, key), edge.shape[2]) for edge in edges]) for key in ("scale", "low", "high")
-    )
+    sizes = [edge.shape[2] for edge in edges]
+    scale, low, high = (_joined([getattr(edge, key) for edge in edges], sizes) for key in ("scale", "low", "high"))
     return Edge(name, shape, scale, low, high, "vector", all(edge.quantized for edge in edges))
 
 
@@ -55,9 +57,9 @@ def _check_order(context: LoweringContext, node: NodeProto, edge: Edge) -> None:
             )
 
 
-def _joined(parts: list[tuple[NDArray[np.generic], int]]) -> NDArray[np.generic]:
+def _joined(parts: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArray[Any]:
     """What every element has, of arrays that have one entry or one for each of so many; one entry where all agree."""
-    joined = np.concatenate([np.broadcast_to(values, count) for values, count in parts])
+    joined = np.concatenate([np.broadcast_to(values, size) for values, size in zip(parts, sizes, strict=True)])
     return joined[:1] if (joined == joined[0]).all() else joined
 
 

@@ -67,7 +67,7 @@ def test_attention_follows_the_accumulators() -> None:
     one, other = APPENDED.outputs(np.array([[80, -16, 0, 1, 2, 3, 4, 15], [16, 16, 15, 15, 15, 15, 15, 15]]))
     assert (one.accumulators.tolist(), one.logits.tolist()) == ([80, -16], [1.0, 0.0])
     assert one.attention is not None and one.attention.dtype == np.float32
-    np.testing.assert_array_equal(one.attention, np.float32([[0, 1 / 15, 2 / 15], [3 / 15, 4 / 15, 1]]))
+    np.testing.assert_array_equal(one.attention, np.array([[0, 1 / 15, 2 / 15], [3 / 15, 4 / 15, 1]], np.float32))
     assert other.attention is not None and (other.attention == 1).all()
     assert CONTRACT.outputs(np.array([[80, -16]]))[0].attention is None
     assert APPENDED.output_names[1:4] == ("AU12 Lip corner puller", "attention code [0, 0]", "attention code [0, 1]")
@@ -76,7 +76,7 @@ def test_attention_follows_the_accumulators() -> None:
 
 def test_signed_codes_of_attention_begin_at_their_least() -> None:
     maps = Attention(1, 3, bits=4, signed=True).maps(np.array([[-8, 0, 7]]))
-    np.testing.assert_array_equal(maps, np.float32([[[0, 8 / 15, 1]]]))
+    np.testing.assert_array_equal(maps, np.array([[[0, 8 / 15, 1]]], np.float32))
 
 
 def test_accumulators_without_the_promised_attention_are_refused() -> None:
