@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from board.core.arrays import Pixels
+from board.core.files import sha256
 from board.deployment import EXAMPLE, Deployment
 from board.detector import AUDetector, Located
 from board.faces.track import FaceTracker
@@ -100,6 +101,8 @@ class SwayingVideo:
 
     def __init__(self, picture: Pixels, count: int, live: bool = False) -> None:
         self._picture, self.count, self.live = picture, count, live
+        self.left_out: list[str] = []
+        self.fingerprint = sha256(picture.tobytes())
 
     def name_of(self, index: int) -> str:
         """The same for all frames."""

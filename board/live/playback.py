@@ -27,6 +27,7 @@ class Playback:
     def __init__(self, source: Source, loop: bool = False) -> None:
         self._source, self._loop = source, loop
         self.name, self.fps, self.moving = source.name, source.fps, source.moving
+        self.left_out, self.fingerprint = source.left_out, source.fingerprint
 
     def name_of(self, index: int) -> str:
         """As the source says."""

@@ -66,9 +66,11 @@ def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tupl
     """
     sources = {value.name: value for value in model.graph.input if value.name not in context.constants}
     name = _only(list(sources), "input")
-    sizes = [dim.dim_value or dim.dim_param or "?" for dim in sources[name].type.tensor_type.shape.dim]
-    if len(sizes) != 4 or not all(isinstance(size, int) and size > 0 for size in sizes):
-        raise LoweringError(f"input {name} must have a shape (1, C, H, W) of fixed sizes, got {sizes}: export it so")
+    dims = sources[name].type.tensor_type.shape.dim
+    sizes = [dim.dim_value for dim in dims]
+    if len(sizes) != 4 or min(sizes) < 1:
+        told = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in dims)
+        raise LoweringError(f"input {name} must have a shape (1, C, H, W) of fixed sizes, got ({told}): export it so")
     for constant, value in context.constants.items():
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             odd = value[~np.isfinite(value)].ravel()[0]

@@ -16,7 +16,7 @@ import pytest
 from packages import faces, small_graph, write_package
 
 from board.detector import AUDetector
-from board.executors.fpga_executor import FRAMES
+from board.driver.driver import FRAMES
 from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.pipeline import BATCH_FACES, WAITING_BYTES, WAITING_FRAMES, Pipeline
 from board.sources.array import ArraySource

@@ -30,4 +30,4 @@ def astronaut() -> np.ndarray:
 @cache
 def swaying(frames: int = 40) -> np.ndarray:
     """A video of the astronaut, uint8 (frames, 480, 640, 3)."""
-    return np.stack([frame.picture for frame in SwayingVideo(astronaut(), frames).frames()])
+    return np.stack([SwayingVideo(astronaut(), frames).picture(index) for index in range(frames)])

@@ -170,8 +170,8 @@ def test_names_show_on_any_terminal(folder: Path, tmp_path: Path, encoding: str)
     for name in names:
         (tmp_path / "f" / os.fsdecode(name)).write_bytes(picture.tobytes())
     options = ("--deploy", folder, "--executor", "numpy")
-    run = partial(subprocess.run, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
-    told = run(words(tmp_path / "f", *options))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    told = subprocess.run(words(tmp_path / "f", *options), cwd=ROOT, capture_output=True, env=environment)
     assert told.returncode == 0, told.stderr
     lines = told.stdout.decode(encoding).splitlines()
     accents = "z\\xe9\\u8aad.png" if encoding == "ascii" else "zé読.png"
