@@ -170,8 +170,12 @@ def test_names_show_on_any_terminal(folder: Path, tmp_path: Path, encoding: str)
     for name in names:
         (tmp_path / "f" / os.fsdecode(name)).write_bytes(picture.tobytes())
     options = ("--deploy", folder, "--executor", "numpy")
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    told = subprocess.run(words(tmp_path / "f", *options), cwd=ROOT, capture_output=True, env=environment)
+
+    def run(line: list[str]) -> subprocess.CompletedProcess[bytes]:
+        poor = {**os.environ, "PYTHONIOENCODING": encoding}
+        return subprocess.run(line, cwd=ROOT, capture_output=True, env=poor)
+
+    told = run(words(tmp_path / "f", *options))
     assert told.returncode == 0, told.stderr
     lines = told.stdout.decode(encoding).splitlines()
     accents = "z\\xe9\\u8aad.png" if encoding == "ascii" else "zé読.png"

@@ -29,7 +29,8 @@ def written(path: Path, times_s: Sequence[float], fps: float, original: Path | N
         picture = np.full((360, 480, 3), 10 + 20 * (index % 12), np.uint8)
         out.write(replace(frame(index), picture=picture, timestamp_s=time_s), [])
     out.close()
-    capture, shown = cv2.VideoCapture(str(path)), list[int]()
+    capture = cv2.VideoCapture(str(path))
+    shown: list[int] = []
     while True:
         done, decoded = capture.read()
         if not done:
@@ -126,7 +127,7 @@ def test_a_video_without_sound_stays_so_without_a_word(tmp_path: Path, caplog: p
 def test_without_ffmpeg_the_sound_is_told_to_be_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("board.outputs.sound.shutil.which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with caplog.at_level(logging.WARNING):
         assert written(tmp_path / "x.avi", [0, 0.1], 10, tmp_path / "a.mkv") == [0, 1]
     assert caplog.messages == [
