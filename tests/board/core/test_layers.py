@@ -100,7 +100,7 @@ def test_descriptors_scale_the_maximum() -> None:
 class Of32Bits(np.ndarray):
     """A table on a machine whose intp has 32 bits: it takes no wider indices."""
 
-    def take(self, indices: np.ndarray, *settings: Any, **named: Any) -> Any:
+    def take(self, indices: Any, *settings: Any, **named: Any) -> Any:  # type: ignore[override] # numpy's overloads
         if not np.can_cast(indices.dtype, np.int32, "safe"):
             raise TypeError(f"Cannot cast array data from {indices.dtype} to int32 according to the rule 'safe'")
         return super().take(indices, *settings, **named)
