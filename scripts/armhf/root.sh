@@ -47,8 +47,8 @@ armhf_make() {
   mkdir -p "${partial%/*}"
   # a Debian host's own mirror; debootstrap knows one otherwise
   if grep -qs '^ID=debian' /etc/os-release; then
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-      sed -n 's#^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*#\2#p; s#^URIs: *\([^ ]*\).*#\1#p' | head -1)
+    mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
+      sed -n 's#^deb \(\[[^]]*\] \)\?\(http[^ ]*\) .*#\2#p; s#^URIs: *\([^ ]*\).*#\1#p' | sed -n 1p)
   fi
   # without fsync for each file, which takes most of the time
   debootstrap --arch=armhf --variant=minbase --foreign --include=ca-certificates $SUITE "$partial" \

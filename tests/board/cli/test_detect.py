@@ -183,8 +183,7 @@ def test_names_show_on_any_terminal(folder: Path, tmp_path: Path, encoding: str)
         f"{name}: no face" for name in (r"\x1b[31m\n.png", "=1+1.png", "a.png", r"caf\xe9.png", accents)
     )
     for out in (tmp_path / "o.csv", tmp_path / "o.jsonl"):
-        written = words(tmp_path / "f", *options, "--out", out)
-        assert subprocess.run(written, cwd=ROOT, capture_output=True, env=environment).returncode == 0
+        assert run(words(tmp_path / "f", *options, "--out", out)).returncode == 0
         assert out.read_text().replace("\n", "").isprintable()
     assert {row["source"] for row in rows(tmp_path / "o.csv")} == {
         r"\x1b[31m\n.png", "'=1+1.png", "a.png", r"caf\xe9.png", "zé読.png"
