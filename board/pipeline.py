@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
-from board.core.arrays import Pixels
 from board.detector import AUDetector, Located
 from board.faces.track import SEARCH_EVERY, FaceTracker
 from board.observation import FAILED, Observation
@@ -53,14 +54,14 @@ class _Queue(Generic[T]):
         self._finished = False
         self._changed = threading.Condition()
 
-    def put(self, item: T, picture: Pixels | None) -> None:
+    def put(self, item: T, picture: npt.NDArray[np.uint8] | None) -> None:
         """Hand an item on, waiting for room for its picture."""
         with self._changed:
             while not self._stop.is_set() and not self._fits(picture):
                 self._changed.wait()
             self._add(item, picture)
 
-    def put_newest(self, item: T, picture: Pixels | None) -> int:
+    def put_newest(self, item: T, picture: npt.NDArray[np.uint8] | None) -> int:
         """Hand an item on at once; where there is no room the oldest ones that wait are lost, and counted."""
         with self._changed:
             lost = 0
@@ -101,11 +102,11 @@ class _Queue(Generic[T]):
         for group in self.groups(lambda group: True):
             yield from group
 
-    def _fits(self, picture: Pixels | None) -> bool:
+    def _fits(self, picture: npt.NDArray[np.uint8] | None) -> bool:
         size = 0 if picture is None else picture.nbytes
         return not self._items or (len(self._items) < self._most and self._bytes + size <= WAITING_BYTES)
 
-    def _add(self, item: T, picture: Pixels | None) -> None:
+    def _add(self, item: T, picture: npt.NDArray[np.uint8] | None) -> None:
         size = 0 if picture is None else picture.nbytes
         self._items.append((item, size))
         self._bytes += size

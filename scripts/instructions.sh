@@ -22,12 +22,7 @@ while [[ $# != 0 ]]; do
   esac
 done
 
-lacks=$(armhf_lacks)
-if [[ -z $lacks ]] && ! ldd "$(command -v qemu-arm)" >/dev/null 2>&1; then
-  lacks="needs a qemu-arm that loads plugins, linked dynamically (Debian 12, Ubuntu 22.04: apt install qemu-user)"
-elif [[ -z $lacks ]] && ! command -v cc >/dev/null; then
-  lacks="needs a C compiler (Debian, Ubuntu: apt install gcc)"
-fi
+lacks=$(armhf_counter_lacks)
 if [[ -n $lacks ]]; then
   echo "instructions: $lacks" >&2
   exit 3
@@ -37,32 +32,21 @@ armhf_make
 
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
-cc -shared -fPIC -O2 -Wall -o "$share/count.so" scripts/armhf/count.c
-# qemu has to load inside the root, with its own libraries
-mkdir "$share/qemu"
-cp "$(command -v qemu-arm)" "$share/qemu/"
-ldd "$(command -v qemu-arm)" | sed -n 's#.* => \(/[^ ]*\) .*#\1#p; s#^[[:space:]]*\(/[^ ]*ld-linux[^ ]*\) .*#\1#p' |
-  xargs -I{} cp -L {} "$share/qemu/"
+armhf_counter "$share"
 cp -r board "$share/board"
 cp scripts/armhf/stages.py "$share/"
 .venv/bin/python scripts/armhf/instructions.py prepare "$share" ${deploy:+"$deploy"}
 
-# Of one program: the same names, addresses and order of hashing in every run.
-loader=$(basename "$share"/qemu/ld-linux*)
-counted() {
-  armhf_run "$share" setarch -R env "COUNTS=/share/$1" PYTHONHASHSEED=0 PYTHONPATH=/share PYTHONDONTWRITEBYTECODE=1 \
-    "qemu/$loader" --library-path /share/qemu qemu/qemu-arm -plugin /share/count.so /usr/bin/python3 "${@:2}"
-}
 armhf_run "$share" python3 -m compileall -q board
 echo "instructions: counting the start" >&2
-counted start.python -c pass
-counted start.opencv -c "from board.core.opencv import load_opencv; load_opencv()"
-counted start.detect -m board detect deploy/example.jpg --deploy deploy --executor numpy >/dev/null 2>&1
+armhf_counted "$share" start.python -c pass
+armhf_counted "$share" start.opencv -c "from board.core.opencv import load_opencv; load_opencv()"
+armhf_counted "$share" start.detect -m board detect deploy/example.jpg --deploy deploy --executor numpy >/dev/null 2>&1
 echo "instructions: counting the stages" >&2
-counted stages.counts stages.py deploy clip.mp4 stages.counts stages.json
+armhf_counted "$share" stages.counts stages.py deploy clip.mp4 stages.counts stages.json
 echo "instructions: measuring memory" >&2
 .venv/bin/python scripts/armhf/memory.py "$share/memory.json" 0x100000000 \
   bash -c "source scripts/armhf/root.sh; armhf_root='$armhf_root'; armhf_run '$share' env PYTHONPATH=/share \
-    qemu/$loader --library-path /share/qemu qemu/qemu-arm -B 0x100000000 /usr/bin/python3 -m board detect clip.mp4 \
+    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -B 0x100000000 /usr/bin/python3 -m board detect clip.mp4 \
     --deploy deploy --executor numpy --out rows.csv" >/dev/null 2>&1
 .venv/bin/python scripts/armhf/instructions.py table "$share" ${json:+"$json"}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import zlib
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ def missing(tool: str) -> str | None:
             return "needs a GPU with CUDA"
     if tool == "tclsh" and shutil.which("tclsh") is None:
         return "needs tclsh: install tcl (Debian, Ubuntu: apt install tcl)"
+    if tool == "clock" and "AUFLOW_QEMU" in os.environ:
+        return "measures time, which says nothing under qemu"
     if tool == "board" and importlib.util.find_spec("pynq") is None:
         return "needs pynq, which scripts/setup.sh board installs"
     return None

@@ -18,7 +18,7 @@ from board.sources.pictures import read_picture
 
 CLOCK_MHZ, PER_CYCLE = 650.0, 0.6
 """Of a PYNQ-Z1's or Z2's Cortex-A9; instructions per cycle are an assumption, 0.45 to 0.8 for such code."""
-FRAMES = 60
+FRAMES = 16
 """Of the video."""
 HANDS = 3
 """Times that a frame goes from thread to thread."""

@@ -6,7 +6,8 @@
 # folder; AUFLOW_ARMHF_ROOT names another one, with PACKAGES installed, which stays as it is.
 
 SUITE=bookworm
-PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi)
+PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi
+  python3-tqdm)
 FORMATS=/proc/sys/fs/binfmt_misc
 
 # What is missing here, as "needs ..."; nothing where all is there.
@@ -85,4 +86,33 @@ armhf_run() {
       LANG=C.UTF-8 "${@:4}"' bash "$armhf_root" "$place" "$1" "${@:2}" || status=$?
   rmdir "$place"
   return $status
+}
+
+# What is missing here for counting instructions, as armhf_lacks.
+armhf_counter_lacks() {
+  local lacks
+  lacks=$(armhf_lacks)
+  if [[ -n $lacks ]]; then
+    echo "$lacks"
+  elif ! ldd "$(command -v qemu-arm)" >/dev/null 2>&1; then
+    echo "needs a qemu-arm that loads plugins, linked dynamically (Debian 12, Ubuntu 24.04: apt install qemu-user)"
+  elif ! command -v cc >/dev/null; then
+    echo "needs a C compiler (Debian, Ubuntu: apt install gcc)"
+  fi
+}
+
+# armhf_counter FOLDER: put the counting plugin there, and a qemu that loads it, with its libraries.
+armhf_counter() {
+  cc -shared -fPIC -O2 -Wall -o "$1/count.so" scripts/armhf/count.c
+  mkdir "$1/qemu"
+  ldd "$(command -v qemu-arm)" | sed -n 's#.* => \(/[^ ]*\) .*#\1#p; s#^[[:space:]]*\(/[^ ]*ld-linux[^ ]*\) .*#\1#p' |
+    xargs cp -L -t "$1/qemu" "$(command -v qemu-arm)"
+  mv "$1"/qemu/ld-linux* "$1/qemu/ld.so"
+}
+
+# armhf_counted FOLDER COUNTS ARGUMENT...: run Python and leave its instructions in a file COUNTS of the folder, as count.c
+# tells. The same names, addresses and order of hashing in every run.
+armhf_counted() {
+  armhf_run "$1" setarch -R env "COUNTS=/share/$2" PYTHONHASHSEED=0 PYTHONPATH=/share PYTHONDONTWRITEBYTECODE=1 \
+    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -plugin /share/count.so /usr/bin/python3 "${@:3}"
 }

@@ -122,6 +122,7 @@ def test_a_camera_loses_its_oldest_frames_and_counts_them(detector: AUDetector) 
     assert out.ended == "closed"
 
 
+@pytest.mark.clock
 def test_a_slow_accelerator_answers_for_what_a_camera_sees_now(
     detector: AUDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,14 +230,14 @@ def test_attention_maps_come_where_asked(detector: AUDetector) -> None:
 
 
 def test_what_draws_holds_up_no_row_of_a_camera(detector: AUDetector) -> None:
-    rows, drawn = Collected(), Collected(lambda frame: time.sleep(0.1))
+    enough = threading.Event()
+    rows = Collected(lambda frame: enough.set() if len(rows.observations) == 5 else None)
+    drawn = Collected(lambda frame: None if enough.wait(60) else pytest.fail("rows wait for the first drawing"))
     source = Given(list(faces(60)), live=True, period_s=0.01)
     summary = Pipeline(detector, source, [rows], drawings=[drawn]).run()
-    assert max(summary.latencies_s) < 0.1  # no row waited for a drawing
-    assert len(rows.observations) == 60 - summary.dropped > 50
     seen = [one.frame for one in drawn.observations]
     assert seen == sorted(set(seen)) and seen[-1] == rows.observations[-1].frame  # in order, the newest among them
-    assert summary.undrawn == len(rows.observations) - len(seen) > 20
+    assert summary.undrawn == len(rows.observations) - len(seen) >= 3
     assert summary.stages["drawing"].frames == len(seen)
 
 

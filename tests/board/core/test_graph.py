@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from small import small_graph
 
+import board.core.layers
 from board.core.graph import IntegerGraph
 from board.core.layers import KINDS
 from board.core.layers.gate import Gate
@@ -42,7 +43,7 @@ def test_a_layer_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
 
 
 def test_every_file_of_layers_is_found() -> None:
-    folder = Path(__file__).parents[3] / "board" / "core" / "layers"
+    folder = Path(board.core.layers.__file__).parent
     assert {kind.__module__.rpartition(".")[2] for kind in KINDS.values()} == {
         path.stem for path in folder.glob("*.py")
     } - {"__init__"}
