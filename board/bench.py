@@ -51,6 +51,7 @@ class Bench:
     Attributes:
         executor: Its name.
         description: What it ran on.
+        finder: What searched for faces.
         machine: Processor and Python.
         frames: Of the video.
         picture: Width and height of the video in pixels.
@@ -62,6 +63,7 @@ class Bench:
 
     executor: str
     description: str
+    finder: str
     machine: str
     frames: int
     picture: tuple[int, int]
@@ -75,6 +77,7 @@ class Bench:
         return {
             "executor": self.executor,
             "description": self.description,
+            "finder": self.finder,
             "machine": self.machine,
             "frames": self.frames,
             "picture": list(self.picture),
@@ -135,7 +138,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     if frames < 1:
         raise ValueError(f"need at least 1 frame, got {frames}")
     video = ArraySource(swaying_video(_example(detector.deployment), frames), "video", moving=True, fps=FPS)
-    captured, tracker = list(video.frames()), FaceTracker()
+    captured, tracker = list(video.frames()), FaceTracker(detector.finder)
     located: list[Located] = []
     progress("faces alone")
     alone = {"faces": _each(lambda frame: located.append(detector.locate(frame, tracker.update, 1)), captured)}
@@ -162,6 +165,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     return Bench(
         executor=detector.executor.name,
         description=detector.executor.description,
+        finder=detector.finder.description,
         machine=f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}",
         frames=frames,
         picture=(WIDTH_PX, HEIGHT_PX),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, integer
+from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer
 from board.progress import bar
 
 
@@ -37,6 +37,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     )
     add_deploy(parser, weights)
     add_executor(parser)
+    add_finder(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -62,13 +63,12 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         type=integer(1),
         metavar="N",
         help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
-        " followed (default: 12)",
+        " followed (default: 1 with yunet, 12 with haar)",
     )
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
-    from board.faces.track import SEARCH_EVERY
     from board.outputs import open_outputs
     from board.pipeline import Pipeline
     from board.sources.open_source import open_source
@@ -78,15 +78,16 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
         if written is not None and written.resolve() == Path(options.input).resolve():
             raise ValueError(f"an output must not be the input, got {written} for both: name another")
     source = open_source(options.input)
-    with AUDetector(deployed, options.executor) as detector:
-        print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
+    with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
+        searched = detector.finder.description
+        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
         outputs, start = open_outputs(options.out, options.annotate, detector.contract, source, options.resume)
         pipeline = Pipeline(
             detector,
             source,
             outputs,
             attention=options.attention,
-            search_every=options.search_every or SEARCH_EVERY,
+            search_every=options.search_every,
             max_faces=options.max_faces,
             start=start,
         )
