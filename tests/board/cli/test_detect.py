@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_cli
+from live import write_clip
 from packages import faces, write_package
 from scenes import astronaut
 
