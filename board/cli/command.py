@@ -9,7 +9,9 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,6 +96,11 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
     except (ValueError, RuntimeError, OSError) as error:
         print(f"{PROGRAM}: {sentence(error)}", file=sys.stderr)
         return FAILED
+    except ModuleNotFoundError:  # which `board.cli.program` explains
+        raise
+    except Exception as error:  # ours to mend: no reader or tool may raise anything else
+        print(f"{PROGRAM}: {_fault(error)}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         goes_on = f"; {command.goes_on}" if command is not None and command.goes_on else ""
         print(f"{PROGRAM}: interrupted{goes_on}", file=sys.stderr)
@@ -111,6 +118,17 @@ def sentence(error: Exception) -> str:
         said = f"cannot use {named}: {error.strerror}: free space, mend its permissions, or name another"
     words = printable(" ".join(said.split()))
     return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} … {words[-LONGEST // 2 :]}"
+
+
+def _fault(error: Exception) -> str:
+    """A sentence about a fault of the program, whose traceback is kept."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix=f"{PROGRAM}-fault-", suffix=".log", delete=False) as log:
+            log.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+        kept = f"please report it with {log.name}"
+    except OSError:
+        kept = "please report it"
+    return f"a fault of the program itself, {type(error).__name__} ({sentence(error)}): {kept}"
 
 
 def asked(commands: Sequence[Command], words: Sequence[str]) -> Command | None:

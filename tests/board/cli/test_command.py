@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from commands import Ran, run_cli
@@ -52,11 +54,25 @@ def test_an_error_is_one_sentence(error: type[Exception]) -> None:
     assert ran(program(fail), "fly") == (1, "", "auflow: need a wing, got none\n")
 
 
-def test_our_own_bugs_are_not_hidden() -> None:
+def test_our_own_bugs_are_a_sentence_that_names_their_log() -> None:
     def fail(_: argparse.Namespace) -> int:
         raise KeyError("wing")
 
-    with pytest.raises(KeyError):
+    told = ran(program(fail), "fly")
+    found = re.fullmatch(
+        r"auflow: a fault of the program itself, KeyError \('wing'\): please report it with (.*)\n", told.stderr
+    )
+    assert told.status == 1 and found is not None, told.stderr
+    log = Path(found[1])
+    assert "in fail" in log.read_text()
+    log.unlink()
+
+
+def test_a_missing_package_is_left_to_the_program() -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise ModuleNotFoundError("No module named 'wing'", name="wing")
+
+    with pytest.raises(ModuleNotFoundError):
         ran(program(fail), "fly")
 
 
