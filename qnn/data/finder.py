@@ -10,7 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from board.core.files import cache_folder, sha256, whole, write_json
+from board.core.files import cache_folder, sha256, whole, writable_cache, write_json
 from board.core.reading import read_json
 from board.faces.finders.finder import Finder
 from board.faces.finders.networks import open_network
@@ -52,7 +52,9 @@ def finder_files() -> dict[str, Path]:
     source = _source()
     converter = _converter()
     key = sha256(f"{SOURCE_SHA256} {converter and sha256(converter)} {LICENCE_TEXT}".encode())[:16]
-    folder = cache_folder("finder") / key
+    if (known := _known(cache_folder("finder") / key)) is not None:
+        return known
+    folder = writable_cache("finder") / key
     if (known := _known(folder)) is None:
         with whole(folder) as made:
             made.mkdir()
