@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from board.detector import AUDetector, Located
 from board.faces.track import SEARCH_EVERY, FaceTracker
@@ -23,6 +22,9 @@ from board.observation import FAILED, Observation
 from board.outputs.output import Output
 from board.sources.frame import Frame, Source
 from board.summary import StageFigures, Summary
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 BATCH_FACES = 16
 """Most faces of one call of the executor, where so many wait: two batches of the FPGA, one in work while the other is
