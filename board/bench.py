@@ -51,6 +51,7 @@ class Bench:
     Attributes:
         executor: Its name.
         description: What it ran on.
+        finder: What searched for faces.
         machine: Processor and Python.
         frames: Of the video.
         picture: Width and height of the video in pixels.
@@ -63,6 +64,7 @@ class Bench:
 
     executor: str
     description: str
+    finder: str
     machine: str
     frames: int
     picture: tuple[int, int]
@@ -76,6 +78,7 @@ class Bench:
         return {
             "executor": self.executor,
             "description": self.description,
+            "finder": self.finder,
             "machine": self.machine,
             "frames": self.frames,
             "picture": list(self.picture),
@@ -142,7 +145,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     if frames < 1:
         raise ValueError(f"need at least 1 frame, got {frames}")
     video = SwayingVideo(_example(detector.deployment), frames)
-    tracker = FaceTracker()
+    tracker = FaceTracker(detector.finder)
     progress("capture alone")
     alone = {"capture": _each(video.picture, range(frames))}
     located: list[Located] = []
@@ -173,6 +176,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     return Bench(
         executor=detector.executor.name,
         description=detector.executor.description,
+        finder=detector.finder.description,
         machine=f"{platform.machine()}, Python {platform.python_version()}, OpenCV {cv2.__version__}",
         frames=frames,
         picture=(WIDTH_PX, HEIGHT_PX),

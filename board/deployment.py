@@ -28,6 +28,9 @@ BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
 LIBRARY = "sim/accelerator.so"
 EXAMPLE = "example.jpg"
+FINDER_MODEL = "finder/yunet.onnx"
+FINDER_PARAM, FINDER_WEIGHTS = "finder/yunet.param", "finder/yunet.bin"
+FINDER_LICENCE = "finder/LICENSE"
 
 LARGEST_BYTES = 512 << 20
 """Of an unpacked archive; the largest real one is a tenth of it."""
@@ -143,6 +146,11 @@ class Deployment:
     def has_onnx(self) -> bool:
         """Whether ONNX Runtime can run it."""
         return ONNX in self.manifest.files
+
+    @property
+    def has_finder(self) -> bool:
+        """Whether it holds the face detector YuNet."""
+        return FINDER_MODEL in self.manifest.files
 
     @property
     def onnx(self) -> Path:

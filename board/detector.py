@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,10 @@ from board.core.arrays import Accumulators, Integers, Pixels
 from board.core.contract import Attention, Outputs
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
-from board.faces.crop import Box, cut_face, is_face, to_grey
-from board.faces.find import Face, find_faces
+from board.faces.crop import cut_face
+from board.faces.find import Face, Search, find_faces
+from board.faces.finders import open_finder
+from board.faces.finders.finder import Finder
 from board.observation import NO_FACE, OK, UNREADABLE, Observation
 from board.sources.frame import Frame
 
@@ -50,20 +52,23 @@ class AUDetector:
     Args:
         deploy: Folder or archive that `auflow build` left, or a Deployment.
         executor: One of executors.CHOICES; "auto" takes the fastest that is there.
+        finder: What searches pictures for faces; None for the deployment's best, see board.faces.finders.open_finder.
 
     Attributes:
         deployment: The files in use.
         contract: What the accelerator takes and gives.
         executor: What computes.
+        finder: What searches pictures for faces.
 
     Raises:
         ValueError: The deployment is damaged or lacks what the executor needs.
-        RuntimeError: The executor is not installed here, or does not work.
+        RuntimeError: The executor or finder is not installed here, or does not work.
     """
 
-    def __init__(self, deploy: Path | Deployment, executor: str = AUTO) -> None:
+    def __init__(self, deploy: Path | Deployment, executor: str = AUTO, finder: Finder | None = None) -> None:
         self.deployment = deploy if isinstance(deploy, Deployment) else Deployment(deploy)
         self.contract = self.deployment.contract
+        self.finder = open_finder(self.deployment) if finder is None else finder
         self.executor = open_executor(self.deployment, executor)
         self._graph: IntegerGraph | None = None
 
@@ -77,36 +82,34 @@ class AUDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def locate(
-        self, frame: Frame, search: Callable[[Pixels], list[Face]] | None = None, most: int | None = None
-    ) -> Located:
+    def locate(self, frame: Frame, search: Search | None = None, most: int | None = None) -> Located:
         """Find the faces of a frame by the picture rule and cut them out.
 
         Args:
             frame: As a source yields it.
-            search: See `board.faces.find.find_faces`.
+            search: See `board.faces.find.find_faces`; None searches as a still picture.
             most: How many faces to keep, the largest; all where it is None.
         """
         if frame.picture is None:
             return Located(frame, (), np.empty((0, *self.contract.input.shape), np.uint8))
-        picture = frame.picture
-        if self.contract.input.colour == "grey" and not is_face(picture):
-            picture = to_grey(picture)  # once, for the search and for every crop
-        faces = tuple(find_faces(picture, search)[:most])
-        return Located(frame, faces, self.cut(picture, [face.box for face in faces]))
+        faces = tuple(find_faces(frame.picture, search or self.finder.search_still)[:most])
+        return Located(frame, faces, self.cut(frame.picture, faces))
 
-    def cut(self, picture: Pixels, boxes: Iterable[Box]) -> Pixels:
-        """Cut faces out of a picture as the network was trained on them.
+    def cut(self, picture: Pixels, faces: Iterable[Face]) -> Pixels:
+        """Cut faces out of a picture as the network was trained on them, upright where the contract says so.
 
         Args:
             picture: uint8, grey (H, W) or RGB (H, W, 3).
-            boxes: Where the faces are.
+            faces: Where they are.
 
         Returns:
             Crops, uint8 of shape (N, 48, 48, 3).
         """
         rule = self.contract.input
-        crops = [cut_face(picture, box, rule.crop_margin, rule.colour) for box in boxes]
+        crops = [
+            cut_face(picture, face.box, rule.crop_margin, rule.colour, face.roll_deg if rule.upright else 0.0)
+            for face in faces
+        ]
         return np.stack(crops) if crops else np.empty((0, *rule.shape), np.uint8)
 
     def accumulators(self, crops: Pixels) -> Accumulators:

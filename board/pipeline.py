@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from board.detector import AUDetector, Located
-from board.faces.track import SEARCH_EVERY, FaceTracker
+from board.faces.track import FaceTracker
 from board.observation import FAILED, Observation
 from board.outputs.output import Output
 from board.sources.frame import Frame, Source
@@ -149,14 +149,14 @@ class Pipeline:
         *,
         drawings: Sequence[Output] = (),
         attention: bool = False,
-        search_every: int = SEARCH_EVERY,
+        search_every: int | None = None,
         max_faces: int = 8,
         start: int = 0,
         log: logging.Logger = logging.getLogger("auflow.pipeline"),  # noqa: B008 # the same for every call
     ) -> None:
         self._detector, self._source, self._outputs, self._drawings = detector, source, outputs, drawings
         self._attention, self._start, self._max_faces, self._log = attention, start, max_faces, log
-        tracker = FaceTracker(search_every, max_faces=max_faces)
+        tracker = FaceTracker(detector.finder, search_every, max_faces)
         self._search = tracker.update if source.moving else None
         self._stop = threading.Event()
         self._failed = threading.Event()

@@ -68,7 +68,7 @@ if [[ $venv == .venv ]]; then
 fi
 
 # What was installed, written last: an interrupted run starts over.
-stamp=$("$python" - "${files[@]}" pyproject.toml setup.py board/pyproject.toml board/__init__.py scripts/setup.sh <<'PYTHON'
+stamp=$("$python" - "${files[@]}" requirements/board-nodeps.txt pyproject.toml setup.py board/pyproject.toml board/__init__.py scripts/setup.sh <<'PYTHON'
 import hashlib, pathlib, sys
 content = b"".join(pathlib.Path(name).read_bytes() for name in sys.argv[1:])
 print(hashlib.sha256(content).hexdigest(), pathlib.Path.cwd(), sys.version.split()[0])
@@ -99,8 +99,15 @@ if [[ $venv == .venv ]]; then
   "${pip[@]}" install --requirement requirements/host.txt --requirement requirements/dev.txt
   "${pip[@]}" install --no-deps --requirement requirements/host-nodeps.txt
   "${pip[@]}" install --no-deps --no-build-isolation --editable ./board --editable .
+  # for boards without a network; a build packs what is there and says what is not
+  for platform in manylinux_2_31_armv7l manylinux_2_28_aarch64; do
+    "${pip[@]}" download --no-deps --only-binary :all: --python-version 3.10 --implementation cp --abi cp310 \
+      --platform "$platform" --requirement requirements/board-nodeps.txt --dest "$venv/wheels" ||
+      echo "setup: could not fetch the packages of requirements/board-nodeps.txt for $platform; archives go without" >&2
+  done
 else
   "${pip[@]}" install "${files[@]/#/--requirement=}"
 fi
+"${pip[@]}" install --no-deps --requirement requirements/board-nodeps.txt
 echo "$stamp" >"$venv/auflow-stamp"
 echo "setup: $venv is ready" >&2

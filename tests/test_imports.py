@@ -229,10 +229,10 @@ def imported(package: str) -> set[str]:
 @pytest.mark.parametrize(
     ("package", "files"),
     [
-        ("board", ("board.txt",)),
+        ("board", ("board.txt", "board-nodeps.txt")),
         ("qnn", ("host.txt",)),
         ("hls_build", ("host.txt", "host-nodeps.txt")),
-        ("tests", ("host.txt", "host-nodeps.txt", "dev.txt")),
+        ("tests", ("host.txt", "host-nodeps.txt", "board-nodeps.txt", "dev.txt")),
     ],
 )
 def test_what_is_imported_is_pinned(package: str, files: tuple[str, ...]) -> None:

@@ -8,7 +8,17 @@ import sys
 from pathlib import Path
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, add_json, deployment, integer, write_json
+from board.cli.options import (
+    Weights,
+    add_deploy,
+    add_executor,
+    add_finder,
+    add_json,
+    deployment,
+    finder,
+    integer,
+    write_json,
+)
 
 
 def command(weights: Weights | None) -> Command:
@@ -29,6 +39,7 @@ def command(weights: Weights | None) -> Command:
 def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
     add_deploy(parser, weights)
     add_executor(parser)
+    add_finder(parser)
     parser.add_argument("--frames", type=integer(1), default=300, metavar="N", help="length of the video")
     add_json(parser)
     parser.add_argument("--plot", type=Path, metavar="F.png", help="draw frames per second and latencies here")
@@ -38,9 +49,10 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.bench import measure, plot
     from board.detector import AUDetector
 
-    with AUDetector(deployment(options.deploy, weights), options.executor) as detector:
+    deployed = deployment(options.deploy, weights)
+    with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
-    print(f"{found.executor}: {found.description}; {found.machine}")
+    print(f"{found.executor}: {found.description}; {found.finder}; {found.machine}")
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, integer, number
+from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, number
 from board.core.text import printable
 from board.progress import bar
 
@@ -62,6 +62,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     parser.add_argument("--recursive", action="store_true", help="read the folders in a folder too")
     add_deploy(parser, weights)
     add_executor(parser)
+    add_finder(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -93,7 +94,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         type=integer(1),
         metavar="N",
         help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
-        " followed (default: 12)",
+        " followed (default: 1 with yunet, 12 with haar)",
     )
 
 
@@ -105,8 +106,9 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     sources = _sources(options, deployed.contract.input.colour)
     places = Places(sources, options.out, options.annotate, options.resume)
     places.check(options.inputs)
-    with AUDetector(deployed, options.executor) as detector:
-        print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
+    with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
+        searched = detector.finder.description
+        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
         with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
             return _read(sources, detector, outputs, options)
 
@@ -141,7 +143,6 @@ def _deciding(options: argparse.Namespace) -> dict[str, str | int | float | bool
 
 def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, options: argparse.Namespace) -> int:
     """Read source after source; the exit status."""
-    from board.faces.track import SEARCH_EVERY
     from board.pipeline import Pipeline
     from board.summary import total
 
@@ -164,7 +165,7 @@ def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, opti
                 [rows],
                 drawings=drawings,
                 attention=options.attention,
-                search_every=options.search_every or SEARCH_EVERY,
+                search_every=options.search_every,
                 max_faces=options.max_faces,
                 start=start,
             )

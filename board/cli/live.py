@@ -10,13 +10,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, deployment, integer, number
+from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, number
 
 if TYPE_CHECKING:  # commands import what they need when they run
+    from board.deployment import Deployment
+    from board.faces.finders.finder import Finder
     from board.sources.frame import Source
 
 PORT = 8080
@@ -56,6 +59,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     )
     add_deploy(parser, weights)
     add_executor(parser)
+    add_finder(parser)
     parser.add_argument("--loop", action="store_true", help="play a video, folder or array again at its end")
     parser.add_argument(
         "--host",
@@ -82,32 +86,37 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         metavar="PX",
         help="width of the page's pictures; 320 where this is a 32-bit board",
     )
+    parser.add_argument(
+        "--colour",
+        action="store_true",
+        help="decode a camera's colours on a 32-bit board too, at about half the frames per second; grey else",
+    )
     parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
     parser.add_argument(
         "--search-every",
         type=integer(1),
         metavar="N",
         help="frames from one search of the whole picture for faces to the next; between them faces are followed"
-        " (default: 12)",
+        " (default: 1 with yunet, 12 with haar)",
     )
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
-    from board.faces.track import SEARCH_EVERY
     from board.live.guard import is_loopback, read_token
     from board.live.server import LiveServer
     from board.live.view import View
 
     deployed = deployment(options.deploy, weights)
-    open_input, camera = _opener(options.input, options.loop)
+    open_input, camera = _opener(options.input, options.loop, options.colour or deployed.contract.input.colour == "rgb")
     token = None
     if options.token_file is not None:
         token = read_token(options.token_file)
     elif not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
-    with AUDetector(deployed, options.executor) as detector, _ended_by_signals() as ended:
-        print(f"{deployed.manifest.name} on {detector.executor.description}", file=sys.stderr)
+    with AUDetector(deployed, options.executor, finder(options, deployed)) as detector, _ended_by_signals() as ended:
+        searched = detector.finder.description
+        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
         view = View(
             detector,
             open_input,
@@ -115,9 +124,10 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
             options.record,
             page_fps=options.page_fps,
             page_width=options.page_width,
+            finders=_finders(options, deployed),
             retry=camera,
             max_faces=options.max_faces,
-            search_every=options.search_every or SEARCH_EVERY,
+            search_every=options.search_every,
         )
         try:
             with LiveServer(view, options.host, options.port, token) as server:
@@ -136,8 +146,22 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     return 0
 
 
-def _opener(spec: str, loop: bool) -> tuple[Callable[[], Source], bool]:
+def _finders(options: argparse.Namespace, deployed: Deployment) -> dict[str, Callable[[], Finder]]:
+    """What opens each finder that the deployment has, by name."""
+    from board.faces.finders import NAMES, YuNet, open_finder
+
+    names = [name for name in NAMES if name != YuNet.name or deployed.has_finder]
+    return {name: partial(open_finder, deployed, name, options.min_confidence, options.min_face) for name in names}
+
+
+def _opener(spec: str, loop: bool, colour: bool) -> tuple[Callable[[], Source], bool]:
     """What opens an input, as often as it is started, and whether it is a camera.
+
+    Args:
+        spec: As `open_source` takes it.
+        loop: Whether to play it again at its end.
+        colour: Whether a 32-bit board's camera shall give colours, whose decoding takes most of such a processor; any
+            other input and computer has them.
 
     Raises:
         ValueError: It is missing or of no known kind; a camera may come later.
@@ -146,7 +170,7 @@ def _opener(spec: str, loop: bool) -> tuple[Callable[[], Source], bool]:
     from board.sources.open_source import is_camera, open_source
 
     if is_camera(spec):
-        return lambda: open_source(spec), True
+        return lambda: open_source(spec, colour or sys.maxsize > 1 << 32), True
     source = open_source(spec)
     return lambda: Playback(source, loop), False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
     from board.deployment import Deployment
+    from board.faces.finders.finder import Finder
 
 Number = TypeVar("Number", int, float)
 Weights = Callable[[], Path]
@@ -18,6 +19,8 @@ Weights = Callable[[], Path]
 EXECUTORS = ("fpga", "onnx", "numpy", "rtl")
 """Names of board.executors.EXECUTORS, whose import takes seconds on a board."""
 EXECUTORS_HELP = "fpga (emulated away from a board), onnx (ONNX Runtime), numpy, rtl (simulated, seconds per face)"
+FINDERS = ("yunet", "haar")
+"""Names of board.faces.finders.NAMES, for the same reason."""
 FACES_HELP = (
     "picture, folder of pictures, or .npy or .npz of uint8 faces, (N, 48, 48) or (N, 48, 48, 3); in a picture larger"
     " than 48x48 the face is found first"
@@ -101,6 +104,39 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"what computes, all with the same integers: {EXECUTORS_HELP}, or auto, the fastest that is there",
     )
+
+
+def add_finder(parser: argparse.ArgumentParser) -> None:
+    """Add --finder, --min-confidence and --min-face; `finder` opens what they say."""
+    parser.add_argument(
+        "--finder",
+        choices=("auto", *FINDERS),
+        default="auto",
+        metavar="NAME",
+        help="what searches for faces: yunet (small faces, tilted and dark ones too), haar (frontal faces), or auto,"
+        " yunet where the deployment has it",
+    )
+    parser.add_argument(
+        "--min-confidence", type=number(0, 1), metavar="N",
+        help="faces that the finder is less sure of do not count (default: 0.65 with yunet, 0 with haar)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-face", type=integer(1), metavar="PX",
+        help="side of the smallest face in pixels of the picture; small ones make yunet slower (default: about a"
+        " fifteenth of a video's width, 24 in a picture; with haar 60)",
+    )  # fmt: skip
+
+
+def finder(options: argparse.Namespace, deployed: Deployment) -> Finder:
+    """The finder that the options of `add_finder` say.
+
+    Raises:
+        ValueError: The deployment lacks its files, or holds others.
+        RuntimeError: What it needs is not installed here.
+    """
+    from board.faces.finders import open_finder
+
+    return open_finder(deployed, options.finder, options.min_confidence, options.min_face)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -77,6 +77,7 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     """Compare the executors of a deployment."""
     import numpy as np
 
+    from board.faces.finders import open_finder
     from board.faces.load import load_faces
     from board.parity import compare, levels_of
 
@@ -86,7 +87,8 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
         faces = np.random.default_rng(0).integers(0, 256, (options.count, *rule.shape), dtype=np.uint8)
         print(f"{options.count} frames of noise, seed 0; --faces names real ones", file=sys.stderr)
     else:
-        faces = load_faces(options.faces, options.count, rule.colour, rule.crop_margin)
+        search = open_finder(deployed).search_still
+        faces = load_faces(options.faces, search, options.count, rule.colour, rule.crop_margin, rule.upright)
     limits = {"rtl": options.rtl_count, "fpga": options.rtl_count}
     levels = levels_of(deployed, options.executors or EXECUTORS, limits)
     with bars("faces") as step:

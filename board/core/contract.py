@@ -29,8 +29,10 @@ T = TypeVar("T")
 FORMAT = 2
 COLOURS = ("grey", "rgb")
 """Colour rules, see board.faces.crop.to_input."""
-PREPROCESSING = "haar-frontal-area48-1"
-"""Name of what board.faces does to a picture, so that old builds notice a change."""
+UPRIGHT, FRONTAL = "yunet-upright-area48-1", "haar-frontal-area48-1"
+PREPROCESSINGS = (UPRIGHT, FRONTAL)
+"""Names of what board.faces does to a picture, so that old builds notice a change: a face is turned upright and cut, or
+cut as it is."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,14 @@ class InputRule:
         dtype: "uint8": raw pixels enter the accelerator.
         colour: "grey" or "rgb", see board.faces.crop.to_input.
         crop_margin: Share of the face's side added on each side, see board.faces.crop.framed.
-        preprocessing: Name of the steps in board.faces that the network was trained for.
+        preprocessing: Name of the steps in board.faces that the network was trained for, one of PREPROCESSINGS.
     """
 
     shape: tuple[int, int, int]
     dtype: str
     colour: str
     crop_margin: float
-    preprocessing: str = PREPROCESSING
+    preprocessing: str = UPRIGHT
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or not all(_is_count(size) for size in self.shape):
@@ -60,8 +62,16 @@ class InputRule:
             raise ValueError(f"input.colour must be one of {', '.join(COLOURS)}, got {self.colour!r}")
         if not (_is_number(self.crop_margin) and -0.5 < self.crop_margin <= 1):
             raise ValueError(f"need -0.5 < input.crop_margin <= 1, got {self.crop_margin!r}")
-        if self.preprocessing != PREPROCESSING:
-            raise ValueError(f"input.preprocessing must be {PREPROCESSING!r}, got {self.preprocessing!r}: build again")
+        if self.preprocessing not in PREPROCESSINGS:
+            raise ValueError(
+                f"input.preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {self.preprocessing!r}:"
+                " build again"
+            )
+
+    @property
+    def upright(self) -> bool:
+        """Whether faces are turned upright before they are cut."""
+        return self.preprocessing == UPRIGHT
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,33 @@ from pathlib import Path
 import numpy as np
 
 from board.core.arrays import Pixels
-from board.faces.crop import SIDE_PX, Box, cut_face, to_input
-from board.faces.find import find_face
+from board.faces.crop import SIDE_PX, cut_face, to_input
+from board.faces.find import Face, Search, find_face
 from board.sources.array import ARRAYS, read_array
 from board.sources.folder import pictures_in
 from board.sources.pictures import read_picture
 
 
-def load_faces(path: Path, count: int | None = None, colour: str = "grey", margin: float = 0.0) -> Pixels:
+def load_faces(
+    path: Path,
+    search: Search,
+    count: int | None = None,
+    colour: str = "grey",
+    margin: float = 0.0,
+    upright: bool = True,
+) -> Pixels:
     """Read faces as the accelerator takes them.
 
-    A picture of 48x48 pixels is taken for a face; in a larger one the largest frontal face is found and cut.
+    A picture of 48x48 pixels is taken for a face; in a larger one the largest face is found and cut.
 
     Args:
         path: A picture; a folder, whose pictures are read in the order of their names; or an .npy or .npz
             file that holds one uint8 array of shape (N, 48, 48) or (N, 48, 48, 3), colours in the order RGB.
+        search: How a picture is searched, such as a finder's `search_still`.
         count: How many faces to read, the first ones; all where it is None.
         colour: The contract's colour rule, "grey" or "rgb".
         margin: The contract's crop margin; applies where a face is cut out.
+        upright: Whether the contract turns faces upright; applies there too.
 
     Returns:
         uint8 of shape (N, 48, 48, 3).
@@ -36,20 +45,20 @@ def load_faces(path: Path, count: int | None = None, colour: str = "grey", margi
     if count is not None and count < 1:
         raise ValueError(f"need a count of at least 1, got {count}")
     if path.is_dir():
-        faces = np.stack([_from_picture(file, colour, margin) for file in pictures_in(path)[:count]])
+        faces = np.stack([_from_picture(file, search, colour, margin, upright) for file in pictures_in(path)[:count]])
     elif not path.exists():
         raise ValueError(f"faces come from a picture, a folder or a numpy file, got {path}, which is missing")
     elif path.suffix.lower() in ARRAYS:
         faces = np.stack([to_input(face, colour) for face in _read_faces(path)[:count]])
     else:
-        faces = _from_picture(path, colour, margin)[np.newaxis]
+        faces = _from_picture(path, search, colour, margin, upright)[np.newaxis]
     if count is not None and len(faces) < count:
         raise ValueError(f"need {count} faces, got {len(faces)} from {path}: ask for fewer or name more")
     return faces
 
 
-def locate_face(path: Path) -> tuple[Pixels, Box]:
-    """Read a picture file and find its face.
+def locate_face(path: Path, search: Search) -> tuple[Pixels, Face]:
+    """Read a picture file and find its face by a search, such as a finder's `search_still`.
 
     Returns:
         The picture, RGB uint8 of shape (H, W, 3), and its largest face by the picture rule.
@@ -61,16 +70,16 @@ def locate_face(path: Path) -> tuple[Pixels, Box]:
     height, width = picture.shape[:2]
     if min(height, width) < SIDE_PX:
         raise ValueError(f"a picture must have at least 48x48 pixels, got {width}x{height} in {path}")
-    box = find_face(picture)
-    if box is None:
-        raise ValueError(f"a picture must show a frontal face, found none in {path}: use another or crop it to 48x48")
-    return picture, box
+    face = find_face(picture, search)
+    if face is None:
+        raise ValueError(f"a picture must show a face, found none in {path}: use another or crop it to 48x48")
+    return picture, face
 
 
-def _from_picture(path: Path, colour: str, margin: float) -> Pixels:
+def _from_picture(path: Path, search: Search, colour: str, margin: float, upright: bool) -> Pixels:
     """The face (48, 48, 3) of one picture file."""
-    picture, box = locate_face(path)
-    return cut_face(picture, box, margin, colour)
+    picture, face = locate_face(path, search)
+    return cut_face(picture, face.box, margin, colour, face.roll_deg if upright else 0.0)
 
 
 def _read_faces(path: Path) -> Pixels:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from board.detector import AUDetector
-from board.faces.track import SEARCH_EVERY
+from board.faces.finders.finder import Finder
 from board.live.hub import Hub
 from board.live.rates import RateMeter, Rates
 from board.live.recorder import Recorder
@@ -46,8 +46,7 @@ class Session:
         open_input: Opens the input anew; its first frames follow.
         hub: Is told of every frame and of every change.
         recorder: Is told of every frame.
-        finders: By name, what makes the detector search with a face finder.
-        finder: The one in use.
+        finders: What opens a face finder, by name.
         retry: Whether an input that fails is tried again, as a camera is that was unplugged.
         max_faces: Most faces of a frame.
         search_every: See FaceTracker.
@@ -63,11 +62,10 @@ class Session:
         hub: Hub,
         recorder: Recorder,
         *,
-        finders: Mapping[str, Callable[[], None]] | None = None,
-        finder: str = "",
+        finders: Mapping[str, Callable[[], Finder]] | None = None,
         retry: bool = False,
         max_faces: int = 8,
-        search_every: int = SEARCH_EVERY,
+        search_every: int | None = None,
     ) -> None:
         self._detector, self._open_input, self._hub, self._recorder = detector, open_input, hub, recorder
         self._finders, self._retry = dict(finders or {}), retry
@@ -76,7 +74,7 @@ class Session:
         self._wanted, self._closed = False, False
         self._pipeline: Pipeline | None = None
         self._meter: RateMeter | None = None
-        self.state = State(STOPPED, finder=finder)
+        self.state = State(STOPPED, finder=detector.finder.name)
         self._thread = threading.Thread(target=self._work, name="session", daemon=True)
         self._thread.start()
 
@@ -123,7 +121,7 @@ class Session:
         running = self._wanted
         self.stop()
         try:
-            self._finders[finder]()
+            self._detector.finder = self._finders[finder]()
             self._set(self.state.name, self.state.message, finder)
         finally:
             if running:

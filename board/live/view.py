@@ -10,7 +10,7 @@ from typing import Any
 
 from board import __version__
 from board.detector import AUDetector
-from board.faces.track import SEARCH_EVERY
+from board.faces.finders.finder import Finder
 from board.live.hub import HISTORY_S, Hub
 from board.live.publisher import SHARE, Publisher
 from board.live.recorder import Recorder
@@ -29,7 +29,7 @@ class View:
         page_fps: Most pictures per second.
         page_width: Most pixels across a picture.
         share: See board.live.publisher.SHARE.
-        finders, finder, retry, max_faces, search_every: See Session.
+        finders, retry, max_faces, search_every: See Session.
     """
 
     def __init__(
@@ -42,11 +42,10 @@ class View:
         page_fps: float,
         page_width: int,
         share: float = SHARE,
-        finders: Mapping[str, Callable[[], None]] | None = None,
-        finder: str = "",
+        finders: Mapping[str, Callable[[], Finder]] | None = None,
         retry: bool = False,
         max_faces: int = 8,
-        search_every: int = SEARCH_EVERY,
+        search_every: int | None = None,
     ) -> None:
         self.contract, self._detector, self._name = detector.contract, detector, name
         self.hub = Hub()
@@ -57,7 +56,6 @@ class View:
             self.hub,
             self.recorder,
             finders=finders,
-            finder=finder,
             retry=retry,
             max_faces=max_faces,
             search_every=search_every,

@@ -24,6 +24,7 @@ from hls_build.build import console as tables
 from hls_build.build_folder import BuildFolder
 from hls_build.parity.executors import software
 from hls_build.simulation.open_rtl import open_rtl
+from qnn.data.finder import finder
 
 FREE = ("none", 1)
 """Stall pattern and seed of a run that nothing holds back."""
@@ -139,7 +140,7 @@ def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
 def _faces(folder: BuildFolder, path: Path, count: int) -> npt.NDArray[np.uint8]:
     """Faces (count, 48, 48, 3) as a build's contract wants them cut and coloured."""
     rule = Contract.read(folder.contract).input
-    return load_faces(path, count, rule.colour, rule.crop_margin)
+    return load_faces(path, finder().search_still, count, rule.colour, rule.crop_margin, rule.upright)
 
 
 def _stall(seed: int | None) -> tuple[str, int]:

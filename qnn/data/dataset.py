@@ -18,6 +18,7 @@ from board.core.facs import EMOTIONS
 from board.faces.crop import SIDE_PX, cut_face
 from board.faces.find import find_face
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
+from qnn.data.finder import finder
 
 log = logging.getLogger("auflow")
 
@@ -218,8 +219,8 @@ class Dataset(ABC):
     def face(self, picture: npt.NDArray[np.uint8], margin: float) -> npt.NDArray[np.uint8] | None:
         """The prepared face (48, 48, 3) of an RGB picture (H, W, 3) by the picture rule, None where none is found."""
         self.accept(picture)
-        box = find_face(picture)
-        return None if box is None else cut_face(picture, box, margin, self.colour)
+        face = find_face(picture, finder().search_still)
+        return None if face is None else cut_face(picture, face.box, margin, self.colour, face.roll_deg)
 
 
 def _bare(name: str) -> str:

@@ -10,6 +10,7 @@ import skimage.data
 
 from board.faces.crop import SIDE_PX, Box, cut_face, to_input
 from board.faces.find import find_face
+from qnn.data.finder import finder
 
 
 def example_picture() -> npt.NDArray[np.uint8]:
@@ -32,11 +33,11 @@ def example_faces(count: int = 1, seed: int = 0, colour: str = "grey", margin: f
     if count < 1:
         raise ValueError(f"need a count of at least 1, got {count}")
     picture = example_picture()
-    box = find_face(picture)
-    assert box is not None, "the astronaut has a face"
+    face = find_face(picture, finder().search_still)
+    assert face is not None, "the astronaut has a face"
     rng = np.random.default_rng(seed)
-    faces = [cut_face(picture, box, margin, colour)]
-    faces += [to_input(_vary(picture, box, margin, rng), colour) for _ in range(count - 1)]
+    faces = [cut_face(picture, face.box, margin, colour, face.roll_deg)]
+    faces += [to_input(_vary(picture, face.box, margin, rng), colour) for _ in range(count - 1)]
     return np.stack(faces)
 
 

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from board.core.contract import PREPROCESSING
+from board.core.contract import UPRIGHT
 from board.core.files import cache_folder, write_npz
 from board.core.reading import read_arrays
 from board.progress import bar
 from qnn.data.dataset import Dataset, Source, log
 from qnn.data.datasets import find
 from qnn.data.faces import Faces
+from qnn.data.finder import finder
 from qnn.data.indexing import index
 from qnn.data.reading import lots, prepare
 
@@ -44,7 +45,7 @@ def load(
 ) -> Faces:
     """Read a dataset, its pictures the first time and cached files afterwards; labels are read anew every time.
 
-    Pictures without a frontal face are left out, and counted in a warning.
+    Pictures without a face are left out, and counted in a warning.
 
     Args:
         name: One of datasets.NAMES.
@@ -72,11 +73,9 @@ def load(
             prepared[file] = _restore(file)
     found = np.concatenate([_known(file, entry)[1] for file, entry in prepared.items()])
     if not found.any():
-        raise ValueError(
-            f"{dataset.title} needs at least one frontal face, found none in {len(found):,} pictures in {root}"
-        )
+        raise ValueError(f"{dataset.title} needs at least one face, found none in {len(found):,} pictures in {root}")
     if lost := np.count_nonzero(~found):
-        log.warning("%s: no frontal face in %s of %s pictures, left out", dataset.title, f"{lost:,}", f"{len(found):,}")
+        log.warning("%s: no face in %s of %s pictures, left out", dataset.title, f"{lost:,}", f"{len(found):,}")
     pixels = np.concatenate([_known(file, entry)[0] for file, entry in prepared.items()])
     return indexed.faces(pixels, found, dataset.aus)
 
@@ -147,10 +146,15 @@ def _known(file: Path, prepared: Prepared | None) -> Prepared:
     return prepared
 
 
+def _search() -> tuple[str, str]:
+    """What finds faces, and how they are cut."""
+    return finder().description, UPRIGHT
+
+
 def _cached(cache: Path, dataset: Dataset, root: Path, lot: Sequence[Source], margin: float) -> Path:
     """File for a lot: its name digests what decides the pixels, so that a changed picture is read anew."""
-    margin = 0.0 if dataset.cropped else margin
-    digest = hashlib.sha256(repr((PREPROCESSING, cv2.__version__, dataset.name, dataset.colour, margin)).encode())
+    rule = (dataset.name, dataset.colour) if dataset.cropped else (dataset.name, dataset.colour, margin, *_search())
+    digest = hashlib.sha256(repr((cv2.__version__, *rule)).encode())
     for source in lot:
         stat = source.path.stat()
         place = source.path.relative_to(root).as_posix()

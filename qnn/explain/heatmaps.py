@@ -21,6 +21,7 @@ from board.core.arrays import Pixels
 from board.core.facs import AU_TITLES
 from board.faces.crop import Box, cut_face, cut_square, framed, to_input
 from board.faces.load import locate_face
+from qnn.data.finder import finder
 from qnn.explain.explanation import HIRESCAM, Explanation, explain
 from qnn.network.checkpoint import Card
 
@@ -92,13 +93,14 @@ def explain_pictures(
     for path in paths:
         if not path.is_file():
             raise ValueError(f"a picture must be a file, got {path}, which is none")
-        picture, box = locate_face(path)
-        found = explain(network, card, cut_face(picture, box, card.crop_margin, card.colour), method)
+        picture, face = locate_face(path, finder().search_still)
+        crop = cut_face(picture, face.box, card.crop_margin, card.colour, face.roll_deg)
+        found = explain(network, card, crop, method)
         taken = [one.name for one in explained]
         name = next(name for name in _names(path.stem) if name not in taken)
         shown = found.ranked(max(LEAST_AUS, int(found.present.sum()))) if aus is None else aus
-        square = framed(picture, box, card.crop_margin)
-        explained.append(Explained(name, enlarged(picture, square), found, shown))
+        square = framed(picture, face.box, card.crop_margin)
+        explained.append(Explained(name, enlarged(picture, square, face.roll_deg), found, shown))
     return explained
 
 
@@ -118,9 +120,9 @@ def _names(stem: str) -> Iterator[str]:
     yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
-def enlarged(picture: Pixels, square: Box) -> Pixels:
-    """A square of a picture in its own colours, SHOWN_PX wide."""
-    shown = cv2.resize(cut_square(picture, square), (SHOWN_PX, SHOWN_PX), interpolation=cv2.INTER_CUBIC)
+def enlarged(picture: Pixels, square: Box, roll_deg: float = 0.0) -> Pixels:
+    """A square of a picture in its own colours, turned upright, SHOWN_PX wide."""
+    shown = cv2.resize(cut_square(picture, square, roll_deg), (SHOWN_PX, SHOWN_PX), interpolation=cv2.INTER_CUBIC)
     return np.asarray(shown, dtype=np.uint8)
 
 

@@ -23,7 +23,7 @@ from board.deployment import CONTRACT, Deployment
 from board.detector import AUDetector, Located
 from board.executors.numpy_executor import NumpyExecutor
 from board.faces.crop import Box, to_input
-from board.faces.find import Face, find_faces
+from board.faces.find import Face
 from board.observation import NO_FACE, OK
 from board.sources.frame import Frame
 
@@ -141,10 +141,10 @@ def test_a_picture_is_searched_cut_and_answered(folder: Path) -> None:
     picture = astronaut()
     with AUDetector(folder, "numpy") as detector:
         (seen,) = detector.detect(picture, attention=True)
-        box = find_faces(picture)[0].box
-        (expected,) = detector.outputs(detector.cut(picture, [box]))
+        (face,) = detector.finder.search_still(picture)
+        (expected,) = detector.outputs(detector.cut(picture, [face]))
         (nothing,) = detector.detect(np.full((100, 100, 3), 90, np.uint8))
-    assert seen.status == OK and seen.face is not None and (seen.face.box, seen.face.face_id) == (box, 0)
+    assert seen.status == OK and seen.face is not None and seen.face == face and face.face_id == 0
     assert seen.aus is not None and seen.attention is not None and seen.latency_s > 0
     np.testing.assert_array_equal(seen.aus.accumulators, expected.accumulators)
     assert nothing.status == NO_FACE and nothing.aus is None
@@ -175,7 +175,7 @@ def test_the_crop_follows_the_contract(folder: Path) -> None:
     picture[40:160, 40:160] = (0, 250, 0)
     picture[60:140, 60:140] = (250, 0, 0)
     with AUDetector(folder, "numpy") as detector:
-        (cut,) = detector.cut(picture, [Box(60, 60, 80)])  # 120 pixels with the margin: green round red
+        (cut,) = detector.cut(picture, [Face(0, Box(60, 60, 80), 1.0)])  # 120 pixels with the margin: green round red
     assert (cut[:7] == (0, 250, 0)).all() and (cut[10:38, 10:38] == (250, 0, 0)).all()
 
 

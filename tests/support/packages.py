@@ -98,7 +98,8 @@ def write_package(folder: Path, attention: bool = False) -> Path:
 
 def seal(folder: Path) -> None:
     """Write the manifest of what the folder holds."""
-    files = {path.name: sha256(path) for path in folder.iterdir() if path.name != "manifest.json"}
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
     Manifest("small", "small", files, Timing(5000, 2400), None).write(folder)
 
 

@@ -66,7 +66,7 @@ def test_a_pipe_that_nobody_reads_ends_it_without_a_word(folder: Path, clip: Pat
     os.close(writes)
     assert done.returncode == 1
     assert [line for line in done.stderr.splitlines() if "40 frames" not in line] == [
-        "small on the integer graph in numpy"
+        f"small on the integer graph in numpy, faces by Haar cascade, OpenCV {cv2.__version__}"
     ]
 
 

@@ -7,16 +7,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from finders import yunet
 from scenes import astronaut
 
 from board.faces.crop import cut_face, to_grey
-from board.faces.find import find_face
+from board.faces.find import Face
 from board.faces.load import load_faces
 
 
 @pytest.fixture
 def faces() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (3, 48, 48, 3), dtype=np.uint8)
+
+
+def never(picture: np.ndarray) -> list[Face]:
+    """Finds nothing."""
+    return []
 
 
 def write(path: Path, picture: np.ndarray) -> Path:
@@ -29,32 +35,34 @@ def write(path: Path, picture: np.ndarray) -> Path:
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
 def test_large_picture(tmp_path: Path, colour: str) -> None:
     picture = astronaut()
-    box = find_face(picture)
-    assert box is not None
-    expected = cut_face(picture, box, 0.1, colour)[np.newaxis]
+    (face,) = yunet().search_still(picture)
+    assert face.roll_deg
+    expected = cut_face(picture, face.box, 0.1, colour, face.roll_deg)[np.newaxis]
     path = write(tmp_path / "astronaut.png", picture)
-    np.testing.assert_array_equal(load_faces(path, colour=colour, margin=0.1), expected)
+    search = yunet().search_still
+    np.testing.assert_array_equal(load_faces(path, search, colour=colour, margin=0.1), expected)
+    frontal = cut_face(picture, face.box, 0.1, colour)[np.newaxis]
+    np.testing.assert_array_equal(load_faces(path, search, colour=colour, margin=0.1, upright=False), frontal)
 
 
 def test_grey_picture(tmp_path: Path) -> None:
     grey = to_grey(astronaut())
-    got = load_faces(write(tmp_path / "grey.png", grey))
-    box = find_face(grey)
-    assert box is not None
-    np.testing.assert_array_equal(got, cut_face(grey, box)[np.newaxis])
+    got = load_faces(write(tmp_path / "grey.png", grey), yunet().search_still)
+    (face,) = yunet().search_still(np.repeat(grey[..., np.newaxis], 3, axis=2))  # as pictures are read
+    np.testing.assert_array_equal(got, cut_face(grey, face.box, roll_deg=face.roll_deg)[np.newaxis])
 
 
 def test_face_sized_picture_is_taken_as_it_is(tmp_path: Path, faces: np.ndarray) -> None:
     path = write(tmp_path / "face.png", faces[1])
-    np.testing.assert_array_equal(load_faces(path, colour="rgb"), faces[1:2])
+    np.testing.assert_array_equal(load_faces(path, never, colour="rgb"), faces[1:2])
 
 
 def test_folder_in_the_order_of_names(tmp_path: Path, faces: np.ndarray) -> None:
     for name, picture in zip(("c.png", "a.bmp", "b.PNG"), faces, strict=True):
         write(tmp_path / name, picture)
     (tmp_path / "label.csv").write_text("not a picture")
-    np.testing.assert_array_equal(load_faces(tmp_path, colour="rgb"), faces[[1, 2, 0]])
-    np.testing.assert_array_equal(load_faces(tmp_path, 2, colour="rgb"), faces[[1, 2]])
+    np.testing.assert_array_equal(load_faces(tmp_path, never, colour="rgb"), faces[[1, 2, 0]])
+    np.testing.assert_array_equal(load_faces(tmp_path, never, 2, colour="rgb"), faces[[1, 2]])
 
 
 def test_arrays(tmp_path: Path, faces: np.ndarray) -> None:
@@ -62,8 +70,8 @@ def test_arrays(tmp_path: Path, faces: np.ndarray) -> None:
     np.savez(tmp_path / "rgb.npz", anything=faces)
     np.save(tmp_path / "grey.npy", faces[..., 0])
     for name in ("rgb.npy", "rgb.npz"):
-        np.testing.assert_array_equal(load_faces(tmp_path / name, colour="rgb"), faces)
-    grey = load_faces(tmp_path / "grey.npy", 2)
+        np.testing.assert_array_equal(load_faces(tmp_path / name, never, colour="rgb"), faces)
+    grey = load_faces(tmp_path / "grey.npy", never, 2)
     np.testing.assert_array_equal(grey, np.repeat(faces[:2, ..., :1], 3, axis=3))
 
 
@@ -130,13 +138,13 @@ def broken_array(name: str, content: bytes) -> Callable[[Path], Path]:
 )
 def test_bad_files(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
-        load_faces(make(tmp_path))
+        load_faces(make(tmp_path), never)
     assert "\n" not in str(caught.value)
 
 
 def test_too_few(tmp_path: Path, faces: np.ndarray) -> None:
     np.save(tmp_path / "faces.npy", faces)
     with pytest.raises(ValueError, match=r"need 4 faces, got 3 from .*faces\.npy: ask for fewer"):
-        load_faces(tmp_path / "faces.npy", 4)
+        load_faces(tmp_path / "faces.npy", never, 4)
     with pytest.raises(ValueError, match="need a count of at least 1, got 0"):
-        load_faces(tmp_path / "faces.npy", 0)
+        load_faces(tmp_path / "faces.npy", never, 0)

@@ -3,38 +3,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from finders import yunet
 from scenes import astronaut, swaying
 
 from board.faces.crop import Box
-from board.faces.find import find_faces
-from board.faces.track import MEMORY_FRAMES, FaceTracker, overlap
+from board.faces.find import Face
+from board.faces.finders.finder import Finder
+from board.faces.finders.haar import Haar
+from board.faces.track import ALL_EVERY, LOOK_EVERY, MEMORY_FRAMES, FaceTracker, overlap
 
 
-def test_a_moving_face_is_followed_between_searches() -> None:
-    tracker = FaceTracker(search_every=12)
+@pytest.fixture(params=["yunet", "haar"])
+def finder(request: pytest.FixtureRequest) -> Finder:
+    return yunet() if request.param == "yunet" else Haar()
+
+
+def test_a_moving_face_is_followed_between_searches(finder: Finder) -> None:
+    tracker = FaceTracker(finder, 12)
     for index, picture in enumerate(swaying(36)):
         (face,) = tracker.update(picture)
-        searched = find_faces(picture)[0].box
+        searched = finder.search(picture)[0].box
         assert face.face_id == 0
         assert overlap(face.box, searched) > 0.7, f"frame {index}"
     assert tracker.searches == 3
 
 
-def test_a_scene_cut_is_noticed_in_its_first_frame() -> None:
-    tracker, video = FaceTracker(), swaying()
+def test_each_finder_searches_as_often_as_it_can_afford(finder: Finder) -> None:
+    tracker = FaceTracker(finder)
+    for picture in swaying()[:25]:
+        tracker.update(picture)
+    assert tracker.searches == {"yunet": 25, "haar": 3}[finder.name]
+
+
+def test_a_scene_cut_is_noticed_in_its_first_frame(finder: Finder) -> None:
+    tracker, video = FaceTracker(finder), swaying()
     assert len(tracker.update(video[0])) == 1
     mirrored = np.ascontiguousarray(np.roll(video[1], 250, axis=1))  # the face jumps by 250 pixels
     (face,) = tracker.update(mirrored)
-    assert overlap(face.box, find_faces(mirrored)[0].box) > 0.9
+    assert overlap(face.box, finder.search(mirrored)[0].box) > 0.9
     assert tracker.searches == 2
 
 
 @pytest.mark.parametrize("empty", [np.full((480, 640, 3), 90, np.uint8), np.zeros((480, 640), np.uint8)])
-def test_a_face_that_left_is_not_reported(empty: np.ndarray) -> None:
-    tracker = FaceTracker()
+def test_a_face_that_left_is_not_reported(finder: Finder, empty: np.ndarray) -> None:
+    tracker = FaceTracker(finder)
     assert len(tracker.update(swaying()[0])) == 1
     assert tracker.update(empty) == []
 
@@ -44,8 +61,8 @@ def hidden(frames: int) -> list[np.ndarray]:
     return [np.full((480, 640, 3), 90, np.uint8)] * frames
 
 
-def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
-    tracker, video = FaceTracker(), swaying()
+def test_a_face_that_is_hidden_for_a_moment_keeps_its_number(finder: Finder) -> None:
+    tracker, video = FaceTracker(finder), swaying()
     tracker.update(video[0])
     for frames in (1, 8, MEMORY_FRAMES):
         assert [tracker.update(picture) for picture in hidden(frames)] == [[]] * frames  # nor is it reported meanwhile
@@ -53,8 +70,8 @@ def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
         assert face.face_id == 0, f"after {frames} frames"
 
 
-def test_a_face_that_was_away_for_long_has_a_new_number() -> None:
-    tracker, video = FaceTracker(), swaying()
+def test_a_face_that_was_away_for_long_has_a_new_number(finder: Finder) -> None:
+    tracker, video = FaceTracker(finder), swaying()
     tracker.update(video[0])
     for picture in hidden(MEMORY_FRAMES + 1):
         tracker.update(picture)
@@ -62,15 +79,15 @@ def test_a_face_that_was_away_for_long_has_a_new_number() -> None:
     assert face.face_id == 1
 
 
-def test_another_face_or_place_does_not_take_the_number_of_a_hidden_one() -> None:
+def test_another_face_or_place_does_not_take_the_number_of_a_hidden_one(finder: Finder) -> None:
     picture = swaying()[0]
-    (box,) = (found.box for found in find_faces(picture))
+    (box,) = (found.box for found in finder.search(picture))
     other = picture.copy()
     place = np.s_[box.top : box.top + box.side, box.left : box.left + box.side]
     other[place] = other[place][:, ::-1]  # mirrored, the light comes from the other side
     away = np.ascontiguousarray(np.roll(picture, 250, axis=1))
     for changed in (other, away):
-        tracker = FaceTracker()
+        tracker = FaceTracker(finder)
         tracker.update(picture)
         tracker.update(hidden(1)[0])
         (face,) = tracker.update(changed)
@@ -80,7 +97,7 @@ def test_another_face_or_place_does_not_take_the_number_of_a_hidden_one() -> Non
 
 
 def test_two_faces_keep_their_numbers_when_they_change_places_in_size() -> None:
-    tracker = FaceTracker(search_every=1, scale=1.0)
+    tracker = FaceTracker(yunet())
     large, small = astronaut(), cv2.resize(astronaut(), None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA)
 
     def pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -99,15 +116,15 @@ def test_two_faces_keep_their_numbers_when_they_change_places_in_size() -> None:
     assert larger.box.side > smaller.box.side
 
 
-def test_the_same_frames_give_the_same_faces() -> None:
-    one, other = FaceTracker(), FaceTracker()
+def test_the_same_frames_give_the_same_faces(finder: Finder) -> None:
+    one, other = FaceTracker(finder), FaceTracker(finder)
     assert [one.update(picture) for picture in swaying()] == [other.update(picture) for picture in swaying()]
 
 
 def test_at_most_so_many_faces_are_reported() -> None:
-    canvas = np.concatenate([astronaut(), astronaut(), astronaut()], axis=1)
-    assert len(FaceTracker(scale=1.0).update(canvas)) == 3
-    assert len(FaceTracker(scale=1.0, max_faces=2).update(canvas)) == 2
+    canvas = np.concatenate([astronaut()[:300, 80:380]] * 3, axis=1)
+    assert len(FaceTracker(yunet()).update(canvas)) == 3
+    assert len(FaceTracker(yunet(), max_faces=2).update(canvas)) == 2
 
 
 def test_overlap() -> None:
@@ -121,4 +138,56 @@ def test_overlap() -> None:
 )
 def test_a_bad_setting_is_named(key: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        FaceTracker(**{key: 0})
+        FaceTracker(Haar(), **{key: 0})
+
+
+class Told:
+    """Finds two faces that stand still, and tells that they lean."""
+
+    name, description, search_every = "told", "told", 1
+
+    def __init__(self) -> None:
+        self.followed: list[int | None] = []
+        self.looks: list[int] = []
+
+    def search(self, picture: np.ndarray, followed_px: int | None = None) -> list[Face]:
+        self.followed.append(followed_px)
+        return [Face(0, Box(10, 10, 90), 0.9), Face(1, Box(200, 20, 60), 0.8)]
+
+    def search_still(self, picture: np.ndarray) -> list[Face]:
+        raise AssertionError("a frame of a video is no still picture")
+
+    def with_roll(self, picture: np.ndarray, face: Face) -> Face:
+        self.looks.append(face.face_id)
+        return replace(face, roll_deg=10.0 + face.face_id)
+
+
+def test_how_far_a_face_leans_is_looked_at_now_and_then() -> None:
+    finder = Told()
+    tracker, frame = FaceTracker(finder), np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8)
+    looks = []
+    for _ in range(2 * LOOK_EVERY + 3):
+        finder.looks.clear()
+        assert [face.roll_deg for face in tracker.update(frame)] == [10.0, 11.0]
+        looks.append(finder.looks.copy())
+    assert looks[0] == [0, 1]  # as soon as they are seen
+    assert looks[LOOK_EVERY] == [0] and looks[LOOK_EVERY + 1] == [1]  # then never two in a frame
+    assert [len(one) for one in looks].count(0) == len(looks) - 5
+
+
+def test_now_and_then_all_faces_are_searched_for() -> None:
+    finder = Told()
+    tracker, frame = FaceTracker(finder), np.full((300, 300), 90, np.uint8)
+    for _ in range(2 * ALL_EVERY):
+        tracker.update(frame)
+    everywhere = [index for index, smallest in enumerate(finder.followed) if smallest is None]
+    assert everywhere == [0, ALL_EVERY - 1, 2 * ALL_EVERY - 1]
+    assert {smallest for smallest in finder.followed if smallest is not None} == {60}
+
+
+def test_a_lost_face_keeps_no_picture() -> None:
+    tracker = FaceTracker(yunet())
+    tracker.update(swaying()[0])
+    tracker.update(hidden(1)[0])
+    (track,) = tracker._lost
+    assert track.found_in.shape == (40, 40)

@@ -17,13 +17,26 @@ import pytest
 from rich.console import Console
 
 import board
-from board.deployment import EXAMPLE, MANIFEST, Deployment, unpack
+from board.core.files import sha256
+from board.deployment import (
+    EXAMPLE,
+    FINDER_LICENCE,
+    FINDER_MODEL,
+    FINDER_PARAM,
+    FINDER_WEIGHTS,
+    MANIFEST,
+    Deployment,
+    unpack,
+)
+from board.faces.finders import open_finder
 from board.faces.load import load_faces
 from board.parity import PATTERNS, compare, levels_of
 from board.sources.pictures import read_picture
 from hls_build.build import flow, package, shipped
+from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, load_build
 from qnn.data.example import example_faces, example_picture
+from qnn.data.finder import PARAM, SOURCE_SHA256, WEIGHTS, finder, finder_files
 from qnn.network.presets import shipped_checkpoint
 
 
@@ -84,10 +97,10 @@ def test_the_live_page_can_start_with_the_board(built: Path) -> None:
 
 
 @pytest.mark.verilator
-def test_the_readme_has_five_lines_and_names_the_wheel(built: Path) -> None:
+def test_the_readme_has_six_lines_and_names_the_wheel(built: Path) -> None:
     lines = (built / "deploy/README.md").read_text().splitlines()
     (wheel,) = (built / "deploy").glob("*.whl")
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert wheel.name in lines[1]
 
 
@@ -158,7 +171,7 @@ def test_the_example_in_a_deployment_shows_the_example_face(cache: Path) -> None
     made = shipped.software(shipped_checkpoint("tiny"))
     picture = read_picture(made / EXAMPLE)
     assert np.abs(picture.astype(int) - example_picture()).mean() < 4  # JPEG
-    assert load_faces(made / EXAMPLE).shape == (1, 48, 48, 3)
+    assert load_faces(made / EXAMPLE, finder().search_still).shape == (1, 48, 48, 3)
 
 
 def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: Path) -> None:
@@ -186,3 +199,40 @@ def test_the_wheel_installs_offline_without_a_compiler(tmp_path: Path, platform:
     entries = next((tmp_path / "out").glob("*.dist-info")) / "entry_points.txt"
     assert "auflow = board.cli.program:program" in entries.read_text()
     assert "[pynq.notebooks]" in entries.read_text()
+
+
+def test_a_deployment_has_the_face_finder_with_its_licence(cache: Path) -> None:
+    deployment = Deployment(shipped.software(shipped_checkpoint("tiny")))
+    assert open_finder(deployment).name == "yunet"
+    assert sha256(deployment.file(FINDER_MODEL)) == SOURCE_SHA256
+    assert deployment.file(FINDER_PARAM).is_file() and deployment.file(FINDER_WEIGHTS).is_file()
+    assert "MIT License" in deployment.file(FINDER_LICENCE).read_text()
+
+
+def test_a_face_finder_that_was_not_converted_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(package.log, "propagate", True)
+    files = {name: path for name, path in finder_files().items() if name not in (PARAM, WEIGHTS)}
+    monkeypatch.setattr(package.finder, "finder_files", lambda: files)
+    package._write_finder(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "finder").iterdir()) == ["LICENSE", "yunet.onnx"]
+    assert "pnnx is not installed: the face finder is packed for OpenCV alone" in caplog.text
+
+
+@pytest.mark.parametrize(("board", "machine"), [("Pynq-Z2", "armv7l"), ("KV260", "aarch64")])
+def test_the_wheel_of_ncnn_is_the_boards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, board: str, machine: str
+) -> None:
+    monkeypatch.setattr(package.log, "propagate", True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    out = tmp_path / "deploy"
+    out.mkdir()
+    assert package._copy_wheel(out, load_board(board)) is None
+    assert f"no ncnn for a board's {machine}" in caplog.text
+    (tmp_path / "wheels").mkdir()
+    for name in ("cp310-cp310-manylinux_2_31_armv7l", "cp311-cp311-manylinux_2_31_armv7l", "cp310-cp310-x_aarch64"):
+        (tmp_path / "wheels" / f"ncnn-1.0-{name}.whl").write_bytes(b"wheel")
+    found = package._copy_wheel(out, load_board(board))
+    assert found is not None and found.endswith(f"{machine}.whl") and "cp310" in found
+    assert [path.relative_to(out).as_posix() for path in out.rglob("*.whl")] == [found]

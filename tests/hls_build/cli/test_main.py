@@ -18,7 +18,8 @@ import board.executors
 from board.cli import options
 from board.cli.command import Command, parser
 from board.core.decoding import DECODINGS
-from board.faces.track import SEARCH_EVERY
+from board.faces.finders import NAMES as FINDERS
+from board.faces.finders import haar, yunet
 from hls_build.cli.main import COMMANDS
 from hls_build.config.board import board_names
 from qnn.cli import explain, study
@@ -85,7 +86,12 @@ def test_names_that_take_long_to_import_are_the_true_ones() -> None:
     assert all(name in options.EXECUTORS_HELP for name in options.EXECUTORS)
     assert explain.METHODS == METHODS and tuple(STUDIES) == study.NAMES
     assert all(name in help_of("study") for name in STUDIES)
-    assert f"(default: {SEARCH_EVERY})" in help_of("detect").partition("--search-every N frames")[2]
+    detect = help_of("detect")
+    searches = f"(default: {yunet.SEARCH_EVERY} with yunet, {haar.SEARCH_EVERY} with haar)"
+    assert searches in detect.partition("--search-every N frames")[2]
+    assert f"(default: {yunet.LEAST_CONFIDENCE} with yunet, 0 with haar)" in detect
+    assert f"{yunet.LEAST_FACE_PX} in a picture; with haar {haar.LEAST_FACE_PX})" in detect
+    assert options.FINDERS == FINDERS
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("detect", "--help"), ("fold", "--help"), ("fly",)])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from board.faces.crop import cut_face
-from board.faces.find import find_face
 from qnn.data.datasets.ferplus import FerPlus
 from qnn.data.example import example_picture
+from qnn.data.finder import finder
 from qnn.data.framing import margins
 from qnn.data.loading import load
 
@@ -18,10 +18,9 @@ from qnn.data.loading import load
 @pytest.mark.parametrize("margin", [0.0, 0.1, 0.2])
 def test_a_known_margin_is_found(margin: float) -> None:
     picture = example_picture()
-    box = find_face(picture)
-    assert box is not None
-    (found,) = margins(cut_face(picture, box, margin)[np.newaxis])
-    assert abs(found - margin) < 0.08  # one step of the detector's sizes is 20 %
+    (face,) = finder().search_still(picture)
+    (found,) = margins(cut_face(picture, face.box, margin)[np.newaxis])
+    assert abs(found - margin) < 0.08
 
 
 def test_pictures_without_a_face_count_nothing() -> None:

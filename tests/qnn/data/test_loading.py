@@ -16,11 +16,12 @@ import trees
 
 from board.core.facs import EMOTIONS
 from board.faces.crop import SIDE_PX, Box, cut_face, to_input
-from board.faces.find import find_face
+from board.faces.find import Face, find_face
 from qnn.data import loading, reading
 from qnn.data.dataset import Source
 from qnn.data.datasets import NAMES, find
 from qnn.data.faces import Faces
+from qnn.data.finder import finder
 from qnn.data.indexing import index
 from qnn.data.loading import load
 
@@ -67,9 +68,10 @@ def test_faces_stand_in_the_order_of_the_index(tmp_path: Path, quiet: Load, name
     for pixels, source in zip(faces.pixels, indexed.sources, strict=True):
         if source.frame is None:
             read = picture(source.path)
-            box = Box(0, 0, len(read)) if dataset.cropped else find_face(read)
-            assert box is not None
-            expected = cut_face(read, box, colour=dataset.colour)
+            whole = Face(0, Box(0, 0, len(read)), 1.0)
+            face = whole if dataset.cropped else find_face(read, finder().search_still)
+            assert face is not None
+            expected = cut_face(read, face.box, colour=dataset.colour, roll_deg=face.roll_deg)
             np.testing.assert_array_equal(pixels, expected[..., 0] if dataset.colour == "grey" else expected)
 
 
@@ -150,9 +152,9 @@ def test_the_margin_has_its_own_cache(tmp_path: Path, quiet: Load) -> None:
     plain, wide = quiet("ckplus", root), quiet("ckplus", root, margin=0.2)
     assert not np.array_equal(plain.pixels, wide.pixels)
     read = picture(index(find("ckplus"), root).sources[0].path)
-    box = find_face(read)
-    assert box is not None
-    np.testing.assert_array_equal(wide.pixels[0], cut_face(read, box, 0.2, "rgb"))
+    face = find_face(read, finder().search_still)
+    assert face is not None
+    np.testing.assert_array_equal(wide.pixels[0], cut_face(read, face.box, 0.2, "rgb", face.roll_deg))
 
 
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,14 +206,14 @@ def test_pictures_without_a_face_are_left_out_and_counted(
         faces = quiet("bp4d", root)
         assert len(faces) == 8
         np.testing.assert_array_equal(faces.labels[:2], [(1, 0, 1, 0, 0), (0, 0, 0, 1, 0)])
-        assert "BP4D: no frontal face in 1 of 9 pictures, left out" in caplog.text
+        assert "BP4D: no face in 1 of 9 pictures, left out" in caplog.text
 
 
 def test_no_face_at_all_is_refused(tmp_path: Path, quiet: Load) -> None:
     root = trees.tree("bp4d", tmp_path / "set")
     for path in root.rglob("*.jpg"):
         trees.write(path, np.full((256, 256, 3), 127, np.uint8))
-    with pytest.raises(ValueError, match=f"BP4D needs at least one frontal face, found none in 9 pictures in {root}"):
+    with pytest.raises(ValueError, match=f"BP4D needs at least one face, found none in 9 pictures in {root}"):
         quiet("bp4d", root)
 
 

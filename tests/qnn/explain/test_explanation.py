@@ -18,10 +18,10 @@ from torch import nn
 from board.core.facs import AUS, EMOTIONS
 from board.executors.executor import planes
 from board.faces.crop import Box, cut_face
-from board.faces.find import find_face
 from board.faces.load import locate_face
 from board.sources.pictures import read_picture
 from qnn.data.example import example_faces, example_picture
+from qnn.data.finder import finder
 from qnn.evaluation.measuring import load_network
 from qnn.explain import heatmaps
 from qnn.explain.explanation import METHODS, Explanation, emotion_rows, explain
@@ -248,13 +248,12 @@ def test_a_map_that_is_none_is_refused(heat: np.ndarray) -> None:
 
 def test_the_shown_square_is_the_networks() -> None:
     picture = example_picture()
-    box = find_face(picture)
-    assert box is not None
-    for square in (box, Box(-20, -10, 200), Box(400, 450, 150)):  # also beyond the picture's edges
-        shown = enlarged(picture, square)
+    (face,) = finder().search_still(picture)
+    for square in (face.box, Box(-20, -10, 200), Box(400, 450, 150)):  # also beyond the picture's edges
+        shown = enlarged(picture, square, face.roll_deg)
         assert shown.shape == (SHOWN_PX, SHOWN_PX, 3)
         small = cv2.resize(shown, (48, 48), interpolation=cv2.INTER_AREA)
-        difference = np.abs(small.astype(int) - cut_face(picture, square, colour="rgb"))
+        difference = np.abs(small.astype(int) - cut_face(picture, square, colour="rgb", roll_deg=face.roll_deg))
         assert difference.mean() < 2
 
 
@@ -263,20 +262,20 @@ def test_the_crop_margin_of_the_card_is_explained_and_shown(astronaut: Path) -> 
     model, picture = float_network(), example_picture()
     card = Card("float", TINY, colour="rgb", crop_margin=0.3)
     (shown,) = explain_pictures(model, card, [astronaut], (12,))
-    box = find_face(picture)
-    assert box is not None
-    expected = explain(model, card, cut_face(picture, box, 0.3, "rgb"))
+    (face,) = finder().search_still(picture)
+    cut = cut_face(picture, face.box, 0.3, "rgb", face.roll_deg)
+    expected = explain(model, card, cut)
     np.testing.assert_array_equal(shown.explanation.au_maps, expected.au_maps)
     small = cv2.resize(shown.picture, (48, 48), interpolation=cv2.INTER_AREA)
-    assert np.abs(small.astype(int) - cut_face(picture, box, 0.3, "rgb")).mean() < 2
+    assert np.abs(small.astype(int) - cut).mean() < 2
 
 
 def test_a_small_picture_is_a_face(tmp_path: Path) -> None:
     path = tmp_path / "face.png"
     face = example_faces(colour="rgb")[0]
     cv2.imwrite(str(path), cv2.cvtColor(face, cv2.COLOR_RGB2BGR))
-    picture, box = locate_face(path)
-    np.testing.assert_array_equal(cut_face(picture, box, colour="rgb"), face)
+    picture, found = locate_face(path, finder().search_still)
+    np.testing.assert_array_equal(cut_face(picture, found.box, colour="rgb"), face)
 
 
 def test_panels_are_the_emotion_the_aus_and_the_gates(astronaut: Path) -> None:
@@ -322,7 +321,7 @@ def test_the_command_writes_pictures_and_numbers(astronaut: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("image", "options", "said"),
     [
-        ("blank.png", (), "a picture must show a frontal face, found none in"),
+        ("blank.png", (), "a picture must show a face, found none in"),
         ("missing.png", (), "a picture must be a file, got"),
         ("astronaut.png", ("--aus", "12,99"), r"the AUs of this checkpoint are 1, 2, .*, got 99"),
         ("astronaut.png", ("--aus", "smile"), "AUs must be FACS numbers with commas between"),
