@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, number
+from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, time_s
 from board.core.text import printable
 from board.progress import bar
 
@@ -83,8 +83,8 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         action="store_true",
         help="go on where an interrupted run of this command stopped; needs --out, and no annotated video",
     )
-    parser.add_argument("--start", type=number(0), metavar="S", help="second of each video to begin at")
-    parser.add_argument("--end", type=number(0), metavar="S", help="second of each video to end at")
+    parser.add_argument("--start", type=time_s, metavar="T", help="time of each video to begin at: seconds or hh:mm:ss")
+    parser.add_argument("--end", type=time_s, metavar="T", help="time of each video to end before")
     parser.add_argument(
         "--every", type=integer(1), default=1, metavar="N", help="read every Nth frame of each video only"
     )
@@ -114,13 +114,17 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
 
 
 def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
-    """What the user named, in colours where the network or a drawing takes them; what is left out is told."""
-    from board.sources.open_source import open_sources
+    """What the user named; what is left out is told.
+
+    Files are read in colours, in which the finder finds more. A camera's take a board most of its time, so they are
+    decoded only where the network or a drawing takes them.
+    """
+    from board.sources.open_source import is_camera, open_sources
 
     sources = open_sources(
         options.inputs,
         recursive=options.recursive,
-        colour=colour == "rgb" or options.annotate is not None,
+        colour=colour == "rgb" or options.annotate is not None or not all(map(is_camera, options.inputs)),
         start_s=options.start,
         end_s=options.end,
         every=options.every,

@@ -148,7 +148,8 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
 
 def _finders(options: argparse.Namespace, deployed: Deployment) -> dict[str, Callable[[], Finder]]:
     """What opens each finder that the deployment has, by name."""
-    from board.faces.finders import NAMES, YuNet, open_finder
+    from board.faces.finders import NAMES, open_finder
+    from board.faces.finders.yunet import YuNet
 
     names = [name for name in NAMES if name != YuNet.name or deployed.has_finder]
     return {name: partial(open_finder, deployed, name, options.min_confidence, options.min_face) for name in names}

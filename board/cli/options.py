@@ -64,6 +64,16 @@ def _in_range(text: str, kind: type[Number], what: str, least: Number, most: Num
     return value
 
 
+def time_s(text: str) -> float:
+    """Reads a time, seconds or hh:mm:ss, as seconds."""
+    from board.sources.selection import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def add_deploy(arguments: Arguments, weights: Weights | None) -> None:
     """Add --deploy; `deployment` opens what it names."""
     default = "this folder" if weights is None else "this folder if it is one, else the weights in the repository"

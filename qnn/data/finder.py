@@ -10,7 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from board.core.files import cache_folder, read_json, sha256, whole, write_json
+from board.core.files import cache_folder, sha256, whole, write_json
+from board.core.reading import read_json
 from board.faces.finders.finder import Finder
 from board.faces.finders.networks import open_network
 from board.faces.finders.yunet import YuNet

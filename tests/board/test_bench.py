@@ -59,7 +59,7 @@ def test_labels_say_what_is_and_lie_in_the_picture(
     alone = {name: StageAlone(speed, {}) for name, speed in speeds.items()}
     run = Summary(frames=2, seconds=2 / inference)
     run.latencies_s.extend(latencies_s)
-    plot(Bench("fpga", "an emulated board", "x", 2, (640, 480), alone, run, run, 0.9), tmp_path / "bench.png")
+    plot(Bench("fpga", "an emulated board", "haar", "x", 2, (640, 480), alone, run, run, 0.9), tmp_path / "bench.png")
     (figure,) = figures
     figure.draw_without_rendering()  # at the figure's own resolution
     canvas = figure.get_window_extent()

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_cli
+from live import write_clip
 from packages import faces, write_package
 from scenes import astronaut
 
@@ -228,3 +229,15 @@ def test_memory_does_not_grow_with_the_video(folder: Path, tmp_path: Path) -> No
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 8 << 10, peaks  # KiB
+
+
+def test_a_span_is_seconds_or_a_time(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["detect", "x.mp4", "--start", "1h"])
+    assert "a time must be seconds or hh:mm:ss, such as 12.5 or 0:01:30, got '1h'" in capsys.readouterr().err
+    write_clip(tmp_path / "clip.avi")
+    out = tmp_path / "rows.csv"
+    words = ("detect", tmp_path / "clip.avi", "--deploy", folder, "--executor", "numpy", "--out", out)
+    assert auflow(*words, "--start", "0:00:00.1", "--end", "0:0.2").status == 0
+    times = [float(row["timestamp"]) for row in rows(out)]
+    assert times and min(times) >= 0.1 and max(times) < 0.2

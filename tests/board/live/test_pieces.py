@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,8 @@ from observed import CONTRACT, face, frame
 from packages import faces, largest_file, write_package
 
 from board.detector import AUDetector
+from board.faces.finders.finder import Finder
+from board.faces.finders.haar import Haar
 from board.live.hub import Hub, Seen
 from board.live.picture import snapshot, to_jpeg
 from board.live.playback import Playback
@@ -340,21 +342,19 @@ def test_an_input_that_fails_is_told_once(detector: AUDetector, tmp_path: Path) 
 
 
 def test_another_finder_is_used_from_the_beginning(detector: AUDetector, tmp_path: Path) -> None:
-    used: list[str] = []
-
-    def broken() -> None:
+    def broken() -> Finder:
         raise RuntimeError("this finder needs a file that is not there")
 
-    finders = {"one": lambda: used.append("one"), "two": lambda: used.append("two"), "three": broken}
+    two = Haar(0.5, 70)
+    finders: dict[str, Callable[[], Finder]] = {"one": lambda: Haar(0.0, 60), "two": lambda: two, "three": broken}
     hub = Hub()
-    session = Session(
-        detector, clip(30, loop=True), hub, Recorder(tmp_path, detector.contract), finders=finders, finder="one"
-    )
+    session = Session(detector, clip(30, loop=True), hub, Recorder(tmp_path, detector.contract), finders=finders)
+    assert session.state.finder == detector.finder.name
     assert session.finders == ("one", "two", "three")
     session.start()
     wait_for(lambda: hub.newest is not None and hub.newest.frame.index > 5)
     session.choose("two")
-    assert used == ["two"] and session.state.finder == "two"
+    assert detector.finder is two and session.state.finder == "two"
     wait_for(lambda: session.state.name == RUNNING and hub.newest is not None and hub.newest.frame.index < 5)
     with pytest.raises(ValueError, match="must be one of one, two, three, got 'four'"):
         session.choose("four")

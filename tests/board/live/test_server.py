@@ -26,6 +26,7 @@ from packages import faces, largest_file, write_package
 from board.cli.main import main
 from board.detector import AUDetector, Located
 from board.faces.crop import Box
+from board.faces.find import Face
 from board.live.playback import Playback
 from board.live.server import MOST_VIEWERS
 from board.live.session import RUNNING, STOPPED
@@ -86,7 +87,7 @@ def test_pictures_and_events_come_together(detector: AUDetector, tmp_path: Path)
 
 
 def test_an_event_s_action_units_are_the_frame_s(detector: AUDetector, tmp_path: Path) -> None:
-    crops = [detector.cut(one, [Box(0, 0, 48)])[0] for one in faces(40)]
+    crops = [detector.cut(one, [Face(0, Box(0, 0, 48), 1.0)])[0] for one in faces(40)]
     whole = detector.outputs(np.array(crops))
     with served(detector, clip(loop=True), tmp_path) as (view, visitor):
         view.session.start()
