@@ -45,7 +45,8 @@ def digest(path: Path) -> str:
 def said_by_arrays(path: Path) -> bytes:
     """What the members of an .npz hold, since another zlib packs them otherwise."""
     with ZipFile(path) as packed:
-        return repr([(name, packed.read(name)) for name in sorted(packed.namelist())]).encode()
+        members = [(name, hashlib.sha256(packed.read(name)).hexdigest()) for name in sorted(packed.namelist())]
+    return repr(members).encode()
 
 
 def said_by_model(path: Path) -> bytes:
