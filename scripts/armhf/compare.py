@@ -26,6 +26,8 @@ from board.faces.load import load_faces
 from board.sources.pictures import read_picture
 
 VIDEO_FRAMES = 4
+FINDER = "haar"
+"""The other one computes in floats, whose last bits, and so a pixel of a box, may differ from computer to computer."""
 KEYS = ("frame", "status", "face_id", "box", "emotion")
 
 
@@ -82,6 +84,7 @@ def answers(folder: Path, out: Path, executors: list[str]) -> None:
             for given in sorted((folder / "inputs").iterdir()):
                 rows = out / f"{deploy.name} {name} {given.name}.jsonl"
                 words = ["detect", str(given), "--deploy", str(deploy), "--executor", name, "--out", str(rows)]
+                words += ["--finder", FINDER]
                 if auflow(words):
                     sys.exit(f"compare: auflow {' '.join(words)} failed")
 
