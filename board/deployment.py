@@ -9,13 +9,12 @@ import sysconfig
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
 
 if TYPE_CHECKING:  # what few deployments need takes a board's time to import
-    from zipfile import ZipFile
-
     from board.core.graph import IntegerGraph
     from board.simulation.harness import Simulation
 
@@ -230,8 +229,6 @@ def unpack(archive: Path) -> Path:
         ValueError: It is no such archive, it is damaged, or it tries to leave its folder.
         RuntimeError: It cannot be written.
     """
-    from zipfile import BadZipFile, ZipFile
-
     folder = archive.with_suffix("")
     try:
         with ZipFile(archive) as packed:
