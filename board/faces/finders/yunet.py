@@ -32,7 +32,7 @@ SAME = 0.3
 """Overlap, intersection over union, from which on two boxes are one face; as in OpenCV's FaceDetectorYN."""
 SIDE_BY_BOX, ABOVE_MIDDLE = 1.07, 0.052
 """Side of a face's square over the geometric mean of its box's sides; how far its centre lies above the middle between
-the centre of the box and that of eyes and mouth, over its side. `scripts/compare_finders.py --fit` finds 1.17 and 0.052
+the centre of the box and that of eyes and mouth, over its side. `scripts/compare_finders.py --fit` finds 1.13 and 0.04
 for FERPlus's frames; with a tighter square the shipped weights have a better F1."""
 CLOSE_PX, CLOSE_FACE_PX = 192, 160
 """Sides of the close-up by which the roll is told, and of the face in it: in smaller faces YuNet's eyes hardly lean."""

@@ -42,9 +42,9 @@ def astronaut() -> Source:
 def test_it_shows_what_is_seen(
     detector: AUDetector, tmp_path: Path, profile: Path, size: tuple[int, int], dark: bool
 ) -> None:
-    finders = {"yunet": lambda: None, "haar": lambda: None}
+    finders = {"yunet": lambda: detector.finder, "haar": lambda: detector.finder}
     with (
-        served(detector, astronaut, tmp_path, finders=finders, finder="yunet") as (view, visitor),
+        served(detector, astronaut, tmp_path, finders=finders) as (view, visitor),
         Browser(profile, size, dark) as page,
     ):
         view.session.start()
@@ -56,7 +56,7 @@ def test_it_shows_what_is_seen(
         assert page.run("return document.querySelector('#stages .binds').textContent") != ""
         assert page.run("return document.getElementById('state').dataset.state") == "running"
         assert page.run("return document.getElementById('trouble').hidden")
-        assert page.run("return document.getElementById('finder').value") == "yunet"
+        assert page.run("return document.getElementById('finder').value") == "haar"
         # the box and the lines are drawn
         drawn = "const c = {}; return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)"
         assert page.run(drawn.format("document.getElementById('boxes')"))
