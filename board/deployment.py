@@ -13,9 +13,9 @@ from zipfile import BadZipFile, ZipFile
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
-from board.core.graph import IntegerGraph
 
 if TYPE_CHECKING:  # what few deployments need takes a board's time to import
+    from board.core.graph import IntegerGraph
     from board.simulation.harness import Simulation
 
 FORMAT = "auflow-deployment-2"
@@ -187,6 +187,8 @@ class Deployment:
 
     def integer_graph(self) -> IntegerGraph:
         """The integer network."""
+        from board.core.graph import IntegerGraph
+
         graph = IntegerGraph.load(self.file(INTEGER))
         if graph.tensors[graph.input].shape != tuple(self.contract.input.shape):
             raise ValueError(

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Accumulators, Integers, Pixels
 from board.core.contract import Attention, Outputs
-from board.core.graph import IntegerGraph
-from board.core.layers.gate import Gate
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
 from board.faces.crop import cut_face
@@ -24,6 +22,11 @@ from board.faces.finders import open_finder
 from board.faces.finders.finder import Finder
 from board.observation import NO_FACE, OK, UNREADABLE, Observation
 from board.sources.frame import Frame
+
+if TYPE_CHECKING:  # their import takes a board's time
+    import numpy.typing as npt
+
+    from board.core.graph import IntegerGraph
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ class AUDetector:
         """
         if self.contract.attention is not None:
             return self.contract.attention.maps(self._output_frames(crops)[:, len(self.contract.action_units) :])
+        from board.core.layers.gate import Gate
+
         if self._graph is None:
             self._graph = self.deployment.integer_graph()
         graph = self._graph

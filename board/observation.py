@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.contract import Outputs
 from board.faces.find import Face
 from board.sources.frame import Frame
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 OK, NO_FACE, UNREADABLE, FAILED = "ok", "no face", "unreadable", "failed"
 STATUSES = (OK, NO_FACE, UNREADABLE, FAILED)

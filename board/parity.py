@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from board.deployment import Deployment
 from board.executors import EXECUTORS, open_executor
 from board.executors.executor import Executor, LayerExecutor, batches
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 BASELINE = "numpy"
 """What the executors of a deployment are held against: it runs everywhere."""

@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from board.detector import AUDetector, Located
 from board.faces.track import FaceTracker
@@ -24,12 +23,15 @@ from board.outputs.output import Output
 from board.sources.frame import Frame, Source
 from board.summary import StageFigures, Summary
 
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
+
 BATCH_FACES = 16
 """Most faces of one call of the executor, where so many wait: two batches of the FPGA, one in work while the other is
 packed."""
 WAITING_FRAMES = 16
 """Most frames that wait between two stages."""
-WAITING_BYTES = 4 << 20
+WAITING_BYTES = 2 << 20
 """Most memory of the pictures that wait between two stages; one may wait whatever its size."""
 LIVE_FRAMES = 1
 """Most frames of a live source that wait: every one makes the answers later."""

@@ -34,19 +34,20 @@ share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 armhf_counter "$share"
 cp -r board "$share/board"
-cp scripts/armhf/stages.py "$share/"
+cp scripts/armhf/{stages,known}.py "$share/"
+armhf_ncnn "$share"
 .venv/bin/python scripts/armhf/instructions.py prepare "$share" ${deploy:+"$deploy"}
 
 armhf_run "$share" python3 -m compileall -q board
 echo "instructions: counting the start" >&2
 armhf_counted "$share" start.python -c pass
 armhf_counted "$share" start.opencv -c "from board.core.opencv import load_opencv; load_opencv()"
-armhf_counted "$share" start.detect -m board detect deploy/example.jpg --deploy deploy --executor numpy >/dev/null 2>&1
+armhf_counted "$share" start.detect known.py detect deploy/example.jpg --deploy deploy --executor numpy >/dev/null 2>&1
 echo "instructions: counting the stages" >&2
 armhf_counted "$share" stages.counts stages.py deploy clip.mp4 stages.counts stages.json
 echo "instructions: measuring memory" >&2
 .venv/bin/python scripts/armhf/memory.py "$share/memory.json" 0x100000000 \
   bash -c "source scripts/armhf/root.sh; armhf_root='$armhf_root'; armhf_run '$share' env PYTHONPATH=/share \
-    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -B 0x100000000 /usr/bin/python3 -m board detect clip.mp4 \
+    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -B 0x100000000 /usr/bin/python3 known.py detect clip.mp4 \
     --deploy deploy --executor numpy --out rows.csv" >/dev/null 2>&1
 .venv/bin/python scripts/armhf/instructions.py table "$share" ${json:+"$json"}

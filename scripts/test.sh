@@ -42,7 +42,7 @@ boards() {
 armhf() {
   local status=0
   tiny
-  scripts/armhf/tests.sh "$folder/tiny/pynq-z2_tiny.zip" "$@" || status=$?
+  scripts/armhf/tests.sh "$folder/tiny/tiny.zip" "$@" || status=$?
   [[ $status == 3 ]] || return "$status"
 }
 

@@ -173,7 +173,7 @@ def parser(commands: Sequence[Command], words: Sequence[str]) -> argparse.Argume
         leaf = branches[group].add_parser(
             word,
             help=command.help,
-            description=_paragraphs(f"{command.help}\n\n{command.details}"),
+            description=_paragraphs(f"{command.help}\n\n{command.details}") if command is chosen else None,
             epilog="\n".join(["examples:", *(f"  {line}" for line in command.examples)]),
             formatter_class=style,
             allow_abbrev=False,

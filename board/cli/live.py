@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import secrets
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -191,6 +190,8 @@ def _ended_by_signals() -> Iterator[threading.Event]:
 
 def _urls(host: str, port: int, token: str | None) -> list[str]:
     """Where the page is."""
+    import socket
+
     query = "" if token is None else f"?token={token}"
     hosts = [socket.gethostname(), *_own_addresses()] if host in ("0.0.0.0", "::") else [host]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
@@ -198,6 +199,8 @@ def _urls(host: str, port: int, token: str | None) -> list[str]:
 
 def _own_addresses() -> list[str]:
     """This computer's address on the network that leads out, if there is one; nothing is sent."""
+    import socket
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

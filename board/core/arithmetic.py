@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Integers
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 EXACT_FLOAT32 = 1 << 24
 """Magnitude below which float32 holds every integer, so BLAS sums of integers are exact."""

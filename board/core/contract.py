@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Flags, Integers, Reals
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, emotion_probabilities, probabilities
@@ -22,6 +21,9 @@ from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
 from board.core.node import Tensor
 from board.core.reading import read_json
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 T = TypeVar("T")
 FORMAT = 2

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from board.core.facs import AUS, PROTOTYPES
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 INDEPENDENT, BY_EMOTION = "independent", "emotions"
 DECODINGS = (INDEPENDENT, BY_EMOTION)

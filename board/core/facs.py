@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """FACS: the paper's thirteen action units and its Table 2, which emotion shows which of them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 AU_TITLES: dict[int, str] = {
     1: "Inner brow raiser",

@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 CACHE_VARIABLE = "AUFLOW_CACHE"
 """Names the cache folder; empty or not set, it is ~/.cache/auflow."""

@@ -7,16 +7,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Integers
 from board.core.files import write_npz
 from board.core.layers import KINDS
 from board.core.node import Node, Tensor
 from board.core.reading import parse_json, parsing, read_arrays
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 FORMAT = "auflow-integer-graph-1"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Bytes, Integers
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 _CHUNK = 1 << 15
 """Beats per step of the bit-by-bit path, which takes one byte of memory per bit."""

@@ -41,9 +41,9 @@ def load_opencv() -> None:
     folder = f"/usr/lib/{getattr(sys.implementation, '_multiarch', '')}"
     if spec is None or spec.origin is None or not spec.origin.endswith(".so") or not os.path.isdir(folder):
         return  # pip's is a package that brings its few libraries
+    open_library = ctypes.CDLL(None).dlopen  # a CDLL of each would make a class of each
     for name in leaves_first(spec.origin, folder):
-        with suppress(OSError):  # one that needs what it does not name, and is opened with those that need it
-            ctypes.CDLL(name, os.RTLD_LAZY)
+        open_library(name.encode(), os.RTLD_LAZY)  # null for one that can only be opened with those that need it
     before = sys.getdlopenflags()
     sys.setdlopenflags(os.RTLD_LAZY)
     try:

@@ -17,11 +17,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 LARGEST_TEXT_BYTES = 64 << 20
 """Of a JSON, TOML or CSV file; the largest real one, FERPlus's labels, is a thirtieth of it."""

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 FACE = (48, 48, 3)
 """(height, width, channels) of a face."""

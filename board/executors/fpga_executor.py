@@ -7,15 +7,18 @@ import sysconfig
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from board.deployment import Deployment
 from board.driver import UNKNOWN_PACE, Driver, Pace
 from board.driver.device import FPGA_MANAGER
 from board.driver.driver import FRAMES
 from board.emulator import Accelerator, EmulatedBoard, TimedAccelerator, VerilatedAccelerator, write_overlay
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 EMULATED_FRAMES = 4
 """Of one batch in simulated RTL, where a frame takes seconds."""

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from board.core.graph import IntegerGraph
 from board.executors.executor import batches
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 BATCH = 4
 """Faces at once: more are no faster, and take more of a small memory."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from board.executors.executor import batches, planes
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 BATCH = 8
 

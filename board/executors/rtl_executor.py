@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from board.simulation.accelerator import Run, SimulatedAccelerator
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 
 class RtlExecutor:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Pixels
 from board.core.contract import Contract
@@ -13,6 +14,9 @@ from board.faces.crop import Box, framed
 from board.observation import Observation
 from board.outputs.ink import BACKGROUND, colour_of, text_size, write_text
 from board.outputs.panel import draw_panel
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 UNIT_PX = 480
 """Height of a picture for which text and lines have their natural size; others scale with it."""

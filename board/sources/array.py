@@ -8,17 +8,19 @@ import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core import reading
 from board.core.arrays import Pixels
 from board.sources.fingerprint import END_BYTES, fingerprint
 from board.sources.frame import STILLS_FPS, Frame, to_picture
 from board.sources.selection import ALL, Selection
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 ARRAYS = (".npy", ".npz")
 LEAST_WIDTH_PX = 5

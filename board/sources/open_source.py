@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from board.sources.array import ArraySource, read_array
-from board.sources.camera import CameraSource
 from board.sources.folder import Folder, list_folder, require_pictures
 from board.sources.frame import Source
 from board.sources.kind import ARRAY, OTHER, PICTURE, kind_of
@@ -120,6 +119,8 @@ def _named_pictures(files: Sequence[Path], colour: bool, selection: Selection) -
 def _file_or_camera(spec: str, colour: bool, selection: Selection) -> Source:
     path = Path(spec)
     if is_camera(spec):
+        from board.sources.camera import CameraSource
+
         return CameraSource(spec, colour=colour, selection=selection)
     if not path.exists():
         raise ValueError(f"the input must be {INPUTS}, got {spec}, which is missing")

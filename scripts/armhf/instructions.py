@@ -23,30 +23,35 @@ FRAMES = 16
 HANDS = 3
 """Times that a frame goes from thread to thread."""
 
-NETWORK = "network, numpy"
 CAPTURE, FACES, INFERENCE, OUTPUT = "capture", "faces", "inference", "output"
 ROUTES = {
     "a followed face, MJPG camera": {
         CAPTURE: ("decode a JPEG, grey",),
-        FACES: ("faces of a frame, followed",),
+        FACES: ("faces of a frame, yunet",),
+        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        OUTPUT: ("write a row, csv",),
+    },
+    "a followed face, MJPG camera, haar": {
+        CAPTURE: ("decode a JPEG, grey",),
+        FACES: ("faces of a frame, haar",),
         INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
     },
     "a followed face, video": {
         CAPTURE: ("decode a video's frame",),
-        FACES: ("faces of a frame, followed",),
+        FACES: ("faces of a frame, yunet",),
         INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
     },
     "no face in view, MJPG camera": {
         CAPTURE: ("decode a JPEG, grey",),
-        FACES: ("search, haar, no face",),
+        FACES: ("search, yunet, grey, no face",),
         INFERENCE: (),
         OUTPUT: ("write a row, csv",),
     },
     "a followed face, drawn to MPEG-4": {
         CAPTURE: ("decode a JPEG, colour",),
-        FACES: ("colour to grey", "faces of a frame, followed"),
+        FACES: ("colour to grey", "faces of a frame, yunet"),
         INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
         "drawing": ("draw a frame", "encode what is drawn, MPEG-4"),
@@ -89,8 +94,8 @@ def figures(share: Path) -> dict[str, object]:
         "start": {
             "python": python,
             "numpy and OpenCV": opencv - python,
-            "the rest, to the first row": detect - opencv - stages[NETWORK],
-            "in all, without the network": detect - stages[NETWORK],
+            "the rest, to the first row": detect - opencv,
+            "in all": detect,
         },
         "stages": stages,
         "frames": routes,

@@ -88,6 +88,17 @@ armhf_run() {
   return $status
 }
 
+# armhf_ncnn FOLDER: put ncnn for the root's Python there, fetched once. Without it faces are searched by OpenCV.
+armhf_ncnn() {
+  local wheels=${AUFLOW_CACHE:-~/.cache/auflow}/armhf-wheels
+  [[ -n $(find "$wheels" -name 'ncnn-*.whl' 2>/dev/null) ]] ||
+    .venv/bin/python -m pip --disable-pip-version-check --quiet download --no-deps --only-binary :all: \
+      --python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_31_armv7l \
+      --requirement requirements/board-nodeps.txt --dest "$wheels" ||
+    { echo "armhf: could not fetch ncnn, so that OpenCV searches the faces" >&2 && return; }
+  .venv/bin/python -m zipfile -e "$wheels"/ncnn-*.whl "$1"
+}
+
 # What is missing here for counting instructions, as armhf_lacks.
 armhf_counter_lacks() {
   local lacks

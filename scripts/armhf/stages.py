@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import mmap
 import sys
 import tempfile
@@ -31,10 +32,11 @@ from board.deployment import EXAMPLE, Deployment
 from board.detector import AUDetector, Located
 from board.driver.iodma import Control, Iodma, Register
 from board.driver.overlay import IDMA, ODMA
-from board.driver.transfer import Slot, Transfer
+from board.driver.transfer import Pace, Slot, Transfer
 from board.driver.watermark import Watermark
-from board.faces.find import search_faces
-from board.faces.track import SEARCH_EVERY, FaceTracker
+from board.faces.finders import open_finder
+from board.faces.finders.haar import SEARCH_EVERY
+from board.faces.track import LOOK_EVERY, FaceTracker
 from board.live.hub import Hub
 from board.live.picture import to_jpeg
 from board.live.publisher import as_json
@@ -50,6 +52,10 @@ from board.summary import StageFigures
 LATENCY_S, INTERVAL_S = 4.4e-3, 1.48e-3
 """Of a face in the default accelerator, from first pixel to first accumulator and to the next face, where the
 deployment's own was not simulated."""
+JPEG_QUALITY = 85
+"""Of a camera's pictures: 51 kB here, as webcams send them; at OpenCV's 95 they are 91 kB and take a fifth more."""
+TURN = math.lcm(SEARCH_EVERY, LOOK_EVERY)
+"""Frames after which searches and looks have come round."""
 NO_COUNT = 3
 """Calls before a stage is counted: the first ones import, resolve and allocate."""
 
@@ -134,7 +140,7 @@ def transfer(deployment: Deployment, crops: np.ndarray) -> Callable[[], None]:
     watermark = Watermark(contract.output_stream, high=False)
 
     def run() -> None:
-        attempt = Transfer(dmas, slots, contract, clock, 2.0, Unmarked(watermark))
+        attempt = Transfer(dmas, slots, contract, clock, 2.0, Pace(first_s, interval_s), Unmarked(watermark))
         attempt.run(crops, results)
 
     return run
@@ -201,11 +207,11 @@ def main(deploy: Path, clip: str, counts: str, out: Path) -> None:
     stages: dict[str, int] = {}
     deployment = Deployment(deploy)
     contract, example = deployment.contract, read_picture(deployment.file(EXAMPLE))
-    video = SwayingVideo(example, 3 * SEARCH_EVERY)
+    video = SwayingVideo(example, 3 * TURN)
     picture = video.picture(0)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    empty = np.full_like(grey, 90)
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    empty, empty_grey = np.full_like(picture, 90), np.full_like(grey, 90)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
 
     for name, flag in (
         ("colour", cv2.IMREAD_COLOR),
@@ -217,24 +223,30 @@ def main(deploy: Path, clip: str, counts: str, out: Path) -> None:
     stages["decode a video's frame"] = count(frames(lambda: open_source(clip).frames()), 5, 10)
     stages["colour to grey"] = count(lambda: cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
-    stages["search, haar"] = count(lambda: search_faces(grey, 0.5), 2)
-    stages["search, haar, no face"] = count(lambda: search_faces(empty, 0.5), 2)
+    haar, yunet = open_finder(deployment, "haar"), open_finder(deployment, "yunet")
+    stages["search, haar, half size"] = count(lambda: haar.search(grey), 2)
+    stages["search, haar, no face"] = count(lambda: haar.search(empty_grey), 2)
+    for name, shown, nothing in (("colour", picture, empty), ("grey", grey, empty_grey)):
+        stages[f"search, yunet, {name}"] = count(lambda shown=shown: yunet.search(shown), 2)
+        stages[f"search, yunet, {name}, no face"] = count(lambda nothing=nothing: yunet.search(nothing), 2)
 
-    with AUDetector(deployment, "numpy") as detector:
+    with AUDetector(deployment, "numpy", yunet) as detector:
         located = detector.locate(next(video.frames()), None, 1)
         face = located.faces[0]
-        stages["crop a face"] = count(lambda: detector.cut(grey, [face.box]))
+        stages["how far a face leans"] = count(lambda: yunet.with_roll(grey, face))
+        for name, roll in (("as it is", 0.0), ("turned", 20.0)):
+            turned = replace(face, roll_deg=roll)
+            stages[f"cut a face, {name}"] = count(lambda turned=turned: detector.cut(grey, [turned]))
         greys = [
             replace(frame, picture=cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY))
             for frame in video.frames()
             if frame.picture is not None
         ]
-        tracker = FaceTracker()
-        following = frames(lambda: iter(greys))
-        searched = SEARCH_EVERY  # a whole turn, with its search
-        stages["faces of a frame, followed"] = count(
-            lambda: detector.locate(following(), tracker.update, 1), searched, searched
-        )
+        for finder in (yunet, haar):
+            tracker, following = FaceTracker(finder), frames(lambda: iter(greys))
+            stages[f"faces of a frame, {finder.name}"] = count(
+                lambda tracker=tracker, following=following: detector.locate(following(), tracker.update, 1), TURN, TURN
+            )
         answer = detector.accumulators(located.crops)
         stages["network, numpy"] = count(lambda: detector.accumulators(located.crops), 1)
         detector.executor = Known(answer)

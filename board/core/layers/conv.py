@@ -6,14 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arithmetic import EXACT_FLOAT32
 from board.core.arrays import Integers
 from board.core.node import Node
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 WINDOW_BYTES = 1 << 20
 """Memory of the windows that are multiplied at once: a board has little, and a cache has less."""

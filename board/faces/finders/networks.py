@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Pixels
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 MULTIPLE_PX = 32
 """Sides of the network's input are multiples of it, and at least two: OpenCV's dnn computes nonsense with one."""
@@ -21,7 +23,7 @@ OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for
 TINT = (0.73, 0.82, 1.0)
 """Blue, green and red that a grey picture is given: skin's. YuNet was trained on colours and finds more faces so."""
 
-Blob = npt.NDArray[np.float32]
+Blob: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class Network(Protocol):

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from board.core.arrays import Pixels
 from board.faces.crop import Box, cut_square
 from board.faces.find import Face, distinct
 from board.faces.finders.networks import MULTIPLE_PX, Network
+
+if TYPE_CHECKING:  # its import takes a board's time
+    import numpy.typing as npt
 
 STRIDES = (8, 16, 32)
 """Pixels from one cell to the next of the network's three grids."""
@@ -37,7 +40,7 @@ LEAST_CLOSE_SCORE = 0.3
 LEAST_ROLL_DEG, MOST_ROLL_DEG = 6, 60
 """Less counts as upright: half of the rolls told of upright faces lie within 4 degrees. More is not told."""
 
-Rows = npt.NDArray[np.float32]
+Rows: TypeAlias = "npt.NDArray[np.float32]"
 """Faces (N, 15): left, top, width and height of the box, x and y of right eye, left eye, nose and both corners of the
 mouth, score."""
 

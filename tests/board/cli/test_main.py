@@ -176,6 +176,15 @@ def test_help_teaches(command: str) -> None:
     assert all(name in done.stdout for name in (EXECUTORS if command == "parity" else CHOICES))
 
 
+def test_a_run_imports_no_more_than_it_uses() -> None:
+    used = "import cv2, numpy, sys; before = set(sys.modules)"
+    run = "import board.cli.main, board.detector, board.outputs, board.pipeline, board.sources.open_source"
+    rare = "'numpy.typing', 'socket', 'board.core.graph', 'board.sources.camera', 'board.live.server'"
+    code = f"{used}; {run}; print({{{rare}}} & (set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_the_module_is_the_program() -> None:
     """`python -m board` is the way in where nothing is installed."""
     done = subprocess.run(
