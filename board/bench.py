@@ -155,7 +155,7 @@ def measure(detector: AUDetector, frames: int, progress: Callable[[str], None] =
     )
     if missing := sum(not one.faces for one in located):
         raise ValueError(f"every frame must show a face, got {missing} of {frames} without one: use another {EXAMPLE}")
-    detector.accumulators(located[0].crops)  # what is slow only the first time
+    detector.observe(located[:1])  # what is slow only the first time
     progress("inference alone")
     alone["inference"] = _each(detector.observe, [[one] for one in located])
     groups = [located[at : at + BATCH_FACES] for at in range(0, frames, BATCH_FACES)]
@@ -237,7 +237,7 @@ def _example(deployment: Deployment) -> Pixels:
 
 
 def _thin(located: list[Located]) -> None:
-    """Have the newest share the first one's picture: crops are small, a video is not."""
+    """Have the newest share the first one's picture, for a video is not small."""
     located[-1] = replace(located[-1], frame=replace(located[-1].frame, picture=located[0].frame.picture))
 
 

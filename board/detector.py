@@ -36,12 +36,10 @@ class Located:
     Attributes:
         frame: As it came from the source.
         faces: The largest first; none where it shows none or could not be decoded.
-        crops: Of the faces, as the network takes them, uint8 (N, 48, 48, 3).
     """
 
     frame: Frame
     faces: tuple[Face, ...]
-    crops: Pixels
 
 
 class AUDetector:
@@ -83,7 +81,7 @@ class AUDetector:
         self.close()
 
     def locate(self, frame: Frame, search: Search | None = None, most: int | None = None) -> Located:
-        """Find the faces of a frame by the picture rule and cut them out.
+        """Find the faces of a frame by the picture rule.
 
         Args:
             frame: As a source yields it.
@@ -91,15 +89,14 @@ class AUDetector:
             most: How many faces to keep, the largest; all where it is None.
         """
         if frame.picture is None:
-            return Located(frame, (), np.empty((0, *self.contract.input.shape), np.uint8))
-        faces = tuple(find_faces(frame.picture, search or self.finder.search_still)[:most])
-        return Located(frame, faces, self.cut(frame.picture, faces))
+            return Located(frame, ())
+        return Located(frame, tuple(find_faces(frame.picture, search or self.finder.search_still)[:most]))
 
-    def cut(self, picture: Pixels, faces: Iterable[Face]) -> Pixels:
+    def cut(self, picture: Pixels | None, faces: Iterable[Face]) -> Pixels:
         """Cut faces out of a picture as the network was trained on them, upright where the contract says so.
 
         Args:
-            picture: uint8, grey (H, W) or RGB (H, W, 3).
+            picture: uint8, grey (H, W) or RGB (H, W, 3); None without faces.
             faces: Where they are.
 
         Returns:
@@ -109,6 +106,7 @@ class AUDetector:
         crops = [
             cut_face(picture, face.box, rule.crop_margin, rule.colour, face.roll_deg if rule.upright else 0.0)
             for face in faces
+            if picture is not None
         ]
         return np.stack(crops) if crops else np.empty((0, *rule.shape), np.uint8)
 
@@ -165,7 +163,7 @@ class AUDetector:
         return Attention.of(graph.tensors[name]).maps(found[name].reshape(len(crops), -1))
 
     def observe(self, located: Sequence[Located], attention: bool = False) -> list[list[Observation]]:
-        """Compute the action units of all faces of some frames together.
+        """Cut the faces of some frames out and compute the action units of all together.
 
         Args:
             located: The frames, with their faces.
@@ -174,7 +172,7 @@ class AUDetector:
         Returns:
             For every frame one observation per face, or one that says why there is none.
         """
-        crops = np.concatenate([one.crops for one in located])
+        crops = np.concatenate([self.cut(one.frame.picture, one.faces) for one in located])
         outputs = self.outputs(crops)
         answers = zip(outputs, self._maps(crops, outputs) if attention else [None] * len(outputs), strict=True)
         observations = []

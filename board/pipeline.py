@@ -306,7 +306,7 @@ class Pipeline:
         """The observations of some frames; where the executor fails on them together, each is tried alone."""
         try:
             return self._detector.observe(group, self._attention)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError, cv2.error) as error:
             if len(group) > 1:
                 return [observations for one in group for observations in self._observe([one])]
             (located,) = group

@@ -51,7 +51,7 @@ ROUTES = {
     },
     "a followed face, drawn to MPEG-4": {
         CAPTURE: ("decode a JPEG, colour",),
-        FACES: ("colour to grey", "faces of a frame, yunet"),
+        FACES: ("faces of a frame, yunet",),
         INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
         "drawing": ("draw a frame", "encode what is drawn, MPEG-4"),

@@ -232,7 +232,7 @@ def main(deploy: Path, clip: str, counts: str, out: Path) -> None:
 
     with AUDetector(deployment, "numpy", yunet) as detector:
         located = detector.locate(next(video.frames()), None, 1)
-        face = located.faces[0]
+        crops, face = detector.cut(located.frame.picture, located.faces), located.faces[0]
         stages["how far a face leans"] = count(lambda: yunet.with_roll(grey, face))
         for name, roll in (("as it is", 0.0), ("turned", 20.0)):
             turned = replace(face, roll_deg=roll)
@@ -247,16 +247,16 @@ def main(deploy: Path, clip: str, counts: str, out: Path) -> None:
             stages[f"faces of a frame, {finder.name}"] = count(
                 lambda tracker=tracker, following=following: detector.locate(following(), tracker.update, 1), TURN, TURN
             )
-        answer = detector.accumulators(located.crops)
-        stages["network, numpy"] = count(lambda: detector.accumulators(located.crops), 1)
+        answer = detector.accumulators(crops)
+        stages["network, numpy"] = count(lambda: detector.accumulators(crops), 1)
         detector.executor = Known(answer)
         stages["observe a face, without the network"] = count(lambda: detector.observe([located]))
         (seen,) = detector.observe([located])
     lanes_in, lanes_out = contract.input_stream.lane_rule, contract.output_stream.lane_rule
     beats = lanes_out.pack(answer.reshape(-1, contract.output_stream.lanes))
-    stages["pack a face"] = count(lambda: lanes_in.pack(located.crops))
+    stages["pack a face"] = count(lambda: lanes_in.pack(crops))
     stages["unpack its accumulators"] = count(lambda: lanes_out.unpack(beats))
-    stages["transfer it, packing and polls included"] = count(transfer(deployment, located.crops))
+    stages["transfer it, packing and polls included"] = count(transfer(deployment, crops))
     stages["decode its logits"] = count(lambda: contract.outputs(answer))
     stages["hand a frame from thread to thread"] = count(hand_over(located))
 

@@ -107,10 +107,9 @@ def test_attention_that_came_along_is_not_computed_again(
     folder: Path, appended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numpy takes longer for it than an accelerator for all else."""
-    crops = faces(3)
-    located = [Located(Frame(index, 0.0, "", crop, "", 0.0), (Face(0, Box(0, 0, 48), 1.0),), crop[np.newaxis])
-               for index, crop in enumerate(crops)]  # fmt: skip
-    located.insert(1, Located(located[0].frame, (), crops[:0]))
+    face = Face(0, Box(0, 0, 48), 1.0)
+    located = [Located(Frame(index, 0.0, "", crop, "", 0.0), (face,)) for index, crop in enumerate(faces(3))]
+    located.insert(1, Located(located[0].frame, ()))
     with AUDetector(folder, "numpy") as software:
         expected = software.observe(located, attention=True)
     monkeypatch.setattr(Deployment, "integer_graph", None)  # which nothing may ask for

@@ -136,7 +136,7 @@ def test_a_slow_browser_gets_the_newest_and_holds_nobody_up(
         return Playback(ArraySource(noise, "noise", fps=FPS), loop=True)
 
     # noise takes long to search
-    monkeypatch.setattr(detector, "locate", lambda frame, *_: Located(frame, (), np.empty((0, 48, 48, 3), np.uint8)))
+    monkeypatch.setattr(detector, "locate", lambda frame, *_: Located(frame, ()))
     with served(detector, noisy, tmp_path, page_width=480) as (view, visitor):
         view.session.start()
         with socket.create_connection(("127.0.0.1", visitor.port)) as slow:
