@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -31,7 +32,7 @@ BATCH_FACES = 16
 packed."""
 WAITING_FRAMES = 16
 """Most frames that wait between two stages."""
-WAITING_BYTES = 2 << 20
+WAITING_BYTES = (8 if sys.maxsize > 1 << 32 else 1) << 20
 """Most memory of the pictures that wait between two stages; one may wait whatever its size."""
 LIVE_FRAMES = 1
 """Most frames of a live source that wait: every one makes the answers later."""

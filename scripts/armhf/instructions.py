@@ -28,19 +28,19 @@ ROUTES = {
     "a followed face, MJPG camera": {
         CAPTURE: ("decode a JPEG, grey",),
         FACES: ("faces of a frame, yunet",),
-        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        INFERENCE: ("cut and observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
     },
     "a followed face, MJPG camera, haar": {
         CAPTURE: ("decode a JPEG, grey",),
         FACES: ("faces of a frame, haar",),
-        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        INFERENCE: ("cut and observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
     },
     "a followed face, video": {
         CAPTURE: ("decode a video's frame",),
         FACES: ("faces of a frame, yunet",),
-        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        INFERENCE: ("cut and observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
     },
     "no face in view, MJPG camera": {
@@ -52,7 +52,7 @@ ROUTES = {
     "a followed face, drawn to MPEG-4": {
         CAPTURE: ("decode a JPEG, colour",),
         FACES: ("faces of a frame, yunet",),
-        INFERENCE: ("observe a face, without the network", "transfer it, packing and polls included"),
+        INFERENCE: ("cut and observe a face, without the network", "transfer it, packing and polls included"),
         OUTPUT: ("write a row, csv",),
         "drawing": ("draw a frame", "encode what is drawn, MPEG-4"),
     },

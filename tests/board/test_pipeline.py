@@ -279,7 +279,7 @@ def test_a_drawing_that_fails_ends_the_run_and_every_thread(detector: AUDetector
 
 def test_large_pictures_that_wait_share_a_bounded_memory(detector: AUDetector) -> None:
     out = Collected(lambda frame: time.sleep(0.01))
-    large = np.zeros((600, 800, 3), np.uint8)
+    large = np.zeros((WAITING_BYTES * 2 // 3 // (3 * 800), 800, 3), np.uint8)
     assert WAITING_BYTES // large.nbytes == 1
     summary = Pipeline(detector, Given([large] * 12), [out]).run()
     assert [seen.frame for seen in out.observations] == list(range(12))
