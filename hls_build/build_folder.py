@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
-
-import onnx
-from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.files import whole, write_json
 from board.core.reading import read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
+
+if TYPE_CHECKING:
+    from qonnx.core.modelwrapper import ModelWrapper
 
 Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
 """Names of the files in report/ that steps and commands write, each for one."""
@@ -145,6 +145,9 @@ class BuildFolder:
         Raises:
             ValueError: It is missing or broken.
         """
+        import onnx  # which commands that only ask where a file lies do not wait for
+        from qonnx.core.modelwrapper import ModelWrapper
+
         try:
             return ModelWrapper(onnx.load(self.dataflow))
         except Exception as error:  # protobuf's own class is not public

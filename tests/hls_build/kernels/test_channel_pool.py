@@ -89,7 +89,7 @@ def test_half_a_pair_is_refused() -> None:
     join = helper.make_node("Concat", ["top", "total"], ["y"], name="pair", axis=1)
     refuse([total, top, mean, join], r"pair \(Concat\) must join a sum and a maximum of one feature", constants)
     join = helper.make_node("Concat", ["x", "top"], ["y"], name="pair", axis=1)
-    refuse([top, join], r"pair \(Concat\) of x \(12, 12, 4\), top has no hardware; supported are a sum", constants)
+    refuse([top, join], r"pair \(Concat\) of x \(12, 12, 4\), top has no hardware; supported are .*a sum", constants)
 
 
 def test_descriptors_that_are_laid_out_otherwise_are_refused() -> None:
