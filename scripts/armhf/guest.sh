@@ -8,7 +8,7 @@ export PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONDONTWRITEBYTECODE=1 AUFLOW_QEMU=1 AUFLO
 python3 -m zipfile -e build.zip deploy
 pip install --quiet --root-user-action=ignore --no-index deploy/auflow_board-*.whl
 status=0
-python3 -m pytest -q -p no:cacheprovider -m "not slow" -rs "$@" || status=$?
+PYTHONPATH=/share/pynq python3 -m pytest -q -p no:cacheprovider -m "not slow" -rs "$@" || status=$?
 PYTHONPATH=/share/pynq python3 compare.py answers . armhf numpy fpga rtl onnx 2>detect.log || {
   status=$?
   tail -n 3 detect.log >&2
