@@ -20,9 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
-import numpy as np
-
-if TYPE_CHECKING:  # its import takes a board's time
+if TYPE_CHECKING:  # its import takes time, as numpy's does, for which readers of text do not wait
     import numpy.typing as npt
 
 LARGEST_TEXT_BYTES = 64 << 20
@@ -120,6 +118,8 @@ def read_arrays(path: Path, what: str, remedy: str) -> dict[str, npt.NDArray[Any
     Raises:
         ValueError: It is missing, broken, holds objects, or announces more than it holds or LARGEST_ARRAYS_BYTES.
     """
+    import numpy as np
+
     try:
         with ZipFile(path) as packed:
             announced = sum(info.file_size for info in packed.infolist())
@@ -144,6 +144,8 @@ def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
     Raises:
         ValueError: It is missing, broken, holds objects, or announces more than it holds.
     """
+    import numpy as np
+
     try:
         with open(path, "rb") as file:
             check_array(file, path.stat().st_size)
@@ -161,6 +163,8 @@ def check_array(file: IO[bytes], size: int) -> None:
     Raises:
         ValueError: It holds objects or announces more than the file has; or what numpy raises on a broken head.
     """
+    import numpy as np
+
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an array of format {version[0]}.{version[1]}")

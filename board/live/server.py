@@ -131,6 +131,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, known: dict[str, Callable[[Handler], None]]) -> None:
         url = urlsplit(self.path)
+        if url.path == "/favicon.ico":  # which a browser wants of a refusal too
+            self._begin(HTTPStatus.NO_CONTENT, {})
+            return
         try:
             self._check(url.path, parse_qs(url.query).get("token", [None])[0])
             if url.query and url.path == "/":

@@ -65,6 +65,7 @@ def test_the_page_is_served_and_nothing_else(detector: AUDetector, tmp_path: Pat
         assert (answer.status, answer.headers["Location"], answer.headers["Set-Cookie"]) == (303, "/", None)
 
 
+@pytest.mark.clock
 def test_pictures_and_events_come_together(detector: AUDetector, tmp_path: Path) -> None:
     with served(detector, clip(loop=True), tmp_path) as (view, visitor):
         view.session.start()
@@ -163,6 +164,7 @@ def test_a_slow_browser_gets_the_newest_and_holds_nobody_up(
             assert gaps.min() > 0 and gaps.max() > 20  # what came meanwhile was never queued
 
 
+@pytest.mark.clock  # a computer that is too slow leaves frames out
 def test_a_recording_is_what_detect_gives_for_the_same_frames(detector: AUDetector, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.avi")
     done = commands.run_cli(
