@@ -143,7 +143,8 @@ def test_bench_measures_and_draws(folder: Path, tmp_path: Path) -> None:
     assert content["pipeline"]["frames"] == 30 and content["pipeline"]["observations"] == {"ok": 30}
     live = content["live"]
     assert live["frames"] + live["dropped"] == 30 and live["latency_ms"]["p99"] >= live["latency_ms"]["p50"] > 0
-    slowest = min(content["alone"][name]["frames_per_second"] for name in ("faces", "inference_batched", "output"))
+    stages = ("capture", "faces", "inference_batched", "output")
+    slowest = min(content["alone"][name]["frames_per_second"] for name in stages)
     assert content["share_of_slowest"] == pytest.approx(content["pipeline"]["fps"] / slowest, abs=0.01)
     drawn = cv2.imread(str(plot))
     assert drawn is not None and drawn.shape[1] == 1200
