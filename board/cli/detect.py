@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, time_s
+from board.cli.options import (
+    Weights,
+    add_deploy,
+    add_executor,
+    add_finder,
+    add_tracking,
+    deployment,
+    finder,
+    integer,
+    time_s,
+)
 from board.core.text import printable
 from board.progress import bar
 
@@ -88,14 +98,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     parser.add_argument(
         "--every", type=integer(1), default=1, metavar="N", help="read every Nth frame of each video only"
     )
-    parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
-    parser.add_argument(
-        "--search-every",
-        type=integer(1),
-        metavar="N",
-        help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
-        " followed (default: 1 with yunet, 12 with haar)",
-    )
+    add_tracking(parser)
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:

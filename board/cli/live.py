@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import USE, Command
-from board.cli.options import Weights, add_deploy, add_executor, add_finder, deployment, finder, integer, number
+from board.cli.options import (
+    Weights,
+    add_deploy,
+    add_executor,
+    add_finder,
+    add_tracking,
+    deployment,
+    finder,
+    integer,
+    number,
+)
 
 if TYPE_CHECKING:  # commands import what they need when they run
     from board.deployment import Deployment
@@ -91,14 +101,7 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
         action="store_true",
         help="decode a camera's colours on a 32-bit board too, at about half the frames per second; grey else",
     )
-    parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
-    parser.add_argument(
-        "--search-every",
-        type=integer(1),
-        metavar="N",
-        help="frames from one search of the whole picture for faces to the next; between them faces are followed"
-        " (default: 1 with yunet, 12 with haar)",
-    )
+    add_tracking(parser)
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:

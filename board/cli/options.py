@@ -137,6 +137,18 @@ def add_finder(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """Add --max-faces and --search-every."""
+    parser.add_argument("--max-faces", type=integer(1), default=8, metavar="N", help="most faces of a frame")
+    parser.add_argument(
+        "--search-every",
+        type=integer(1),
+        metavar="N",
+        help="frames of a video from one search of the whole picture for faces to the next; between them faces are"
+        " followed (default: 1 with yunet, 12 with haar)",
+    )
+
+
 def finder(options: argparse.Namespace, deployed: Deployment) -> Finder:
     """The finder that the options of `add_finder` say.
 
