@@ -216,7 +216,7 @@ def _steps(architecture: Architecture, preset: Preset | None) -> list[Step]:
         *steps,
         Step("fc1", (steps[-1][0],), d1, bits),
         Step("fc2", ("fc1",), d2, bits),
-        Step("fc3", ("fc2",), architecture.aus, FLOAT_BITS),
+        Step("fc3", ("fc2",), architecture.outputs, FLOAT_BITS),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from board.core.facs import EMOTIONS
 from qnn.network.presets import DIVISORS
 
 PIXEL_SCALE = 2.0**-8
@@ -21,16 +22,18 @@ class Architecture:
     """Geometry of the network.
 
     Attributes:
-        aus: Outputs: 13 for CK+, RAF-DB and FERPlus, 12 for DISFA, 5 for BP4D.
+        aus: Action units: 13 for CK+, RAF-DB and FERPlus, 12 for DISFA, 5 for BP4D.
         attention: Include the two CBAM blocks.
         divisor: Divides every width; 1 is the paper's network, 8 the tiny one for tests.
         head_divisor: Divides the units of fc1 and fc2 once more, which hold three quarters of the paper's weights.
+        emotions: Outputs of their own behind those of the AUs: 7 for board.core.facs.EMOTIONS, 0 for none.
     """
 
     aus: int = 13
     attention: bool = True
     divisor: int = 1
     head_divisor: int = 1
+    emotions: int = 0
 
     def __post_init__(self) -> None:
         if self.aus < 1:
@@ -39,6 +42,13 @@ class Architecture:
             raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor}")
         if self.head_divisor not in (1, 2, 4, 8, 16):
             raise ValueError(f"need head_divisor 1, 2, 4, 8 or 16, got {self.head_divisor}")
+        if self.emotions not in (0, len(EMOTIONS)):
+            raise ValueError(f"need emotions 0 or {len(EMOTIONS)}, got {self.emotions}")
+
+    @property
+    def outputs(self) -> int:
+        """Logits: those of the AUs, then those of the emotions."""
+        return self.aus + self.emotions
 
     @property
     def conv_channels(self) -> tuple[int, int, int, int, int]:
@@ -81,7 +91,7 @@ class Cbam(nn.Module):
 
 
 class CbamCnn(nn.Module):
-    """Pixels (B, 3, 48, 48) with values 0..255 to AU logits (B, aus)."""
+    """Pixels (B, 3, 48, 48) with values 0..255 to logits (B, outputs): of the AUs, then of the emotions."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -98,7 +108,7 @@ class CbamCnn(nn.Module):
         self.attention2 = Cbam(c5, architecture.hidden) if architecture.attention else nn.Identity()
         self.fc1 = nn.Linear(architecture.flat, d1)
         self.fc2 = nn.Linear(d1, d2)
-        self.fc3 = nn.Linear(d2, architecture.aus)
+        self.fc3 = nn.Linear(d2, architecture.outputs)
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout(0.2)
 

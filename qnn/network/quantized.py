@@ -173,7 +173,7 @@ class QuantCbam(nn.Module):
 
 
 class QuantCbamCnn(nn.Module):
-    """Pixels (B, 3, 48, 48) with values 0..255 to AU logits (B, aus), with the float model's module names."""
+    """Pixels (B, 3, 48, 48) with values 0..255 to logits (B, outputs), with the float model's module names."""
 
     def __init__(self, architecture: Architecture, preset: Preset) -> None:
         super().__init__()
@@ -205,8 +205,8 @@ class QuantCbamCnn(nn.Module):
         self.fc1_q = activation(bits)
         self.fc2 = dense(d1, d2, preset.head_bits)
         self.fc2_q = activation(bits)
-        self.fc3 = dense(d2, architecture.aus, preset.output_bits, bias=False)
-        self.fc3_bias = nn.Parameter(torch.zeros(architecture.aus))
+        self.fc3 = dense(d2, architecture.outputs, preset.output_bits, bias=False)
+        self.fc3_bias = nn.Parameter(torch.zeros(architecture.outputs))
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout(0.2)
 
@@ -214,7 +214,7 @@ class QuantCbamCnn(nn.Module):
         return self.scaled_accumulators(pixels) + self.fc3_bias
 
     def scaled_accumulators(self, pixels: Tensor) -> Tensor:
-        """The last layer's integer accumulators times `output_scale`, before the bias (B, aus)."""
+        """The last layer's integer accumulators times `output_scale`, before the bias (B, outputs)."""
         x = self.pixels_q(pixels * PIXEL_SCALE)
         x = self.conv1_q(torch.relu(self.conv1(x)))
         x = self.dropout(self._maxima(torch.relu(self.conv2(x)), self.conv2_q))  # (B, 64, 24, 24)
@@ -252,12 +252,12 @@ class QuantCbamCnn(nn.Module):
         self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
 
     def output_scale(self) -> Tensor:
-        """Scale of the last accumulators, one power of two per AU (aus,)."""
+        """Scale of the last accumulators, one power of two per output (outputs,)."""
         weight_scale = self.fc3.quant_weight().scale.detach().flatten()
         return weight_scale * self.fc2_q.act_quant.scale().detach()
 
     def accumulators(self, pixels: Tensor) -> Tensor:
-        """The accelerator's output: integers (B, aus), int32."""
+        """The accelerator's output: integers (B, outputs), int32."""
         return (self.scaled_accumulators(pixels) / self.output_scale()).round().to(torch.int32)
 
     def snap_weights(self) -> None:

@@ -57,3 +57,14 @@ def test_a_divisor_divides_every_width(divisor: int) -> None:
 def test_an_impossible_geometry_is_refused(aus: int, divisor: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Architecture(aus=aus, divisor=divisor)
+
+
+def test_emotions_have_outputs_of_their_own_behind_the_aus() -> None:
+    architecture = Architecture(divisor=8, emotions=7)
+    assert architecture.outputs == 20
+    assert CbamCnn(architecture).eval()(torch.zeros(2, 3, 48, 48)).shape == (2, 20)
+
+
+def test_other_numbers_of_emotions_are_refused() -> None:
+    with pytest.raises(ValueError, match="emotions 0 or 7, got 8"):
+        Architecture(emotions=8)
