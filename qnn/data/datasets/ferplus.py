@@ -34,13 +34,18 @@ REMEDY = "copy the dataset again"
 
 
 class FerPlus(Dataset):
-    """Faces whose votes agree on an emotion of Table 2 or on neutral; contempt, unknown and not-a-face are left out."""
+    """Faces whose votes agree on an emotion of Table 2 or on neutral; contempt, unknown and not-a-face are left out.
+
+    Rule `votes` keeps the others too, but for what most call no face: their AUs are unknown, and votes spread over
+    several emotions count as such.
+    """
 
     name = "ferplus"
     title = "FERPlus"
     aus = AUS
     colour = "grey"
     protocols = ("official", "paper")
+    label_rules = ("paper", "votes")
     layout = "FER2013Train, FER2013Valid or FER2013Test with label.csv, or fer2013new.csv"
     markers = (*FOLDERS.values(), "fer2013new.csv")
     official_splits = tuple(FOLDERS)
@@ -61,14 +66,16 @@ class FerPlus(Dataset):
         wanted = [
             split for split in self.official_splits if split not in absent and (splits is None or split in splits)
         ]
-        return join([self._split(root, split, report) for split in wanted], len(AUS))
+        return join([self._split(root, split, labels, report) for split in wanted], len(AUS))
 
-    def _split(self, root: Path, split: str, report: Report) -> Index:
+    def _split(self, root: Path, split: str, rule: str, report: Report) -> Index:
         """Index one split."""
         folder = root / FOLDERS[split]
         names, votes = self._votes(root, split, report)
         emotions = majority_emotions(votes)
         kept = emotions != UNKNOWN_EMOTION
+        if rule == "votes":
+            kept = votes[:, VOTE_COLUMNS.index("not a face")] < MIN_VOTES
         with os.scandir(folder) as entries:
             there = {entry.name for entry in entries}
         for row in np.flatnonzero(kept):
@@ -76,12 +83,14 @@ class FerPlus(Dataset):
                 report.missing(folder / names[row], self.title)
                 kept[row] = False
         shares = votes[kept][:, [VOTE_COLUMNS.index(emotion) for emotion in EMOTIONS]]
+        shares = np.where(shares.sum(1, keepdims=True) >= MIN_VOTES, shares, 0)
+        known = (emotions[kept] != UNKNOWN_EMOTION)[:, np.newaxis]
         return block(
             [Source(folder / names[row]) for row in np.flatnonzero(kept)],
-            PROTOTYPES[emotions[kept]],
+            np.where(known, PROTOTYPES[emotions[kept]], np.nan),
             emotions[kept],
             shares / np.maximum(shares.sum(1, keepdims=True), 1),
-            np.array(EMOTIONS)[emotions[kept]],
+            np.where(known[:, 0], np.array(EMOTIONS)[emotions[kept]], "no majority"),
             split=split,
         )
 
