@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import numpy as np
 from appended import with_codes
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.facs import AU_NAMES
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
@@ -23,6 +23,7 @@ from board.core.layers.max_pool import MaxPool
 from board.core.layers.sum_pixels import SumPixels
 from board.core.layers.threshold import Threshold
 from board.core.node import Node, Tensor
+from board.core.outputs import ActionUnit, Attention
 from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 
 CHANNELS = 4

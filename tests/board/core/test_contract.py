@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from packages import small_contract
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import BY_EMOTION, DECODINGS
 from board.core.facs import AU_NAMES, EMOTIONS, PROTOTYPES
 from board.core.files import sha256
+from board.core.outputs import ActionUnit, Attention
 
 UNITS = (
     ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),
