@@ -80,7 +80,7 @@ def _check_output(output: ActionUnit | Emotion, what: str) -> None:
             raise ValueError(f"need {key} > 0, got {getattr(output, key)!r} for {output.name}")
     for key in ("offset", "shift"):
         if not is_number(getattr(output, key)):
-            raise ValueError(f"an {key} must be a finite number, got {getattr(output, key)!r} for {output.name}")
+            raise ValueError(f"the {key} must be a finite number, got {getattr(output, key)!r} for {output.name}")
 
 
 @dataclass(frozen=True)
