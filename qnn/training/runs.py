@@ -274,12 +274,12 @@ def _finish(
 
 def _measured_occurrence(model: torch.nn.Module, card: Card, splits: Splits, recipe: Recipe) -> Card:
     """The card with decision thresholds, tuned on the validation set, and metrics of the test set."""
-    thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
+    thresholds = tune(predict(model, splits.validation).probabilities(card), splits.validation.labels)
     test = splits.test
     found = predict(model, test)
     evaluation = evaluate(
-        found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
-        subjects=test.subjects, nearest=found.nearest,
+        found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
+        subjects=test.subjects, nearest=found.emotions(card),
     )  # fmt: skip
     per_au = {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()}
     return replace(card, thresholds=tuple(thresholds.tolist()), metrics={**evaluation.headline(), "per_au_f1": per_au})
