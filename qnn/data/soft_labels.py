@@ -118,8 +118,9 @@ def read(path: Path) -> SoftLabels:
     with parsing(path, "a label file", REMEDY):
         if str(arrays["format"]) != FORMAT:
             raise ValueError(f"the format of a label file must be {FORMAT}, got {str(arrays['format'])!r:.100}")
-        content = {name: arrays[name] for name in SoftLabels.__dataclass_fields__}
-        return SoftLabels(**{**content, **{name: str(content[name]) for name in ("data", "teacher_sha256")}})
+        texts = {name: str(arrays[name]) for name in ("data", "teacher_sha256")}
+        per_face = {name: arrays[name] for name in SoftLabels.__dataclass_fields__ if name not in texts}
+        return SoftLabels(**per_face, **texts)  # type: ignore[arg-type] # its __post_init__ looks at each
 
 
 def digests(pixels: Pixels) -> npt.NDArray[np.uint8]:
