@@ -260,6 +260,8 @@ class QuantCbamCnn(nn.Module):
         taken = state if same else {name: state[name] for name in self.state_dict()}
         self.load_state_dict(taken, strict=False)
         self.has_scales = same
+        if same:
+            self.train().fc3.quant_weight()  # sets its scales where it has other outputs, and none came along
 
     def output_scale(self) -> Tensor:
         """Scale of the last accumulators, one power of two per output (outputs,)."""
