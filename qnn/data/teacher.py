@@ -116,6 +116,7 @@ class MediaPipe:
             said = " ".join(str(error).split())[:200]
             raise ValueError(f"the teacher's model must be a face landmarker, got {model}: {said}") from None
         if known is None:
+            self.close()
             raise ValueError(f"the teacher's model must find the face in a portrait, got {model}, which finds none")
 
     def __call__(self, picture: Pixels) -> Seen | None:
