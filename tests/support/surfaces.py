@@ -14,6 +14,7 @@ import numpy as np
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
+from teachers import soft_labels
 
 from board.core.contract import Contract, StreamPacking
 from board.core.files import sha256
@@ -28,6 +29,7 @@ from hls_build.compiler import lower_file
 from hls_build.config.build import BUILDS, load_build
 from hls_build.report.timeline import Timeline
 from hls_build.rtl.stitch import Stitched
+from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
 from qnn.export.executors import QonnxExecutor
@@ -218,5 +220,11 @@ SURFACES: dict[str, Surface] = {
     "AVI": Surface("clip.avi", _video(".avi", "MJPG"), _frames("clip.avi")),
     "MP4": Surface("clip.mp4", _video(".mp4", "mp4v"), _frames("clip.mp4")),
     "labels": Surface("FER2013Train/label.csv", _labels, _indexed),
+    "soft labels": Surface(
+        "labels.npz",
+        lambda f: soft_labels(60).save(f / "labels.npz"),
+        lambda f: label_file.targets(label_file.read(f / "labels.npz"), soft_labels(60)),
+        of_arrays,
+    ),
 }
 """By name."""
