@@ -16,6 +16,7 @@ from rich.console import Console
 
 from board.core.contract import Contract
 from board.core.facs import AUS, EMOTIONS
+from board.core.outputs import ActionUnit, Emotion
 from board.detector import AUDetector
 from hls_build.build import flow, package
 from hls_build.config.build import BUILDS, load_build
@@ -49,7 +50,9 @@ def built(weights: Path) -> Path:
 @pytest.fixture(scope="module")
 def software(weights: Path) -> Path:
     """Its deployment without an accelerator."""
-    return package.write_software(weights, weights.parent / "software")
+    out = weights.parent / "software"
+    package.write_software(weights, out)
+    return out
 
 
 def predicted(weights: Path, faces: np.ndarray) -> tuple[Prediction, checkpoint.Card]:
@@ -106,7 +109,7 @@ def test_the_export_says_what_the_card_says(weights: Path, tmp_path: Path) -> No
     assert ran.status == 0, ran.stderr
     card, report = checkpoint.read_card(weights), read_report(tmp_path)
     assert (report.calibration, report.validity) == (card.calibration, card.validity)
-    outputs = (*report.action_units, *report.emotions)
+    outputs: tuple[ActionUnit | Emotion, ...] = (*report.action_units, *report.emotions)
     assert [(each.slope, each.shift) for each in outputs] == list(card.calibration)
     assert [unit.validity for unit in report.action_units] == list(card.validity)
 

@@ -184,7 +184,7 @@ def test_detect_works_with_the_weights_in_the_repository(cache: Path, tmp_path: 
             [sys.executable, "-m", "hls_build.cli.main", "detect", str(picture)], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert re.search(r"face 0: .*AU12 [01]\.\d\d.*; nearest emotion happiness", done.stdout), done.stdout
+        assert re.search(r"face 0: .*AU12 [01]\.\d\d.*; (nearest )?emotion happiness", done.stdout), done.stdout
         assert ("preparing the weights w4a4, this once" in done.stderr) == prepares
 
 
