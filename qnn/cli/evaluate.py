@@ -92,7 +92,7 @@ COMMAND = Command(
     _arguments,
     _run,
     (
-        "auflow eval --checkpoint qnn/checkpoints/w4a4.safetensors --data ferplus --root FERPLUS --table",
+        "auflow eval --checkpoint w4a4-paper --data ferplus --root FERPLUS --table",
         "auflow eval --checkpoint runs/one/w4a4.safetensors --data disfa --root DISFA --plots plots --json eval.json",
     ),
     "Precision, recall, F1 and accuracy of each AU with their macro and micro averages, and the emotion by the paper's"
