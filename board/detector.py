@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from board.core.arrays import Accumulators, Integers, Pixels
-from board.core.contract import Attention, Outputs
+from board.core.outputs import Attention, Outputs
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
 from board.faces.crop import cut_face

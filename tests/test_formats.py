@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, Outputs, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
+from board.core.outputs import ActionUnit, Attention, Outputs
 from board.deployment import Manifest, Simulated, Timing
 from board.faces.crop import Box
 from board.faces.find import Face

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cv2
 
 from board.core.arrays import Pixels
-from board.core.contract import ActionUnit, Contract
+from board.core.contract import Contract
+from board.core.outputs import ActionUnit
 from board.core.text import ascii_only
 from board.observation import OK, Observation
 from board.outputs.ink import ABSENT, FAINT, PRESENT, TEXT, TICK, TRACK, TROUBLE, colour_of, text_size, write_text

@@ -255,16 +255,16 @@ def _finish(
     """Tune decision thresholds on the validation set, measure on the test set, save network, card and curves."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
+    card = replace(card, aus=splits.train.aus)
+    thresholds = tune(predict(model, splits.validation).probabilities(card), splits.validation.labels)
     test = splits.test
     found = predict(model, test)
     evaluation = evaluate(
-        found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
-        subjects=test.subjects, nearest=found.nearest,
+        found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
+        subjects=test.subjects, nearest=found.emotions(card),
     )  # fmt: skip
     done = replace(
         card,
-        aus=splits.train.aus,
         thresholds=tuple(thresholds.tolist()),
         training={
             **splits.origin,

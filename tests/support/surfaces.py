@@ -173,6 +173,12 @@ SURFACES: dict[str, Surface] = {
     "contract": Surface(
         CONTRACT, lambda f: small_contract().write(f / CONTRACT), lambda f: Contract.read(f / CONTRACT), of_json
     ),
+    "contract with emotions": Surface(
+        CONTRACT,
+        lambda f: small_contract(emotions=True).write(f / CONTRACT),
+        lambda f: Contract.read(f / CONTRACT),
+        of_json,
+    ),
     "integer graph": Surface(
         INTEGER, lambda f: small_graph().save(f / INTEGER), lambda f: IntegerGraph.load(f / INTEGER), of_arrays
     ),

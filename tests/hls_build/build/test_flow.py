@@ -23,9 +23,10 @@ from commands import refused as told
 from commands import run_cli
 from rich.console import Console
 
-from board.core.contract import Attention, Contract
+from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.core.lock import lock_name, locked
+from board.core.outputs import Attention
 from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Level, Parity, compare

@@ -85,11 +85,11 @@ def test_thresholds_and_metrics_are_of_the_decoding_that_the_card_names(run: Pat
     splits = band_splits()
     assert card.decoding == "emotions"
     assert card.thresholds == tuple(
-        tune(predict(network, splits.validation).probabilities("emotions"), splits.validation.labels)
+        tune(predict(network, splits.validation).probabilities(card), splits.validation.labels)
     )
     found, test = predict(network, splits.test), splits.test
     evaluation = evaluate(
-        found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
+        found.probabilities(card), test.labels, test.emotions, card.thresholds, AUS, nearest=found.emotions(card)
     )
     assert {name: card.metrics[name] for name in evaluation.headline()} == evaluation.headline()
 
