@@ -159,7 +159,6 @@ def brow_heights(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.array([height(INNER_BROW), height(OUTER_BROW)], np.float32)
 
 
-
 @contextmanager
 def _silent() -> Iterator[None]:
     """Without what libraries write to the standard error of the process by themselves."""

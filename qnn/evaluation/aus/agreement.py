@@ -23,7 +23,7 @@ from qnn.evaluation.aus.statistics import (
     rank_correlation,
     share,
 )
-from qnn.evaluation.aus.validity import ABSENT, occurrence
+from qnn.evaluation.aus.validity import PRESENT, occurrence
 
 TOP, LOWER = 0.9, 0.5
 """Faces ranked at least here by the teacher are held against those ranked below there."""
@@ -36,12 +36,20 @@ class Taught:
     """What a teacher says of N faces, NaN where it says nothing.
 
     Attributes:
-        ranks: Of each face among faces of the teacher, 0 to 1, shape (N, AUs).
+        strengths: Of each AU, in a scale of its own, shape (N, AUs).
+        ranks: The same as shares of its training faces that have less, 0 to 1.
         targets: What training takes from it, 0 to 1, shape (N, AUs).
+        brows: How much higher the inner brows' rank is than the outer ones', shape (N,).
     """
 
+    strengths: Floats
     ranks: Floats
     targets: npt.NDArray[np.float32]
+    brows: Floats
+
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Taught:
+        """Of some of the faces, by mask of shape (N,) or by row numbers."""
+        return Taught(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class AuAgreement:
         ranks: Rank correlation with the teacher.
         f1: At the decision threshold, over the faces whose target is present or absent.
         balanced_accuracy: Of the same.
-        false_alarms: Share of `neutral_faces` on which it is called, which the teacher calls absent too.
+        false_alarms: Share of `neutral_faces` on which it is called.
         known: Faces of which the teacher says something.
     """
 
@@ -76,12 +84,15 @@ class Agreement:
         per_au: By FACS number.
         means: Of each figure over the AUs that have it; `micro_f1`; and `any_false_alarm`, the share of calm faces on
             which any AU is called.
+        brows: Rank correlation of the difference of AU1 and AU2 with that of inner and outer brows' heights; None
+            where the AUs are others.
         faces: How many there are.
         calm_faces: How many of them are neutral by their votes, with no AU present by the teacher.
     """
 
     per_au: Mapping[int, AuAgreement]
     means: Mapping[str, Estimate]
+    brows: Estimate
     faces: int
     calm_faces: int
 
@@ -92,6 +103,7 @@ class Agreement:
             "calm_faces": self.calm_faces,
             "per_au": {f"AU{au}": vars(found) for au, found in self.per_au.items()},
             "means": dict(self.means),
+            "brows": self.brows,
         }
 
 
@@ -104,11 +116,11 @@ def calm(neutral_votes: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Mask:
 def neutral_faces(neutral_votes: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Mask:
     """Faces that count as neutral for each AU, (N, AUs).
 
-    They are neutral by at least NEUTRAL_VOTES of the votes, and their target is absent: neutral faces differ at rest,
-    as in the height of their brows. Where the AU has no target, they are `calm` ones.
+    They are neutral by at least NEUTRAL_VOTES of the votes, and the AU is not present by the teacher: some faces are
+    called neutral that show one. Where the AU has no target, they are `calm` ones.
     """
     voted = (neutral_votes >= NEUTRAL_VOTES)[:, np.newaxis]
-    return np.where(np.isnan(targets), calm(neutral_votes, targets)[:, np.newaxis], voted & (targets <= ABSENT))
+    return np.where(np.isnan(targets), calm(neutral_votes, targets)[:, np.newaxis], voted & (targets < PRESENT))
 
 
 def agreement(
@@ -145,6 +157,9 @@ def agreement(
             "false_alarms": share(called[:, column], neutral[:, column]),
         }
         metrics |= {f"{name} {au}": metric for name, metric in of_au.items()}
+    if {1, 2} <= set(aus):
+        apart = scores[:, aus.index(1)] - scores[:, aus.index(2)]
+        metrics["brows"] = rank_correlation(apart, taught.brows, ~np.isnan(taught.brows))
     values = resampling.values(metrics)
     estimates = {name: Estimate.of(column) for name, column in values.items()}
     means = {name: Estimate.of(mean(values[f"{name} {au}"] for au in aus)) for name in FIGURES}
@@ -157,6 +172,7 @@ def agreement(
             for column, au in enumerate(aus)
         },
         means=means | {name: estimates[name] for name in ("micro_f1", "any_false_alarm")},
+        brows=estimates.get("brows", Estimate(None, None)),
         faces=len(scores),
         calm_faces=int(at_rest.sum()),
     )

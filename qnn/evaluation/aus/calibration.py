@@ -7,6 +7,7 @@ are monotone: no order of faces and no likeliest emotion changes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.decoding import sigmoid, softmax
-from qnn.evaluation.aus.statistics import Floats, Mask, Metric, ratio
+from qnn.evaluation.aus.statistics import Estimate, Floats, Mask, Metric, Resampling, mean, ratio
 
 BINS = 15
 """Of equal width, as Guo et al. have them."""
@@ -76,6 +77,47 @@ def calibration_error(probabilities: Floats, so: Mask, known: Mask) -> Metric:
         return ratio(np.abs(chosen @ gaps).sum(1), chosen.sum(1))
 
     return metric
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """How well probabilities are calibrated.
+
+    Attributes:
+        errors: Expected calibration error by what it is of, such as an AU's number.
+        mean: Of those that exist.
+        bins: Reliability of each.
+    """
+
+    errors: Mapping[str, Estimate]
+    mean: Estimate
+    bins: Mapping[str, Reliability]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary."""
+        bins = {name: each.to_json() for name, each in self.bins.items()}
+        return {"errors": dict(self.errors), "mean": self.mean, "bins": bins}
+
+
+def calibrated(
+    probabilities: Floats, so: Mask, known: Mask, names: Sequence[str], resampling: Resampling
+) -> Calibrated:
+    """Hold probabilities against what is so, each column by itself.
+
+    Args:
+        probabilities: Of shape (N, K).
+        so: Whether it is so, (N, K).
+        known: Where that is known, (N, K).
+        names: What the K columns are of.
+        resampling: Over the faces' subjects.
+    """
+    columns = list(zip(names, probabilities.T, so.T, known.T, strict=True))
+    values = resampling.values({name: calibration_error(said, true, there) for name, said, true, there in columns})
+    return Calibrated(
+        {name: Estimate.of(each) for name, each in values.items()},
+        Estimate.of(mean(values.values())),
+        {name: reliability(said[there], true[there]) for name, said, true, there in columns},
+    )
 
 
 def fit(logits: Floats, active: Mask, weights: Floats) -> tuple[float, float]:

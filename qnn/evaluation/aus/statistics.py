@@ -7,7 +7,7 @@ A `Metric` takes weights (R, N), one row for each draw, and returns the metric o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -201,9 +201,11 @@ def _correlation(one: Floats, other: Floats, weights: Floats) -> Floats:
 
 
 def to_json(value: Any) -> Any:
-    """Estimates within mappings and sequences as plain dictionaries."""
-    if isinstance(value, Estimate):
-        return value.to_json()
+    """Figures of any of these modules as what JSON has: a class says itself how, or by its attributes."""
+    if hasattr(value, "to_json"):
+        return to_json(value.to_json())
+    if is_dataclass(value):
+        return to_json(vars(value))
     if isinstance(value, Mapping):
         return {str(key): to_json(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
