@@ -16,6 +16,7 @@ from qnn.evaluation.aus.statistics import (
     Mask,
     Metric,
     Resampling,
+    any_of,
     auc,
     balanced_accuracy,
     f1,
@@ -145,7 +146,7 @@ def agreement(
     neutral, at_rest = neutral_faces(neutral_votes, taught.targets), calm(neutral_votes, taught.targets)
     metrics: dict[str, Metric] = {
         "micro_f1": f1(called, active, known),
-        "any_false_alarm": share(called.any(1), at_rest),
+        "any_false_alarm": share(any_of(called), at_rest),
     }
     for column, au in enumerate(aus):
         score, rank = scores[:, column], taught.ranks[:, column]

@@ -18,7 +18,7 @@ from board.sources.folder import pictures_in
 from board.sources.pictures import read_picture
 from qnn.data.faces import UNKNOWN_EMOTION, Faces
 from qnn.data.finder import finder
-from qnn.evaluation.aus.statistics import Estimate, Floats, Mask, Resampling, auc, balanced_accuracy, share
+from qnn.evaluation.aus.statistics import Estimate, Floats, Mask, Resampling, any_of, auc, balanced_accuracy, share
 from qnn.network.checkpoint import Card
 
 NEUTRAL, SMILING = "neutral", "smiling"
@@ -110,7 +110,7 @@ def smiles(scores: Floats, called: Mask, portraits: Portraits, resampling: Resam
         {
             "auc": auc(scores[:, column], smiling, ~smiling),
             "right": balanced_accuracy(called[:, column], smiling, known),
-            "any": share(called.any(1), ~smiling),
+            "any": share(any_of(called), ~smiling),
             **{f"AU{au}": share(calls, ~smiling) for au, calls in zip(AUS, called.T, strict=True)},
         }
     )

@@ -32,7 +32,7 @@ def dim(faces: Pixels, rng: np.random.Generator) -> Pixels:
     return _rounded(faces * GAIN)
 
 
-def _rounded(faces: npt.NDArray[np.float64]) -> Pixels:
+def _rounded(faces: npt.NDArray[np.floating]) -> Pixels:
     return np.clip(np.rint(faces), 0, 255).astype(np.uint8)
 
 

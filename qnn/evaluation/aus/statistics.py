@@ -168,12 +168,17 @@ def balanced_accuracy(called: Mask, active: Mask, known: Mask) -> Metric:
     return lambda weights: (present(weights) + absent(weights)) / 2
 
 
+def any_of(called: Mask) -> Mask:
+    """Faces (N,) on which any AU (N, AUs) is called."""
+    return np.asarray(called.any(axis=1))
+
+
 def _per_face(hits: Mask) -> Floats:
     """How many of each face's AUs, (N,)."""
     return hits.reshape(len(hits), -1).sum(1).astype(np.float64)
 
 
-def _ties(ordered: Floats) -> npt.NDArray[np.int64]:
+def _ties(ordered: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Where each new value of ordered ones begins."""
     return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 

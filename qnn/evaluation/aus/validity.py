@@ -16,6 +16,7 @@ from qnn.evaluation.aus.statistics import (
     Mask,
     Metric,
     Resampling,
+    any_of,
     auc,
     balanced_accuracy,
     f1,
@@ -46,7 +47,7 @@ class Shown:
     @property
     def neutral(self) -> Mask:
         """Faces that show nothing, (N,)."""
-        return ~(self.strengths > 0).any(1)
+        return np.asarray(~(self.strengths > 0).any(1))
 
     @property
     def mixed(self) -> Mask:
@@ -179,7 +180,7 @@ def validity(
         metrics[f"AU{one}-AU{other}"] = auc(
             difference, shown.alone(one) & shown.alone_and_strong, shown.alone(other) & shown.alone_and_strong
         )
-    metrics |= {"micro_f1": f1(called, active, known), "any_false_alarm": share(called.any(1), shown.neutral)}
+    metrics |= {"micro_f1": f1(called, active, known), "any_false_alarm": share(any_of(called), shown.neutral)}
     values = resampling.values(metrics)
     estimates = {name: Estimate.of(column) for name, column in values.items()}
     means = {name: Estimate.of(mean(values[f"{name} {au}"] for au in aus)) for name in FIGURES}
