@@ -13,8 +13,9 @@ if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
     from board.faces.finders.finder import Finder
 
 Number = TypeVar("Number", int, float)
-Weights = Callable[[], Path]
-"""Makes a deployment of the weights that came with the program and returns its folder."""
+Weights = Callable[[str], Path | None]
+"""Makes a deployment of the weights of a name that came with the program, "" for the usual ones, and returns its
+folder; None where there are none of this name."""
 
 EXECUTORS = ("fpga", "onnx", "numpy", "rtl")
 """Names of board.executors.EXECUTORS, whose import takes seconds on a board."""
@@ -76,13 +77,13 @@ def time_s(text: str) -> float:
 
 def add_deploy(arguments: Arguments, weights: Weights | None) -> None:
     """Add --deploy; `deployment` opens what it names."""
-    default = "this folder" if weights is None else "this folder if it is one, else the weights in the repository"
-    arguments.add_argument(
-        "--deploy",
-        type=Path,
-        metavar="DIR|ZIP",
-        help=f"what to run: the folder deploy/ that `auflow build` left, or its archive (default: {default})",
-    )
+    known = "the folder deploy/ that `auflow build` left, or its archive"
+    if weights is None:
+        metavar, default = "DIR|ZIP", "this folder"
+    else:
+        metavar, default = "DIR|ZIP|NAME", "this folder if it is one, else the weights in the repository"
+        known += ", or a name of the weights in the repository, such as w4a4-paper"
+    arguments.add_argument("--deploy", type=Path, metavar=metavar, help=f"what to run: {known} (default: {default})")
 
 
 def deployment(path: Path | None, weights: Weights | None) -> Deployment:
@@ -94,7 +95,8 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
     from board.deployment import MANIFEST, Deployment
 
     if path is not None:
-        return Deployment(path)
+        named = weights(str(path)) if weights is not None and not path.exists() else None
+        return Deployment(named or path)
     if Path(MANIFEST).is_file():
         return Deployment(Path("."))
     if weights is None:
@@ -102,7 +104,9 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
             "a deployment must be in this folder or named with --deploy, got neither: name the folder deploy/ that"
             " `auflow build` left, or its archive"
         )
-    return Deployment(weights())
+    usual = weights("")
+    assert usual is not None, "the program has weights"
+    return Deployment(usual)
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from board.core.files import cache_folder, sha256, writable_cache
 from board.core.graph import IntegerGraph
 from board.deployment import INTEGER, MANIFEST
 from hls_build.config.build import BuildConfig
+from qnn.network import presets
 from qnn.network.presets import shipped_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,8 +56,10 @@ def integer_graph(checkpoint: Path, attention: bool = False) -> IntegerGraph:
 
 
 def checkpoint_of(path: Path, build: BuildConfig) -> Path:
-    """The checkpoint that a build's file names, relative to itself, else the preset's in the repository."""
-    return path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
+    """The checkpoint that a build's file names, by name or relative to itself, else the preset's in the repository."""
+    if build.checkpoint is None:
+        return shipped_checkpoint(build.preset)
+    return presets.checkpoint_of(build.checkpoint, path.parent)
 
 
 def makers() -> list[Path]:

@@ -33,6 +33,7 @@ def _run(options: argparse.Namespace) -> int:
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
     from qnn.data.example import example_faces
+    from qnn.network.presets import text_of
 
     config = options.config
     build = load_build(config)
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
         found = sizing.size(integer_graph(checkpoint, build.attention), build, faces, Path(folder), console.print)
     console.print(results.fifo_table(found))
     comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
-    sized = replace(found.config, checkpoint=str(checkpoint.resolve())) if build.checkpoint else found.config
+    sized = replace(found.config, checkpoint=text_of(checkpoint)) if build.checkpoint else found.config
     files.write_text(options.out, results.toml(sized, comment))
     write_json(options.json, {**vars(found), "config": str(options.out)})
     return 0

@@ -100,7 +100,7 @@ COMMAND = Command(
     _arguments,
     _run,
     (
-        "auflow eval --checkpoint qnn/checkpoints/w4a4.safetensors --data ferplus --root FERPLUS --table",
+        "auflow eval --checkpoint w4a4-paper --data ferplus --root FERPLUS --table",
         "auflow eval --checkpoint runs/one/w4a4.safetensors --data disfa --root DISFA --plots plots --json eval.json",
         "auflow eval --aus --checkpoint qnn/checkpoints/w4a4.safetensors --rendered RENDERED --page page.png",
         "auflow eval --aus --checkpoint runs/one/w4a4.safetensors --rendered RENDERED --data ferplus --root FERPLUS"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from board.cli.command import STUDY, Command
 from board.cli.options import add_one_of, integer
+from qnn.cli.options import add_checkpoint
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -35,12 +36,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, metavar="DIR", help="with --data: its folder; `auflow data check` tells whether it is"
     )
     parser.add_argument("--count", type=integer(1), default=100, metavar="N", help="with --data: faces for each AU")
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="F.safetensors",
-        help="weights, with the card (.json) beside them (default: the w4a4 of the repository)",
-    )
+    add_checkpoint(parser, default="w4a4")
     parser.add_argument("--aus", metavar="12,6", help="AUs to show (default: those present, at least the 3 likeliest)")
     add_one_of(
         parser,

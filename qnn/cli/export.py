@@ -66,7 +66,7 @@ COMMAND = Command(
     "Export a quantized checkpoint to QONNX and to standard ONNX.",
     _arguments,
     _run,
-    ("auflow export --checkpoint qnn/checkpoints/w4a4.safetensors --out exported",),
+    ("auflow export --checkpoint w4a4 --out exported",),
     "The compiler reads QONNX; `auflow build` exports by itself. Every value that a sigmoid can meet is checked: both"
     " models round it alike.",
 )

@@ -15,15 +15,23 @@ if TYPE_CHECKING:  # it takes time to import: commands do it when they run
 TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
 
 
-def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
-    """Add --checkpoint, required."""
+def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint", default: str = "") -> None:
+    """Add --checkpoint, required where no default is told."""
+    told = f" (default: {default})" if default else ""
     parser.add_argument(
         "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="F.safetensors",
-        help=f"{what}: its weights, with the card (.json) beside them",
+        type=_checkpoint,
+        required=not default,
+        metavar="F.safetensors|NAME",
+        help=f"{what}: its weights, with the card (.json) beside them, or a name of those in the repository, such as"
+        f" w4a4-paper{told}",
     )
+
+
+def _checkpoint(text: str) -> Path:
+    from qnn.network.presets import checkpoint_of
+
+    return checkpoint_of(text)
 
 
 def add_data(

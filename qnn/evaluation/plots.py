@@ -68,7 +68,7 @@ def _confusions(found: Evaluation, title: str) -> Figure:
     right_where = "" if answered is None else f", {answered:.1%} of them right"
     by_table = f"by Table 2: answers on {metrics['fer_coverage']:.1%} of the faces{right_where}"
     _confusion(left, found.confusion, (*EMOTIONS, "None"), by_table)
-    by_prototype = f"by the best-matching prototype: {metrics['fer_accuracy_prototype']:.1%} right"
+    by_prototype = f"by {found.of_every_face}: {metrics['fer_accuracy_prototype']:.1%} right"
     _confusion(right, found.confusion_prototype, EMOTIONS, by_prototype)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure

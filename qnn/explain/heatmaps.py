@@ -163,7 +163,7 @@ def panels(explained: Explained) -> list[Panel]:
         index = found.aus.index(au)
         heat, remark = _to_one(found.au_maps[index])
         state = "" if found.present[index] else " (absent)"
-        title = f"AU{au} {found.probabilities[index]:.2f}{state}\n{AU_TITLES[au]}{remark}"
+        title = f"{found.names[index]} {found.probabilities[index]:.2f}{state}\n{AU_TITLES[au]}{remark}"
         result.append(Panel(f"AU{au}", title, overlay(face, heat)))
     for number, gate in enumerate(found.gates, start=1):
         low, high = float(gate.min()), float(gate.max())
@@ -217,6 +217,7 @@ def figure(explained: Sequence[Explained], rows: Sequence[Sequence[Panel]]) -> F
         ScalarMappable(Normalize(0, 1), COLOUR_MAP), ax=axes, location="bottom", shrink=0.4, aspect=45, pad=0.01
     )
     scale.set_ticks([0, 1], labels=["none", "most in this map"], fontsize=8)
-    method = explained[0].explanation.method
-    scale.set_label(f"evidence ({method}), or from the least to the largest gate (attention)", fontsize=8)
+    method, remark = explained[0].explanation.method, explained[0].explanation.remark
+    said = f"evidence ({method}), or from the least to the largest gate (attention)"
+    scale.set_label(f"{said}; {remark}" if remark else said, fontsize=8)
     return result

@@ -57,9 +57,21 @@ class Preset:
             raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor!r}")
 
 
-def shipped_checkpoint(preset: str) -> Path:
-    """The checkpoint of a preset that comes with this repository."""
-    return CHECKPOINTS / f"{preset}.safetensors"
+def shipped_checkpoint(name: str) -> Path:
+    """The checkpoint of a name, a preset's or such as `w4a4-paper`, that comes with this repository."""
+    return CHECKPOINTS / f"{name}.safetensors"
+
+
+def checkpoint_of(text: str, folder: Path = Path()) -> Path:
+    """The checkpoint that a text means: a name of those of this repository, else a file as seen from a folder."""
+    shipped = shipped_checkpoint(text)
+    return shipped if Path(text).name == text and shipped.is_file() else folder / text
+
+
+def text_of(checkpoint: Path) -> str:
+    """What `checkpoint_of` takes anywhere: a name for a checkpoint of this repository, else where the file lies."""
+    path = checkpoint.resolve()
+    return path.stem if path.parent == CHECKPOINTS.resolve() else str(path)
 
 
 def load(path: Path = FILE) -> Mapping[str, Preset]:

@@ -261,7 +261,7 @@ def _finish(
     found = predict(model, test)
     evaluation = evaluate(
         found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
-        subjects=test.subjects, nearest=found.emotions(card),
+        subjects=test.subjects, nearest=found.emotions(card), own_emotions=found.emotion_logits is not None,
     )  # fmt: skip
     done = replace(
         card,

@@ -29,7 +29,7 @@ def test_latency_is_in_milliseconds(tmp_path: Path) -> None:
 
 
 def test_json_holds_each_probability_at_full_precision() -> None:
-    units = as_json(face(0), CONTRACT.au_names)["action_units"]
+    units = as_json(face(0), CONTRACT)["action_units"]
     assert [unit["probability"] for unit in units.values()] == np.linspace(0, 1, AUS).tolist()
 
 
