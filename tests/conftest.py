@@ -35,6 +35,8 @@ def missing(tool: str) -> str | None:
 
         if not torch.cuda.is_available():
             return "needs a GPU with CUDA"
+    if tool == "mediapipe" and (importlib.util.find_spec("mediapipe") is None or "AUFLOW_LANDMARKER" not in os.environ):
+        return "needs MediaPipe and AUFLOW_LANDMARKER, which names its face_landmarker.task"
     if tool == "tclsh" and shutil.which("tclsh") is None:
         return "needs tclsh: install tcl (Debian, Ubuntu: apt install tcl)"
     if tool == "clock" and "AUFLOW_QEMU" in os.environ:

@@ -29,6 +29,7 @@ from hls_build.cost.resources import Resources
 from hls_build.estimate import Estimate, NodeEstimate
 from hls_build.rtl.stitch import Stitched
 from hls_build.vivado.reports import Implemented
+from qnn.data.soft_labels import SoftLabels
 from qnn.export.export import ExportReport
 from qnn.export.sigmoids import SigmoidCheck
 from qnn.network.checkpoint import Card
@@ -39,7 +40,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 FORMATS = "formats.md"
 WRITTEN = (
     Contract, InputRule, ActionUnit, Emotion, Attention, StreamPacking, Manifest, Simulated, Timing, ExportReport,
-    SigmoidCheck, Card, Architecture, Compared, Stitched, Implemented, Resources,
+    SigmoidCheck, Card, Architecture, Compared, Stitched, Implemented, Resources, SoftLabels,
 )  # fmt: skip
 """Classes whose fields are the keys of a file."""
 CODE = r"`[^`]*\b{}\b[^`]*`"

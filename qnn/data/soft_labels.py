@@ -3,8 +3,8 @@
 
 A target is 0 up to the median of the training faces that people call neutral, 0.5 where only one in twenty of these
 shows more, and 1 from where only one in a hundred of all training faces does; between them it is linear. So a target
-above 0.5 is more than neutral faces show, and an AU that few faces show has few such targets. A rank among all faces
-would give every AU the same share of active faces, and call the chins of 31 % of neutral faces raised.
+above 0.5 is more than neutral faces show, and an AU that few faces show has few such targets; ranks among all faces
+would make the same share of them active in every AU.
 """
 
 from __future__ import annotations
@@ -118,8 +118,9 @@ def read(path: Path) -> SoftLabels:
     with parsing(path, "a label file", REMEDY):
         if str(arrays["format"]) != FORMAT:
             raise ValueError(f"the format of a label file must be {FORMAT}, got {str(arrays['format'])!r:.100}")
-        content = {name: arrays[name] for name in SoftLabels.__dataclass_fields__}
-        return SoftLabels(**{**content, **{name: str(content[name]) for name in ("data", "teacher_sha256")}})
+        texts = {name: str(arrays[name]) for name in ("data", "teacher_sha256")}
+        per_face = {name: arrays[name] for name in SoftLabels.__dataclass_fields__ if name not in texts}
+        return SoftLabels(**per_face, **texts)  # type: ignore[arg-type] # its __post_init__ looks at each
 
 
 def digests(pixels: Pixels) -> npt.NDArray[np.uint8]:

@@ -147,17 +147,12 @@ def brow_heights(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Args:
         landmarks: (478, 2), x to the right and y down in one unit.
     """
-    eyes = [landmarks[list(corners)].mean(0) for corners in EYE_CORNERS]
     across = landmarks[EYE_CORNERS[1][0]] - landmarks[EYE_CORNERS[0][0]]
     distance = np.linalg.norm(across)
     up = np.array([across[1], -across[0]]) / distance
-
-    def height(points: tuple[int, ...]) -> np.floating:
-        own_eye = np.array([eyes[place % 2] for place in range(len(points))])
-        return ((landmarks[list(points)] - own_eye) @ up).mean() / distance
-
-    return np.array([height(INNER_BROW), height(OUTER_BROW)], np.float32)
-
+    middle = landmarks[[*EYE_CORNERS[0], *EYE_CORNERS[1]]].mean(0)
+    heights = [(landmarks[list(points)].mean(0) - middle) @ up / distance for points in (INNER_BROW, OUTER_BROW)]
+    return np.array(heights, np.float32)
 
 @contextmanager
 def _silent() -> Iterator[None]:

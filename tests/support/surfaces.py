@@ -15,6 +15,7 @@ from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
+from teachers import soft_labels
 
 from board.core.contract import Contract, StreamPacking
 from board.core.files import sha256
@@ -29,6 +30,7 @@ from hls_build.compiler import lower_file
 from hls_build.config.build import BUILDS, load_build
 from hls_build.report.timeline import Timeline
 from hls_build.rtl.stitch import Stitched
+from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
 from qnn.evaluation.aus.sources import rendered_faces
@@ -232,5 +234,11 @@ SURFACES: dict[str, Surface] = {
         of_arrays,
     ),
     "labels": Surface("FER2013Train/label.csv", _labels, _indexed),
+    "soft labels": Surface(
+        "labels.npz",
+        lambda f: soft_labels(60).save(f / "labels.npz"),
+        lambda f: label_file.targets(label_file.read(f / "labels.npz"), soft_labels(60)),
+        of_arrays,
+    ),
 }
 """By name."""

@@ -34,7 +34,11 @@ REMEDY = "copy the dataset again"
 
 
 class FerPlus(Dataset):
-    """Faces whose votes agree on an emotion of Table 2 or on neutral; contempt, unknown and not-a-face are left out."""
+    """Faces whose votes agree on an emotion of Table 2 or on neutral; contempt, unknown and not-a-face are left out.
+
+    Under the label rule `all` every face is kept: AUs and emotion of the others are unknown, and so are the votes of
+    those that most votes call something else.
+    """
 
     name = "ferplus"
     title = "FERPlus"
@@ -44,6 +48,7 @@ class FerPlus(Dataset):
     layout = "FER2013Train, FER2013Valid or FER2013Test with label.csv, or fer2013new.csv"
     markers = (*FOLDERS.values(), "fer2013new.csv")
     official_splits = tuple(FOLDERS)
+    label_rules = ("paper", "all")
     cropped = True
     crop_margin = 0.0  # qnn.data.framing finds a median of 0.011 over FER2013Valid
     terms = (
@@ -61,27 +66,30 @@ class FerPlus(Dataset):
         wanted = [
             split for split in self.official_splits if split not in absent and (splits is None or split in splits)
         ]
-        return join([self._split(root, split, report) for split in wanted], len(AUS))
+        return join([self._split(root, split, labels == "all", report) for split in wanted], len(AUS))
 
-    def _split(self, root: Path, split: str, report: Report) -> Index:
-        """Index one split."""
+    def _split(self, root: Path, split: str, every: bool, report: Report) -> Index:
+        """Index one split, every face of it or those of a known emotion."""
         folder = root / FOLDERS[split]
         names, votes = self._votes(root, split, report)
         emotions = majority_emotions(votes)
-        kept = emotions != UNKNOWN_EMOTION
+        kept = every | (emotions != UNKNOWN_EMOTION)
         with os.scandir(folder) as entries:
             there = {entry.name for entry in entries}
         for row in np.flatnonzero(kept):
             if names[row] not in there:
                 report.missing(folder / names[row], self.title)
                 kept[row] = False
-        shares = votes[kept][:, [VOTE_COLUMNS.index(emotion) for emotion in EMOTIONS]]
+        votes, emotions = votes[kept], emotions[kept]
+        shares = votes[:, [VOTE_COLUMNS.index(emotion) for emotion in EMOTIONS]]
+        shares = shares * (shares.max(1, initial=0) == votes.max(1, initial=0))[:, np.newaxis]
+        known = emotions != UNKNOWN_EMOTION
         return block(
             [Source(folder / names[row]) for row in np.flatnonzero(kept)],
-            PROTOTYPES[emotions[kept]],
-            emotions[kept],
+            np.where(known[:, np.newaxis], PROTOTYPES[emotions], np.nan),
+            emotions,
             shares / np.maximum(shares.sum(1, keepdims=True), 1),
-            np.array(EMOTIONS)[emotions[kept]],
+            np.where(known, np.array(EMOTIONS)[emotions], "unclear"),
             split=split,
         )
 

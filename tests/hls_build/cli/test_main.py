@@ -66,7 +66,7 @@ def test_commands_are_grouped_by_task() -> None:
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "tune", "study", "data check", "explain"])
+@pytest.mark.parametrize("command", ["train", "eval", "tune", "study", "data check", "explain", "label"])
 def test_help_names_the_datasets(command: str) -> None:
     assert ", ".join(NAMES) in help_of(command)
 
@@ -77,7 +77,7 @@ def test_help_names_what_can_be_chosen() -> None:
         assert ", ".join(PRESETS) in help_of(command)
     assert all(name in help_of("train") for name in (*PROTOCOLS, *PLANS, "(BP4D, DISFA)"))
     assert all(name in help_of("tune") for name in DECODINGS)
-    assert "13 for CK+, FERPlus, RAF-DB; 12 for DISFA; 5 for BP4D" in help_of("complexity")
+    assert "13 for CK+, FERPlus, Pictures, RAF-DB; 12 for DISFA; 5 for BP4D" in help_of("complexity")
 
 
 def test_names_that_take_long_to_import_are_the_true_ones() -> None:
@@ -106,7 +106,7 @@ def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     assert {"numpy", "cv2", "torch", "onnx", "rich", "matplotlib", "scipy", "finn"} & set(imported) == set()
 
 
-@pytest.mark.parametrize("command", ["train", "study", "eval", "explain", "complexity", "export", "build"])
+@pytest.mark.parametrize("command", ["train", "study", "eval", "explain", "complexity", "export", "build", "label"])
 def test_help_needs_no_torch(command: str) -> None:
     code = "from board.cli.command import parser\nfrom hls_build.cli.main import COMMANDS\n"
     code += f"parser(COMMANDS, ['{command}'])\nimport sys\nassert not {{'torch', 'rich'}} & set(sys.modules)"

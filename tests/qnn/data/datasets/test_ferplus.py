@@ -74,6 +74,21 @@ def test_labels_and_splits(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.votes[1], (0, 0, 5 / 9, 4 / 9, 0, 0, 0), rtol=1e-6)
 
 
+def test_all_faces_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    root = tree(tmp_path, "Train")
+    found = index(FERPLUS, root, "all")
+    assert trees.places(found.sources, root) == [f"FER2013Train/{name}" for name in VOTES]
+    clear = np.array([name in KEPT for name in VOTES])
+    np.testing.assert_array_equal(found.emotions == UNKNOWN_EMOTION, ~clear)
+    np.testing.assert_array_equal(np.isnan(found.labels).all(1), ~clear)
+    assert found.groups.tolist() == [KEPT.get(name, "unclear") for name in VOTES]
+    for field in ("labels", "emotions", "votes"):
+        np.testing.assert_array_equal(getattr(found, field)[clear], getattr(index(FERPLUS, root), field))
+    # EMOTIONS: neutral, anger, disgust, fear, happiness, sadness, surprise
+    np.testing.assert_allclose(found.votes[1], (0.4, 0.1, 0, 0, 0.3, 0.1, 0.1), rtol=1e-6)
+    assert not found.votes[[3, 4]].any(), "contempt, and not a face"
+
+
 def test_labelled_by_one_file_it_is_the_same(tmp_path: Path) -> None:
     folders, table = tree(tmp_path / "a"), tree_by_csv(tmp_path / "b")
     one, other = index(FERPLUS, folders), index(FERPLUS, table)
