@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from board.cli.options import add_one_of, integer
 
 if TYPE_CHECKING:  # it takes time to import: commands do it when they run
+    from qnn.data.mixing import Beside
     from qnn.data.splits import Division
 
 TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
@@ -60,6 +61,47 @@ def need_data(options: argparse.Namespace) -> None:
     """
     if options.data is None or options.root is None:
         raise ValueError("without --aus, --data and --root are needed: name a dataset and its folder")
+
+
+def add_beside(parser: argparse.ArgumentParser) -> None:
+    """Add --also and --soft-labels."""
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME[:SHARE]=DIR",
+        help="with --recipe aus: a dataset to train on beside --data, may be given several times, and its share of each"
+        " batch (default: an equal part); an AU that it does not label counts nothing on its faces",
+    )
+    parser.add_argument(
+        "--soft-labels",
+        type=Path,
+        metavar="F.npz",
+        help="with --recipe aus: strengths of AUs, by `auflow label`, for datasets that tell emotions but no AUs",
+    )
+
+
+def beside(options: argparse.Namespace) -> list[Beside]:
+    """What --also says.
+
+    Raises:
+        ValueError: Not of that form, or an unknown dataset.
+    """
+    from qnn.data.datasets import find
+    from qnn.data.mixing import Beside
+
+    found = []
+    for text in options.also:
+        name, given, root = text.partition("=")
+        name, colon, share = name.partition(":")
+        if not (name and given and root):
+            raise ValueError(f"--also must be NAME=DIR or NAME:SHARE=DIR, got {text!r}")
+        try:
+            part = float(share) if colon else 1 / (1 + len(options.also))
+        except ValueError:
+            raise ValueError(f"a share in --also must be a number, such as 0.375, got {text!r}") from None
+        found.append(Beside(find(name).name, Path(root), part))
+    return found
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -139,10 +181,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add --recipe and --set."""
     add_one_of(
         parser,
-        ("modern", "paper"),
+        ("modern", "aus", "paper"),
         "--recipe",
         default="modern",
-        help="how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs",
+        help="how it is trained: modern; aus, for action units by themselves and emotion outputs beside them; or"
+        " paper, as the paper's section III.D does, 700 epochs",
     )
     parser.add_argument(
         "--set",

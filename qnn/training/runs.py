@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import (
     Callback,
@@ -34,7 +35,7 @@ from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
-from qnn.network.inference import predict
+from qnn.network.inference import logits, predict
 from qnn.network.model import Architecture
 from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
@@ -42,8 +43,10 @@ from qnn.training import learning_curves, run_settings
 from qnn.training.allocator import keep_freed_memory
 from qnn.training.batches import ResidentFaces, ShuffledRows
 from qnn.training.distributed import is_first
+from qnn.training.emotion_outputs import EmotionOutputsTraining, measured
 from qnn.training.module import AuTraining
 from qnn.training.recipes import Plan, Recipe
+from qnn.training.starting import begin, begin_at_shares, widened
 
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
@@ -119,7 +122,7 @@ def train_stage(
         return result
     resumes = _resumes(folder)
     module, origin = _module(card, splits, recipe, start, start_quantized, teachers)
-    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step)
+    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step, splits.parts)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
         write_json(run_settings.file_of(folder), settings)
@@ -127,7 +130,7 @@ def train_stage(
     if is_first():
         named = [_teacher_entry(path) for path in teachers]
         done = replace(card, decoding=module.train_set.decoding)
-        _finish(module.model, done, splits, recipe, origin, named, folder, result)
+        _finish(module.model, done, splits, recipe, origin, named, len(rows) * recipe.batch, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
@@ -145,39 +148,37 @@ def _module(
     model = checkpoint.build_model(card)
     model.dropout.p = recipe.dropout
     before, origin = None, None
+    narrow = False
     if start is not None:
-        before, float_card = _begin(start, card, FLOAT)
+        before, float_card = begin(start, card, FLOAT)
+        narrow = float_card.architecture != card.architecture
         origin = _stage(float_card)
     if isinstance(model, QuantCbamCnn):
         if before is None or origin is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
-        model.load_float(before.state_dict())
+        model.load_float(widened(before.state_dict(), model.state_dict()))
         if start_quantized is not None:
-            first, first_card = _begin(start_quantized, card)
+            first, first_card = begin(start_quantized, card)
             if not isinstance(first, QuantCbamCnn):
                 raise ValueError(f"--start-quantized must be a quantized network, got the float one {start_quantized}")
-            model.load_quantized(first)
+            model.load_quantized(first, widened(first.state_dict(), model.state_dict()))
             earlier = (first_card.training.get("start") or {}).get("quantized")
             origin["quantized"] = {"preset": first_card.preset, **_stage(first_card), "quantized": earlier}
     elif before is not None:
-        model.load_state_dict(before.state_dict())
+        model.load_state_dict(widened(before.state_dict(), model.state_dict()))
+    faces = ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe)
     teacher_networks = [_teacher(path, card, recipe) for path in teachers]
-    if not teacher_networks and before is not None and isinstance(model, QuantCbamCnn):
+    if not teacher_networks and before is not None and (narrow or isinstance(model, QuantCbamCnn)):
         teacher_networks = [before]
-    module = AuTraining(
-        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), teacher_networks
-    )
+    if not recipe.emotion_outputs:
+        module = AuTraining(model, recipe, *faces, teacher_networks)
+    else:
+        module = EmotionOutputsTraining(model, recipe, *faces, teacher_networks, splits.validation_parts)
+        if narrow or before is None:
+            begin_at_shares(model, faces[0].labels)
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
     return module, origin
-
-
-def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.Module, Card]:
-    """A checkpoint to start from, and its card."""
-    model, found = checkpoint.load(path, preset)
-    if found.architecture != card.architecture:
-        raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
-    return model, found
 
 
 def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
@@ -200,7 +201,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
     """Train to the last epoch, from the folder's state if it resumes; leaves the best weights in the module."""
     keep_freed_memory()
     # whole states: saved alone, weights come without their average (Lightning 2.6)
-    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", enable_version_counter=False)
+    best = ModelCheckpoint(folder, "best", module.score, mode="max", enable_version_counter=False)
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
@@ -232,7 +233,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         )
         indices = range(len(module.validation_set))
         validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
-        if isinstance(module.model, QuantCbamCnn) and not resumes:
+        if isinstance(module.model, QuantCbamCnn) and not (resumes or module.model.has_scales):
             module.calibrate(trainer.strategy.root_device)
         trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
     if trainer.interrupted:
@@ -249,13 +250,30 @@ def _finish(
     recipe: Recipe,
     origin: dict[str, Any] | None,
     teachers: Sequence[dict[str, Any]],
+    faces: int,
     folder: Path,
     result: Path,
 ) -> None:
-    """Tune decision thresholds on the validation set, measure on the test set, save network, card and curves."""
+    """Measure on the test set; save network, card and curves of epochs of so many faces."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    card = replace(card, aus=splits.train.aus)
+    training = {
+        **splits.origin,
+        "recipe": asdict(recipe),
+        "hours": round(learning_curves.hours(folder, faces), 2),
+        "start": origin,
+        **({"teachers": teachers} if teachers else {}),
+    }
+    measure = _measured_strengths if recipe.emotion_outputs else _measured_occurrence
+    done = measure(model, replace(card, aus=splits.train.aus, training=training), splits, recipe)
+    learning_curves.plot(folder, folder / "curves.png")
+    checkpoint.save(result, model, done)
+    for leftover in ("best.ckpt", _state(folder).name):
+        (folder / leftover).unlink(missing_ok=True)
+
+
+def _measured_occurrence(model: torch.nn.Module, card: Card, splits: Splits, recipe: Recipe) -> Card:
+    """The card with decision thresholds, tuned on the validation set, and metrics of the test set."""
     thresholds = tune(predict(model, splits.validation).probabilities(card), splits.validation.labels)
     test = splits.test
     found = predict(model, test)
@@ -263,25 +281,15 @@ def _finish(
         found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
         subjects=test.subjects, nearest=found.emotions(card), own_emotions=found.emotion_logits is not None,
     )  # fmt: skip
-    done = replace(
-        card,
-        thresholds=tuple(thresholds.tolist()),
-        training={
-            **splits.origin,
-            "recipe": asdict(recipe),
-            "hours": round(learning_curves.hours(folder, len(splits.train)), 2),
-            "start": origin,
-            **({"teachers": teachers} if teachers else {}),
-        },
-        metrics={
-            **evaluation.headline(),
-            "per_au_f1": {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()},
-        },
-    )
-    learning_curves.plot(folder, folder / "curves.png")
-    checkpoint.save(result, model, done)
-    for leftover in ("best.ckpt", _state(folder).name):
-        (folder / leftover).unlink(missing_ok=True)
+    per_au = {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()}
+    return replace(card, thresholds=tuple(thresholds.tolist()), metrics={**evaluation.headline(), "per_au_f1": per_au})
+
+
+def _measured_strengths(model: torch.nn.Module, card: Card, splits: Splits, recipe: Recipe) -> Card:
+    """The card with metrics of the test set, whose labels are strengths; `auflow tune` sets thresholds."""
+    test = splits.test
+    found = measured(logits(model, test).astype(np.float32), test.labels, test.votes, splits.test_parts)
+    return replace(card, metrics={"n": len(test), **{name: round(value, 4) for name, value in found.items()}})
 
 
 def _teacher_entry(path: Path) -> dict[str, Any]:
