@@ -154,6 +154,7 @@ def brow_heights(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     heights = [(landmarks[list(points)].mean(0) - middle) @ up / distance for points in (INNER_BROW, OUTER_BROW)]
     return np.array(heights, np.float32)
 
+
 @contextmanager
 def _silent() -> Iterator[None]:
     """Without what libraries write to the standard error of the process by themselves."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ def dim(faces: Pixels, rng: np.random.Generator) -> Pixels:
     return _rounded(faces * GAIN)
 
 
-def _rounded(faces: npt.NDArray[np.floating]) -> Pixels:
+def _rounded(faces: npt.NDArray[np.floating[Any]]) -> Pixels:
     return np.clip(np.rint(faces), 0, 255).astype(np.uint8)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,12 +130,11 @@ def labelled_faces(faces: Faces, labels: SoftLabels, name: str, half: str = MEAS
             f"soft labels must be of the faces that they are for, got {len(labels):,} of {labels.data} that match none"
             f" of {len(faces):,} faces of {name}: label these with `auflow label`"
         )
-    made = targets(labels)[places[rows]]
-    taught = Taught(*(part[places[rows]] for part in _scaled(labels)), made, _brows(labels)[places[rows]])
-    return Real(replace(faces.take(rows), labels=made), taught, name)
+    taught = Taught(*_scaled(labels), targets(labels), _brows(labels)).take(places[rows])
+    return Real(replace(faces.take(rows), labels=taught.targets), taught, name)
 
 
-def _rows(parity: npt.NDArray[np.integer], half: str) -> npt.NDArray[np.bool_]:
+def _rows(parity: npt.NDArray[np.integer[Any]], half: str) -> npt.NDArray[np.bool_]:
     """The faces of a half, by parity (N,)."""
     if half not in HALVES:
         raise ValueError(f"the faces to take must be one of {', '.join(HALVES)}, got {half!r}")
@@ -152,10 +152,10 @@ def _scaled(labels: SoftLabels) -> tuple[npt.NDArray[np.float64], npt.NDArray[np
     return strengths, ranks
 
 
-def _ranked(values: npt.NDArray[np.floating], labels: SoftLabels) -> npt.NDArray[np.float64]:
+def _ranked(values: npt.NDArray[np.floating[Any]], labels: SoftLabels) -> npt.NDArray[np.float64]:
     """Share of the training faces that have less, (N,), NaN where no landmarks were found."""
-    less = np.searchsorted(np.sort(values[labels.training]), values) / max(np.count_nonzero(labels.training), 1)
-    return np.where(labels.found, less, np.nan)
+    known = np.sort(values[labels.training])
+    return np.where(labels.found, np.searchsorted(known, values) / max(len(known), 1), np.nan)
 
 
 def _brows(labels: SoftLabels) -> npt.NDArray[np.float64]:

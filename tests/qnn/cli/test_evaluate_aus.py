@@ -106,7 +106,8 @@ def test_eval_measures_the_odd_heads_and_faces(flat: Path, root: Path, tmp_path:
     for name in ("aus", "responses", "reliability", "robustness"):
         picture = cv2.imread(str(tmp_path / "plots" / f"{name}.png"))
         assert picture is not None and picture.shape[1] > 600 and picture.std() > 10
-    assert cv2.imread(str(tmp_path / "page.png")).shape[1] > 1000
+    shown = cv2.imread(str(tmp_path / "page.png"))
+    assert shown is not None and shown.shape[1] > 1000
 
 
 def aligned(path: Path, rendered: Rendered, real: Real) -> Path:
@@ -120,7 +121,7 @@ def aligned(path: Path, rendered: Rendered, real: Real) -> Path:
             judged, shown = logits[known[:, column], column], active[known[:, column], column]
             towards[column] += np.cov(judged, shown)[0, 1]
     with torch.no_grad():
-        model.fc3.weight[:13] *= torch.from_numpy(np.sign(towards)).float()[:, None]  # type: ignore[operator, union-attr, index] # of a float network
+        model.fc3.weight[:13] *= torch.from_numpy(np.sign(towards)).float()[:, None]
     checkpoint.save(path, model, card)
     return path
 
