@@ -114,10 +114,17 @@ def calibrated(
     columns = list(zip(names, probabilities.T, so.T, known.T, strict=True))
     values = resampling.values({name: calibration_error(said, true, there) for name, said, true, there in columns})
     return Calibrated(
-        {name: Estimate.of(each) for name, each in values.items()},
-        Estimate.of(mean(values.values())),
+        {name: Estimate.of(_without_bias(each)) for name, each in values.items()},
+        Estimate.of(_without_bias(mean(values.values()))),
         {name: reliability(said[there], true[there]) for name, said, true, there in columns},
     )
+
+
+def _without_bias(values: Floats) -> Floats:
+    """Errors (1 + draws,) without what drawing adds: the fewer different faces a bin has, the farther off it is."""
+    known = values[1:][~np.isnan(values[1:])]
+    added = known.mean() - values[0] if len(known) else 0.0
+    return np.concatenate([values[:1], np.maximum(values[1:] - added, 0)])
 
 
 def fit(logits: Floats, active: Mask, weights: Floats) -> tuple[float, float]:

@@ -12,9 +12,10 @@ import numpy as np
 from qnn.evaluation.aus.statistics import Estimate, Floats, Metric, Resampling, correlation
 from qnn.evaluation.aus.validity import CONFUSABLE
 
+NOTHING = 1e-3
+"""Singular values below this part of the largest are none: outputs that are sums of others have a direction less."""
 SHARE = 0.002
-"""Least part of all variance that a direction of the outputs counts with: AUs that are weighted sums of others have a
-direction less. One of thirteen that were independent would have 0.077."""
+"""Least part of all variance with which a direction tells much. One of thirteen independent ones would have 0.077."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Redundancy:
     """How much outputs repeat each other on some faces.
 
     Attributes:
-        rank: Directions of the outputs, each scaled to variance 1, with at least SHARE of all variance.
+        rank: Singular values of the outputs, centred and each scaled to variance 1, of at least NOTHING of the largest.
+        directions: Those with at least SHARE of all variance.
         effective_rank: exp of the entropy of the directions' shares (Roy and Vetterli 2007).
         shares: Of all variance, of each direction, the largest first.
         correlations: Of each two outputs, (AUs, AUs); NaN for one that does not vary.
@@ -31,6 +33,7 @@ class Redundancy:
     """
 
     rank: int
+    directions: int
     effective_rank: float
     shares: tuple[float, ...]
     correlations: Floats
@@ -63,7 +66,8 @@ def redundancy(
     correlations = scaled.T @ scaled / len(scaled)
     correlations[spread == 0] = correlations[:, spread == 0] = np.nan
     return Redundancy(
-        rank=int((shares >= SHARE).sum()),
+        rank=int(((shares >= NOTHING**2 * shares.max()) & (shares > 0)).sum()),
+        directions=int((shares >= SHARE).sum()),
         effective_rank=float(np.exp(-(some * np.log(some)).sum())),
         shares=tuple(shares.tolist()),
         correlations=correlations,

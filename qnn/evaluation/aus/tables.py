@@ -106,28 +106,26 @@ def _real(found: RealFigures, half: str) -> Grid:
 def _directions(found: Redundancy) -> str:
     """How many outputs tell something of their own."""
     return (
-        f"Outputs of rank {found.rank} (directions with {SHARE:.1%} of the variance), effectively"
+        f"Outputs of rank {found.rank}; {found.directions} directions have {SHARE:.1%} of the variance, effectively"
         f" {found.effective_rank:.1f}."
     )
 
 
 def _pairs(found: AuFigures) -> Grid:
     """AUs that are easily taken for each other."""
+    parted = {} if found.rendered is None else found.rendered.validity.separation
     parts: list[tuple[str, Mapping[str, Estimate]]] = []
     if found.rendered is not None:
-        parts.append(("parted", found.rendered.validity.separation))
         parts.append(("rendered", found.rendered.redundancy.pairs))
     if found.real is not None:
-        parts.append(("real", found.real.redundancy.pairs))
-        parts.append(("teacher", found.real.redundancy.teacher))
-    names = dict.fromkeys(name for _, each in parts for name in each)
-    rows = [(name, *(cell for _, each in parts for cell in _both(each.get(name)))) for name in names]
-    header = ("pair", *(title for part, _ in parts for title in (part, INTERVAL)))
+        parts += [("real", found.real.redundancy.pairs), ("teacher", found.real.redundancy.teacher)]
+    names = dict.fromkeys(name for each in (parted, *(pairs for _, pairs in parts)) for name in each)
+    rows = [(name, *_both(parted.get(name)), *(_value(each.get(name)) for _, each in parts)) for name in names]
     notes = (
         "parted: AUC of the difference of the two outputs between rendered faces that show one of them alone.",
         "rendered, real, teacher: correlation of the two outputs, and of the teacher's strengths on the real faces.",
     )
-    return Grid("Pairs", header, tuple(rows), notes)
+    return Grid("Pairs", ("pair", "parted", INTERVAL, *(title for title, _ in parts)), tuple(rows), notes)
 
 
 def _robustness(found: AuFigures) -> Grid:
@@ -226,6 +224,7 @@ def csv_rows(found: AuFigures) -> list[Sequence[object]]:
 def _common(faces: str, found: RenderedFigures | RealFigures) -> Iterable[Sequence[object]]:
     """Rows of what is measured on rendered and on real faces."""
     yield (faces, "outputs", "rank", found.redundancy.rank, None, None)
+    yield (faces, "outputs", "directions", found.redundancy.directions, None, None)
     yield (faces, "outputs", "effective_rank", found.redundancy.effective_rank, None, None)
     yield from _figures(faces, {pair: {"correlation": one} for pair, one in found.redundancy.pairs.items()})
     yield from _figures(faces, {of: {"calibration_error": one} for of, one in found.calibration.errors.items()})

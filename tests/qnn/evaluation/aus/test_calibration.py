@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from board.core.decoding import sigmoid, softmax
-from qnn.evaluation.aus.calibration import calibration_error, fit, reliability, temperature
+from qnn.evaluation.aus.calibration import calibrated, calibration_error, fit, reliability, temperature
+from qnn.evaluation.aus.statistics import Resampling
 
 
 def test_the_error_of_known_bins() -> None:
@@ -20,6 +21,16 @@ def test_the_error_of_known_bins() -> None:
     bins = reliability(said[known], so[known])
     assert bins.faces.sum() == 6
     assert bins.to_json() == {"said": pytest.approx([0.2, 0.9]), "so": [0.0, 0.75], "faces": [2, 4]}
+
+
+def test_an_interval_is_around_its_error() -> None:
+    """Drawn faces leave bins emptier, which alone makes errors larger."""
+    rng = np.random.default_rng(0)
+    said = rng.random((400, 1))
+    found = calibrated(said, rng.random((400, 1)) < said, said >= 0, ["AU1"], Resampling(np.full(400, "")))
+    assert found.mean == found.errors["AU1"] and found.mean.value is not None and found.mean.interval is not None
+    low, high = found.mean.interval
+    assert 0 <= low < found.mean.value < high < 0.1
 
 
 def test_probabilities_of_one_are_in_the_last_bin() -> None:

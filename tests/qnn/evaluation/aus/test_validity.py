@@ -105,8 +105,14 @@ def test_rank_counts_directions() -> None:
     repeated = np.column_stack([free[:, 0], free[:, 1], free[:, 0] * 3 + 1, free @ [1, 2, 0]])
     assert redundancy(free, (1, 2, 12), resampling(500)).rank == 3
     result = redundancy(repeated, (1, 2, 6, 12), resampling(500))
-    assert result.rank == 2 and result.effective_rank < 2.1
+    assert result.rank == result.directions == 2 and result.effective_rank < 2.1
     assert result.pairs["AU6-AU12"].value == pytest.approx(result.correlations[2, 3])
     assert redundancy(free, (1, 2, 26), resampling(500), free).teacher.keys() == {"AU1-AU2", "AU2-AU26"}
+    nearly = redundancy(
+        np.column_stack([free, free[:, 0] + 0.05 * free[:, 1] + 0.01 * free[:, 2]]), (1, 2, 12, 26), resampling(500)
+    )
+    assert (nearly.rank, nearly.directions) == (3, 3)
+    noisy = redundancy(np.column_stack([free[:, 0], free[:, 0] + 0.05 * free[:, 1]]), (1, 2), resampling(500))
+    assert (noisy.rank, noisy.directions) == (2, 1)
     still = redundancy(np.ones((5, 2)), (6, 12), resampling(5))
     assert still.rank == 0 and still.pairs["AU6-AU12"] == exact(None) and np.isnan(still.correlations).all()
