@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -58,7 +59,9 @@ def _in_range(text: str, kind: type[Number], what: str, least: Number, most: Num
         value = kind(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"need {what}, got {text!r}") from None
-    if not value >= least:  # such as one that is not a number
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"need a finite number, got {value}")
+    if value < least:
         raise argparse.ArgumentTypeError(f"need at least {least:g}, got {value}")
     if most is not None and value > most:
         raise argparse.ArgumentTypeError(f"need at most {most:g}, got {value}")

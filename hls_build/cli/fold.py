@@ -25,7 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--fps", type=number(1e-3), metavar="X", help="frames per second to reach (default: as many as fit)"
     )
     parser.add_argument(
-        "--clock-mhz", type=number(1), metavar="X", help="clock of the accelerator (default: the board's)"
+        "--clock-mhz", type=number(1, 1000), metavar="X", help="clock of the accelerator (default: the board's)"
     )
     parser.add_argument(
         "--single-clock",

@@ -7,6 +7,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
@@ -116,9 +117,18 @@ def executor(workers: int | None, jobs: int, processes: bool) -> Iterator[Execut
 
 
 def _start_process() -> None:
-    """Work alone, and end at once on Ctrl-C."""
+    """Work alone, and end at once on Ctrl-C, and when the process that started this one is no more."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, which a pool's queues do not tell a worker."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _prepare_and_store(file: Path, name: str, lot: Sequence[Source], margin: float) -> Path:

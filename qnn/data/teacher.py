@@ -45,7 +45,7 @@ SCALE, AROUND_PX = 5, 12
 """Enlargement of a face, and how much of its repeated edge is put around it before: a bare face of 48x48 pixels is
 found less often."""
 CONFIDENCE = 0.2
-RULE = f"cubic {SCALE}, replicated {AROUND_PX}, confidence {CONFIDENCE}"
+RULE = f"cubic {SCALE}, replicated {AROUND_PX}, confidence {CONFIDENCE}, brows from the eyes' middle"
 """How a face is shown to the model."""
 
 INNER_BROW, OUTER_BROW = (55, 285, 107, 336), (70, 300, 63, 293, 46, 276)
@@ -116,6 +116,7 @@ class MediaPipe:
             said = " ".join(str(error).split())[:200]
             raise ValueError(f"the teacher's model must be a face landmarker, got {model}: {said}") from None
         if known is None:
+            self.close()
             raise ValueError(f"the teacher's model must find the face in a portrait, got {model}, which finds none")
 
     def __call__(self, picture: Pixels) -> Seen | None:
