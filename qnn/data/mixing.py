@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,5 +82,6 @@ def grey(faces: Faces) -> Faces:
 
 def joined(parts: Sequence[Faces]) -> Faces:
     """All faces of several datasets, which have the same AUs and colours."""
-    arrays = [field.name for field in fields(Faces) if field.name != "aus"]
-    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in arrays})
+    names = [field.name for field in fields(Faces) if field.name != "aus"]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(parts[0], **arrays)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from board.core.decoding import CODED, REAL_AND_RENDERED, RENDERED, UNKNOWN
+from board.core.facs import AUS
 from board.core.files import sha256
 from qnn.data import soft_labels as soft_label_files
 from qnn.data.dataset import Dataset
@@ -18,6 +21,9 @@ from qnn.data.faces import Faces
 from qnn.data.loading import load
 from qnn.data.mixing import Beside, Part, aligned, follow_from_emotion, grey, joined, without_labels
 from qnn.data.protocols import Split, held_out, split
+
+RENDERED_FACES = "rendered"
+"""The dataset whose faces nobody saw: `auflow render` makes them."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class Splits:
         parts: Where several datasets are mixed, the training set's rows of each, the first one's first.
         validation_parts: The validation set's.
         test_parts: The test set's.
+        validity: What each AU is learned from, of board.core.decoding.VALIDITIES; empty where datasets are not mixed.
     """
 
     train: Faces
@@ -102,6 +109,7 @@ class Splits:
     parts: tuple[Part, ...] = ()
     validation_parts: tuple[Part, ...] = ()
     test_parts: tuple[Part, ...] = ()
+    validity: tuple[str, ...] = ()
 
 
 def load_mixed(
@@ -127,9 +135,13 @@ def load_mixed(
     shares = (rest, *(other.share for other in beside))
     others = [Division(other.name, other.root, seed=division.seed) for other in beside]
     soft = soft_label_files.read(soft_labels) if soft_labels else None
-    loaded = [_relabelled(load_splits(each, share), soft) for each in (division, *others)]
+    alone = [load_splits(each, share) for each in (division, *others)]
+    loaded = [_relabelled(one, soft) for one in alone]
     first = loaded[0]
     names = [division.name, *(other.name for other in beside)]
+    coded = [
+        not follow_from_emotion(one.train) and name != RENDERED_FACES for one, name in zip(alone, names, strict=True)
+    ]
     colour = "rgb" if all(one.colour == "rgb" for one in loaded) else "grey"
     prepare = grey if colour == "grey" else (lambda faces: faces)
     train, validation, test = (
@@ -147,15 +159,27 @@ def load_mixed(
         tuple(Part(*entry) for entry in zip(names, map(len, train), shares, strict=True)),
         tuple(Part(*entry) for entry in zip(names, map(len, validation), shares, strict=True)),
         tuple(Part(*entry) for entry in zip(names, map(len, test), shares, strict=True)),
+        tuple(_validity(train, names, coded, column) for column in range(len(AUS))),
     )  # fmt: skip
+
+
+def _validity(parts: Sequence[Faces], names: Sequence[str], coded: Sequence[bool], column: int) -> str:
+    """What an AU of mixed training is learned from."""
+    known = [bool(np.isfinite(part.labels[:, column]).any()) for part in parts]
+    rendered = [name == RENDERED_FACES for name in names]
+    if any(map(operator.and_, known, coded)):
+        return CODED
+    if not any(map(operator.and_, known, rendered)):
+        return UNKNOWN
+    return RENDERED if sum(known) == 1 else REAL_AND_RENDERED
 
 
 def _relabelled(splits: Splits, soft: soft_label_files.SoftLabels | None) -> Splits:
     """One dataset's splits with the labels of mixed training."""
-    return replace(
-        splits,
-        **{name: _with_aus(getattr(splits, name), soft) for name in ("train", "validation", "test")},
-    )
+    relabelled: dict[str, Any] = {
+        name: _with_aus(getattr(splits, name), soft) for name in ("train", "validation", "test")
+    }
+    return replace(splits, **relabelled)
 
 
 def _with_aus(faces: Faces, soft: soft_label_files.SoftLabels | None) -> Faces:

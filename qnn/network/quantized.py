@@ -248,17 +248,20 @@ class QuantCbamCnn(nn.Module):
         if unexpected:
             raise ValueError(f"float weights without a place in the quantized network: {', '.join(unexpected)}")
 
-    def load_quantized(self, other: QuantCbamCnn, state: Mapping[str, Tensor]) -> None:
+    def load_quantized(self, other: QuantCbamCnn, state: Mapping[str, Tensor] | None = None) -> None:
         """Start from the weights of a trained network, and from its quantizers' scales where it has the same bits.
 
         Args:
             other: The network.
-            state: Its state, with this network's outputs.
+            state: Its state with this network's outputs, where these are others.
         """
+        state = other.state_dict() if state is None else state
         same = replace(other.preset, divisor=1) == replace(self.preset, divisor=1)
         taken = state if same else {name: state[name] for name in self.state_dict()}
         self.load_state_dict(taken, strict=False)
         self.has_scales = same
+        if same:
+            self.train().fc3.quant_weight()  # sets its scales where it has other outputs, and none came along
 
     def output_scale(self) -> Tensor:
         """Scale of the last accumulators, one power of two per output (outputs,)."""

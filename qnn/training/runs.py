@@ -265,7 +265,9 @@ def _finish(
         **({"teachers": teachers} if teachers else {}),
     }
     measure = _measured_strengths if recipe.emotion_outputs else _measured_occurrence
-    done = measure(model, replace(card, aus=splits.train.aus, training=training), splits, recipe)
+    done = measure(
+        model, replace(card, aus=splits.train.aus, validity=splits.validity, training=training), splits, recipe
+    )
     learning_curves.plot(folder, folder / "curves.png")
     checkpoint.save(result, model, done)
     for leftover in ("best.ckpt", _state(folder).name):
