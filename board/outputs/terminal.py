@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from board.core.contract import Contract
+from board.core.outputs import MARK
 from board.core.text import printable
 from board.observation import Observation
 from board.sources.array import ArraySource
@@ -22,7 +23,7 @@ class TerminalOutput:
         self._source = source
         self._names = [unit.short for unit in contract.action_units]
         self._emotion = "emotion" if contract.emotions else "nearest emotion"
-        self._remark = contract.remark
+        self._remark, self._marked = contract.remark, False
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
         """Print the observations of a frame."""
@@ -31,7 +32,7 @@ class TerminalOutput:
 
     def close(self) -> None:
         """Say what a mark means, where there is one."""
-        if self._remark:
+        if self._marked:
             print(self._remark)
 
     def abandon(self) -> None:
@@ -48,5 +49,6 @@ class TerminalOutput:
             return f"{seen.status}, {seen.message}" if seen.message else seen.status
         units = zip(self._names, seen.aus.probabilities, seen.aus.occurrence, strict=True)
         present = ", ".join(f"{name} {probability:.2f}" for name, probability, there in units if there) or "no AU"
+        self._marked |= MARK in present
         emotion = "" if seen.aus.emotion is None else f"; {self._emotion} {seen.aus.emotion}"
         return f"face {seen.face.face_id}: {present}{emotion}"

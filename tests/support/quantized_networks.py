@@ -81,10 +81,11 @@ def varied_faces(count: int, seed: int = 0) -> np.ndarray:
 def save_with_emotions(folder: Path) -> Path:
     """A checkpoint of a tiny network with outputs for emotions, calibrated, whose AUs learned from different faces."""
     architecture = Architecture(divisor=PRESETS["tiny"].divisor, emotions=len(EMOTIONS))
-    calibration = tuple((0.25 + output / 16, (output % 5 - 2) / 8) for output in range(architecture.outputs))
+    of_aus = [(0.25 + index / 16, (index % 5 - 2) / 8) for index in range(len(AUS))]
+    of_emotions = [(4.0, -8.0 if name == "neutral" else 0.0) for name in EMOTIONS]  # none is shown by all faces
     learned = tuple((REAL_AND_RENDERED, RENDERED, CODED)[index % 3] for index in range(len(AUS)))
     thresholds = tuple(0.3 + index / 32 for index in range(len(AUS)))
-    card = Card("tiny", architecture, thresholds=thresholds, calibration=calibration, validity=learned)
+    card = Card("tiny", architecture, thresholds=thresholds, calibration=(*of_aus, *of_emotions), validity=learned)
     path = folder / "twenty.safetensors"
     checkpoint.save(path, calibrated_network(architecture, "tiny"), card)
     return path
