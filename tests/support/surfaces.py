@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
@@ -32,6 +33,7 @@ from hls_build.rtl.stitch import Stitched
 from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
+from qnn.evaluation.aus.sources import rendered_faces
 from qnn.export.executors import QonnxExecutor
 from qnn.network import checkpoint, presets
 from qnn.network.presets import shipped_checkpoint
@@ -225,6 +227,12 @@ SURFACES: dict[str, Surface] = {
     ),
     "AVI": Surface("clip.avi", _video(".avi", "MJPG"), _frames("clip.avi")),
     "MP4": Surface("clip.mp4", _video(".mp4", "mp4v"), _frames("clip.mp4")),
+    "rendered faces": Surface(
+        "valid.npz",
+        lambda f: write_rendered(f, np.zeros((2 * PER_HEAD, 48, 48), np.uint8)),
+        rendered_faces,
+        of_arrays,
+    ),
     "labels": Surface("FER2013Train/label.csv", _labels, _indexed),
     "soft labels": Surface(
         "labels.npz",
