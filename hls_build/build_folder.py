@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from stat import S_IFREG
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -26,12 +27,12 @@ class State:
 
     Attributes:
         key: Digest of all that the steps are made from.
-        checkpoint: The network's.
+        checkpoint: The network's, as qnn.network.presets.place_of names it.
         steps: Finished ones by name, with what each took.
     """
 
     key: str
-    checkpoint: Path
+    checkpoint: str
     steps: Mapping[str, Any]
 
 
@@ -137,7 +138,7 @@ class BuildFolder:
         content = read_json(self.state, "the state of a build", "build again without --resume")
         if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
             raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
-        return State(content["key"], Path(content["checkpoint"]), content["steps"])
+        return State(content["key"], str(content["checkpoint"]), content["steps"])
 
     def read_dataflow(self) -> ModelWrapper:
         """Read dataflow.onnx.
@@ -157,7 +158,7 @@ class BuildFolder:
 
     def write_state(self, state: State) -> None:
         """Write build.json."""
-        write_json(self.state, {**asdict(state), "checkpoint": str(state.checkpoint.resolve())})
+        write_json(self.state, asdict(state))
 
     def check_finished(self, step: str) -> None:
         """Raise ValueError unless there is a build that got as far as a step."""
@@ -192,15 +193,28 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def pack(folder: Path, archive: Path, inside: str = "") -> None:
-    """Pack a folder as a .zip file, complete or not there, every file dated alike.
+    """Pack a folder as a .zip file, complete or not there; equal folders make equal archives.
 
     Args:
         folder: What to pack.
         archive: The file.
         inside: Folder in the archive that holds everything; empty for none.
     """
+    names = {(Path(inside) / path.relative_to(folder)).as_posix(): path for path in files_of(folder)}
+    _write_zip(archive, ((name, path.read_bytes()) for name, path in names.items()))
+
+
+def repack(archive: Path) -> None:
+    """Write a .zip file anew, its files in their order, as `pack` would."""
+    with ZipFile(archive) as packed:
+        files = [(name, packed.read(name)) for name in packed.namelist()]
+    _write_zip(archive, files)
+
+
+def _write_zip(archive: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Every file is dated 1980, which is what ZipInfo does, and for all to read: neither clock nor umask shows."""
     with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-        for path in files_of(folder):
-            info = ZipInfo((Path(inside) / path.relative_to(folder)).as_posix())
-            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-            packed.writestr(info, path.read_bytes())
+        for name, content in files:
+            info = ZipInfo(name)
+            info.compress_type, info.create_system, info.external_attr = ZIP_DEFLATED, 3, (S_IFREG | 0o644) << 16
+            packed.writestr(info, content)

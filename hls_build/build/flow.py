@@ -35,6 +35,7 @@ from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces
 from qnn.export import export
+from qnn.network.presets import place_of
 
 log = logging.getLogger("auflow.build")
 
@@ -244,7 +245,7 @@ def run(
                 seconds = time.monotonic() - start
                 log.info("%s took %.1f s", name, seconds)
                 done[name] = {"seconds": round(seconds, 1), "files": step.digests(folder)}
-                folder.write_state(State(key, checkpoint, done))
+                folder.write_state(State(key, place_of(checkpoint, folder.root), done))
                 if name == stop_after:
                     break
     said = [folder.read_report("parity")["verdict"]] if "simulate" in done else []
@@ -280,7 +281,7 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console
             )
         return _unchanged(folder, before.steps, console)
     folder.root.mkdir(parents=True, exist_ok=True)
-    folder.write_state(State(key, checkpoint, {}))
+    folder.write_state(State(key, place_of(checkpoint, folder.root), {}))
     _remove(folder.vivado, *(path for step in STEPS.values() for path in step.leaves(folder)))
     return {}
 

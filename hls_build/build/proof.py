@@ -25,6 +25,7 @@ from hls_build.build_folder import BuildFolder
 from hls_build.parity.executors import software
 from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.finder import finder
+from qnn.network.presets import checkpoint_at
 
 FREE = ("none", 1)
 """Stall pattern and seed of a run that nothing holds back."""
@@ -78,7 +79,7 @@ def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | Non
     folder.check_finished("verilate")
     faces = _faces(folder, path, count)
     patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
-    found, _ = prove(folder, folder.read_state().checkpoint, faces, rtl_count, patterns)
+    found, _ = prove(folder, checkpoint_at(folder.read_state().checkpoint, folder.root), faces, rtl_count, patterns)
     console.print(tables.parity(found))
     console.print(found.verdict())
     return found

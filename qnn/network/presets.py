@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -60,6 +61,27 @@ class Preset:
 def shipped_checkpoint(preset: str) -> Path:
     """The checkpoint of a preset that comes with this repository."""
     return CHECKPOINTS / f"{preset}.safetensors"
+
+
+def place_of(checkpoint: Path, folder: Path) -> str:
+    """Where a checkpoint lies, without naming this computer's folders.
+
+    Args:
+        checkpoint: A .safetensors file.
+        folder: Of the file that is to tell it.
+
+    Returns:
+        The name of one of the repository's, of another one its path from `folder`.
+    """
+    place = checkpoint.resolve()
+    if place == shipped_checkpoint(place.stem).resolve():
+        return place.stem
+    return os.path.relpath(place, folder.resolve())
+
+
+def checkpoint_at(place: str, folder: Path) -> Path:
+    """The checkpoint that `place_of` told; a whole path, as version 0.2 wrote it, is taken as it is."""
+    return folder / place if place.endswith(".safetensors") else shipped_checkpoint(place)
 
 
 def load(path: Path = FILE) -> Mapping[str, Preset]:

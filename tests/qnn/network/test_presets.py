@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from qnn.network.model import Architecture
-from qnn.network.presets import FLOAT, PRESETS, Preset, common_divisor, load
+from qnn.network.presets import (
+    FLOAT,
+    PRESETS,
+    Preset,
+    checkpoint_at,
+    common_divisor,
+    load,
+    place_of,
+    shipped_checkpoint,
+)
 from qnn.network.quantized import QuantCbamCnn
 
 ENTRY = "[w9]\nweight_bits = 4\nactivation_bits = 4\n"
@@ -64,3 +73,12 @@ def test_who_only_names_presets_waits_for_no_torch() -> None:
         timeout=60,
     )
     assert done.returncode == 0
+
+
+def test_the_place_of_a_checkpoint_names_no_folder_of_this_computer(tmp_path: Path) -> None:
+    mine, build = tmp_path / "runs/mine.safetensors", tmp_path / "build/mine"
+    assert place_of(shipped_checkpoint("w4a4"), build) == "w4a4"
+    assert place_of(mine, build) == "../../runs/mine.safetensors"
+    for checkpoint in (shipped_checkpoint("w4a4"), mine):
+        assert checkpoint_at(place_of(checkpoint, build), build).resolve() == checkpoint
+    assert checkpoint_at(str(mine), build) == mine  # as builds of version 0.2 have it
