@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plant the mutants of tests/mutants.toml one at a time in a copy, and see which the tests of their rooms kill.
+
+    nice .venv/bin/python scripts/mutants.py                    all of them, an hour or more
+    .venv/bin/python scripts/mutants.py tracker margin          those whose line, file or text holds one of the words
+    .venv/bin/python scripts/mutants.py --out mutants.json      the table as JSON too
+
+In the end the tests that killed run without any mutant: one that fails there too kills nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from mutants import mutants  # noqa: E402 # of the tests' support
+
+TIMEOUT_S = 1800
+"""A mutant may hang: then a test noticed it."""
+PASSED, FAILED, NONE_RAN = 0, 1, 5
+"""Exit statuses of pytest."""
+
+
+def copy_of_repository(folder: Path) -> Path:
+    """The files that git knows or would take, without what is built."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, check=True)  # fmt: skip
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def run(copy: Path, cache: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+    """Exit status of pytest, and the test that failed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests]
+    # compiled bytecode goes by time and size, which two mutants may share
+    environment = {**os.environ, "PYTHONPATH": str(copy), "AUFLOW_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return FAILED, f"no end within {TIMEOUT_S} s"
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return done.returncode, failed[0].partition(" - ")[0] if failed else ""
+
+
+def main() -> int:
+    """Run the mutants that are asked for; 1 if one survives that should not."""
+    parser = argparse.ArgumentParser(description="Plant mutants one at a time and run the tests of their rooms.")
+    parser.add_argument("words", nargs="*", help="only mutants that hold one of these words")
+    parser.add_argument("--out", type=Path, help="write the table as JSON")
+    options = parser.parse_args()
+    chosen = [one for one in mutants() if not options.words or any(word in str(one) for word in options.words)]
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="auflow-mutants-") as temporary:
+        copy, cache = copy_of_repository(Path(temporary) / "copy"), Path(temporary) / "cache"
+        for number, mutant in enumerate(chosen, 1):
+            before, began = mutant.plant(copy), time.monotonic()
+            try:
+                status, killer = run(copy, cache, mutant.tests)
+            finally:
+                (copy / mutant.file).write_text(before)
+            if status == NONE_RAN:
+                raise SystemExit(f"{' '.join(mutant.tests)} holds no test")
+            verdict = "survived" if status == PASSED else "killed"
+            rows.append({"verdict": verdict, "says": mutant.says, "file": mutant.file, "killer": killer,
+                         "seconds": round(time.monotonic() - began, 1), "survives": mutant.survives})  # fmt: skip
+            print(f"{number:3} {verdict:8} {mutant.file}: {mutant.says}  {killer or mutant.survives}", flush=True)
+            if options.out:
+                options.out.write_text(json.dumps(rows, indent=2) + "\n")
+        killers = tuple(dict.fromkeys(row["killer"].partition(" ")[2] for row in rows if " tests/" in row["killer"]))
+        status, failed = run(copy, cache, killers) if killers else (PASSED, "")
+        if status != PASSED:
+            print(f"without a mutant too, this test fails: {failed or status}")
+            return 1
+    survived = [row for row in rows if row["verdict"] == "survived"]
+    print(f"{len(rows) - len(survived)} of {len(rows)} killed, {len(survived)} survived")
+    return int(any(not row["survives"] for row in survived))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
