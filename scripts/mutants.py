@@ -41,17 +41,27 @@ def copy_of_repository(folder: Path) -> Path:
     return folder
 
 
-def run(copy: Path, cache: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+def python_of(environment: str) -> str:
+    """The Python of an environment that scripts/setup.sh made beside the host's."""
+    if not environment:
+        return sys.executable
+    found = Path(sys.prefix).with_name(f".venv-{environment}") / "bin/python"
+    if not found.is_file():
+        raise SystemExit(f"{found} is missing: run scripts/setup.sh {environment}")
+    return str(found)
+
+
+def run(copy: Path, cache: Path, tests: tuple[str, ...], environment: str = "") -> tuple[int, str]:
     """Exit status of pytest, and the test that failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests]
+    command = [python_of(environment), "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests]
     # compiled bytecode goes by time and size, which two mutants may share
-    environment = {**os.environ, "PYTHONPATH": str(copy), "AUFLOW_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.setdefault("OMP_NUM_THREADS", "1")
+    variables = {**os.environ, "PYTHONPATH": str(copy), "AUFLOW_CACHE": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables.setdefault("OMP_NUM_THREADS", "1")
     try:
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+        done = subprocess.run(command, cwd=copy, env=variables, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return FAILED, f"no end within {TIMEOUT_S} s"
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
     return done.returncode, failed[0].partition(" - ")[0] if failed else ""
 
 
@@ -68,7 +78,7 @@ def main() -> int:
         for number, mutant in enumerate(chosen, 1):
             before, began = mutant.plant(copy), time.monotonic()
             try:
-                status, killer = run(copy, cache, mutant.tests)
+                status, killer = run(copy, cache, mutant.tests, mutant.environment)
             finally:
                 (copy / mutant.file).write_text(before)
             if status == NONE_RAN:
@@ -79,11 +89,13 @@ def main() -> int:
             print(f"{number:3} {verdict:8} {mutant.file}: {mutant.says}  {killer or mutant.survives}", flush=True)
             if options.out:
                 options.out.write_text(json.dumps(rows, indent=2) + "\n")
-        killers = tuple(dict.fromkeys(row["killer"].partition(" ")[2] for row in rows if " tests/" in row["killer"]))
-        status, failed = run(copy, cache, killers) if killers else (PASSED, "")
-        if status != PASSED:
-            print(f"without a mutant too, this test fails: {failed or status}")
-            return 1
+        for environment in dict.fromkeys(one.environment for one in chosen):
+            mine = [row for row, one in zip(rows, chosen, strict=True) if one.environment == environment]
+            killers = tuple(dict.fromkeys(row["killer"].split(" ", 1)[1] for row in mine if " tests/" in row["killer"]))
+            status, failed = run(copy, cache, killers, environment) if killers else (PASSED, "")
+            if status != PASSED:
+                print(f"without a mutant too, this test fails: {failed or status}")
+                return 1
     survived = [row for row in rows if row["verdict"] == "survived"]
     print(f"{len(rows) - len(survived)} of {len(rows)} killed, {len(survived)} survived")
     return int(any(not row["survives"] for row in survived))

@@ -22,6 +22,7 @@ class Mutant:
         old: Text that occurs there once.
         new: What stands there instead.
         tests: Arguments of pytest that should fail: files and folders of the room's tests.
+        environment: Of scripts/setup.sh, in which they run; empty for the host's.
         survives: Why no test notices it; empty where one must.
     """
 
@@ -30,6 +31,7 @@ class Mutant:
     old: str
     new: str
     tests: tuple[str, ...]
+    environment: str = ""
     survives: str = ""
 
     def plant(self, root: Path) -> str:

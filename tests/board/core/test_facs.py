@@ -17,7 +17,12 @@ from board.core.facs import (
 
 def test_thirteen_aus_in_order() -> None:
     assert AUS == (1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 20, 23, 26)
-    assert AU_NAMES[7] == "AU12 Lip corner puller"
+    titles = (
+        "Inner brow raiser", "Outer brow raiser", "Brow lowerer", "Upper lid raiser", "Cheek raiser", "Lid tightener",
+        "Nose wrinkler", "Lip corner puller", "Lip corner depressor", "Chin raiser", "Lip stretcher", "Lip tightener",
+        "Jaw drop",
+    )  # fmt: skip
+    assert AU_NAMES == tuple(f"AU{number} {title}" for number, title in zip(AUS, titles, strict=True))
     assert au_names((10, 14, 25)) == ("AU10 Upper lip raiser", "AU14 Dimpler", "AU25 Lips part")  # BP4D, DISFA
     assert au_names((12, 1)) == ("AU12 Lip corner puller", "AU1 Inner brow raiser")
 

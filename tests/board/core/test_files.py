@@ -27,6 +27,25 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_content_is_on_the_disk_before_it_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
+) -> None:
+    path, fsync, synced = tmp_path / "out", os.fsync, []
+
+    def watched(opened: int) -> None:
+        assert not path.exists()
+        synced.append(os.pread(opened, 99, 0))
+        fsync(opened)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with files.whole(path) as partial:
+        if what == "folder":
+            partial.mkdir()
+        (partial / "a" if what == "folder" else partial).write_bytes(b"content")
+    assert synced == [b"content"]
+
+
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.txt"
     with pytest.raises(RuntimeError, match=f"cannot write {path}: No space left on device"), files.whole(path):
