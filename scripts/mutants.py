@@ -70,11 +70,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Plant mutants one at a time and run the tests of their rooms.")
     parser.add_argument("words", nargs="*", help="only mutants that hold one of these words")
     parser.add_argument("--out", type=Path, help="write the table as JSON")
+    parser.add_argument("--cache", type=Path, help="keep what is compiled here, for the next time")
     options = parser.parse_args()
     chosen = [one for one in mutants() if not options.words or any(word in str(one) for word in options.words)]
     rows = []
     with tempfile.TemporaryDirectory(prefix="auflow-mutants-") as temporary:
-        copy, cache = copy_of_repository(Path(temporary) / "copy"), Path(temporary) / "cache"
+        copy = copy_of_repository(Path(temporary) / "copy")
+        cache = (options.cache or Path(temporary) / "cache").absolute()
         for number, mutant in enumerate(chosen, 1):
             before, began = mutant.plant(copy), time.monotonic()
             try:

@@ -165,6 +165,18 @@ def test_a_library_for_another_computer_is_refused(folder: Path) -> None:
         Deployment(folder).simulation()
 
 
+def test_a_changed_memory_file_beside_the_library_is_refused(folder: Path) -> None:
+    """The library reads it when it starts: other weights would pass for the network's."""
+    (folder / "sim").mkdir()
+    for name in (LIBRARY, "sim/weights_0.dat"):
+        (folder / name).write_bytes(b"as it was built")
+    seal(folder)
+    replace(Deployment(folder).manifest, simulation=Simulated(sysconfig.get_platform(), (), ())).write(folder)
+    (folder / "sim/weights_0.dat").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"sim/weights_0\.dat must have sha256"):
+        Deployment(folder).simulation()
+
+
 def test_a_deployment_without_a_library_says_so(folder: Path) -> None:
     with pytest.raises(ValueError, match=f"must hold {LIBRARY} for this, but was built without it"):
         Deployment(folder).simulation()

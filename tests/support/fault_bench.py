@@ -168,7 +168,9 @@ class Faults:
                 same, refused = same + (found == [SAME]), refused + (found == [REFUSED])
                 wrong += [one for one in found if one not in (SAME, REFUSED)]
             if runs:
-                yield Row(self.command.name, fault, len(runs), same, refused, tuple(wrong), round(time.monotonic() - began, 1))
+                yield Row(
+                    self.command.name, fault, len(runs), same, refused, tuple(wrong), round(time.monotonic() - began, 1)
+                )
 
     def finished(self, out: Path | None = None, **struck: object) -> list[str]:
         """A whole run under a fault, and another without if it was refused."""
@@ -252,7 +254,7 @@ class Faults:
         compiler = tools / "g++"
         found = shutil.which("g++")
         compiler.write_text(
-            f'#!/bin/sh\nn=$(cat {tools}/n 2>/dev/null || echo 0)\necho $((n+1)) >{tools}/n\n'
+            f"#!/bin/sh\nn=$(cat {tools}/n 2>/dev/null || echo 0)\necho $((n+1)) >{tools}/n\n"
             f'[ "$n" -gt 2 ] && {{ echo "g++: No such file or directory" >&2; exit 127; }}\nexec {found} "$@"\n'
         )
         compiler.chmod(0o755)
@@ -263,7 +265,12 @@ class Faults:
         out = emptied(self.place)
         both = [self.bench.start(self.command.words(out)) for _ in range(2)]
         ended = [self.bench.wait(*one) for one in both]
-        wrong = [found for one in ended if one.status for found in ([] if one.refused else [f"{faults.BARE}: {one.said[-300:]}"])]
+        wrong = [
+            found
+            for one in ended
+            if one.status
+            for found in ([] if one.refused else [f"{faults.BARE}: {one.said[-300:]}"])
+        ]
         if all(one.status for one in ended):
             wrong.append(f"{faults.LOST}: neither of both ended")
         if self.command.read(out) != self.expected:
