@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames by the thousand while source, pictures, executor and disk fail at random: every frame has its one right row."""
+"""Frames by the thousand while source, pictures, executor and disk fail: every frame has its one right row."""
 
 from __future__ import annotations
 

@@ -101,7 +101,8 @@ def commands(inputs: Path) -> dict[str, Command]:
     return {
         "detect": Command(
             "detect",
-            lambda out: ["detect", str(clip), "--deploy", str(deploy), "--executor", "numpy", "--out", f"{out}/aus.csv"],
+            lambda out: ["detect", str(clip), "--deploy", str(deploy), "--executor", "numpy",
+                         "--out", str(out / "aus.csv")],
             lambda out: faults.rows_without_latency(out / "aus.csv"),
             ("--resume",),
         ),

@@ -3,8 +3,9 @@
 
     python fault_server.py board.cli.main [MODULE ...]      commands of the first module's `main`
 
-It reads one line of JSON at a time: {"run": words, "environment": {...}, "umask": 63, "file_bytes": 4096, "clock_back_s":
-1.5, "log": PATH} answers with the process's number, which is that of its group too; {"wait": number} with its status.
+It reads one line of JSON at a time. {"run": words, "log": PATH} starts a command and answers with the process's number,
+which is that of its group too; "environment", "umask", "file_bytes" and "clock_back_s" may strike it. {"wait": number}
+answers with its status.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def _child(main: Callable[[Sequence[str]], int], asked: dict[str, Any]) -> NoRet
         for stream in (1, 2):
             os.dup2(log, stream)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdin = open(0, closefd=False)
-        sys.stdout, sys.stderr = (open(stream, "w", closefd=False, buffering=1) for stream in (1, 2))
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
         os.environ.update(asked.get("environment", {}))
         os.umask(asked.get("umask", 0o022))
         tempfile.tempdir = None
