@@ -97,7 +97,8 @@ class Table(CsvOutput):
     """A table whose disk is full at some frames, in the middle of a row, and has room again when it is resumed."""
 
     def __init__(self, path: Path, contract: Contract, planned: set[int]) -> None:
-        self.planned, self.resident = planned, []
+        self.planned = planned
+        self.resident: list[int] = []
         super().__init__(path, contract, resume=True)
 
     def _add(self, rows: bytes) -> None:
@@ -122,7 +123,8 @@ def test_no_frame_is_lost_while_everything_fails(
     ends = np.cumsum([round(share * faults) for share in SHARES[:-1]])
     planned = {kind: set(part.tolist()) for kind, part in zip(KINDS, np.split(struck, ends), strict=True)}
     plan = {kind: set(frames) for kind, frames in planned.items()}
-    path, runs, resident = tmp_path / "aus.csv", 0, []
+    path, runs = tmp_path / "aus.csv", 0
+    resident: list[int] = []
     with AUDetector(write_package(tmp_path / "deploy"), "numpy") as detector:
         detector.executor = shaky = Shaky(detector.executor)
         while not path.exists():

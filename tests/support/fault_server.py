@@ -48,8 +48,8 @@ def _child(main: Callable[[Sequence[str]], int], asked: dict[str, Any]) -> NoRet
         status = left.code if isinstance(left.code, int) else 1
     except BaseException:
         traceback.print_exc()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    for written in (sys.stdout, sys.stderr):
+        written.flush()
     os._exit(status)
 
 
