@@ -55,9 +55,10 @@ class Ended:
 
     @property
     def refused(self) -> bool:
-        """Whether it was one sentence."""
+        """Whether it was a sentence that names what it is about."""
         lines = [line for line in self.said.splitlines() if line.startswith("auflow: ")]
-        return self.status > 0 and len(lines) >= 1 and "Traceback (most recent call last)" not in self.said
+        bare = "Traceback (most recent call last)" in self.said or "cannot use a file" in self.said  # which one?
+        return self.status > 0 and len(lines) >= 1 and not bare
 
 
 @dataclass
