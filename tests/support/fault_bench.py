@@ -152,8 +152,8 @@ class Faults:
         self.seconds, self.used, self.kills = seconds, used, kills
         self.random = random.Random(zlib.crc32(command.name.encode()))
 
-    def rows(self) -> Iterator[Row]:
-        """One fault after another."""
+    def rows(self, only: Sequence[str] = ()) -> Iterator[Row]:
+        """One fault after another, or some by their names."""
         for fault, runs in (
             ("disk full", [lambda share=share: self.disk_full(share) for share in SIZES]),
             ("kill -9", [self.kill] * self.kills),
@@ -164,6 +164,8 @@ class Faults:
             ("compiler gone", [self.compiler_gone] if self.command.name == "build" else []),
             ("two at once", [self.two_at_once]),
         ):
+            if only and fault not in only:
+                continue
             began, same, refused, wrong = time.monotonic(), 0, 0, []
             for run in runs:
                 found = run()
@@ -310,6 +312,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/faults.sh", description=__doc__)
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {', '.join(COMMANDS)} (default: all)")
     parser.add_argument("--kills", type=int, default=KILLS, help="times each is killed (default: %(default)s)")
+    parser.add_argument(
+        "--only", action="append", metavar="FAULT", help="of the second column; may be given several times"
+    )
     parser.add_argument("--out", type=Path, help="write the table as JSON")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="work and leave the logs in this folder")
     options = parser.parse_args(words)
@@ -326,7 +331,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 print(f"{name:8} is not measured: the bench knows no such command of auflow yet")
                 continue
             with Bench(emptied(work / name), HOST) as bench:
-                for row in _struck(bench, known[name], options.kills):
+                for row in _struck(bench, known[name], options.kills, options.only or ()):
                     rows.append(row)
                     print(f"{row.command:8} {row.fault:18} {row.runs:4} {row.same:5} {row.refused:8} {len(row.wrong):6}"
                           f" {row.seconds:7.1f}", *row.wrong, sep="\n    ", flush=True)  # fmt: skip
@@ -337,7 +342,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return int(wrong > 0)
 
 
-def _struck(bench: Bench, command: Command, kills: int) -> Iterator[Row]:
+def _struck(bench: Bench, command: Command, kills: int, only: Sequence[str]) -> Iterator[Row]:
     """Undisturbed runs, of which the first fills the caches, and all faults."""
     place, seconds = bench.work / "out", math.inf
     for _ in range(3):
@@ -348,7 +353,7 @@ def _struck(bench: Bench, command: Command, kills: int) -> Iterator[Row]:
         if ended.status:
             raise SystemExit(f"undisturbed, {command.name} failed: {ended.said}")
         expected = command.read(out)
-    yield from Faults(bench, command, expected, seconds, used_bytes(out), kills, place).rows()
+    yield from Faults(bench, command, expected, seconds, used_bytes(out), kills, place).rows(only)
 
 
 if __name__ == "__main__":
