@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from board.core import trust
 from board.core.files import whole, write_json
 from board.core.reading import read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
@@ -156,8 +157,17 @@ class BuildFolder:
             ) from None
 
     def write_state(self, state: State) -> None:
-        """Write build.json."""
+        """Write build.json, and remember that this build was made here."""
         write_json(self.state, {**asdict(state), "checkpoint": str(state.checkpoint.resolve())})
+        trust.record(self.state)
+
+    def check_made_here(self) -> None:
+        """Refuse a build that came from elsewhere: its RTL and its FINN+ graph run programs.
+
+        Raises:
+            RuntimeError: It was not this user on this computer who built it.
+        """
+        trust.check(self.state, "the build of")
 
     def check_finished(self, step: str) -> None:
         """Raise ValueError unless there is a build that got as far as a step."""

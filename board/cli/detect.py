@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
     from board.outputs import Places, RunOutputs
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     sources = _sources(options, deployed.contract.input.colour)
     places = Places(sources, options.out, options.annotate, options.resume)
     places.check(options.inputs)

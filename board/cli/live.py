@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.live.server import LiveServer
     from board.live.view import View
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     open_input, camera = _opener(options.input, options.loop, options.colour or deployed.contract.input.colour == "rgb")
     token = None
     if options.token_file is not None:

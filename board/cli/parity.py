@@ -16,6 +16,7 @@ from board.cli.options import (
     Weights,
     add_deploy,
     add_json,
+    add_trust,
     deployment,
     integer,
     write_json,
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
         metavar="NAME",
         help=f"of a deployment compare only these: {EXECUTORS_HELP} (default: all)",
     )
+    add_trust(parser)
     add_json(parser)
 
 
@@ -81,7 +83,7 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.faces.load import load_faces
     from board.parity import compare, levels_of
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     rule = deployed.contract.input
     if options.faces is None:
         faces = np.random.default_rng(0).integers(0, 256, (options.count, *rule.shape), dtype=np.uint8)

@@ -104,6 +104,28 @@ def check_writable(folder: Path) -> None:
         raise unwritable(folder, error) from None
 
 
+def check_output(path: Path, folder: bool = False) -> None:
+    """See, before the work, whether a file, or the files of a folder, can be written at a path; nothing is left there.
+
+    Args:
+        path: What is to be written.
+        folder: Whether that is a folder.
+
+    Raises:
+        RuntimeError: It cannot be.
+    """
+    if path.exists() and path.is_dir() != folder:
+        there, need = ("file", "folder") if folder else ("folder", "file")
+        raise RuntimeError(f"cannot write {path}: it is a {there}, need the name of a {need}; name another")
+    place = path.absolute() if folder else path.absolute().parent
+    try:
+        there_already = next(one for one in (place, *place.parents) if one.exists())
+        with tempfile.TemporaryFile(dir=there_already) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def sha256(content: Path | bytes) -> str:
     """Digest of a file or of bytes, 64 hexadecimal digits.
 
@@ -139,7 +161,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        _sync(partial)
+        sync(partial)
         if partial.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
@@ -153,7 +175,7 @@ def whole(path: Path) -> Iterator[Path]:
                 partial.unlink()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Bring a file, or all of a folder, to the disk, so that a crash cannot leave a name without its content."""
     for file in path.rglob("*") if path.is_dir() else [path]:
         if file.is_file():
@@ -192,6 +214,17 @@ def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     write_text(path, text.getvalue())
+
+
+def write_figure(path: Path, figure: Any, dpi: int) -> None:
+    """Write a matplotlib figure as its name's suffix says, whole or not at all; see `whole`.
+
+    Raises:
+        RuntimeError: It cannot be written.
+        ValueError: The suffix is of no format that matplotlib knows.
+    """
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=dpi)
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

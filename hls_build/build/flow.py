@@ -278,6 +278,10 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console
                 f"the build in {folder.root} was begun from another configuration, board, output or checkpoint: "
                 "build without --resume"
             )
+        try:
+            folder.check_made_here()
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; or build without --resume") from None
         return _unchanged(folder, before.steps, console)
     folder.root.mkdir(parents=True, exist_ok=True)
     folder.write_state(State(key, checkpoint, {}))

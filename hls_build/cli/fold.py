@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, add_one_of, number, write_json
+from board.cli.options import add_json, add_one_of, add_output, number, write_json
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the chosen frame rate that the plot shows besides."""
@@ -44,8 +44,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F.safetensors",
         help="weights, with the card (.json) beside them (default: the preset's in the repository)",
     )
-    parser.add_argument("--out", type=Path, metavar="F.toml", help="write what `auflow build --config` reads here")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw resources against frame rate here")
+    add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
+    add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")
     add_json(parser)
 
 

@@ -36,7 +36,9 @@ def _of_build(options: argparse.Namespace) -> int:
 
     from hls_build.build import proof
 
-    found = proof.parity(options.build, options.faces, options.count, options.rtl_count, options.stalls, Console())
+    found = proof.parity(
+        options.build, options.faces, options.count, options.rtl_count, options.stalls, Console(), options.trust
+    )
     write_json(options.json, found.as_json())
     return FAILED if found.difference is not None else 0
 

@@ -31,6 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from board.core.contract import Contract
+    from board.core.files import check_output
     from hls_build.build_folder import BuildFolder
     from hls_build.config.board import load_board
     from hls_build.yosys import synthesis_report
@@ -38,6 +39,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.flatten and options.module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder = BuildFolder(options.build)
+    if not options.flatten and not options.module:
+        check_output(folder.report_file("synthesis"))
     wanted = synthesis_report.designs(folder, options.module, options.flatten)
     board = load_board(Contract.read(folder.contract).board)
     with bars("modules", stay=True) as step:

