@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from board.core import trust
 from board.core.files import whole, write_json
-from board.core.reading import read_json
+from board.core.reading import parsing, read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
 """Names of the files in report/ that steps and commands write, each for one."""
+
+
+STATE = "the state of a build", "build again without --resume"
+"""What build.json is and what helps where it is none, for `board.core.reading`."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,10 @@ class BuildFolder:
         """
         if not self.state.is_file():
             raise ValueError(f"no build in {self.root}: run `auflow build --out {self.root}` first")
-        content = read_json(self.state, "the state of a build", "build again without --resume")
-        if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
-            raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
-        return State(content["key"], Path(content["checkpoint"]), content["steps"])
+        content = read_json(self.state, *STATE)
+        with parsing(self.state, *STATE):
+            steps = {str(name): {**entry, "files": _digests(entry)} for name, entry in content["steps"].items()}
+            return State(str(content["key"]), Path(content["checkpoint"]), steps)
 
     def read_dataflow(self) -> ModelWrapper:
         """Read dataflow.onnx.
@@ -194,6 +198,11 @@ class BuildFolder:
             self.report_file(name), f"the {name} report of a build", "run `auflow build` to its end first"
         )
         return content
+
+
+def _digests(step: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of what a step made; of an older build, which told none, one of a file that is not there."""
+    return {str(name): str(digest) for name, digest in step.get("files", {"its files": ""}).items()}
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -296,7 +296,7 @@ def _unchanged(folder: BuildFolder, steps: Mapping[str, Any], console: Console) 
         if name not in steps:
             break
         there = STEPS[name].digests(folder)
-        made = steps[name].get("files", {"its files": ""})  # of an older build, which told no digests
+        made = steps[name]["files"]
         if changed := next((file for file, digest in made.items() if there.get(file) != digest), None):
             said = f"{changed} is not what step {name} made: the build goes on from there"
             console.print(said, markup=False, highlight=False, soft_wrap=True)
