@@ -19,6 +19,7 @@ from board.cli.options import (
     integer,
     write_json,
 )
+from board.core.text import printable
 
 
 def command(weights: Weights | None) -> Command:
@@ -52,7 +53,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     deployed = deployment(options.deploy, weights, options.trust)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
-    print(f"{found.executor}: {found.description}; {found.finder}; {found.machine}")
+    print(printable(f"{found.executor}: {found.description}; {found.finder}; {found.machine}"))
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}

@@ -111,7 +111,8 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     places.check(options.inputs)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         searched = detector.finder.description
-        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
+        said = f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}"
+        print(printable(said), file=sys.stderr)
         with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
             return _read(sources, detector, outputs, options)
 

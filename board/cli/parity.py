@@ -21,6 +21,7 @@ from board.cli.options import (
     integer,
     write_json,
 )
+from board.core.text import printable
 from board.progress import bars
 
 NAME = "parity"
@@ -97,10 +98,10 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
         found = compare(levels, faces, deployed.contract.output_names, step)
     for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
-        print(f"{one.executor:<10} {verdict:<28} {one.description}")
-    print(found.verdict())
+        print(printable(f"{one.executor:<10} {verdict:<28} {one.description}"))
+    print(printable(found.verdict()))
     write_json(options.json, {"name": deployed.manifest.name, **found.as_json()})
     differences = [one.difference for one in found.executors if one.difference]
     for difference in differences:
-        print(f"auflow: parity failed: {difference}", file=sys.stderr)
+        print(printable(f"auflow: parity failed: {difference}"), file=sys.stderr)
     return FAILED if differences else 0

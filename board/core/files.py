@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from board.core.text import cell, printable
 
 if TYPE_CHECKING:  # its import takes a board's time
     import numpy.typing as npt
@@ -59,7 +62,8 @@ def _writable(root: Path) -> Path:
         return root
     except RuntimeError as error:
         instead = _temporary_cache()
-        print(f"auflow: {error}; {instead} serves instead, {CACHE_VARIABLE} may name another", file=sys.stderr)
+        said = f"auflow: {error}; {instead} serves instead, {CACHE_VARIABLE} may name another"
+        print(printable(said), file=sys.stderr)
         return instead
 
 
@@ -76,6 +80,31 @@ def _temporary_cache() -> Path:
             f"{folder} must be a folder that this user alone can write to: set {CACHE_VARIABLE} to one that is"
         )
     return folder
+
+
+PLAIN = re.compile(r"[\w./+@%=:,~-]*", re.ASCII)
+"""A path that tools take which know neither blanks nor quotes nor other alphabets."""
+PLAIN_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+"""Where a temporary folder lies whose usual place is not plain."""
+
+
+@contextmanager
+def plain_folder() -> Iterator[Path]:
+    """A temporary folder whose path is `PLAIN`, for tools that take no other.
+
+    Raises:
+        RuntimeError: There is no place for one.
+    """
+    usual = tempfile.gettempdir()
+    for place in (usual, *PLAIN_PLACES):
+        where = os.path.realpath(place)
+        if PLAIN.fullmatch(where) and os.access(where, os.W_OK | os.X_OK):
+            with tempfile.TemporaryDirectory(dir=where) as folder:
+                yield Path(folder)
+            return
+    raise RuntimeError(
+        f"FINN+ and Verilator need a folder whose path has no blanks, quotes or accents, got {usual}: set TMPDIR to one"
+    )
 
 
 REMEDIES = {
@@ -210,10 +239,24 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows of cells, the header among them, as CSV, whole or not at all; see `whole`."""
+    """Write rows of cells, the header among them, as CSV, whole or not at all; see `whole`.
+
+    Text becomes harmless to terminals and spreadsheets, see `board.core.text.cell`; a number stays one.
+    """
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([_harmless(content) for content in row] for row in rows)
     write_text(path, text.getvalue())
+
+
+def _harmless(content: object) -> object:
+    """A cell that neither steers a terminal nor computes in a spreadsheet."""
+    if not isinstance(content, str):
+        return content
+    try:
+        float(content)
+    except ValueError:
+        return cell(content)
+    return content
 
 
 def write_figure(path: Path, figure: Any, dpi: int) -> None:

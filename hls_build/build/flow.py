@@ -230,9 +230,9 @@ def run(
         with _logged(folder.log):
             for name, step in STEPS.items():
                 if name in done:
-                    console.print(f"[bold]{name}[/]: done before")
+                    console.print(f"[bold]{name}[/]: done before", markup=True)
                     continue
-                console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
+                console.print(f"[bold]{name}[/]: {step.about}", markup=True, highlight=False, soft_wrap=True)
                 start = time.monotonic()
                 log.info("%s begins", name)
                 try:

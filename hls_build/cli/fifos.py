@@ -23,8 +23,7 @@ def _run(options: argparse.Namespace) -> int:
     import tempfile
     from dataclasses import replace
 
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from hls_build.build.shipped import checkpoint_of, integer_graph
     from hls_build.config.build import load_build
@@ -35,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
     config = options.config
     build = load_build(config)
     checkpoint = checkpoint_of(config, build)
-    console = Console()
+    console = PlainConsole()
     with tempfile.TemporaryDirectory() as folder:
         faces = example_faces(options.frames)
         found = sizing.size(integer_graph(checkpoint, build.attention), build, faces, Path(folder), console.print)

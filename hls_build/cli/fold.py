@@ -50,8 +50,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
@@ -64,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     graph = integer_graph(checkpoint or shipped_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
     request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
-    console = Console()
+    console = PlainConsole()
     tell = console.print
     solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
     console.print(results.table(solution, request))

@@ -25,8 +25,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.files import check_output
     from hls_build.build_folder import BuildFolder
     from hls_build.report import facts, page
@@ -38,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     plain = facts.read(options.without) if options.without is not None else None
     with counter("simulating", "cycles") as progress:
         written = page.write(found, plain, options.out or found.folder.report, progress, options.trust)
-    Console().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
+    PlainConsole().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
     return 0
 
 

@@ -30,12 +30,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from hls_build.build import proof
 
     result = proof.simulate(
-        options.build, options.faces, options.frames, options.stalls, options.trace, Console(), options.trust
+        options.build, options.faces, options.frames, options.stalls, options.trace, PlainConsole(), options.trust
     )
     write_json(options.json, result)
     return FAILED if result["mismatches"] else 0

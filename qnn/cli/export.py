@@ -31,13 +31,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.files import sha256
     from qnn.export import export as exporting
 
     report = exporting.export(options.checkpoint, options.out, options.preset)
-    console = Console()
+    console = PlainConsole()
     console.print(export_table(report))
     for path in exporting.files(options.out):
         console.print(f"written: {path}, sha256 {sha256(path)}", soft_wrap=True)

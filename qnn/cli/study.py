@@ -41,9 +41,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.markdown import Markdown
 
+    from board.cli.console import PlainConsole
     from qnn.data.splits import load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     from qnn.training.recipes import change, plan_named
 
     plan = change(plan_named(options.recipe), options.changes)
-    console = Console()
+    console = PlainConsole()
 
     rows = run_study(
         options.only or list(STUDIES),

@@ -80,8 +80,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from qnn.data.splits import load_splits
     from qnn.network import presets as known
     from qnn.network.model import Architecture
@@ -110,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
         options.teacher,
     )
     if is_first():
-        console = Console()
+        console = PlainConsole()
         console.print(_results(done))
         console.print(f"{options.run}: {', '.join(path.name for path in done)}", soft_wrap=True)
     return 0

@@ -123,6 +123,22 @@ def test_a_damaged_library_in_the_cache_is_made_again(
         assert simulation.peek("wide") == 0
 
 
+def test_sources_may_lie_anywhere(counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verilator takes no quotes in a path, whose temporary files lie there too."""
+    folder = tmp_path / "a \"b 'é"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    source = counter.rename(folder / "counter.sv")
+    (folder / "one.svh").write_text("`define ONE 1\n")
+    source.write_text('`include "one.svh"\n' + COUNTER.replace("count_q + STEP", "count_q + `ONE"))
+    runtime = verilator._runtime(False)
+    monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
+    monkeypatch.setenv("AUFLOW_CACHE", str(folder / "cache"))
+    verilator.lint([source, folder / "one.svh"], "counter")
+    with Simulation(verilator.build([source, folder / "one.svh"], "counter"), BARE) as simulation:
+        assert simulation.peek("wide") == 0
+
+
 def test_lint_tells_warnings(tmp_path: Path, counter: Path) -> None:
     counter.write_text("module counter (input logic [3:0] a, output logic [3:0] q); assign q = a; endmodule\n")
     verilator.lint([counter], "counter")
