@@ -146,7 +146,7 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     os.environ |= {"FINN_TOOL_DIR_OVERRIDE": str(shims), "XILINX_VIVADO": "2022.2"}
     os.environ["NUM_DEFAULT_WORKERS"] = "1"
     waits, create_stitched_ip.wait_for_file = create_stitched_ip.wait_for_file, _is_there
-    KernelNode.code_generation_ipi = through_link  # type: ignore[method-assign] # until the end of this
+    KernelNode.code_generation_ipi = through_link  # type: ignore[assignment, method-assign] # meanwhile
     logging.disable(logging.WARNING)  # FINN+ advises FIFOs that the compiler has put where they are needed
     try:
         with warnings.catch_warnings():

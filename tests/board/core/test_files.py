@@ -132,7 +132,7 @@ def test_a_plain_folder_has_a_path_that_every_tool_takes(tmp_path: Path, monkeyp
             assert files.PLAIN.fullmatch(str(folder)) and folder.is_dir()
         assert not folder.exists()
         monkeypatch.setattr(files, "PLAIN_PLACES", (str(tmp_path / "none"),))
-        with pytest.raises(RuntimeError, match="no blanks, quotes or accents, got .*: set TMPDIR to one"):
+        with pytest.raises(RuntimeError, match=r"no blanks, quotes or accents, got .*: set TMPDIR to one"):
             files.plain_folder().__enter__()
         monkeypatch.undo()
 
