@@ -10,8 +10,9 @@ from stat import S_IFREG
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from board.core import trust
 from board.core.files import whole, write_json
-from board.core.reading import read_json
+from board.core.reading import parsing, read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
 """Names of the files in report/ that steps and commands write, each for one."""
+
+
+STATE = "the state of a build", "build again without --resume"
+"""What build.json is and what helps where it is none, for `board.core.reading`."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +140,10 @@ class BuildFolder:
         """
         if not self.state.is_file():
             raise ValueError(f"no build in {self.root}: run `auflow build --out {self.root}` first")
-        content = read_json(self.state, "the state of a build", "build again without --resume")
-        if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
-            raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
-        return State(content["key"], str(content["checkpoint"]), content["steps"])
+        content = read_json(self.state, *STATE)
+        with parsing(self.state, *STATE):
+            steps = {str(name): {**entry, "files": _digests(entry)} for name, entry in content["steps"].items()}
+            return State(str(content["key"]), str(content["checkpoint"]), steps)
 
     def read_dataflow(self) -> ModelWrapper:
         """Read dataflow.onnx.
@@ -157,8 +162,17 @@ class BuildFolder:
             ) from None
 
     def write_state(self, state: State) -> None:
-        """Write build.json."""
+        """Write build.json, and remember that this build was made here."""
         write_json(self.state, asdict(state))
+        trust.record(self.state)
+
+    def check_made_here(self) -> None:
+        """Refuse a build that came from elsewhere: its RTL and its FINN+ graph run programs.
+
+        Raises:
+            RuntimeError: It was not this user on this computer who built it.
+        """
+        trust.check(self.state, "the build of")
 
     def check_finished(self, step: str) -> None:
         """Raise ValueError unless there is a build that got as far as a step."""
@@ -185,6 +199,11 @@ class BuildFolder:
             self.report_file(name), f"the {name} report of a build", "run `auflow build` to its end first"
         )
         return content
+
+
+def _digests(step: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of what a step made; of an older build, which told none, one of a file that is not there."""
+    return {str(name): str(digest) for name, digest in step.get("files", {"its files": ""}).items()}
 
 
 def files_of(folder: Path) -> list[Path]:

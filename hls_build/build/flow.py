@@ -231,9 +231,9 @@ def run(
         with _logged(folder.log):
             for name, step in STEPS.items():
                 if name in done:
-                    console.print(f"[bold]{name}[/]: done before")
+                    console.print(f"[bold]{name}[/]: done before", markup=True)
                     continue
-                console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
+                console.print(f"[bold]{name}[/]: {step.about}", markup=True, highlight=False, soft_wrap=True)
                 start = time.monotonic()
                 log.info("%s begins", name)
                 try:
@@ -279,6 +279,10 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console
                 f"the build in {folder.root} was begun from another configuration, board, output or checkpoint: "
                 "build without --resume"
             )
+        try:
+            folder.check_made_here()
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; or build without --resume") from None
         return _unchanged(folder, before.steps, console)
     folder.root.mkdir(parents=True, exist_ok=True)
     folder.write_state(State(key, place_of(checkpoint, folder.root), {}))
@@ -293,7 +297,7 @@ def _unchanged(folder: BuildFolder, steps: Mapping[str, Any], console: Console) 
         if name not in steps:
             break
         there = STEPS[name].digests(folder)
-        made = steps[name].get("files", {"its files": ""})  # of an older build, which told no digests
+        made = steps[name]["files"]
         if changed := next((file for file, digest in made.items() if there.get(file) != digest), None):
             said = f"{changed} is not what step {name} made: the build goes on from there"
             console.print(said, markup=False, highlight=False, soft_wrap=True)

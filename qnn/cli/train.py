@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_one_of, integer
+from board.cli.options import add_one_of, add_output, integer
 from qnn.cli.options import TEST_SPLIT_HELP, add_architecture, add_data, add_division, add_machine, add_recipe, division
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -20,11 +20,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     from qnn.network.presets import FLOAT, PRESETS
 
     add_data(parser, "ferplus", Path("ferplus"))
-    parser.add_argument(
+    add_output(
+        parser,
         "--run",
-        type=Path,
+        folder=True,
         default=Path("runs/ferplus"),
-        metavar="DIR",
         help="folder of this run; an interrupted run goes on where it was",
     )
     add_one_of(
@@ -80,8 +80,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from qnn.data.splits import load_splits
     from qnn.network import presets as known
     from qnn.network.model import Architecture
@@ -110,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
         options.teacher,
     )
     if is_first():
-        console = Console()
+        console = PlainConsole()
         console.print(_results(done))
         console.print(f"{options.run}: {', '.join(path.name for path in done)}", soft_wrap=True)
     return 0

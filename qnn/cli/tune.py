@@ -39,15 +39,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
+    from board.core.files import check_output
     from qnn.evaluation.measuring import tune_checkpoint
     from qnn.evaluation.result_tables import tuning
+    from qnn.network.checkpoint import card_path
 
+    check_output(card_path(options.checkpoint))
     tuned = tune_checkpoint(
         options.checkpoint, division(options, options.seed), options.share, options.decoding, options.coverage
     )
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(tuning(tuned.before, tuned.after).rich())
     console.print(
         f"thresholds are in the card of {options.checkpoint}; export and build again to use them", soft_wrap=True

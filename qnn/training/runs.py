@@ -29,6 +29,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from board.core.files import write_json
+from board.core.lock import lock_name, locked
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
@@ -320,6 +321,24 @@ def _calm() -> Iterator[None]:
     logger.setLevel(level)
 
 
+@contextmanager
+def held(folder: Path, what: str) -> Iterator[None]:
+    """Keep others out of a run's folder; of the processes of one training the first does.
+
+    Args:
+        folder: Of the run, which need not exist.
+        what: What it is, such as "the run".
+
+    Raises:
+        RuntimeError: Another training is in it; the sentence names its process.
+    """
+    if not is_first():
+        yield
+        return
+    with locked(lock_name(folder.resolve()), f"{what} {folder}"):
+        yield
+
+
 def train(
     presets: Sequence[str],
     architecture: Architecture,
@@ -338,14 +357,19 @@ def train(
 
     Returns:
         The checkpoints that this run holds, in that order.
+
+    Raises:
+        RuntimeError: Another process trains in this folder.
+        ValueError: See `train_stage`.
     """
-    card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
-    done = []
-    if start is None or FLOAT in presets:
-        start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
-        done.append(start)
-    for preset in presets:
-        if preset != FLOAT:
-            stage = replace(card, preset=preset)
-            done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
-    return done
+    with held(run, "the run"):
+        card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
+        done = []
+        if start is None or FLOAT in presets:
+            start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
+            done.append(start)
+        for preset in presets:
+            if preset != FLOAT:
+                stage = replace(card, preset=preset)
+                done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
+        return done

@@ -182,6 +182,20 @@ def test_a_deployment_without_a_library_says_so(folder: Path) -> None:
         Deployment(folder).simulation()
 
 
+@pytest.mark.parametrize("name", [LIBRARY, "sim/conv1_weights.dat"])
+def test_a_simulation_whose_files_were_changed_is_refused(folder: Path, name: str) -> None:
+    """Its memories are files beside it: with another one it would compute something else."""
+    for file in (LIBRARY, "sim/conv1_weights.dat"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text("as it was packed")
+    seal(folder)
+    manifest = Deployment(folder).manifest
+    replace(manifest, simulation=Simulated(sysconfig.get_platform(), (), ())).write(folder)
+    (folder / name).write_text("another one")
+    with pytest.raises(ValueError, match=rf"{name} must have sha256 .*: unpack it again"):
+        Deployment(folder, trusted=True).simulation()
+
+
 def test_the_manifest_survives_a_round_trip(tmp_path: Path) -> None:
     manifest = Manifest("a", "w4a4", {"x": "0" * 64}, Timing(3, 2), Simulated("p", ("s",), ("f", "g")))
     manifest.write(tmp_path)

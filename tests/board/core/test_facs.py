@@ -6,6 +6,7 @@ import pytest
 
 from board.core.facs import (
     AU_NAMES,
+    AU_TITLES,
     AUS,
     EMOTIONS,
     PROTOTYPES,
@@ -13,6 +14,16 @@ from board.core.facs import (
     emotions_by_table,
     nearest_emotions,
 )
+
+
+def test_every_au_has_the_name_that_ekman_and_friesen_gave_it() -> None:
+    """AU6 and AU7 could once have changed places."""
+    assert AU_TITLES == {
+        1: "Inner brow raiser", 2: "Outer brow raiser", 4: "Brow lowerer", 5: "Upper lid raiser", 6: "Cheek raiser",
+        7: "Lid tightener", 9: "Nose wrinkler", 10: "Upper lip raiser", 12: "Lip corner puller", 14: "Dimpler",
+        15: "Lip corner depressor", 17: "Chin raiser", 20: "Lip stretcher", 23: "Lip tightener", 25: "Lips part",
+        26: "Jaw drop",
+    }  # fmt: skip
 
 
 def test_thirteen_aus_in_order() -> None:

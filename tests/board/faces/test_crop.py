@@ -36,6 +36,12 @@ def test_margin_takes_exactly_its_share_more() -> None:
     assert (wide[:12] == 0).all() and (wide[36:] == 0).all()
 
 
+@pytest.mark.parametrize(("side", "margin", "grow"), [(99, 0.25, 25), (97, 0.25, 24), (99, -0.25, -25)])
+def test_a_margin_is_rounded_to_the_nearest_pixel(side: int, margin: float, grow: int) -> None:
+    square = framed(np.zeros((300, 300), np.uint8), Box(100, 90, side), margin)
+    assert square == Box(100 - grow, 90 - grow, side + 2 * grow)
+
+
 def test_margin_beyond_the_picture_repeats_its_edge() -> None:
     columns = np.repeat(np.arange(60, dtype=np.uint8)[np.newaxis], 60, axis=0)
     wide = cut_square(columns, framed(columns, Box(0, 0, 60), 1.0))

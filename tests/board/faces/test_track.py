@@ -49,6 +49,19 @@ def test_a_scene_cut_is_noticed_in_its_first_frame(finder: Finder) -> None:
     assert tracker.searches == 2
 
 
+def test_a_face_is_followed_as_far_as_it_may_move_in_a_frame() -> None:
+    """A third of its side, but not half: what is followed needs no search."""
+    finder = yunet()
+    picture = swaying()[0]
+    (found,) = finder.search(picture)
+    for share, searches in ((0.3, 1), (0.5, 2)):
+        tracker = FaceTracker(finder, 12)
+        tracker.update(picture)
+        (face,) = tracker.update(np.ascontiguousarray(np.roll(picture, round(found.box.side * share), axis=1)))
+        assert tracker.searches == searches, f"{share} of its side"
+        assert face.face_id == 0 or searches == 2
+
+
 @pytest.mark.parametrize("empty", [np.full((480, 640, 3), 90, np.uint8), np.zeros((480, 640), np.uint8)])
 def test_a_face_that_left_is_not_reported(finder: Finder, empty: np.ndarray) -> None:
     tracker = FaceTracker(finder)

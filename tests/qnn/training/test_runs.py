@@ -69,6 +69,37 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+HOLD = """
+import sys
+from pathlib import Path
+from board.core.lock import lock_name, locked
+with locked(lock_name(Path(sys.argv[1])), "the run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
+    """They once wrote over each other's state."""
+    folder = tmp_path / "run"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, folder], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(RuntimeError, match=rf"the run {folder} is in use by process {other.pid} \(-c\): wait for"):
+            runs.train(["tiny"], TINY, band_splits(), folder, PLAN, runs.Machine("cpu"))
+        other.communicate("")
+    assert not folder.exists()
+
+
+def test_only_the_first_process_of_a_training_holds_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with runs.held(tmp_path / "run", "the run"):
+        monkeypatch.setattr(runs, "is_first", lambda: False)
+        with runs.held(tmp_path / "run", "the run"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_both_stages_learn(run: Path) -> None:
     for preset in (FLOAT, "tiny"):
         _, card = checkpoint.load(run / f"{preset}.safetensors", preset)
