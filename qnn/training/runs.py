@@ -28,7 +28,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from board.core.files import write_json
+from board.core.files import unwritable, write_json
 from board.core.lock import lock_name, locked
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
@@ -206,7 +206,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
     # to show a step's loss, a GPU must have finished it
-    bar = TQDMProgressBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
+    bar = _ClosingBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
     callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), bar]
     if module.recipe.average:
         decay = module.recipe.average**AVERAGE_EVERY_STEPS
@@ -235,12 +235,23 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
         if isinstance(module.model, QuantCbamCnn) and not resumes:
             module.calibrate(trainer.strategy.root_device)
-        trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        try:
+            trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        except OSError as error:  # whose name is that of the file that Lightning writes first
+            raise unwritable(folder, error) from None
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:
         module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
     return trainer
+
+
+class _ClosingBar(TQDMProgressBar):
+    """Lightning's bar, which leaves the line that it stands on to what is said of an error."""
+
+    def on_exception(self, *_: Any) -> None:
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
 
 
 def _finish(

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from bands import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY, band_splits
+from packages import largest_file
 from safetensors.torch import load_file
 
 from board.core.facs import AUS
@@ -384,4 +385,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     said = r"the loss must stay finite, got \S+ in step [1-3]: use a new --run folder and"  # not at the epoch's end
     with pytest.raises(ValueError, match=said):
         runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, wild)
+    assert not (tmp_path / "float.safetensors").exists()
+
+
+def test_a_full_disk_names_the_folder_of_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It once named a temporary file, behind a progress bar on the same line."""
+    refused = pytest.raises(RuntimeError, match=f"^cannot write {tmp_path}/float: File too large; make room there")
+    with largest_file(100_000), refused:
+        runs.train([FLOAT], TINY, band_splits(), tmp_path, PLAN)
+    assert "".join(capfd.readouterr()).endswith("\n")
     assert not (tmp_path / "float.safetensors").exists()
