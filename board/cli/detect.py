@@ -105,13 +105,14 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
     from board.outputs import Places, RunOutputs
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     sources = _sources(options, deployed.contract.input.colour)
     places = Places(sources, options.out, options.annotate, options.resume)
     places.check(options.inputs)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         searched = detector.finder.description
-        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
+        said = f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}"
+        print(printable(said), file=sys.stderr)
         with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
             return _read(sources, detector, outputs, options)
 

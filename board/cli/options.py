@@ -35,6 +35,12 @@ class Arguments(Protocol):
     def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
         """Add an argument as argparse does."""
 
+    def get_default(self, dest: str) -> Any:
+        """The default of an option, as argparse has it."""
+
+    def set_defaults(self, **defaults: Any) -> None:
+        """Set defaults of options, as argparse does."""
+
 
 def add_one_of(parser: argparse.ArgumentParser, names: Iterable[str], *flags: str, **settings: Any) -> None:
     """Add an argument that a shell completes to one of some names; what it must be is checked where it is used."""
@@ -89,8 +95,19 @@ def add_deploy(arguments: Arguments, weights: Weights | None) -> None:
     arguments.add_argument("--deploy", type=Path, metavar=metavar, help=f"what to run: {known} (default: {default})")
 
 
-def deployment(path: Path | None, weights: Weights | None) -> Deployment:
+def add_trust(arguments: Arguments) -> None:
+    """Add --trust."""
+    arguments.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the simulated RTL even where you did not build it on this computer: it is code of who built it",
+    )
+
+
+def deployment(path: Path | None, weights: Weights | None, trusted: bool = False) -> Deployment:
     """The deployment that --deploy names, else the one in this folder, else one of the program's weights.
+
+    `trusted` is what --trust says.
 
     Raises:
         ValueError: There is none, or it cannot be used.
@@ -99,9 +116,9 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
 
     if path is not None:
         named = weights(str(path)) if weights is not None and not path.exists() else None
-        return Deployment(named or path)
+        return Deployment(named or path, trusted)
     if Path(MANIFEST).is_file():
-        return Deployment(Path("."))
+        return Deployment(Path("."), trusted)
     if weights is None:
         raise ValueError(
             "a deployment must be in this folder or named with --deploy, got neither: name the folder deploy/ that"
@@ -113,7 +130,7 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
-    """Add --executor."""
+    """Add --executor and --trust."""
     parser.add_argument(
         "--executor",
         choices=("auto", *EXECUTORS),
@@ -121,6 +138,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"what computes, all with the same integers: {EXECUTORS_HELP}, or auto, the fastest that is there",
     )
+    add_trust(parser)
 
 
 def add_finder(parser: argparse.ArgumentParser) -> None:
@@ -168,9 +186,35 @@ def finder(options: argparse.Namespace, deployed: Deployment) -> Finder:
     return open_finder(deployed, options.finder, options.min_confidence, options.min_face)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_output(arguments: Arguments, flag: str, folder: bool = False, **settings: Any) -> None:
+    """Add an option that names a file or folder to write to; `check_outputs` sees whether that can be done.
+
+    Args:
+        arguments: What takes it.
+        flag: Such as "--json".
+        folder: Whether it names a folder.
+        settings: Of argparse.
+    """
+    action = arguments.add_argument(flag, type=Path, **{"metavar": "DIR" if folder else "FILE", **settings})
+    arguments.set_defaults(outputs=(*(arguments.get_default("outputs") or ()), (action.dest, folder)))
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """See before the work whether all that the options of `add_output` name can be written.
+
+    Raises:
+        RuntimeError: One cannot be.
+    """
+    from board.core import files
+
+    for name, folder in getattr(options, "outputs", ()):
+        if (path := getattr(options, name)) is not None:
+            files.check_output(path, folder)
+
+
+def add_json(arguments: Arguments) -> None:
     """Add --json; `write_json` writes it."""
-    parser.add_argument("--json", type=Path, metavar="F.json", help="write the result here, for programs")
+    add_output(arguments, "--json", metavar="F.json", help="write the result here, for programs")
 
 
 def write_json(path: Path | None, content: Any) -> None:

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, add_one_of, number, write_json
+from board.cli.options import add_json, add_one_of, add_output, number, write_json
 from qnn.cli.options import add_checkpoint
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
@@ -40,14 +39,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="most frame intervals from a frame's first pixel to its result",
     )
     add_checkpoint(parser, default="the preset's in the repository")
-    parser.add_argument("--out", type=Path, metavar="F.toml", help="write what `auflow build --config` reads here")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw resources against frame rate here")
+    add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
+    add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
@@ -60,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
     graph = integer_graph(checkpoint or shipped_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
     request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
-    console = Console()
+    console = PlainConsole()
     tell = console.print
     solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
     console.print(results.table(solution, request))

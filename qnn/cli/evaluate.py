@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_json, write_json
+from board.cli.options import add_json, add_output, write_json
 from qnn.cli.evaluate_aus import add_aus, run_aus
 from qnn.cli.options import add_checkpoint, add_data, add_division, division, need_data
 
@@ -25,13 +25,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of the bootstrap")
     parser.add_argument("--table", action="store_true", help="print the paper's table of this dataset with ours")
-    parser.add_argument("--markdown", type=Path, metavar="F.md", help="write that table here")
+    add_output(parser, "--markdown", metavar="F.md", help="write that table here")
     add_json(parser)
-    parser.add_argument("--csv", type=Path, metavar="F.csv", help="write the metrics of each AU here")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the metrics as PNGs into this folder")
-    parser.add_argument(
-        "--card", type=Path, metavar="F.md", help="write a model card here: training, metrics, failures, uses"
-    )
+    add_output(parser, "--csv", metavar="F.csv", help="write the metrics of each AU here")
+    add_output(parser, "--plots", folder=True, help="draw the metrics as PNGs into this folder")
+    add_output(parser, "--card", metavar="F.md", help="write a model card here: training, metrics, failures, uses")
     add_aus(parser)
 
 
@@ -41,8 +39,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_dataset(options: argparse.Namespace) -> int:
     """Measure against the labels of a dataset."""
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from qnn.evaluation import result_tables as tables
     from qnn.evaluation.measuring import measure, select
@@ -50,7 +47,7 @@ def _run_dataset(options: argparse.Namespace) -> int:
     from qnn.network.model import CbamCnn, parameter_counts
 
     need_data(options)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     read_card(options.checkpoint)  # before faces take their time
     selection = select(division(options, options.seed), options.keep_duplicates)
     measured = measure(options.checkpoint, selection, options.thresholds, options.seed)

@@ -67,8 +67,7 @@ def run_aus(options: argparse.Namespace) -> int:
     Raises:
         ValueError: Options that lack each other, or files that are refused.
     """
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from qnn.evaluation.aus import tables
     from qnn.evaluation.aus.measuring import AuMeasurement
@@ -82,7 +81,7 @@ def run_aus(options: argparse.Namespace) -> int:
     rendered, real = open_sources(options, options.faces, options.keep_duplicates)
     pairs = None if options.pairs is None else portraits(options.pairs, measurement.card)
     found = measurement.figures(rendered, real, pairs)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     for grid in tables.grids(found):
         console.print(grid.rich(), "")
     write_json(options.json, found.to_json())

@@ -30,8 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.files import check_writable
     from qnn.data.datasets import find
     from qnn.data.labelling import label
@@ -43,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     faces = load(options.data, options.root, options.labels)
     labels = label(faces, find(options.data).title, options.model, options.workers)
     labels.save(options.out)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(headline(labels), soft_wrap=True)
     if (table := by_emotion(labels, faces.groups)) is not None:
         console.print(table)

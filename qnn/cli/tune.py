@@ -53,19 +53,21 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_aus(options: argparse.Namespace) -> int:
     """Tune AUs that stand for themselves."""
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
+    from board.core.files import check_output
     from qnn.evaluation.aus import tables
     from qnn.evaluation.aus.sources import TUNING
     from qnn.evaluation.aus.tuning import tune_aus
+    from qnn.network.checkpoint import card_path
 
     if options.rendered is None:
         raise ValueError("tuning --aus needs rendered faces, which alone show every AU: give --rendered")
+    check_output(card_path(options.checkpoint))
     rendered, real = open_sources(options, TUNING)
     assert rendered is not None  # they were named
     sources = {"rendered": options.rendered.name, "data": options.data}
     tuned = tune_aus(options.checkpoint, rendered, real, options.false_alarms, sources)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(tables.tuning(tuned).rich())
     console.print(_written(options), soft_wrap=True)
     return 0
@@ -73,16 +75,18 @@ def _run_aus(options: argparse.Namespace) -> int:
 
 def _run_dataset(options: argparse.Namespace) -> int:
     """Tune on the labels of a dataset."""
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
+    from board.core.files import check_output
     from qnn.evaluation.measuring import tune_checkpoint
     from qnn.evaluation.result_tables import tuning
+    from qnn.network.checkpoint import card_path
 
     need_data(options)
+    check_output(card_path(options.checkpoint))
     tuned = tune_checkpoint(
         options.checkpoint, division(options, options.seed), options.share, options.decoding, options.coverage
     )
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(tuning(tuned.before, tuned.after).rich())
     console.print(_written(options), soft_wrap=True)
     return 0

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from board.core.facs import EMOTIONS
+from board.core.files import write_figure
 from qnn.evaluation.metrics import Evaluation
 
 DPI = 150
@@ -21,12 +22,11 @@ PALE = 0.55
 
 def plot(found: Evaluation, folder: Path, title: str) -> list[Path]:
     """Write per_au.png and, where emotions are known, confusion.png; return what was written."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = {folder / "per_au.png": _per_au(found, title)}
     if found.emotions_known:
         written[folder / "confusion.png"] = _confusions(found, title)
     for path, figure in written.items():
-        figure.savefig(path, dpi=DPI)
+        write_figure(path, figure, DPI)
     return list(written)
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from board.core.facs import AU_TITLES
-from board.core.files import write_csv, write_json
+from board.core.files import write_csv, write_figure, write_json
 from board.executors.executor import planes
 from board.progress import bar
 from qnn.data.faces import Faces
@@ -152,7 +152,7 @@ def write(found: DatasetEvidence, out: Path, with_json: bool) -> Path:
         content = {"title": found.title, "method": found.method, "aus": maps}
         write_json(out / "explanation.json", content)
     path = out / "figure.png"
-    figure(found).savefig(path, dpi=DPI)
+    write_figure(path, figure(found), DPI)
     return path
 
 

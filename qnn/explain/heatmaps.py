@@ -19,6 +19,7 @@ from torch import nn
 
 from board.core.arrays import Pixels
 from board.core.facs import AU_TITLES
+from board.core.files import write_bytes, write_figure
 from board.faces.crop import Box, cut_face, cut_square, framed, to_input
 from board.faces.load import locate_face
 from qnn.data.finder import finder
@@ -181,17 +182,16 @@ def _to_one(heat: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], str
 
 def write(explained: Sequence[Explained], out: Path) -> list[Path]:
     """Write a PNG for each heat map, and figure.png (figure_1.png ... where faces are many); return the latter."""
-    out.mkdir(parents=True, exist_ok=True)
     rows = [panels(one) for one in explained]
     for one, row in zip(explained, rows, strict=True):
         for panel in row:
             path = out / f"{one.name}_{panel.key}.png"
-            if not cv2.imwrite(str(path), cv2.cvtColor(panel.overlay, cv2.COLOR_RGB2BGR)):
-                raise RuntimeError(f"a heat map must be written to {path}, OpenCV could not: choose another folder")
+            _, content = cv2.imencode(".png", cv2.cvtColor(panel.overlay, cv2.COLOR_RGB2BGR))
+            write_bytes(path, content.tobytes())
     figures = []
     for start in range(0, len(rows), ROWS):
         path = out / ("figure.png" if len(rows) <= ROWS else f"figure_{start // ROWS + 1}.png")
-        figure(explained[start : start + ROWS], rows[start : start + ROWS]).savefig(path, dpi=DPI)
+        write_figure(path, figure(explained[start : start + ROWS], rows[start : start + ROWS]), DPI)
         figures.append(path)
     return figures
 

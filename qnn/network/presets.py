@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -68,10 +69,18 @@ def checkpoint_of(text: str, folder: Path = Path()) -> Path:
     return shipped if Path(text).name == text and shipped.is_file() else folder / text
 
 
-def text_of(checkpoint: Path) -> str:
-    """What `checkpoint_of` takes anywhere: a name for a checkpoint of this repository, else where the file lies."""
+def text_of(checkpoint: Path, folder: Path | None = None) -> str:
+    """What `checkpoint_of` takes: a name for a checkpoint of this repository, else where the file lies.
+
+    Args:
+        checkpoint: A .safetensors file.
+        folder: Of the file that is to tell it, whence the path then goes, so that it names none of this computer's
+            folders; None gives the whole path.
+    """
     path = checkpoint.resolve()
-    return path.stem if path.parent == CHECKPOINTS.resolve() else str(path)
+    if path.parent == CHECKPOINTS.resolve():
+        return path.stem
+    return str(path) if folder is None else os.path.relpath(path, folder.resolve())
 
 
 def load(path: Path = FILE) -> Mapping[str, Preset]:

@@ -86,3 +86,12 @@ def test_other_weights_are_files(tmp_path: Path) -> None:
     for text in ("mine.safetensors", "w4a4.safetensors", "deeper/w4a4", "w9a9"):
         assert checkpoint_of(text, tmp_path) == tmp_path / text
     assert checkpoint_of(text_of(tmp_path / "mine.safetensors"), Path("elsewhere")) == tmp_path / "mine.safetensors"
+
+
+def test_the_text_of_a_checkpoint_names_no_folder_of_this_computer(tmp_path: Path) -> None:
+    mine, build = tmp_path / "runs/mine.safetensors", tmp_path / "build/mine"
+    assert text_of(shipped_checkpoint("w4a4"), build) == "w4a4"
+    assert text_of(mine, build) == "../../runs/mine.safetensors"
+    for checkpoint in (shipped_checkpoint("w4a4"), mine):
+        assert checkpoint_of(text_of(checkpoint, build), build).resolve() == checkpoint
+    assert checkpoint_of(str(mine), build) == mine  # as builds of version 0.2 have it
