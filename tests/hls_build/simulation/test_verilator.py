@@ -130,7 +130,7 @@ def test_sources_may_lie_anywhere(counter: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     source = counter.rename(folder / "counter.sv")
     (folder / "one.svh").write_text("`define ONE 1\n")
-    source.write_text('`include "one.svh"\n' + COUNTER.replace("count_q + STEP", "count_q + `ONE"))
+    source.write_text('`include "one.svh"\n' + COUNTER.replace("count_q + STEP", "count_q + STEP * `ONE"))
     runtime = verilator._runtime(False)
     monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
     monkeypatch.setenv("AUFLOW_CACHE", str(folder / "cache"))
