@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from board.cli.options import add_one_of, integer, write_json
+from board.cli.options import add_one_of, add_output, integer, write_json
 from qnn.cli.options import division
 
 if TYPE_CHECKING:  # they take time to import: commands do it when they run
@@ -48,9 +48,9 @@ def add_aus(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with --aus: faces of each kind that are damaged in eight ways; 0 for none (default: 500)",
     )
-    parser.add_argument(
+    add_output(
+        parser,
         "--page",
-        type=Path,
         metavar="F.png",
         help="with --aus: draw the rendered faces of highest and lowest output of each AU",
     )
