@@ -26,7 +26,7 @@ from hls_build.dataflow.graph_writer import GraphWriter, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.lane_converter.translate import converter
-from hls_build.lowering.context import LoweringError
+from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, lower
 from hls_build.lowering.rule import Rule
 

@@ -230,7 +230,7 @@ def imported(package: str) -> set[str]:
     ("package", "files"),
     [
         ("board", ("board.txt", "board-nodeps.txt")),
-        ("qnn", ("host.txt",)),
+        ("qnn", ("host.txt", "label-nodeps.txt")),
         ("hls_build", ("host.txt", "host-nodeps.txt")),
         ("tests", ("host.txt", "host-nodeps.txt", "board-nodeps.txt", "dev.txt")),
     ],

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from board.core.arrays import Integers, Reals
-from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, decode, validity_of
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, RENDERED, decode, validity_of
 from board.core.facs import AU_NAMES, EMOTIONS
 from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
-from board.core.outputs import ActionUnit, Attention, Emotion, Outputs
+from board.core.outputs import MARKED, ActionUnit, Attention, Emotion, Outputs
 from board.core.reading import is_count, is_number, keys_of, read_json, typed
 
 FORMAT = 2
@@ -216,6 +216,11 @@ class Contract:
         """What each AU's output learned from, see board.core.decoding.VALIDITIES."""
         return validity_of(tuple(unit.validity for unit in self.action_units), len(self.action_units), self.decoding)
 
+    @property
+    def remark(self) -> str:
+        """What a person is told of AUs that are marked; empty where none is."""
+        return MARKED if RENDERED in self.validity else ""
+
     @cached_property
     def _linear(self) -> Reals:
         """Scales, offsets, slopes and shifts of all outputs, float64 (4, outputs)."""
@@ -280,13 +285,17 @@ class Contract:
             raise ValueError(f"this accelerator was built without a bitfile, got {path}: build it with Vivado")
         _check_digest(path, self.bitfile_sha256, "bitfile")
 
-    def write(self, path: Path) -> None:
-        """Write accelerator.json; what has its default and is OPTIONAL is left out."""
+    def as_json(self) -> dict[str, Any]:
+        """What accelerator.json holds; what has its default and is OPTIONAL is left out."""
         content = _without_defaults(self)
         for key in ("action_units", "emotions"):
             if key in content:
                 content[key] = [_without_defaults(output) for output in getattr(self, key)]
-        write_json(path, content)
+        return content
+
+    def write(self, path: Path) -> None:
+        """Write accelerator.json."""
+        write_json(path, self.as_json())
 
     @classmethod
     def read(cls, path: Path) -> Contract:

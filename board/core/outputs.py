@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from board.core.arrays import Flags, Integers, Reals
-from board.core.decoding import UNKNOWN, VALIDITIES
+from board.core.decoding import RENDERED, UNKNOWN, VALIDITIES
 from board.core.node import Tensor
 from board.core.reading import is_count, is_number
 
 if TYPE_CHECKING:  # its import takes a board's time
     import numpy.typing as npt
+
+MARK = "*"
+"""Behind the name of an AU whose output learned from rendered faces alone."""
+MARKED = f"{MARK} learned from rendered faces alone"
+"""What a person is told of it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,16 @@ class ActionUnit:
                 f"the validity of an action unit must be one of {', '.join(VALIDITIES[:-1])} or empty,"
                 f" got {self.validity!r} for {self.name}"
             )
+
+    @property
+    def mark(self) -> str:
+        """MARK where it learned from rendered faces alone, else empty."""
+        return MARK if self.validity == RENDERED else ""
+
+    @property
+    def short(self) -> str:
+        """Such as "AU12", with its mark."""
+        return self.name.partition(" ")[0] + self.mark
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # its import takes a board's time
     from numpy.typing import ArrayLike, NDArray
 
 
+MOST_BITS = 32
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no one truth to compare by
 class Quantizer:
     """Scale and code range of one quantizer; zero point 0, rounding half to even.
@@ -22,12 +25,14 @@ class Quantizer:
         bits: Width of a code.
         signed: Two's complement if true.
         narrow: Leaves out the least code of a signed range, the greatest of an unsigned one.
+        bipolar: The codes are -1 and +1 alone, by the sign of the value; `bits` is 2.
     """
 
     scale: NDArray[np.float64]
     bits: int
     signed: bool
     narrow: bool = False
+    bipolar: bool = False
 
     @classmethod
     def of_node(
@@ -42,18 +47,32 @@ class Quantizer:
             bits: Its fourth input.
 
         Raises:
-            ValueError: It rounds otherwise, has a zero point, or a scale that is no power of two.
+            ValueError: It rounds otherwise, has a zero point, a scale that is no power of two, or bits that are none.
         """
         mode = bytes(attributes.get("rounding_mode", b"ROUND"))
         scales, zeros = np.asarray(scale, np.float64), np.asarray(zero_point)
-        if mode.upper() != b"ROUND":
+        if mode.upper() not in (b"ROUND", b"HALF_EVEN"):
             raise ValueError(f"rounds by {mode!r}, need ROUND")
         if (zeros != 0).any():
             raise ValueError(f"has zero point {zeros[zeros != 0][0]}, need 0")
-        exact = np.frexp(scales)[0] == 0.5
-        if not exact.all():
-            raise ValueError(f"has scale {scales[~exact][0]:g}, need powers of two")
-        return cls(scales, int(np.asarray(bits).item()), bool(attributes["signed"]), bool(attributes["narrow"]))
+        width, signed = np.asarray(bits, np.float64).item(), bool(attributes["signed"])
+        if not (width.is_integer() and 1 <= width <= MOST_BITS):
+            raise ValueError(f"has {width:g} bits, need a whole number from 1 to {MOST_BITS}")
+        if width == 1 and signed:  # QONNX's convention
+            return cls.bipolar_of_node(scales)
+        return cls(_powers_of_two(scales), int(width), signed, bool(attributes["narrow"]))
+
+    @classmethod
+    def bipolar_of_node(cls, scale: ArrayLike) -> Quantizer:
+        """Parse a BipolarQuant node, or a Quant node of one signed bit, which QONNX reads as such.
+
+        Args:
+            scale: Its second input.
+
+        Raises:
+            ValueError: A scale is no power of two.
+        """
+        return cls(_powers_of_two(np.asarray(scale, np.float64)), 2, signed=True, narrow=True, bipolar=True)
 
     @property
     def low(self) -> int:
@@ -66,7 +85,9 @@ class Quantizer:
         return (1 << (self.bits - self.signed)) - 1 - (self.narrow and not self.signed)
 
     def codes(self, real: NDArray[Any]) -> NDArray[np.int64]:
-        """Quantize real values: the nearest codes, ties to even, clipped to the range."""
+        """Quantize real values: the nearest codes, ties to even, clipped to the range; the sign where bipolar."""
+        if self.bipolar:
+            return np.where(real / self.scale >= 0, 1, -1).astype(np.int64)
         codes: NDArray[np.int64] = np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
         return codes
 
@@ -74,3 +95,11 @@ class Quantizer:
         """What codes stand for, in float32."""
         real: NDArray[np.float32] = (codes * self.scale).astype(np.float32)
         return real
+
+
+def _powers_of_two(scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scales, all of them powers of two."""
+    exact = np.frexp(scales)[0] == 0.5
+    if not exact.all():
+        raise ValueError(f"has scale {scales[~exact][0]:g}, need powers of two")
+    return scales

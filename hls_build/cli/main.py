@@ -7,16 +7,17 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from board.cli import bench, completion, detect, live
+from board.cli import bench, cache, completion, detect, live
 from board.cli.command import main as run
 from hls_build.cli import build, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
-from qnn.cli import complexity, data, evaluate, explain, export, label, study, train, tune
+from qnn.cli import complexity, data, evaluate, explain, export, label, render, study, train, tune
 
 COMMANDS = (
     detect.command(weights),
     live.command(weights),
     bench.command(weights),
+    cache.COMMAND,
     completion.COMMAND,
     fold.COMMAND,
     fifos.COMMAND,
@@ -27,6 +28,7 @@ COMMANDS = (
     report.COMMAND,
     data.CHECK,
     label.COMMAND,
+    render.COMMAND,
     train.COMMAND,
     evaluate.COMMAND,
     tune.COMMAND,

@@ -15,6 +15,9 @@ from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link, type_name
 
+MOST_ACTIVATION_BITS, MOST_WEIGHT_BITS = 17, 25
+"""Magnitude of an activation, and whole width of a weight, at the ports B and A of a DSP48E1 (AMD's UG479)."""
+
 
 def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     """A convolution: padding, sliding window and multiplier; a dense layer: the multiplier alone."""
@@ -22,7 +25,7 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     outputs, kernel = node.weights.shape[:2]
     inputs = kernel * kernel * channels
     pe = rules.check_divides(node.name, "pe", folding.pe or 1, outputs, "outputs")
-    simd = rules.check_divides(node.name, "simd", folding.simd or 1, inputs, "inputs per output")
+    simd = rules.check_simd(node.name, folding.simd or 1, inputs)
     fold = inputs // simd * (outputs // pe)
     if kernel == 1:
         for key in ("window_simd", "window_fifo_depth"):
@@ -92,6 +95,11 @@ def _multiply(
     writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
     pe, simd = parallel
+    if link.bits - link.signed > MOST_ACTIVATION_BITS:
+        raise ValueError(
+            f"{node.name} multiplies {link.bits} bits {'signed' if link.signed else 'unsigned'}, a DSP48E1 takes"
+            f" {MOST_ACTIVATION_BITS} beside a sign"
+        )
     if folding.pumped and simd == 1:
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
     outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
@@ -99,6 +107,8 @@ def _multiply(
     lows, highs = accumulator_bounds(node.weights, link.low, link.high)
     low, high = int(lows.min()), int(highs.max())
     weight_bits = max(2, int(np.abs(matrix).max(initial=1)).bit_length() + 1)  # symmetric, so always narrow
+    if weight_bits > MOST_WEIGHT_BITS:
+        raise ValueError(f"{node.name} has weights of {weight_bits} bits, a DSP48E1 takes {MOST_WEIGHT_BITS}")
     product_bits = weight_bits + link.bits - link.signed  # the multiplier's least accumulator
     bits = max(needed_bits(low, high, True), product_bits)
     if node.outputs[0] == writer.graph.output:

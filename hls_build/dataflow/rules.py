@@ -32,6 +32,31 @@ def check_divides(layer: str, key: str, value: int, total: int, of: str) -> int:
     return value
 
 
+def multiplier_simds(inputs: int) -> list[int]:
+    """All SIMD of a multiplier over so many inputs per output, in ascending order.
+
+    All inputs at once are left out: FINN+'s multiplier then ends a sum in every cycle, and its output queue, an entry
+    too short for that, loses one when what follows holds back (tests/hls_build/simulation/test_output_queue.py).
+    """
+    return divisors(inputs)[:-1]
+
+
+def check_simd(layer: str, simd: int, inputs: int) -> int:
+    """Return a legal SIMD of a multiplier.
+
+    Raises:
+        ValueError: It is none of `multiplier_simds`.
+    """
+    allowed = multiplier_simds(inputs)
+    if not allowed:
+        raise ValueError(
+            f"{layer} must sum up at least two inputs per output, got {inputs}: FINN+'s multiplier loses sums otherwise"
+        )
+    if simd not in allowed:
+        raise ValueError(f"simd of {layer} must be one of {allowed} of its {inputs} inputs per output, got {simd}")
+    return simd
+
+
 def nearest_lanes(channels: int, lanes: int) -> int:
     """Greatest divisor of the channels that is not above a neighbour's lanes."""
     return max(n for n in divisors(channels) if n <= lanes)

@@ -164,7 +164,7 @@ class FoldingOptions:
         speed_up = DENSE_SPEED_UP if kernel == 1 else CONV_SPEED_UP
         folds = {
             (pe, simd): inputs // simd * (outputs // pe)
-            for pe, simd in product(rules.divisors(outputs), rules.divisors(inputs))
+            for pe, simd in product(rules.divisors(outputs), rules.multiplier_simds(inputs))
         }
         shapes = [
             (pe, simd)

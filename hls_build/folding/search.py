@@ -54,7 +54,7 @@ class Request:
                 found |= {
                     height * width * (inputs // simd) * (outputs // pe)
                     for pe in rules.divisors(outputs)
-                    for simd in rules.divisors(inputs)
+                    for simd in rules.multiplier_simds(inputs)
                 }
         return sorted(found)
 

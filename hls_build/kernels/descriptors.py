@@ -19,7 +19,9 @@ from board.core.layers.channel_descriptors import ChannelDescriptors
 from board.core.layers.global_descriptors import GlobalDescriptors
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Edge, Layout
-from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, check_attributes
+from hls_build.lowering.context import LoweringContext, Unquantized
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import attributes, check_attributes
 from hls_build.lowering.rule import Rule
 
 Over: TypeAlias = Literal["pixels", "channels"]
@@ -65,7 +67,7 @@ def rules(over: Over, concat: Callable[[LoweringContext, NodeProto], Edge]) -> t
 
     def reduction(kind: Literal["sum", "max"]) -> Callable[[LoweringContext, NodeProto], Descriptor]:
         def reduce(context: LoweringContext, node: NodeProto) -> Descriptor:
-            check_attributes(node, {"keepdims": int(over == "channels")}, {"keepdims": 1})
+            check_attributes(node, {"keepdims": int(over == "channels")})
             return Descriptor(context.quantized(node, 0), kind, over)
 
         return reduce
@@ -104,6 +106,7 @@ def write_pair(
     source = context.tensors[total.edge.tensor]
     low, high = (min(bound * count, bound << shift) if bound < 0 else max(bound * count, bound << shift)
                  for bound in (source.low, source.high))  # fmt: skip
+    context.check_exact(node, np.array([low]), np.array([high]))
     bits = needed_bits(low, high, True) if source.signed else high.bit_length()
     name = context.layer_name(node)
     context.add(kind(name, (source.name,), (name,), shift), shape, bits, source.signed)
@@ -124,5 +127,8 @@ def _sum_and_shift(context: LoweringContext, node: NodeProto) -> tuple[Descripto
 
 
 def axes(context: LoweringContext, node: NodeProto, rank: int) -> list[int]:
-    """The axes that a node names in its second input, counted from the front in a tensor of some rank, ascending."""
-    return sorted(int(axis) % rank for axis in context.constant(node, 1).reshape(-1))
+    """The axes that a node names, or all of a tensor's rank where it names none, from the front, ascending."""
+    named = attributes(node)["axes"]  # before opset 13
+    if named is None:
+        named = context.constant(node, 1).reshape(-1) if len(node.input) > 1 and node.input[1] else range(rank)
+    return sorted(int(axis) % rank for axis in named)

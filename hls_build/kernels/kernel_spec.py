@@ -14,7 +14,7 @@ from hls_build.cost.resources import Resources
 FOLDER = Path(__file__).resolve().parent
 """Each kernel has a folder of its own in here."""
 
-MIN_BITS, MAX_BITS = 2, 24
+MIN_BITS, MAX_BITS = 1, 24
 """Narrowest and widest lane of a stream; float32 tensors hold every integer of 24 bits."""
 
 

@@ -28,25 +28,33 @@ class Constant:
 
 @dataclass(frozen=True)
 class Weights:
-    """Quantized constants: real value = integers * scale, one scale per output channel.
+    """Quantized constants: real value = integers * scale.
 
     Attributes:
-        integers: Outputs first, as ONNX holds a convolution's or a transposed Gemm's weights.
-        scale: Powers of two, shape (outputs,).
+        integers: In ONNX's order.
+        scale: Powers of two, in as many axes as the integers, each of size 1 or theirs.
         bits: Width of the integers.
-        transposed: The tensor at hand has the outputs last.
     """
 
     integers: Integers
     scale: Scales
     bits: int
-    transposed: bool = False
 
     @property
     def real(self) -> Reals:
         """The tensor's value in float32."""
-        value = self.integers * self.scale.reshape(-1, *[1] * (self.integers.ndim - 1))
-        return np.asarray(value.T if self.transposed else value, np.float32)
+        return np.asarray(self.integers * self.scale, np.float32)
+
+    @property
+    def transposed(self) -> Weights:
+        """The same with its axes in reverse order."""
+        return replace(self, integers=self.integers.T, scale=self.scale.T)
+
+    def scales(self) -> Scales | None:
+        """One scale for each index of the first axis; None where they differ along another axis."""
+        if self.scale.size not in (1, self.scale.shape[0] if self.scale.ndim else 1):
+            return None
+        return np.broadcast_to(self.scale.reshape(-1), self.integers.shape[:1])
 
 
 @dataclass(frozen=True)

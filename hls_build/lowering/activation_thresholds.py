@@ -13,7 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import CHANNEL_AXIS, Edge, Integers, Reals
-from hls_build.lowering.context import LoweringError
+from hls_build.lowering.errors import LoweringError
 
 CHUNK = 1 << 15
 """Accumulator values evaluated at once, per channel: bounds memory, not the result."""
@@ -22,7 +22,10 @@ CHUNK = 1 << 15
 class ScalarFunction:
     """A chain of elementwise ONNX nodes, run by ONNX Runtime as it stands in the model."""
 
-    def __init__(self, source: str, nodes: Sequence[NodeProto], constants: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(
+        self, source: str, nodes: Sequence[NodeProto], constants: Mapping[str, NDArray[Any]], opset: int
+    ) -> None:
+        """Take the name that the first node reads, the nodes, their other operands, and the model's opset."""
         self.source = source
         self.session = None
         if not nodes:
@@ -35,7 +38,7 @@ class ScalarFunction:
             [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
             [numpy_helper.from_array(constants[name].astype(np.float32), name) for name in sorted(used)],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
@@ -50,10 +53,13 @@ class ScalarFunction:
         return np.asarray(self.session.run(None, {self.source: x})[0])
 
 
-def tabulate(edge: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int) -> tuple[Integers, Integers]:
+def tabulate(
+    node: NodeProto, edge: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int
+) -> tuple[Integers, Integers]:
     """Codes of every reachable integer of every channel.
 
     Args:
+        node: The quantizer's node, for errors.
         edge: Source of the integers.
         function: What stands between them and the quantizer.
         quantizer: The next quantizer.
@@ -62,6 +68,9 @@ def tabulate(edge: Edge, function: ScalarFunction, quantizer: Quantizer, channel
     Returns:
         The integers -R..R that hold every channel's range, and their codes, shape (channels, 2R + 1). Beyond a
         channel's own range its outermost code repeats.
+
+    Raises:
+        LoweringError: The function is no number somewhere.
     """
     radius = max(int(-edge.low.min()), int(edge.high.max()))
     values = np.arange(-radius, radius + 1)
@@ -78,6 +87,12 @@ def tabulate(edge: Edge, function: ScalarFunction, quantizer: Quantizer, channel
             real = real.T
         result = function(np.ascontiguousarray(real))
         result = result[0, :, :, 0] if edge.layout == "map" else result.reshape(len(part), channels).T
+        if np.isnan(result).any():
+            channel, column = np.argwhere(np.isnan(result))[0]
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) quantizes a function that is no number for the sum {part[column]}"
+                f" of channel {channel}: look for a negative variance, a division by zero or a root"
+            )
         codes[:, start : start + len(part)] = quantizer.codes(result)
     return values, codes
 

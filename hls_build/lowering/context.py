@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, count
 from typing import Any, TypeAlias
@@ -12,16 +11,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from board.core.arithmetic import EXACT_FLOAT32
 from board.core.layers.fork import Fork
 from board.core.node import Node, Tensor, identifier
 from board.core.quantizer import Quantizer
-from hls_build.lowering.abstract_values import Constant, Edge, Scales, Weights
-
-
-class LoweringError(ValueError):
-    """The model is outside the family that the compiler knows; one sentence says where."""
+from hls_build.lowering.abstract_values import Constant, Edge, Integers, Scales, Weights
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import OLDEST_OPSET, ONNX_DOMAINS, attributes
 
 
 class Unquantized(ABC):
@@ -52,9 +50,12 @@ class LoweringContext:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
         self.constants = model_constants(model)
+        self.opset = _opset(model)
         self.values: dict[str, Value] = {name: Constant(value) for name, value in self.constants.items()}
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
+        self.negated: dict[str, str] = {}
+        """Sums whose weights were negated for the one quantizer that reads them: tensor to Quant node."""
 
     def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
         """Declare a tensor of the integer graph."""
@@ -62,9 +63,38 @@ class LoweringContext:
         return self.tensors[name]
 
     def add(self, node: Node, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
-        """Append a layer and declare its one output."""
+        """Append a layer and declare its one output.
+
+        Raises:
+            LoweringError: It reads sums that were negated for another reader.
+        """
+        for name in node.inputs:
+            self.check_not_negated(name)
         self.nodes.append(node)
         return self.new_tensor(node.outputs[0], shape, bits, signed)
+
+    def check_not_negated(self, tensor: str) -> None:
+        """Refuse a second reader of sums whose weights were negated for the first."""
+        if tensor in self.negated:
+            raise LoweringError(
+                f"node {self.negated[tensor]} (Quant) quantizes a falling function of {tensor}, which something else"
+                " reads too: only sums with one reader can be negated"
+            )
+
+    def check_exact(self, node: NodeProto, low: Integers, high: Integers) -> None:
+        """Refuse sums that float32, in which the model is defined, cannot add up exactly.
+
+        Args:
+            node: What sums up.
+            low: Least sum of any part of the operands, of any shape.
+            high: Greatest, likewise.
+        """
+        most = max(-int(low.min()), int(high.max()))
+        if most > EXACT_FLOAT32:
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) has sums of up to {most}, which float32 does not hold exactly"
+                f" beyond {EXACT_FLOAT32}: use fewer bits or inputs"
+            )
 
     def layer_name(self, node: NodeProto) -> str:
         """What a layer is called: as its ONNX node, as an identifier; by type and number where that has no name."""
@@ -144,52 +174,30 @@ class LoweringContext:
             raise LoweringError(f"node {node.name} ({node.op_type}) needs a constant for {node.input[index]}")
         return value.value
 
-    def weights(self, node: NodeProto, index: int, transposed: bool) -> Weights:
-        """An input that must be quantized constants, outputs last if transposed."""
+    def weights(self, node: NodeProto, index: int) -> Weights:
+        """An input that must be quantized constants."""
         value = self.operand(node, index)
         if not isinstance(value, Weights):
             raise LoweringError(
                 f"node {node.name} ({node.op_type}) has weights {node.input[index]} that are not quantized: "
                 "put a Quant node with power-of-two scales before it"
             )
-        if value.transposed != transposed:
-            raise LoweringError(f"node {node.name} ({node.op_type}) has its weights the wrong way round")
         return value
 
     def quantizer(self, node: NodeProto) -> Quantizer:
-        """What a Quant node computes."""
-        scale, zero_point, bits = (self.constant(node, index) for index in (1, 2, 3))
+        """What a Quant, IntQuant or BipolarQuant node computes."""
+        scale, *others = (self.constant(node, index) for index in range(1, len(node.input)))
         try:
-            return Quantizer.of_node(attributes(node), scale, zero_point, bits)
+            if node.op_type == "BipolarQuant":
+                return Quantizer.bipolar_of_node(scale)
+            return Quantizer.of_node(attributes(node), scale, *others)
         except ValueError as error:
-            raise LoweringError(f"node {node.name} (Quant) {error}") from None
+            raise LoweringError(f"node {node.name} ({node.op_type}) {error}") from None
 
 
 def typed_edge(tensor: Tensor, scale: Scales, **more: Any) -> Edge:
     """An edge that reaches its type's whole range."""
     return Edge(tensor.name, tensor.shape, scale, np.array([tensor.low]), np.array([tensor.high]), **more)
-
-
-def attributes(node: NodeProto) -> dict[str, Any]:
-    """A node's attributes by name."""
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-
-
-def check_attributes(node: NodeProto, supported: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> None:
-    """Refuse a node with any other value of an attribute.
-
-    Args:
-        node: ONNX node.
-        supported: The one supported value of each attribute.
-        defaults: What a missing attribute stands for, where that is not the supported value.
-
-    Raises:
-        LoweringError: It has another value.
-    """
-    found = {**supported, **(defaults or {}), **attributes(node)}
-    for key, need in supported.items():
-        if found[key] != need:
-            raise LoweringError(f"node {node.name} ({node.op_type}) has {key} {found[key]}, supported is {need}")
 
 
 def model_constants(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
@@ -200,5 +208,33 @@ def model_constants(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
         raise LoweringError(f"a network's constants must be whole tensors, got {error}: export it again") from None
     for node in model.graph.node:
         if node.op_type == "Constant":
-            constants[node.output[0]] = numpy_helper.to_array(helper.get_attribute_value(node.attribute[0]))
+            constants[node.output[0]] = _constant(node)
     return constants
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own ops.
+
+    Raises:
+        LoweringError: There is none, or one that means something else by them.
+    """
+    versions = [entry.version for entry in model.opset_import if entry.domain in ONNX_DOMAINS]
+    newest = onnx.defs.onnx_opset_version()
+    if len(versions) != 1 or not OLDEST_OPSET <= versions[0] <= newest:
+        told = ", ".join(map(str, versions)) or "none"
+        raise LoweringError(f"a network must have an opset from {OLDEST_OPSET} to {newest}, got {told}: export it so")
+    return int(versions[0])
+
+
+def _constant(node: NodeProto) -> NDArray[Any]:
+    """The value of a Constant node."""
+    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    value, numbers = given.get("value"), ("value_float", "value_floats", "value_int", "value_ints")
+    if isinstance(value, TensorProto):
+        return numpy_helper.to_array(value)
+    for name in numbers:
+        if name in given:
+            return np.asarray(given[name], np.float32 if "float" in name else np.int64)
+    raise LoweringError(
+        f"node {node.name} (Constant) must hold a tensor, {', '.join(numbers)}, got {', '.join(given) or 'nothing'}"
+    )

@@ -12,20 +12,25 @@ from onnx import NodeProto
 from board.core.graph import IntegerGraph
 from hls_build.lowering import quantizers, shapes, weighted
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, Value, typed_edge
+from hls_build.lowering.context import LoweringContext, Value, typed_edge
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import ONNX_DOMAINS
 from hls_build.lowering.rule import Rule
-from hls_build.lowering.scalars import SCALAR_OPS, ScalarChain, is_scalar, scalar
+from hls_build.lowering.scalars import SCALAR_OPS, ScalarChain, identity, is_scalar, scalar
 
 PIXEL_BITS = 8
+QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
+QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 
 OWN_RULES = (
-    Rule("Quant", "any quantizer", quantizers.quant),
+    *(Rule(op_type, "any quantizer", quantizers.quant) for op_type in QUANTIZERS),
     Rule("Conv", "a 'same' convolution with stride 1", weighted.conv),
     Rule("Gemm", "a dense layer", weighted.dense),
     Rule("MatMul", "a dense layer", weighted.dense),
     Rule("Transpose", "weights", weighted.transpose),
     Rule("Flatten", "a feature map", shapes.flatten),
     Rule("Reshape", "a feature map as a vector", shapes.flatten),
+    *(Rule(op_type, "a value that inference passes on", identity) for op_type in ("Identity", "Dropout")),
     *(Rule(op_type, "one edge of sums with constants", scalar, is_scalar) for op_type in SCALAR_OPS),
 )
 """What becomes FINN+'s own blocks. Kernels have rules of their own; see hls_build.compiler.RULES for all."""
@@ -48,6 +53,7 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     source, (channels, height, width) = _pixels(model, context)
     pixels = context.new_tensor("pixels", (height, width, channels), PIXEL_BITS, False)
     context.values[source] = typed_edge(pixels, np.ones(1))
+    _check_readers(model)
     for node in model.graph.node:
         if node.op_type != "Constant":
             context.values[node.output[0]] = _lowered(context, node, rules)
@@ -55,6 +61,7 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     result = context.values.get(output)
     if not isinstance(result, Edge) or not (result.scale == 1).all():
         raise LoweringError(f"output {output} is not made of integer accumulators: multiply it by its inverse scale")
+    context.check_not_negated(result.tensor)
     return IntegerGraph(context.tensors, context.with_forks(), pixels.name, result.tensor)
 
 
@@ -68,7 +75,7 @@ def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tupl
     name = _only(list(sources), "input")
     dims = sources[name].type.tensor_type.shape.dim
     sizes = [dim.dim_value for dim in dims]
-    if len(sizes) != 4 or min(sizes) < 1:
+    if len(sizes) != 4 or min(sizes) < 1 or sizes[0] != 1:
         told = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in dims)
         raise LoweringError(f"input {name} must have a shape (1, C, H, W) of fixed sizes, got ({told}): export it so")
     for constant, value in context.constants.items():
@@ -76,6 +83,20 @@ def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tupl
             odd = value[~np.isfinite(value)].ravel()[0]
             raise LoweringError(f"constants must be finite, got {odd} in {constant}: train or export again")
     return name, (sizes[1], sizes[2], sizes[3])
+
+
+def _check_readers(model: onnx.ModelProto) -> None:
+    """Refuse a node whose result goes nowhere: its author meant it to.
+
+    Raises:
+        LoweringError: There is one.
+    """
+    read = {name for node in model.graph.node for name in node.input} | {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        if node.output and not read.intersection(node.output):
+            raise LoweringError(
+                f"node {node.name} ({node.op_type}) writes {node.output[0]}, which nothing reads: remove it"
+            )
 
 
 def _only(names: Sequence[str], what: str) -> str:
@@ -110,11 +131,12 @@ def _rule(context: LoweringContext, node: NodeProto, rules: Sequence[Rule]) -> R
     Raises:
         LoweringError: There is none.
     """
-    of_type = [rule for rule in rules if rule.op_type == node.op_type]
+    domains = QONNX_DOMAINS if node.op_type in QUANTIZERS else ONNX_DOMAINS
+    of_type = [rule for rule in rules if rule.op_type == node.op_type and node.domain in domains]
     if not of_type:
         supported = ", ".join(sorted({rule.op_type for rule in rules}))
         raise LoweringError(
-            f"node {node.name} is of type {node.op_type}, which has no hardware; supported are {supported}"
+            f"node {node.name} is of type {_type(node)}, which has no hardware; supported are {supported}"
         )
     for rule in of_type:
         if rule.matches(context, node):
@@ -127,6 +149,11 @@ def _rule(context: LoweringContext, node: NodeProto, rules: Sequence[Rule]) -> R
         f"node {node.name} ({node.op_type}) of {operands} has no hardware; supported are "
         f"{'; '.join(dict.fromkeys(rule.takes for rule in of_type))}"
     )
+
+
+def _type(node: NodeProto) -> str:
+    """A node's type, with its domain where that is not ONNX's own."""
+    return node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}.{node.op_type}"
 
 
 def _described(context: LoweringContext, node: NodeProto, index: int) -> str:

@@ -14,12 +14,17 @@ from board.core.arithmetic import needed_bits
 from board.core.layers.conv import Conv
 from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
-from hls_build.lowering.abstract_values import Constant, Edge, Weights
+from hls_build.lowering.abstract_values import CHANNEL_AXIS, Constant, Edge, Weights
 from hls_build.lowering.activation_thresholds import ScalarFunction, directions, tabulate, thresholds_from_codes
-from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, Value, typed_edge
+from hls_build.lowering.context import LoweringContext, Unquantized, Value, typed_edge
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import attributes
 
-SCALAR_OPS = ("Add", "BatchNormalization", "Mul", "Relu", "Sigmoid")
-"""Elementwise nodes, which are scalar functions where all operands but one are constant."""
+SCALAR_OPS = (
+    "Add", "BatchNormalization", "Ceil", "Clip", "Div", "Elu", "Erf", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Mul",
+    "Neg", "PRelu", "Relu", "Round", "Selu", "Sigmoid", "Softplus", "Softsign", "Sub", "Tanh",
+)  # fmt: skip
+"""Elementwise nodes: scalar functions where all operands but one are constant, evaluated by ONNX Runtime."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class ScalarChain(Unquantized):
         operands = self._operands(context)
         per_channel = any(operands[name].size > 1 for n in self.nodes for name in n.input if name in operands)
         alike = not per_channel and all(len(a) == 1 for a in (edge.scale, edge.low, edge.high))
-        function = ScalarFunction(self.source, self.nodes, operands)
-        values, codes = tabulate(edge, function, quantizer, 1 if alike else edge.shape[2])
+        function = ScalarFunction(self.source, self.nodes, operands, context.opset)
+        values, codes = tabulate(node, edge, function, quantizer, 1 if alike else edge.shape[2])
         falling = directions(codes, node) < 0
         if falling.any():
             edge = _negated(context, node, edge, falling)
@@ -58,6 +63,8 @@ class ScalarChain(Unquantized):
         name = context.layer_name(node)
         layer = Threshold(name, (edge.tensor,), (name,), thresholds, quantizer.low)
         result = context.add(layer, edge.shape, quantizer.bits, quantizer.signed)
+        if falling.any():
+            context.negated[edge.tensor] = node.name
         return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, quantized=True)
 
     def _operands(self, context: LoweringContext) -> dict[str, NDArray[Any]]:
@@ -74,6 +81,10 @@ def scalar(context: LoweringContext, node: NodeProto) -> Value:
     """Append an elementwise node; a Mul by powers of two changes the scale alone."""
     (varying,) = _varying_inputs(context, node)
     value = context.operand(node, varying)
+    attributes(node)
+    for index in range(len(node.input)):
+        if index != varying and node.input[index]:
+            _check_operand(context, node, index, value)
     if node.op_type == "Mul" and isinstance(value, Edge | Unquantized):
         factor = np.asarray(context.constant(node, 1 - varying), np.float64)
         if (np.frexp(factor)[0] == 0.5).all() and (scaled := value.scaled(factor)) is not None:
@@ -93,16 +104,51 @@ def is_scalar(context: LoweringContext, node: NodeProto) -> bool:
 
 
 def _varying_inputs(context: LoweringContext, node: NodeProto) -> list[int]:
-    """Indices of a node's inputs that are not known at compile time."""
-    return [i for i, name in enumerate(node.input) if not isinstance(context.values.get(name), Constant | Weights)]
+    """Indices of a node's inputs that are not known at compile time; one without a name is absent."""
+    return [
+        i for i, name in enumerate(node.input) if name and not isinstance(context.values.get(name), Constant | Weights)
+    ]
+
+
+def identity(context: LoweringContext, node: NodeProto) -> Value:
+    """What inference passes on: Identity, and Dropout."""
+    attributes(node)
+    if len(node.input) > 2 and node.input[2] and context.constant(node, 2).any():
+        raise LoweringError(f"node {node.name} ({node.op_type}) is in training mode: export the network for inference")
+    value = context.operand(node, 0)
+    return replace(value, nodes=(*value.nodes, node)) if isinstance(value, ScalarChain) else value
+
+
+def _check_operand(context: LoweringContext, node: NodeProto, index: int, value: Value) -> None:
+    """Refuse a constant operand that differs along another axis than the channels, or adds channels."""
+    edge = value if isinstance(value, Edge) else getattr(value, "edge", None)
+    if not isinstance(edge, Edge):
+        return
+    constant, channels = context.constant(node, index), edge.shape[2]
+    if node.op_type == "BatchNormalization":
+        fits = edge.layout != "pixels" and constant.shape == (channels,)
+    else:
+        axes = {"map": 4, "pixels": 3, "vector": 2}[edge.layout]
+        shape = (*[1] * (axes - constant.ndim), *constant.shape)
+        fits = len(shape) == axes and all(
+            size in (1, channels) if axis == CHANNEL_AXIS[edge.layout] else size == 1 for axis, size in enumerate(shape)
+        )
+    if not fits:
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has an operand {node.input[index]} of shape {list(constant.shape)},"
+            f" supported is one number, or one for each of {channels} channels"
+        )
 
 
 def _negated(context: LoweringContext, node: NodeProto, edge: Edge, falling: NDArray[np.bool_]) -> Edge:
     """Negate the weights of channels whose function falls, so that it rises over the negated sums."""
     layer = context.writer(edge)
+    if any(edge.tensor in other.inputs for other in context.nodes):
+        context.negated[edge.tensor] = node.name
+        context.check_not_negated(edge.tensor)
     if not isinstance(layer, Conv):
         raise LoweringError(
-            f"node {node.name} (Quant) quantizes a falling function of {edge.tensor}, which no weights feed: "
+            f"node {node.name} ({node.op_type}) quantizes a falling function of {edge.tensor}, which no weights feed: "
             "only a layer's own sums can be negated"
         )
     sign = np.where(falling, -1, 1)

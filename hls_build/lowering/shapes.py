@@ -10,12 +10,17 @@ from onnx import NodeProto
 
 from board.core.layers.flatten import Flatten
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, check_attributes
+from hls_build.lowering.context import LoweringContext
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import check_attributes
 
 
 def flatten(context: LoweringContext, node: NodeProto) -> Edge:
     """A frame as one pixel."""
     edge = context.quantized(node, 0)
+    check_attributes(node, {"axis": 1} if node.op_type == "Flatten" else {})
+    if edge.layout == "vector":
+        return edge
     if edge.layout != "map":
         raise LoweringError(f"node {node.name} ({node.op_type}) flattens what is no feature map")
     elements = int(np.prod(edge.shape))
@@ -23,7 +28,6 @@ def flatten(context: LoweringContext, node: NodeProto) -> Edge:
         wanted = context.constant(node, 1).tolist()
         if wanted not in [[batch, rest] for batch in (-1, 0, 1) for rest in (-1, elements)]:
             raise LoweringError(f"node {node.name} (Reshape) makes a shape of {wanted}, supported is [0, -1]")
-    check_attributes(node, {"axis": 1})
     tensor, name = context.tensors[edge.tensor], context.layer_name(node)
     shape = (1, 1, elements)
     context.add(Flatten(name, (edge.tensor,), (name,)), shape, tensor.bits, tensor.signed)

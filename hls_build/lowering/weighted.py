@@ -3,56 +3,67 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import numpy as np
 from onnx import NodeProto, helper
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
 from board.core.layers.conv import Conv
 from board.core.layers.flatten import Flatten
-from hls_build.lowering.abstract_values import Constant, Edge, Integers, Weights
-from hls_build.lowering.context import LoweringContext, LoweringError, Value, attributes, check_attributes
+from hls_build.lowering.abstract_values import Constant, Edge, Integers, Scales, Weights
+from hls_build.lowering.context import LoweringContext, Value
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import Window, attributes, check_attributes
 from hls_build.lowering.scalars import ScalarChain
 
 
 def conv(context: LoweringContext, node: NodeProto) -> Value:
     """A 'same' convolution with stride 1."""
-    weights = context.weights(node, 1, transposed=False)
-    kernel = weights.integers.shape[2]
-    if weights.integers.shape[2:] != (kernel, kernel) or kernel % 2 == 0:
-        size = "x".join(map(str, weights.integers.shape[2:]))
-        raise LoweringError(f"node {node.name} (Conv) has a kernel of {size}, supported are squares of odd size")
-    supported = {
-        "kernel_shape": [kernel, kernel], "pads": [kernel // 2] * 4, "strides": [1, 1], "dilations": [1, 1],
-        "group": 1, "auto_pad": b"NOTSET",
-    }  # fmt: skip
-    check_attributes(node, supported, {"pads": [0] * 4})
+    weights = context.weights(node, 1)
+    if weights.integers.ndim != 4:
+        raise LoweringError(f"node {node.name} (Conv) has {weights.integers.ndim - 2} spatial axes, supported are 2")
+    check_attributes(node, {"group": 1})
     edge = context.quantized(node, 0)
+    rows, columns = weights.integers.shape[2:]
+    if rows != columns or rows % 2 == 0:
+        raise LoweringError(
+            f"node {node.name} (Conv) has a kernel of {rows}x{columns}, supported are squares of odd size"
+        )
+    margin = rows // 2
+    window = Window.of_node(node, (rows, columns), edge.shape[:2])
+    window.check(node, (1, 1), (margin, margin, margin, margin))
     return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1))
 
 
 def dense(context: LoweringContext, node: NodeProto) -> Value:
     """A dense layer, or one on every pixel; a Flatten before it turns its weights to the pixels' order."""
-    check_attributes(node, {"alpha": 1.0, "beta": 1.0, "transA": 0})
+    outputs_first = False
+    if node.op_type == "Gemm":
+        check_attributes(node, {"alpha": 1.0, "beta": 1.0, "transA": 0})
+        outputs_first = bool(attributes(node)["transB"])
     edge = context.quantized(node, 0)
-    weights = context.weights(node, 1, transposed=not attributes(node).get("transB", 0))
-    integers = weights.integers
+    weights = context.weights(node, 1)
+    if weights.integers.ndim != 2:
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has weights of {weights.integers.ndim} axes, supported are 2"
+        )
     if edge.layout == "map":
         raise LoweringError(f"node {node.name} ({node.op_type}) reads a feature map: put a Flatten before it")
-    source = context.writer(edge)
+    weights = weights if outputs_first else weights.transposed
+    integers, source = weights.integers, context.writer(edge)
     if isinstance(source, Flatten):
         height, width, channels = context.tensors[source.inputs[0]].shape
-        integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        if integers.shape[1] == height * width * channels:  # else _layer says what is wrong
+            integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
     return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1))
 
 
 def transpose(context: LoweringContext, node: NodeProto) -> Value:
-    """Weights of a MatMul."""
-    weights = context.weights(node, 0, transposed=False)
+    """Weights of a dense layer."""
+    weights = context.weights(node, 0)
     if weights.integers.ndim != 2:
         raise LoweringError(f"node {node.name} (Transpose) turns {weights.integers.ndim} axes, supported are 2")
-    check_attributes(node, {"perm": [1, 0]})
-    return replace(weights, transposed=True)
+    order = attributes(node)["perm"]
+    return weights if order is not None and list(order) == [0, 1] else weights.transposed
 
 
 def _layer(
@@ -64,19 +75,41 @@ def _layer(
         raise LoweringError(
             f"node {node.name} ({node.op_type}) has weights for {integers.shape[3]} inputs, gets {tensor.shape[2]}"
         )
+    if (weight_scales := weights.scales()) is None:
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has weights {node.input[1]} of several scales for one output, supported"
+            " is one scale for each"
+        )
     low, high = accumulator_bounds(integers, tensor.low, tensor.high)
+    context.check_exact(node, low, high)
     name, shape = context.layer_name(node), (*tensor.shape[:2], len(integers))
+    scale = weight_scales * edge.scale
+    bias = _bias(context, node, scale)
+    if bias is not None:
+        added = bias.integers.ravel()
+        context.check_exact(node, low + np.minimum(added, 0), high + np.maximum(added, 0))
     layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits)
     context.add(layer, shape, needed_bits(int(low.min()), int(high.max()), True), True)
-    sums = Edge(name, shape, weights.scale * edge.scale, low, high, edge.layout)
-    if len(node.input) < 3:
+    sums = Edge(name, shape, scale, low, high, edge.layout)
+    if bias is None:
         return sums
-    bias = context.operand(node, 2)
-    if not isinstance(bias, Weights) or (bias.scale != sums.scale).any():
-        raise LoweringError(
-            f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantized at its sums' scale"
-        )
     operand, source = f"{node.output[0]}_bias", f"{node.output[0]}_sums"
     shape_in_model = (-1, 1, 1) if edge.layout == "map" else (-1,)
     context.values[operand] = Constant(bias.real.reshape(shape_in_model))
     return ScalarChain(sums, source, (helper.make_node("Add", [source, operand], [node.output[0]]),))
+
+
+def _bias(context: LoweringContext, node: NodeProto, scale: Scales) -> Weights | None:
+    """The bias, integers at the scales of the sums; None where there is none."""
+    if len(node.input) < 3 or not node.input[2]:
+        return None
+    bias = context.operand(node, 2)
+    if not isinstance(bias, Weights) or (np.broadcast_to(bias.scale.ravel(), scale.shape) != scale).any():
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantized at its sums' scale"
+        )
+    if bias.integers.shape not in ((len(scale),), (1, len(scale)), (1,), (1, 1), ()):
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has a bias of shape {bias.integers.shape} for {len(scale)} outputs"
+        )
+    return bias

@@ -16,30 +16,51 @@ if TYPE_CHECKING:  # it takes time to import: commands do it when they run
 TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
 
 
-def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
-    """Add --checkpoint, required."""
+def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint", default: str = "") -> None:
+    """Add --checkpoint, required where no default is told."""
+    told = f" (default: {default})" if default else ""
     parser.add_argument(
         "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="F.safetensors",
-        help=f"{what}: its weights, with the card (.json) beside them",
+        type=_checkpoint,
+        required=not default,
+        metavar="F.safetensors|NAME",
+        help=f"{what}: its weights, with the card (.json) beside them, or a name of those in the repository, such as"
+        f" w4a4-paper{told}",
     )
 
 
-def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None) -> None:
-    """Add --data and --root, required where no default is given."""
+def _checkpoint(text: str) -> Path:
+    from qnn.network.presets import checkpoint_of
+
+    return checkpoint_of(text)
+
+
+def add_data(
+    parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None, required: bool = True
+) -> None:
+    """Add --data and --root, required where no default is given, unless other faces can stand for them."""
     from qnn.data.datasets import NAMES
 
-    add_one_of(parser, NAMES, "--data", default=name, required=name is None, help=f"dataset: {', '.join(NAMES)}")
+    needed = required and name is None
+    add_one_of(parser, NAMES, "--data", default=name, required=needed, help=f"dataset: {', '.join(NAMES)}")
     parser.add_argument(
         "--root",
         type=Path,
         default=root,
-        required=root is None,
+        required=required and root is None,
         metavar="DIR",
         help="the dataset's folder, in its official layout; `auflow data check` tells whether it is",
     )
+
+
+def need_data(options: argparse.Namespace) -> None:
+    """Refuse options without --data and --root, where `add_data` did not require them.
+
+    Raises:
+        ValueError: One is missing.
+    """
+    if options.data is None or options.root is None:
+        raise ValueError("without --aus, --data and --root are needed: name a dataset and its folder")
 
 
 def add_beside(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_one_of, integer
+from board.cli.options import add_one_of, add_output, integer
 from qnn.cli.options import (
     TEST_SPLIT_HELP,
     add_architecture,
@@ -31,11 +31,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
     add_data(parser, "ferplus", Path("ferplus"))
     add_beside(parser)
-    parser.add_argument(
+    add_output(
+        parser,
         "--run",
-        type=Path,
+        folder=True,
         default=Path("runs/ferplus"),
-        metavar="DIR",
         help="folder of this run; an interrupted run goes on where it was",
     )
     add_one_of(
@@ -91,8 +91,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.facs import EMOTIONS
     from qnn.data.splits import load_mixed, load_splits
     from qnn.network import presets as known
@@ -134,7 +133,7 @@ def _run(options: argparse.Namespace) -> int:
         options.teacher,
     )
     if is_first():
-        console = Console()
+        console = PlainConsole()
         console.print(_results(done))
         console.print(f"{options.run}: {', '.join(path.name for path in done)}", soft_wrap=True)
     return 0

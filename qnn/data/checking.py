@@ -17,6 +17,9 @@ from qnn.data.indexing import look
 from qnn.data.loading import completed, executor
 from qnn.data.reading import faults, lots
 
+ACTIVE_FROM = 0.5
+"""Of labels that are weights between 0 and 1."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -105,8 +108,8 @@ def count(index: Index, aus: tuple[int, ...]) -> Counts:
         {subject: number for subject, number in sorted(Counter(index.subjects.tolist()).items()) if subject},
         {
             au: {
-                "active": int((column == 1).sum()),
-                "inactive": int((column == 0).sum()),
+                "active": int((column >= ACTIVE_FROM).sum()),
+                "inactive": int((column < ACTIVE_FROM).sum()),
                 "unknown": int(np.isnan(column).sum()),
             }
             for au, column in zip(aus, index.labels.T, strict=True)

@@ -24,7 +24,7 @@ log = logging.getLogger("auflow")
 
 
 class Source(NamedTuple):
-    """Where one picture lies: a file, or a frame of a video, counted from 0."""
+    """Where one picture lies: a file, or a frame of a video or row of an .npz, counted from 0."""
 
     path: Path
     frame: int | None = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
+from contextlib import nullcontext
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -48,11 +49,10 @@ def label(
     files = [_file(cache or cache_folder("labels"), digest, lot) for lot in lots]
     missing = [(file, lot) for file, lot in zip(files, lots, strict=True) if _restore(file, len(lot)) is None]
     if missing:
-        with bar("labelling", len(faces), "faces") as done:
-            move = done if progress else (lambda count: None)
-            move(len(faces) - sum(len(lot) for _, lot in missing))
+        with bar("labelling", len(faces), "faces") if progress else nullcontext(lambda count: None) as done:
+            done(len(faces) - sum(len(lot) for _, lot in missing))
             for count in _see_all(missing, model, workers):
-                move(count)
+                done(count)
     seen = [_known(file, len(lot)) for file, lot in zip(files, lots, strict=True)]
     return SoftLabels(
         digests=digests(faces.pixels),

@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.arrays import Pixels
+from board.core.reading import read_arrays
 from board.faces.crop import SIDE_PX
 from board.sources.frame import to_rgb
 from board.sources.pictures import read_picture
 from qnn.data.dataset import Dataset, Problem, Source
 
 PICTURES_PER_LOT = 512
+PACKED = ".npz"
+"""Suffix of files that hold pictures as an array's rows."""
 LOST_FRAMES = 5
 """So many frames may lack at the end of a video: DISFA's labels and videos differ in length by a frame or two."""
 
@@ -58,7 +61,7 @@ def faults(dataset: Dataset, lot: Sequence[Source]) -> list[Problem]:
     """What of a lot cannot be read or has the wrong size; faces are not looked for."""
     if lot[0].frame is not None:
         try:
-            for _ in _frames(lot):
+            for _ in _pictures(lot):
                 pass
         except ValueError as error:
             return [Problem("unreadable", str(error))]
@@ -87,11 +90,22 @@ def frame_count(video: Path) -> int:
 
 def _pictures(lot: Sequence[Source]) -> Iterator[Pixels | None]:
     """RGB pictures (H, W, 3) of a lot; None for a frame after the last of its video."""
-    if lot[0].frame is not None:
+    if lot[0].path.suffix == PACKED:
+        yield from _rows(lot)
+    elif lot[0].frame is not None:
         yield from _frames(lot)
     else:
         for source in lot:
             yield read_picture(source.path)
+
+
+def _rows(lot: Sequence[Source]) -> Iterator[Pixels]:
+    """Pictures that are rows of one array file, whose grey `pixels` are (N, H, W)."""
+    pixels = read_arrays(lot[0].path, "packed faces", "copy it again").get("pixels")
+    if pixels is None or pixels.ndim != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"packed faces must have pixels uint8 (N, H, W), got others in {lot[0].path}: copy it again")
+    for source in lot:
+        yield np.repeat(pixels[source.frame, :, :, np.newaxis], 3, axis=2)
 
 
 def _frames(lot: Sequence[Source]) -> Iterator[Pixels | None]:

@@ -3,8 +3,8 @@
 
 A target is 0 up to the median of the training faces that people call neutral, 0.5 where only one in twenty of these
 shows more, and 1 from where only one in a hundred of all training faces does; between them it is linear. So a target
-above 0.5 is more than neutral faces show, and an AU that few faces show has few such targets. A rank among all faces
-would give every AU the same share of active faces, and call the chins of 31 % of neutral faces raised.
+above 0.5 is more than neutral faces show, and an AU that few faces show has few such targets; ranks among all faces
+would make the same share of them active in every AU.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ SCALE, AROUND_PX = 5, 12
 """Enlargement of a face, and how much of its repeated edge is put around it before: a bare face of 48x48 pixels is
 found less often."""
 CONFIDENCE = 0.2
-RULE = f"cubic {SCALE}, replicated {AROUND_PX}, confidence {CONFIDENCE}"
+RULE = f"cubic {SCALE}, replicated {AROUND_PX}, confidence {CONFIDENCE}, brows from the eyes' middle"
 """How a face is shown to the model."""
 
 INNER_BROW, OUTER_BROW = (55, 285, 107, 336), (70, 300, 63, 293, 46, 276)
@@ -116,6 +116,7 @@ class MediaPipe:
             said = " ".join(str(error).split())[:200]
             raise ValueError(f"the teacher's model must be a face landmarker, got {model}: {said}") from None
         if known is None:
+            self.close()
             raise ValueError(f"the teacher's model must find the face in a portrait, got {model}, which finds none")
 
     def __call__(self, picture: Pixels) -> Seen | None:
@@ -147,16 +148,12 @@ def brow_heights(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Args:
         landmarks: (478, 2), x to the right and y down in one unit.
     """
-    eyes = [landmarks[list(corners)].mean(0) for corners in EYE_CORNERS]
     across = landmarks[EYE_CORNERS[1][0]] - landmarks[EYE_CORNERS[0][0]]
     distance = np.linalg.norm(across)
     up = np.array([across[1], -across[0]]) / distance
-
-    def height(points: tuple[int, ...]) -> np.floating:
-        own_eye = np.array([eyes[place % 2] for place in range(len(points))])
-        return ((landmarks[list(points)] - own_eye) @ up).mean() / distance
-
-    return np.array([height(INNER_BROW), height(OUTER_BROW)], np.float32)
+    middle = landmarks[[*EYE_CORNERS[0], *EYE_CORNERS[1]]].mean(0)
+    heights = [(landmarks[list(points)].mean(0) - middle) @ up / distance for points in (INNER_BROW, OUTER_BROW)]
+    return np.array(heights, np.float32)
 
 
 @contextmanager

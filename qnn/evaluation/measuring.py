@@ -140,6 +140,7 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
         seed,
         subjects=faces.subjects if (faces.subjects != "").any() else None,
         nearest=answer.emotions(card),
+        own_emotions=answer.emotion_logits is not None,
     )
     return Measured(card, sha256(checkpoint), selection, found)
 
@@ -199,6 +200,7 @@ def tune_checkpoint(
         evaluate(
             found.probabilities(each), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
             division.seed, resamples=0, nearest=found.emotions(each),
+            own_emotions=found.emotion_logits is not None,
         )
         for each in (card, new)
     )  # fmt: skip

@@ -179,7 +179,8 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
     card = read_card(path)
     if preset is not None and card.preset != preset:
         raise ValueError(f"checkpoint {path} is of preset {card.preset}, need {preset}")
-    model = build_model(card)
+    with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
+        model = build_model(card)
     try:
         state = load_file(path)
     except SafetensorError as error:

@@ -29,7 +29,8 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from board.core.files import write_json
+from board.core.files import unwritable, write_json
+from board.core.lock import lock_name, locked
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
@@ -206,7 +207,7 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
     # to show a step's loss, a GPU must have finished it
-    bar = TQDMProgressBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
+    bar = _ClosingBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
     callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), bar]
     if module.recipe.average:
         decay = module.recipe.average**AVERAGE_EVERY_STEPS
@@ -235,12 +236,23 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
         if isinstance(module.model, QuantCbamCnn) and not (resumes or module.model.has_scales):
             module.calibrate(trainer.strategy.root_device)
-        trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        try:
+            trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        except OSError as error:  # whose name is that of the file that Lightning writes first
+            raise unwritable(folder, error) from None
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:
         module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
     return trainer
+
+
+class _ClosingBar(TQDMProgressBar):
+    """Lightning's bar, which leaves the line that it stands on to what is said of an error."""
+
+    def on_exception(self, *_: Any) -> None:
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
 
 
 def _finish(
@@ -281,7 +293,7 @@ def _measured_occurrence(model: torch.nn.Module, card: Card, splits: Splits, rec
     found = predict(model, test)
     evaluation = evaluate(
         found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
-        subjects=test.subjects, nearest=found.emotions(card),
+        subjects=test.subjects, nearest=found.emotions(card), own_emotions=found.emotion_logits is not None,
     )  # fmt: skip
     per_au = {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()}
     return replace(card, thresholds=tuple(thresholds.tolist()), metrics={**evaluation.headline(), "per_au_f1": per_au})
@@ -330,6 +342,24 @@ def _calm() -> Iterator[None]:
     logger.setLevel(level)
 
 
+@contextmanager
+def held(folder: Path, what: str) -> Iterator[None]:
+    """Keep others out of a run's folder; of the processes of one training the first does.
+
+    Args:
+        folder: Of the run, which need not exist.
+        what: What it is, such as "the run".
+
+    Raises:
+        RuntimeError: Another training is in it; the sentence names its process.
+    """
+    if not is_first():
+        yield
+        return
+    with locked(lock_name(folder.resolve()), f"{what} {folder}"):
+        yield
+
+
 def train(
     presets: Sequence[str],
     architecture: Architecture,
@@ -348,14 +378,19 @@ def train(
 
     Returns:
         The checkpoints that this run holds, in that order.
+
+    Raises:
+        RuntimeError: Another process trains in this folder.
+        ValueError: See `train_stage`.
     """
-    card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
-    done = []
-    if start is None or FLOAT in presets:
-        start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
-        done.append(start)
-    for preset in presets:
-        if preset != FLOAT:
-            stage = replace(card, preset=preset)
-            done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
-    return done
+    with held(run, "the run"):
+        card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
+        done = []
+        if start is None or FLOAT in presets:
+            start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
+            done.append(start)
+        for preset in presets:
+            if preset != FLOAT:
+                stage = replace(card, preset=preset)
+                done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
+        return done

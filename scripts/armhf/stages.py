@@ -137,7 +137,7 @@ def transfer(deployment: Deployment, crops: np.ndarray) -> Callable[[], None]:
     first_s = timing.first_out_cycles / per_s if timing.first_out_cycles else LATENCY_S
     interval_s = timing.interval_cycles / per_s if timing.interval_cycles else INTERVAL_S
     dmas = Iodma(Registers(clock, interval_s), IDMA), Iodma(Registers(clock, first_s), ODMA)
-    slots, results = memory(contract), np.empty((1, len(contract.action_units)), np.int64)
+    slots, results = memory(contract), np.empty((1, contract.output_stream.elements), np.int64)
     watermark = Watermark(contract.output_stream, high=False)
 
     def run() -> None:

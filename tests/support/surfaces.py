@@ -11,12 +11,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
 from teachers import soft_labels
 
 from board.core.contract import Contract, StreamPacking
+from board.core.facs import AUS
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.deployment import CONTRACT, INTEGER, MANIFEST, Deployment
@@ -32,6 +34,7 @@ from hls_build.rtl.stitch import Stitched
 from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
+from qnn.evaluation.aus.sources import rendered_faces
 from qnn.export.executors import QonnxExecutor
 from qnn.network import checkpoint, presets
 from qnn.network.presets import shipped_checkpoint
@@ -167,8 +170,20 @@ def _labels(folder: Path) -> None:
         (folder / split / "label.csv").write_text('fer0000000.png,"(0, 0, 48, 48)",0,9,0,0,0,0,0,0,1,0\n')
 
 
-def _indexed(folder: Path) -> object:
-    return index(find("ferplus"), folder)
+def _rendered(folder: Path) -> None:
+    faces = {
+        "pixels": np.zeros((3, 48, 48), np.uint8),
+        "weights": np.zeros((3, len(AUS)), np.float32),
+        "aus": np.array(AUS),
+        "identity": np.arange(3, dtype=np.int32),
+    }
+    (folder / "rendered.json").write_text("{}")
+    for split in ("train", "valid"):
+        (folder / f"{split}.npz").write_bytes(packed_arrays(faces))
+
+
+def _indexed(name: str) -> Callable[[Path], object]:
+    return lambda folder: index(find(name), folder)
 
 
 SURFACES: dict[str, Surface] = {
@@ -225,12 +240,19 @@ SURFACES: dict[str, Surface] = {
     ),
     "AVI": Surface("clip.avi", _video(".avi", "MJPG"), _frames("clip.avi")),
     "MP4": Surface("clip.mp4", _video(".mp4", "mp4v"), _frames("clip.mp4")),
-    "labels": Surface("FER2013Train/label.csv", _labels, _indexed),
+    "rendered faces to measure on": Surface(
+        "valid.npz",
+        lambda f: write_rendered(f, np.zeros((2 * PER_HEAD, 48, 48), np.uint8)),
+        rendered_faces,
+        of_arrays,
+    ),
+    "labels": Surface("FER2013Train/label.csv", _labels, _indexed("ferplus")),
     "soft labels": Surface(
         "labels.npz",
         lambda f: soft_labels(60).save(f / "labels.npz"),
         lambda f: label_file.targets(label_file.read(f / "labels.npz"), soft_labels(60)),
         of_arrays,
     ),
+    "rendered faces": Surface("train.npz", _rendered, _indexed("rendered"), of_arrays),
 }
 """By name."""

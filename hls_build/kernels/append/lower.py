@@ -14,7 +14,9 @@ from board.core.layers.append import Append
 from board.core.layers.flatten import Flatten
 from hls_build.kernels.append.spec import common_bits
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, check_attributes
+from hls_build.lowering.context import LoweringContext
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import check_attributes
 from hls_build.lowering.rule import Rule
 
 

@@ -13,7 +13,8 @@ from board.core.node import Tensor
 from board.core.quantizer import Quantizer
 from hls_build.kernels import descriptors
 from hls_build.lowering.abstract_values import Edge, Integers, Reals
-from hls_build.lowering.context import LoweringContext, LoweringError, Unquantized, typed_edge
+from hls_build.lowering.context import LoweringContext, Unquantized, typed_edge
+from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.rule import Rule
 
 

@@ -13,7 +13,9 @@ from board.core.layers.sum_pixels import SumPixels
 from hls_build.kernels import descriptors
 from hls_build.kernels.descriptors import Descriptor
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, Value, check_attributes
+from hls_build.lowering.context import LoweringContext, Value
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import check_attributes
 from hls_build.lowering.rule import Rule
 
 
@@ -40,11 +42,12 @@ def is_descriptor(context: LoweringContext, node: NodeProto) -> bool:
 
 def sum_pixels(context: LoweringContext, node: NodeProto) -> Edge:
     """The sum over the pixels of what a dense layer gives for each of them."""
-    check_attributes(node, {"keepdims": 0}, {"keepdims": 1})
+    check_attributes(node, {"keepdims": 0})
     edge = context.operand(node, 0)
     assert isinstance(edge, Edge)
     pixels = edge.shape[0] * edge.shape[1]
     low, high = edge.low * pixels, edge.high * pixels
+    context.check_exact(node, low, high)
     name, shape = context.layer_name(node), (1, 1, edge.shape[2])
     bits = needed_bits(int(low.min()), int(high.max()), True)
     context.add(SumPixels(name, (edge.tensor,), (name,)), shape, bits, True)

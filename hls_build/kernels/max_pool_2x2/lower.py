@@ -9,15 +9,16 @@ from onnx import NodeProto
 
 from board.core.layers.max_pool import MaxPool
 from hls_build.lowering.abstract_values import Edge
-from hls_build.lowering.context import LoweringContext, LoweringError, attributes, check_attributes
+from hls_build.lowering.context import LoweringContext
+from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.onnx_attributes import Window, attributes
 from hls_build.lowering.rule import Rule
 
 
 def max_pool(context: LoweringContext, node: NodeProto) -> Edge:
     """The maximum over 2x2 tiles."""
-    supported = {"strides": [2, 2], "pads": [0] * 4, "dilations": [1, 1], "ceil_mode": 0, "auto_pad": b"NOTSET"}
-    check_attributes(node, supported, {"strides": [1, 1]})
     edge = context.quantized(node, 0)
+    Window.of_node(node, (2, 2), edge.shape[:2]).check(node, (2, 2), (0, 0, 0, 0))
     height, width, channels = edge.shape
     if height % 2 or width % 2:
         raise LoweringError(f"node {node.name} (MaxPool) needs an even height and width, got {height} x {width}")

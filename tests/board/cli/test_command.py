@@ -103,7 +103,13 @@ def test_a_usage_error_is_status_2(words: tuple[object, ...], said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("nan", "need at least 0, got nan"), ("-1", "need at least 0"), ("x", "need a number, got 'x'")]
+    ("text", "said"),
+    [
+        ("nan", "need a finite number, got nan"),
+        ("inf", "need a finite number, got inf"),
+        ("-1", "need at least 0"),
+        ("x", "need a number, got 'x'"),
+    ],
 )
 def test_a_number_is_of_its_range(text: str, said: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=said):

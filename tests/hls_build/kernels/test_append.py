@@ -33,7 +33,7 @@ CASES = Cases(
     illegal=[
         ({"head": 0}, "head >= 1, got head=0"),
         ({"tail": 0}, "tail >= 1, got tail=0"),
-        ({"head_bits": 1}, "2 <= head_bits <= 24, got head_bits=1"),
+        ({"head_bits": 0}, "1 <= head_bits <= 24, got head_bits=0"),
         ({"tail_bits": 25}, "2 <= tail_bits <= 24, got tail_bits=25"),
         ({"bits": 25}, "2 <= bits <= 24, got bits=25"),
         ({"bits": 10}, "bits >= 11 for the elements of both inputs, got bits=10"),

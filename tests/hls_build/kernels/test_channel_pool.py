@@ -29,7 +29,7 @@ CASES = Cases(
     illegal=[
         ({"pixels": 0}, "pixels >= 1, got pixels=0"),
         ({"pe": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
-        ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
+        ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
         ({"shift": -1}, "shift >= 0, got shift=-1"),
         ({"shift": 21}, "2 <= out_bits <= 24, got out_bits=25"),
     ],

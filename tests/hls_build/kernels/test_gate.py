@@ -39,7 +39,7 @@ CASES = Cases(
     illegal=[
         ({"pixels": 0}, "pixels >= 1"),
         ({"pe": 3}, "pe to divide channels=8"),
-        ({"x_bits": 1}, "2 <= x_bits <= 24, got x_bits=1"),
+        ({"x_bits": 0}, "1 <= x_bits <= 24, got x_bits=0"),
         ({"g_bits": 1}, "2 <= g_bits <= 24"),
         ({"out_bits": 25}, "2 <= out_bits <= 24"),
         ({"x_bits": 9}, r"x_bits \+ g_bits <= 12, got 9 \+ 4"),

@@ -47,7 +47,7 @@ CASES = Cases(
     illegal=[
         ({"pixels": 0}, "pixels >= 1, got pixels=0"),
         ({"pe": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
-        ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
+        ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
         ({"mode": "mean"}, r"mode in \('descriptors', 'sum'\), got mode='mean'"),
         ({"shift": -1}, "shift >= 0, got shift=-1"),
         ({"mode": "sum"}, "shift = 0 in mode 'sum', got shift=3"),

@@ -23,7 +23,7 @@ CASES = Cases(
         ({"channels": 24, "lanes_out": 3}, "a whole ratio of at least 2, got 8 and 3"),
         ({"lanes_out": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
         ({"pixels": 0}, "pixels >= 1, got pixels=0"),
-        ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
+        ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
     ],
     illegal_rtl=[
         ({"RATIO": 1}, "need WIDTH >= 1 and RATIO >= 2"),

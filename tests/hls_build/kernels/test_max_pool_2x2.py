@@ -33,7 +33,7 @@ CASES = Cases(
         ({"height": 3}, "height even and at least 2, got height=3"),
         ({"width": 0}, "width even and at least 2, got width=0"),
         ({"pe": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
-        ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
+        ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
     ],
     illegal_rtl=[
         ({"CHANNELS": 7}, "need PE to divide CHANNELS"),

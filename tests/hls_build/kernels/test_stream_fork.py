@@ -23,7 +23,7 @@ CASES = Cases(
         ({"pe": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
         ({"pe": 0}, "got pe=0"),
         ({"pixels": 0}, "pixels >= 1, got pixels=0"),
-        ({"bits": 1}, "2 <= bits <= 24, got bits=1"),
+        ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
     ],
     illegal_rtl=[({"COPIES": 1}, "need WIDTH >= 1 and COPIES >= 2"), ({"WIDTH": 0}, "need WIDTH >= 1 and COPIES >= 2")],
     nodes=[

@@ -8,11 +8,10 @@ falling edge. A beat that is offered later than that, as no register of the slow
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
-import finn
 import numpy as np
 import pytest
+from finn_multiplier import SOURCES
 
 from board.core.lanes import Lanes
 from board.simulation.harness import Simulation
@@ -20,9 +19,6 @@ from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
 
-RTL = Path(next(iter(finn.__path__))) / "finn-rtllib" / "mvu"
-SOURCES = [RTL / name for name in ("mvu_pkg.sv", "add_multi.sv", "mvu.sv", "replay_buffer.sv", "mvu_vvu_axi.sv")]
-SOURCES.append(RTL / "mvu_vvu_8sx9_dsp58.sv")
 BITS, ACCUMULATOR_BITS, PIXELS = 4, 16, 9
 FOLDS = (  # rows and columns of the matrix, PE, SIMD
     (4, 32, 4, 16),  # NF = 1, SF = 2

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,15 +36,16 @@ VIDEO = "Videos_LeftCamera/LeftVideoSN001_comp.avi"
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    """An empty folder for cached files."""
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def quiet(cache: Path) -> Load:
     """Loading into that folder without a bar."""
-    return partial(load, cache=cache, progress=False)
+    return partial(load, progress=False)
 
 
 @pytest.fixture
@@ -160,7 +164,7 @@ def test_the_margin_has_its_own_cache(tmp_path: Path, quiet: Load) -> None:
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "there"))
     load("rafdb", trees.tree("rafdb", tmp_path / "set"), progress=False)
-    assert list((tmp_path / "there" / "faces" / "rafdb").glob("*.npz"))
+    assert list((tmp_path / "there" / "faces").glob("rafdb-*/faces.npz"))
 
 
 @pytest.mark.parametrize("name", ["bp4d", "rafdb"])
@@ -169,8 +173,10 @@ def test_several_workers_do_as_one_does(
 ) -> None:
     monkeypatch.setattr(reading, "PICTURES_PER_LOT", 2)
     root = trees.tree(name, tmp_path / "set")
-    one = load(name, root, cache=tmp_path / "one", workers=1, progress=False)
-    several = load(name, root, cache=tmp_path / "several", workers=2)
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "one"))
+    one = load(name, root, workers=1, progress=False)
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "several"))
+    several = load(name, root, workers=2)
     np.testing.assert_array_equal(one.pixels, several.pixels)
     assert "Traceback" not in capfd.readouterr().err
 
@@ -280,3 +286,34 @@ def test_a_picture_of_the_networks_size_is_a_face_already(rng: np.random.Generat
     face = dataset.face(picture, margin=0.2)
     assert face is not None
     np.testing.assert_array_equal(face, to_input(picture, dataset.colour))
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    """A killed run leaves none behind, which would take a core each for as long as the machine runs."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, time\n"
+        "from qnn.data.loading import executor\n"
+        "if __name__ == '__main__':\n"
+        "    with executor(2, 2, processes=True) as pool:\n"
+        "        print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)\n"
+        "        time.sleep(600)\n"
+    )
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}) as parent:
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        assert workers
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while any(map(_runs, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [worker for worker in workers if _runs(worker)]
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

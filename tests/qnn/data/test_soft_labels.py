@@ -115,7 +115,7 @@ def test_colours_count() -> None:
 
 def test_other_faces_and_other_aus_are_refused() -> None:
     with pytest.raises(ValueError, match="got 200 of Test that match 0 of 3 faces: label these with `auflow label`"):
-        apply(unlabelled(faces(3) ^ 1), soft_labels())
+        apply(unlabelled(faces(3) ^ np.uint8(1)), soft_labels())
     with pytest.raises(ValueError, match=r"soft labels are of AUs 1, 2, 4, .* got faces with \(12,\)"):
         apply(unlabelled(faces(3), (12,)), soft_labels())
 

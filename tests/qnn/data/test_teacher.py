@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from teachers import landmarks, unlabelled
 from board.core.files import sha256
 from qnn.data.example import example_faces
 from qnn.data.labelling import label, see
-from qnn.data.teacher import MODEL_SHA256, MediaPipe, brow_heights, enlarged, model_digest
+from qnn.data.teacher import INSTALL, MODEL_SHA256, MediaPipe, brow_heights, enlarged, model_digest
 
 
 def test_a_face_stands_in_the_middle_of_its_repeated_edge() -> None:
@@ -64,6 +65,9 @@ def test_without_mediapipe_a_sentence_says_how_to_get_it(monkeypatch: pytest.Mon
         RuntimeError, match=r"labels need MediaPipe.*: pip install --no-deps mediapipe==[\d.]+ certifi$"
     ):
         MediaPipe(Path("face_landmarker.task"))
+    pins = (Path(__file__).parents[3] / "requirements" / "label-nodeps.txt").read_text()
+    assert {word.partition("==")[0] for word in INSTALL.split()[3:]} == set(re.findall(r"^(\w+)==", pins, re.MULTILINE))
+    assert next(line for line in pins.splitlines() if line.startswith("mediapipe==")) in INSTALL
 
 
 @pytest.fixture
