@@ -15,7 +15,7 @@ from qnn.data.mixing import Part
 from qnn.network.pixels import channels_first, network_input
 from qnn.training.batches import ResidentFaces
 from qnn.training.losses import LOSSES, au_loss, difference_loss, emotion_probabilities, vote_loss
-from qnn.training.module import AuTraining
+from qnn.training.module import AuTraining, full_precision
 from qnn.training.recipes import Recipe
 
 ASKED_AT_ONCE = 64
@@ -89,7 +89,7 @@ class EmotionOutputsTraining(AuTraining):
 
     def validation_step(self, rows: Tensor, index: int) -> None:
         known = self.validation_set
-        with torch.autocast(self.device.type, enabled=False):
+        with full_precision(self.device):
             logits = self.model(network_input(channels_first(known.pixels[rows])))
             loss = self._loss_against(logits, known.targets[rows], known.votes[rows])
         self.log("valid_loss", loss, on_epoch=True, batch_size=len(rows), sync_dist=True)

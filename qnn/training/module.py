@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning
@@ -65,6 +66,13 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         if share and (chosen := [p for p in parameters if (id(p) in early) == first])
     ]
     return torch.optim.AdamW(groups, recipe.learning_rate)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Compute at full precision whatever the network's is; a device without another computes so anyway."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 HEAD = ("fc1.weight", "fc2.weight")
@@ -144,7 +152,7 @@ class AuTraining(lightning.LightningModule):
         self.clock.lap(self.recipe.batch)
 
     def training_step(self, rows: Tensor, index: int) -> Tensor:
-        with self.clock.data(), torch.autocast(self.device.type, enabled=False):
+        with self.clock.data(), full_precision(self.device):
             batch = self.augmented(rows)
         if self._uses_cuda_graph and self.graph is None:
             self.graph = CudaGraph(self, self._with_gradients, batch)
@@ -175,7 +183,7 @@ class AuTraining(lightning.LightningModule):
     def _loss_and_logits(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and logits of a batch; losses are at full precision whatever the network's is."""
         logits = self.model(faces).float()
-        with torch.autocast(self.device.type, enabled=False):
+        with full_precision(self.device):
             return self.loss(logits, targets, votes, faces), logits
 
     def _with_gradients(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, ...]:

@@ -125,3 +125,16 @@ def test_the_score_is_the_mean_of_datasets_and_of_emotions() -> None:
     votes[4] = 1 / 7  # no majority
     found = measured(logits, labels, votes, (Part("one", 4, 0.5), Part("two", 4, 0.5)))
     assert found == {"auc_one": 1.0, "auc_two": 0.0, "emotion_accuracy": 0.75, "score": pytest.approx(0.625)}
+
+
+def test_losses_are_at_full_precision_in_a_network_of_less() -> None:
+    """Half of a bfloat16 logit's bits would be lost in sums over a batch."""
+    module = training([])
+    module.model = nn.Linear(6, 20)
+    inputs = torch.randn(4, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module.model(inputs).dtype == torch.bfloat16
+        loss, logits = module._loss_and_logits(inputs, module.train_set.targets, module.train_set.votes)
+    assert logits.dtype == loss.dtype == torch.float32
+    wanted = module.loss(logits, module.train_set.targets, module.train_set.votes, inputs)
+    assert float(loss.detach()) == float(wanted.detach())
