@@ -55,21 +55,19 @@ class EmotionOutputsTraining(AuTraining):
             self.train_set.targets = torch.cat([self.train_set.targets, aus], 1)
             self.train_set.votes = torch.cat([self.train_set.votes, emotions], 1)
 
-    @torch.no_grad()
     def _answers(self, teacher: nn.Module) -> tuple[Tensor, Tensor]:
         """Probabilities of AUs (N, AUs) and emotions (N, 7) that a teacher gives the training faces.
 
         One without emotion outputs knows its emotions by Table 2, which says no more of AUs: these are unknown, and so
         are emotions of faces without votes, which it never learned from.
         """
-        found = []
-        for pixels in self.train_set.pixels.split(ASKED_AT_ONCE):
-            found.append(teacher(network_input(channels_first(pixels))).float())
-        logits = torch.cat(found)
-        if logits.shape[1] > self.aus:
+        pixels, voted = self.train_set.pixels, self.train_set.votes.sum(1) > 0
+        if ask(teacher, pixels[:1]).shape[1] > self.aus:
+            logits = ask(teacher, pixels)
             return torch.sigmoid(logits[:, : self.aus]), torch.softmax(logits[:, self.aus :], 1)
-        voted = self.train_set.votes.sum(1, keepdim=True) > 0
-        return torch.full_like(logits, torch.nan), emotion_probabilities(logits) * voted
+        emotions = torch.zeros_like(self.train_set.votes[:, : len(EMOTIONS)])
+        emotions[voted] = emotion_probabilities(ask(teacher, pixels[voted]))
+        return torch.full_like(self.train_set.labels, torch.nan), emotions
 
     def loss(self, logits: Tensor, targets: Tensor, votes: Tensor, faces: Tensor) -> Tensor:
         """The recipe's weighted sum of losses, with the teachers' answers, where there are any, beside the labels."""
@@ -107,6 +105,13 @@ class EmotionOutputsTraining(AuTraining):
         )
         for name, value in found.items():
             self.log(name, value, prog_bar=name == self.score)
+
+
+@torch.no_grad()
+def ask(teacher: nn.Module, pixels: Tensor) -> Tensor:
+    """Logits (N, outputs) that a teacher gives faces."""
+    batches = (teacher(network_input(channels_first(batch))) for batch in pixels.split(ASKED_AT_ONCE))
+    return torch.cat([batch.float() for batch in batches])
 
 
 def measured(

@@ -62,7 +62,7 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": chosen, "lr": recipe.learning_rate * share, "weight_decay": decay}
         for parameters, decay in ((matrices, recipe.weight_decay), (others, 0.0))
         for share, first in ((1.0, False), (recipe.early_rate, True))
-        if (chosen := [p for p in parameters if (id(p) in early) == first])
+        if share and (chosen := [p for p in parameters if (id(p) in early) == first])
     ]
     return torch.optim.AdamW(groups, recipe.learning_rate)
 
@@ -99,6 +99,9 @@ class AuTraining(lightning.LightningModule):
         self.kept: dict[str, Tensor] = {}
         self.graph: CudaGraph | None = None
         self.last_loss: Tensor | None = None
+        if recipe.early_rate == 0:
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(not name.startswith(EARLY))
 
     def prune(self) -> None:
         """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
