@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from board.core.contract import Contract
 from board.core.text import printable
 from board.observation import Observation
@@ -20,6 +22,7 @@ class TerminalOutput:
 
     def __init__(self, contract: Contract, source: Source) -> None:
         self._source = source
+        self._digits = max(2, math.ceil(math.log10(max(1.0, source.fps))))  # so that no two frames have the same
         self._names = [name.partition(" ")[0] for name in contract.au_names]
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
@@ -36,7 +39,7 @@ class TerminalOutput:
     def _place(self, seen: Observation) -> str:
         """A picture by its name, one of an array by its index too, a frame of a video by its time."""
         if self._source.moving:
-            return f"{seen.source} {seen.timestamp_s:.2f} s"
+            return f"{seen.source} {seen.timestamp_s:.{self._digits}f} s"
         return f"{seen.source}[{seen.frame}]" if isinstance(self._source, ArraySource) else seen.source
 
     def _words(self, seen: Observation) -> str:

@@ -204,6 +204,12 @@ def test_a_name_that_begins_with_a_dash_is_read(folder: Path, tmp_path: Path, mo
     assert done.status == 0 and done.stdout.count("-x.npy[") == 2, done.stderr
 
 
+def test_a_damaged_video_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no video " * 99)
+    run = subprocess.run(words(tmp_path / "a.mp4", "--deploy", folder), cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.count("\n") == 1, run.stderr  # OpenCV would add its own
+
+
 def test_places_are_checked_before_the_work_begins(folder: Path, video: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = ("--deploy", folder, "--executor", "numpy")
