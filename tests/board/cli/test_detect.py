@@ -138,7 +138,7 @@ def test_another_video_and_other_options_are_refused(folder: Path, video: Path, 
         ((video, tmp_path / "faces.npy"), (), "input 2 not given"),
         ((video,), ("--max-faces", 2), "--max-faces 8, got 2"),
         ((video,), ("--search-every", 1), "--search-every not given, got 1"),
-        ((video,), ("--attention",), "--attention False, got True"),
+        ((video,), ("--min-face", 99), "--min-face not given, got 99"),
     ):
         assert said in refused("detect", *inputs, *options, "--resume", *more)
     assert "holds what an interrupted run found" in refused("detect", video, *options)
@@ -247,3 +247,15 @@ def test_a_span_is_seconds_or_a_time(folder: Path, tmp_path: Path, capsys: pytes
     assert auflow(*words, "--start", "0:00:00.1", "--end", "0:0.2").status == 0
     times = [float(row["timestamp"]) for row in rows(out)]
     assert times and min(times) >= 0.1 and max(times) < 0.2
+    late = auflow(*words, "--start", "9")
+    assert late.status == 0 and "clip.avi has no frame that --start, --end and --every ask for" in late.stderr
+
+
+def test_what_nobody_would_see_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", faces(2))
+    words = ("detect", "x.npy", "--deploy", folder, "--executor", "numpy")
+    for more in ((), ("--out", "a.csv"), ("--out", "rows")):
+        assert "--attention needs a place that shows it" in refused(*words, "--attention", *more)
+    assert "rows go to a file that ends in .csv or .jsonl, or to a folder, got -" in refused(*words, "--out", "-")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
