@@ -60,8 +60,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--start-quantized",
         type=Path,
         metavar="F.safetensors",
-        help="quantized checkpoint of more bits to start from; the float network, of --start or trained first, stays"
-        " the teacher",
+        help="quantized checkpoint to start from, of more bits, or of the same, whose quantizers' scales come along;"
+        " the float network, of --start or trained first, stays the teacher",
     )
     parser.add_argument(
         "--teacher",

@@ -103,8 +103,10 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantized one starts from and has as teacher.
-        start_quantized: Quantized checkpoint of more bits whose weights it starts from instead.
+        start: Float checkpoint that a float network goes on from, or a quantized one starts from and has as teacher;
+            one without emotion outputs is widened (qnn.training.starting).
+        start_quantized: Quantized checkpoint whose weights it starts from instead, of more bits, or of the same with
+            the scales of its quantizers.
         teachers: Float checkpoints that are the teachers in place of `start`, of any architecture.
 
     Returns:
@@ -371,7 +373,7 @@ def train(
     start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> list[Path]:
-    """Train the float network, then each quantized preset from it, or from a quantized checkpoint of more bits.
+    """Train the float network, then each quantized preset from it, or from a quantized checkpoint.
 
     A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` are
     those of every stage.
