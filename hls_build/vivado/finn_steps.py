@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import shutil
 import sys
 import warnings
@@ -127,7 +128,8 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     shims.mkdir()
     for tool in TOOLS:
         shim = shims / tool
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{deferring_tool.__file__}" "{notes}" {tool} "$@"\n')
+        words = sys.executable, deferring_tool.__file__, str(notes), tool
+        shim.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         shim.chmod(0o755)
     settings, environment = get_settings(), dict(os.environ)
     before = settings.finn_build_dir, settings.finn_deps, settings.num_default_workers, settings.finn_rtllib
