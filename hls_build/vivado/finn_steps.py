@@ -11,7 +11,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
     notes = workspace / "calls"
     finn_boards.pynq_part_map[board.name] = board.part
     finn_boards.pynq_native_port_width[board.name] = ZYNQMP_PORT_BITS if board.is_zynqmp else PORT_BITS
-    with _deferred(workspace, notes):
+    with _deferred(workspace, notes), chdir(workspace):  # where FINN+'s scripts go back to, without quotes
         build = ZynqBuild(board.name, clk_period_ns, partition_model_dir=workspace / "partitions")
         linked = model.transform(build)
     _check_graph(model, linked)
