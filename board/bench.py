@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from board.core.arrays import Pixels
-from board.core.files import sha256
+from board.core.files import sha256, write_figure
 from board.deployment import EXAMPLE, Deployment
 from board.detector import AUDetector, Located
 from board.faces.track import FaceTracker
@@ -224,7 +224,7 @@ def plot(bench: Bench, path: Path) -> None:
     latencies.set_ylabel("share of frames")
     for axes in (rates, latencies):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
+    write_figure(path, figure, 120)
 
 
 def _digits(value: float) -> str:

@@ -115,9 +115,11 @@ class Deployment:
 
     Args:
         path: Its folder, or its .zip archive, which is unpacked into a folder beside it.
+        trusted: Run the simulation library in it wherever it comes from; otherwise only where it was built here.
 
     Attributes:
         folder: Where its files are.
+        trusted: As given.
         manifest: What they should be.
         contract: What the accelerator takes and gives.
 
@@ -125,7 +127,8 @@ class Deployment:
         ValueError: There is none, it is damaged, or its parts are not of one build.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trusted: bool = False) -> None:
+        self.trusted = trusted
         self.folder = unpack(path) if path.is_file() else path
         manifest = self.folder / MANIFEST
         if not manifest.is_file():
@@ -202,6 +205,7 @@ class Deployment:
 
         Raises:
             ValueError: The package holds none, or one for another kind of computer.
+            RuntimeError: It was not built here and is not trusted.
         """
         from board.simulation.harness import Simulation
 
@@ -216,7 +220,8 @@ class Deployment:
             if name.startswith("sim/"):
                 self.file(name)
         assert simulated is not None, "the manifest describes the library that it lists"
-        return Simulation(library, workdir=library.parent, monitored=simulated.streams, fifos=simulated.fifos)
+        streams, fifos = simulated.streams, simulated.fifos
+        return Simulation(library, workdir=library.parent, monitored=streams, fifos=fifos, trusted=self.trusted)
 
 
 def unpack(archive: Path) -> Path:

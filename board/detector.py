@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from board.core.arrays import Accumulators, Integers, Pixels
-from board.core.contract import Attention, Outputs
+from board.core.outputs import Attention, Outputs
 from board.deployment import Deployment
 from board.executors import AUTO, open_executor
 from board.faces.crop import cut_face
@@ -111,8 +111,8 @@ class AUDetector:
         return np.stack(crops) if crops else np.empty((0, *rule.shape), np.uint8)
 
     def accumulators(self, crops: Pixels) -> Accumulators:
-        """The network's last integers, int64 (N, AUs), for crops, uint8 (N, 48, 48, 3), N at least 0."""
-        return self._output_frames(crops)[:, : len(self.contract.action_units)]
+        """The network's last integers, int64 (N, outputs), for crops, uint8 (N, 48, 48, 3), N at least 0."""
+        return self._output_frames(crops)[:, : self.contract.accumulators]
 
     def outputs(self, crops: Pixels) -> list[Outputs]:
         """Action units of crops, uint8 (N, 48, 48, 3) as `cut` gives them."""
@@ -143,7 +143,7 @@ class AUDetector:
             ValueError: The network has no attention.
         """
         if self.contract.attention is not None:
-            return self.contract.attention.maps(self._output_frames(crops)[:, len(self.contract.action_units) :])
+            return self.contract.attention.maps(self._output_frames(crops)[:, self.contract.accumulators :])
         from board.core.layers.gate import Gate
 
         if self._graph is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from board.core.contract import Outputs
+from board.core.outputs import Outputs
 from board.faces.find import Face
 from board.sources.frame import Frame
 

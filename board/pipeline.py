@@ -207,8 +207,12 @@ class Pipeline:
             self.summary.seconds = time.perf_counter() - began
             complete = (finished and self._error is None) or (self.summary.interrupted and self._source.live)
             self._end_outputs(complete)
-        if self._error is not None:
-            raise self._error
+        if (error := self._error) is not None:
+            try:
+                raise error
+            finally:
+                self._error = None
+                del error  # or pictures would stay, in a circle through its traceback, until a collection
         return self.summary
 
     def stop(self) -> None:
@@ -311,7 +315,7 @@ class Pipeline:
             if len(group) > 1:
                 return [observations for one in group for observations in self._observe([one])]
             (located,) = group
-            self._log.error("frame %d failed: %s", located.frame.index, error)
+            self._log.error("frame %d failed: %s", located.frame.index, str(error))  # a record must not hold pictures
             return [[Observation.of(located.frame, FAILED, str(error), face) for face in located.faces]]
 
     def _write(self, frame: Frame, observations: list[Observation]) -> None:

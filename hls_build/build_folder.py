@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from stat import S_IFREG
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from board.core import trust
 from board.core.files import whole, write_json
-from board.core.reading import read_json
+from board.core.reading import parsing, read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 
 if TYPE_CHECKING:
@@ -20,18 +22,22 @@ Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "syn
 """Names of the files in report/ that steps and commands write, each for one."""
 
 
+STATE = "the state of a build", "build again without --resume"
+"""What build.json is and what helps where it is none, for `board.core.reading`."""
+
+
 @dataclass(frozen=True)
 class State:
     """How far a build is, and what it is made from.
 
     Attributes:
         key: Digest of all that the steps are made from.
-        checkpoint: The network's.
+        checkpoint: The network's, as qnn.network.presets.text_of names it.
         steps: Finished ones by name, with what each took.
     """
 
     key: str
-    checkpoint: Path
+    checkpoint: str
     steps: Mapping[str, Any]
 
 
@@ -134,10 +140,10 @@ class BuildFolder:
         """
         if not self.state.is_file():
             raise ValueError(f"no build in {self.root}: run `auflow build --out {self.root}` first")
-        content = read_json(self.state, "the state of a build", "build again without --resume")
-        if not isinstance(content, dict) or not {"key", "checkpoint", "steps"} <= content.keys():
-            raise ValueError(f"{self.state} must hold key, checkpoint and steps: build again without --resume")
-        return State(content["key"], Path(content["checkpoint"]), content["steps"])
+        content = read_json(self.state, *STATE)
+        with parsing(self.state, *STATE):
+            steps = {str(name): {**entry, "files": _digests(entry)} for name, entry in content["steps"].items()}
+            return State(str(content["key"]), str(content["checkpoint"]), steps)
 
     def read_dataflow(self) -> ModelWrapper:
         """Read dataflow.onnx.
@@ -156,8 +162,17 @@ class BuildFolder:
             ) from None
 
     def write_state(self, state: State) -> None:
-        """Write build.json."""
-        write_json(self.state, {**asdict(state), "checkpoint": str(state.checkpoint.resolve())})
+        """Write build.json, and remember that this build was made here."""
+        write_json(self.state, asdict(state))
+        trust.record(self.state)
+
+    def check_made_here(self) -> None:
+        """Refuse a build that came from elsewhere: its RTL and its FINN+ graph run programs.
+
+        Raises:
+            RuntimeError: It was not this user on this computer who built it.
+        """
+        trust.check(self.state, "the build of")
 
     def check_finished(self, step: str) -> None:
         """Raise ValueError unless there is a build that got as far as a step."""
@@ -186,21 +201,39 @@ class BuildFolder:
         return content
 
 
+def _digests(step: Mapping[str, Any]) -> dict[str, str]:
+    """Digests of what a step made; of an older build, which told none, one of a file that is not there."""
+    return {str(name): str(digest) for name, digest in step.get("files", {"its files": ""}).items()}
+
+
 def files_of(folder: Path) -> list[Path]:
     """All files in a folder and below, in the order of their names."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def pack(folder: Path, archive: Path, inside: str = "") -> None:
-    """Pack a folder as a .zip file, complete or not there, every file dated alike.
+    """Pack a folder as a .zip file, complete or not there; equal folders make equal archives.
 
     Args:
         folder: What to pack.
         archive: The file.
         inside: Folder in the archive that holds everything; empty for none.
     """
+    names = {(Path(inside) / path.relative_to(folder)).as_posix(): path for path in files_of(folder)}
+    _write_zip(archive, ((name, path.read_bytes()) for name, path in names.items()))
+
+
+def repack(archive: Path) -> None:
+    """Write a .zip file anew, its files in their order, as `pack` would."""
+    with ZipFile(archive) as packed:
+        files = [(name, packed.read(name)) for name in packed.namelist()]
+    _write_zip(archive, files)
+
+
+def _write_zip(archive: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Every file is dated 1980, which is what ZipInfo does, and for all to read: neither clock nor umask shows."""
     with whole(archive) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as packed:
-        for path in files_of(folder):
-            info = ZipInfo((Path(inside) / path.relative_to(folder)).as_posix())
-            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-            packed.writestr(info, path.read_bytes())
+        for name, content in files:
+            info = ZipInfo(name)
+            info.compress_type, info.create_system, info.external_attr = ZIP_DEFLATED, 3, (S_IFREG | 0o644) << 16
+            packed.writestr(info, content)

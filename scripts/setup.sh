@@ -7,8 +7,10 @@
 #   scripts/setup.sh board      what a PYNQ 3.0.1 image ships, on this machine (.venv-board)
 #   scripts/setup.sh board-3.1  the same with pynq 3.1 (.venv-board-3.1)
 #
-# PYTHON names the interpreter, AUFLOW_TORCH=any takes whatever torch build pip finds. pip's own configuration
-# (index, wheels, certificates) is left as it is.
+# PYTHON names the interpreter. pip's own configuration (index, wheels, certificates) is left as it is, and every file that
+# it takes is held to its digest in requirements/hashes/, which scripts/pin.sh writes; AUFLOW_HASHES=off takes others, such
+# as wheels that somebody built anew. AUFLOW_TORCH=any takes whatever torch build pip finds, AUFLOW_TORCH=unchecked one for
+# the CPU whose digest is not known: both go unchecked, with what torch needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,15 +28,15 @@ own_pythons=(
 case "${1:-host}" in
   host)
     venv=.venv oldest=11 newest=99 pythons=(python3.11 python3 python3.12 python3.13)
-    files=(requirements/host.txt requirements/host-nodeps.txt requirements/dev.txt)
+    files=(host host-nodeps dev)
     ;;
   board)
     venv=.venv-board oldest=10 newest=10 pythons=(python3.10 "${own_pythons[@]}")
-    files=(requirements/board.txt requirements/board-dev.txt)
+    files=(board board-dev)
     ;;
   board-3.1)
     venv=.venv-board-3.1 oldest=11 newest=11 pythons=(python3.11 python3)
-    files=(requirements/board-3.1.txt requirements/board-dev.txt)
+    files=(board-3.1 board-dev)
     ;;
   *) fail "need host, board or board-3.1, got $1" ;;
 esac
@@ -68,7 +70,8 @@ if [[ $venv == .venv ]]; then
 fi
 
 # What was installed, written last: an interrupted run starts over.
-stamp=$("$python" - "${files[@]}" requirements/board-nodeps.txt pyproject.toml setup.py board/pyproject.toml board/__init__.py scripts/setup.sh <<'PYTHON'
+pins=("${files[@]/%/.txt}" board-nodeps.txt)
+stamp=$("$python" - "${pins[@]/#/requirements/}" "${pins[@]/#/requirements/hashes/}" pyproject.toml setup.py board/pyproject.toml board/__init__.py scripts/setup.sh <<'PYTHON'
 import hashlib, pathlib, sys
 content = b"".join(pathlib.Path(name).read_bytes() for name in sys.argv[1:])
 print(hashlib.sha256(content).hexdigest(), pathlib.Path.cwd(), sys.version.split()[0])
@@ -86,28 +89,61 @@ version() { "$1" -c "import sys; print(sys.version)" 2>/dev/null; }
 rm -f "$venv/auflow-stamp"
 pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet --quiet)  # errors only
 
+# Arguments of pip for files of requirements/, with digests unless those are off.
+packages() {
+  if [[ ${AUFLOW_HASHES:-} == off ]]; then
+    printf -- '--requirement=requirements/%s.txt\n' "$@"
+  else
+    printf -- '--requirement=requirements/hashes/%s.txt\n' "$@"
+    echo --require-hashes
+  fi
+}
+
+# pip install; a package whose digest is another one is no matter of the network.
+install() {
+  "${pip[@]}" install "$@" || fail "pip could not install the pinned packages. If it says that hashes do not match or are" \
+    "missing, the files that it finds are not those of requirements/hashes: where they are your own builds, AUFLOW_HASHES=off" \
+    "takes them"
+}
+
+# torch, with the digest of its build for the CPU, in a file of its own.
+torch_cpu() {
+  sed -n '/^torch==/,/[^\\]$/p' requirements/hashes/host.txt | sed 's/^\(torch==[^ ]*\)/\1+cpu/'
+}
+
+mapfile -t nodeps < <(packages board-nodeps)
 if [[ $venv == .venv ]]; then
   # finn-plus: or pip, finding it installed, would complain about its pins; auflow: one of 0.1.0 owns the same script
   "${pip[@]}" uninstall --yes finn-plus auflow auflow-board
+  torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
   if [[ $(uname -s) == Linux && ${AUFLOW_TORCH:-cpu} != any ]]; then
-    torch=$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/host.txt)
-    "${pip[@]}" install --no-deps "$torch+cpu" || fail \
+    if [[ ${AUFLOW_TORCH:-cpu} == unchecked || ${AUFLOW_HASHES:-} == off ]]; then
+      "${pip[@]}" install --no-deps "$torch+cpu"
+    else
+      "${pip[@]}" install --no-deps --require-hashes --requirement <(torch_cpu)
+    fi || fail \
       "pip could not install $torch+cpu. If it finds no such build, point it at PyTorch's index of CPU builds, which" \
       "https://pytorch.org/get-started/locally names under Linux, Pip, CPU: PIP_EXTRA_INDEX_URL=<that index>" \
-      "scripts/setup.sh. To take the default build, 6 GB with CUDA: AUFLOW_TORCH=any scripts/setup.sh"
+      "scripts/setup.sh. If its hash does not match, it is for a Python or processor whose digest is not known:" \
+      "AUFLOW_TORCH=unchecked scripts/setup.sh. To take the default build, 6 GB with CUDA: AUFLOW_TORCH=any scripts/setup.sh"
+  elif [[ ${AUFLOW_TORCH:-} == any ]]; then
+    "${pip[@]}" install "$torch"
   fi
-  "${pip[@]}" install --requirement requirements/host.txt --requirement requirements/dev.txt
-  "${pip[@]}" install --no-deps --requirement requirements/host-nodeps.txt
+  mapfile -t wanted < <(packages host dev)
+  install "${wanted[@]}"
+  mapfile -t wanted < <(packages host-nodeps)
+  install --no-deps "${wanted[@]}"
   "${pip[@]}" install --no-deps --no-build-isolation --editable ./board --editable .
   # for boards without a network; a build packs what is there and says what is not
   for platform in manylinux_2_31_armv7l manylinux_2_28_aarch64; do
     "${pip[@]}" download --no-deps --only-binary :all: --python-version 3.10 --implementation cp --abi cp310 \
-      --platform "$platform" --requirement requirements/board-nodeps.txt --dest "$venv/wheels" ||
+      --platform "$platform" "${nodeps[@]}" --dest "$venv/wheels" ||
       echo "setup: could not fetch the packages of requirements/board-nodeps.txt for $platform; archives go without" >&2
   done
 else
-  "${pip[@]}" install "${files[@]/#/--requirement=}"
+  mapfile -t wanted < <(packages "${files[@]}")
+  install "${wanted[@]}"
 fi
-"${pip[@]}" install --no-deps --requirement requirements/board-nodeps.txt
+install --no-deps "${nodeps[@]}"
 echo "$stamp" >"$venv/auflow-stamp"
 echo "setup: $venv is ready" >&2

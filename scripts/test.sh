@@ -31,7 +31,7 @@ boards() {
     status=0
     scripts/setup.sh "$environment" || status=$?
     case $status in
-      0) AUFLOW_DEPLOY=$folder/tiny/deploy ".venv-$environment/bin/python" -m pytest tests/board -m "not slow" "$@" ;;
+      0) AUFLOW_DEPLOY=$folder/tiny/deploy ".venv-$environment/bin/python" -m pytest -rs tests/board -m "not slow" "$@" ;;
       3) echo "test: skipped the board's tests in environment $environment, which needs another Python" >&2 ;;
       *) exit "$status" ;;
     esac
@@ -59,7 +59,7 @@ if [[ $# == 0 ]]; then
   trap 'rm -rf "$site"' EXIT
   NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet --site-dir "$site"
 fi
-.venv/bin/python -m pytest -n logical --dist loadfile -m "not slow" "$@"
+.venv/bin/python -m pytest -rs -n logical --dist loadfile -m "not slow" "$@"
 if [[ $# == 0 ]]; then
   boards
   armhf

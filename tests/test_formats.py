@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packages import small_contract
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, Outputs, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
+from board.core.facs import AU_NAMES
+from board.core.outputs import ActionUnit, Attention, Emotion
 from board.deployment import Manifest, Simulated, Timing
 from board.faces.crop import Box
 from board.faces.find import Face
@@ -36,8 +39,8 @@ from qnn.network.presets import Preset
 DOCS = Path(__file__).parents[1] / "docs"
 FORMATS = "formats.md"
 WRITTEN = (
-    Contract, InputRule, ActionUnit, Attention, StreamPacking, Manifest, Simulated, Timing, ExportReport, SigmoidCheck,
-    Card, Architecture, Compared, Stitched, Implemented, Resources, SoftLabels,
+    Contract, InputRule, ActionUnit, Emotion, Attention, StreamPacking, Manifest, Simulated, Timing, ExportReport,
+    SigmoidCheck, Card, Architecture, Compared, Stitched, Implemented, Resources, SoftLabels,
 )  # fmt: skip
 """Classes whose fields are the keys of a file."""
 CODE = r"`[^`]*\b{}\b[^`]*`"
@@ -68,11 +71,11 @@ def test_columns_of_csv() -> None:
 
 
 def test_keys_of_jsonl() -> None:
-    one = np.ones(1)
-    aus = Outputs(one.astype(np.int64), one, one, one > 0, "happiness")
+    contract = small_contract(emotions=True)
+    (aus,) = contract.outputs(np.zeros((1, 20), np.int64))
     seen = Observation(0, 0.0, "", OK, face=Face(0, Box(0, 0, 48), 1.0), aus=aus, attention=np.ones((1, 1), np.float32))
-    row = as_json(seen, ("AU12",))
-    assert missing(FORMATS, [*row, *row["action_units"]["AU12"]]) == []
+    row = as_json(seen, contract)
+    assert missing(FORMATS, [*row, *row["action_units"][AU_NAMES[0]]]) == []
 
 
 def test_keys_of_toml() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from board.cli.command import USE, Command
 from board.cli.options import (
@@ -14,11 +13,13 @@ from board.cli.options import (
     add_executor,
     add_finder,
     add_json,
+    add_output,
     deployment,
     finder,
     integer,
     write_json,
 )
+from board.core.text import printable
 
 
 def command(weights: Weights | None) -> Command:
@@ -42,17 +43,17 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     add_finder(parser)
     parser.add_argument("--frames", type=integer(1), default=300, metavar="N", help="length of the video")
     add_json(parser)
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw frames per second and latencies here")
+    add_output(parser, "--plot", metavar="F.png", help="draw frames per second and latencies here")
 
 
 def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.bench import measure, plot
     from board.detector import AUDetector
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         found = measure(detector, options.frames, lambda stage: print(f"measuring {stage}", file=sys.stderr))
-    print(f"{found.executor}: {found.description}; {found.finder}; {found.machine}")
+    print(printable(f"{found.executor}: {found.description}; {found.finder}; {found.machine}"))
     print(f"{'':<20}{'frames/s':>10}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}")
     content = found.as_json()
     rows = {name: (stage.frames_per_second, stage.latency_ms) for name, stage in found.alone.items()}

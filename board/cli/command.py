@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import logging
 import os
@@ -13,11 +14,14 @@ import tempfile
 import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from board import __version__
+from board.cli.options import check_outputs
+from board.core.files import REMEDIES, cache_folder
 from board.core.text import printable
 
 PROGRAM = "auflow"
@@ -30,6 +34,8 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 it."""
 LONGEST = 1000
 """Characters of an error's sentence."""
+SPACE_BYTES = 1 << 20
+"""A disk with less is full."""
 LISTED = r"(?m)^ *(?P<args>[a-z]+( [a-z]+)?)  "
 """A command's name in `auflow --help`, for colours."""
 
@@ -86,6 +92,7 @@ def main(commands: Sequence[Command], words: Sequence[str] | None = None) -> int
             return MISUSED
         options = parsed.parse_args(words)
         assert command is not None, "argparse refuses a command line without a command"
+        check_outputs(options)
         with _warnings_shown():
             status = command.run(options)
         sys.stdout.flush()
@@ -114,10 +121,28 @@ def sentence(error: Exception) -> str:
     """
     said = str(error)
     if isinstance(error, OSError) and error.strerror:
-        named = error.filename or "a file"
-        said = f"cannot use {named}: {error.strerror}: free space, mend its permissions, or name another"
+        named = error.filename2 or error.filename or _full(error) or "a file"  # of a copy, the second is where to
+        if isinstance(named, bytes):
+            named = os.fsdecode(named)
+        remedy = REMEDIES.get(error.errno or 0, "mend its permissions, or name another")
+        said = f"cannot use {named}: {error.strerror}: {remedy}"
     words = printable(" ".join(said.split()))
     return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} … {words[-LONGEST // 2 :]}"
+
+
+def _full(error: OSError) -> str:
+    """Where there is no space left, as an error says that does not say where; empty where it is of another kind."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    places = {"the working folder": Path(), "the cache": cache_folder(""), "the folder for temporary files": None}
+    full = []
+    for name, place in places.items():
+        with suppress(OSError):
+            found = Path(tempfile.gettempdir()) if place is None else place.absolute()
+            there = next(one for one in (found, *found.parents) if one.exists())
+            if shutil.disk_usage(there).free < SPACE_BYTES:
+                full.append(f"{name}, {found}")
+    return " and ".join(full) or "the disk that was written to"
 
 
 def _fault(error: Exception) -> str:

@@ -52,7 +52,7 @@ def command(weights: Weights | None) -> Command:
             "auflow detect -- -odd-name-.mp4                           # a name that begins with -",
         ),
         "Every frame and face makes a row: where the face is, the probability of each AU and whether it is present, the"
-        " nearest emotion and the probability of each. A frame without a face, or one that cannot be read, has its row"
+        " emotion and the probability of each. A frame without a face, or one that cannot be read, has its row"
         " too; its `status` says so. Frames are counted and timed within their input.\n\n"
         "While rows are written they lie in F.partial, with a record of what makes them beside it, and nobody else may"
         " write F. --resume ends in the very rows of a run that nobody stopped, so it takes the same inputs, options"
@@ -105,13 +105,16 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
     from board.outputs import Places, RunOutputs
 
-    deployed = deployment(options.deploy, weights)
+    if options.attention and options.annotate is None and (options.out is None or options.out.suffix != ".jsonl"):
+        raise ValueError("--attention needs a place that shows it: name --out F.jsonl or --annotate F|DIR")
+    deployed = deployment(options.deploy, weights, options.trust)
     sources = _sources(options, deployed.contract.input.colour)
     places = Places(sources, options.out, options.annotate, options.resume)
     places.check(options.inputs)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         searched = detector.finder.description
-        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
+        said = f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}"
+        print(printable(said), file=sys.stderr)
         with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
             return _read(sources, detector, outputs, options)
 
@@ -178,6 +181,8 @@ def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, opti
             )
             step(start)
             summaries.append(pipeline.run(lambda frames: step(1)))
+            if not (start or summaries[-1].frames or summaries[-1].interrupted):
+                print(printable(f"{source.name} has no frame that --start, --end and --every ask for"), file=sys.stderr)
             if summaries[-1].interrupted:
                 break
     done = total(summaries)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # commands import what they need when they run
     from board.deployment import Deployment
     from board.faces.finders.finder import Finder
     from board.sources.frame import Source
+from board.core.text import printable
 
 PORT = 8080
 PAGE_FPS = 8.0
@@ -110,7 +111,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.live.server import LiveServer
     from board.live.view import View
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     open_input, camera = _opener(options.input, options.loop, options.colour or deployed.contract.input.colour == "rgb")
     token = None
     if options.token_file is not None:
@@ -119,7 +120,8 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
         token = secrets.token_urlsafe(24)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector, _ended_by_signals() as ended:
         searched = detector.finder.description
-        print(f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}", file=sys.stderr)
+        said = f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}"
+        print(printable(said), file=sys.stderr)
         view = View(
             detector,
             open_input,
@@ -145,7 +147,7 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
             view.close()
     recording = view.recorder.recording
     if recording.path is not None and not recording.error:
-        print(f"{recording.rows} rows in {recording.path}", file=sys.stderr)
+        print(printable(f"{recording.rows} rows in {recording.path}"), file=sys.stderr)
     return 0
 
 

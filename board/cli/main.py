@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from board.cli import bench, completion, detect, live, parity
+from board.cli import bench, cache, completion, detect, live, parity
 from board.cli.command import Command
 from board.cli.command import main as run
 from board.cli.options import Weights
@@ -18,6 +18,7 @@ def commands(weights: Weights | None = None) -> tuple[Command, ...]:
         live.command(weights),
         bench.command(weights),
         parity.command(weights),
+        cache.COMMAND,
         completion.COMMAND,
     )
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:  # numpy takes time to import: commands do it when they run
     from board.faces.finders.finder import Finder
 
 Number = TypeVar("Number", int, float)
-Weights = Callable[[], Path]
-"""Makes a deployment of the weights that came with the program and returns its folder."""
+Weights = Callable[[str], Path | None]
+"""Makes a deployment of the weights of a name that came with the program, "" for the usual ones, and returns its
+folder; None where there are none of this name."""
 
 EXECUTORS = ("fpga", "onnx", "numpy", "rtl")
 """Names of board.executors.EXECUTORS, whose import takes seconds on a board."""
@@ -33,6 +34,12 @@ class Arguments(Protocol):
 
     def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
         """Add an argument as argparse does."""
+
+    def get_default(self, dest: str) -> Any:
+        """The default of an option, as argparse has it."""
+
+    def set_defaults(self, **defaults: Any) -> None:
+        """Set defaults of options, as argparse does."""
 
 
 def add_one_of(parser: argparse.ArgumentParser, names: Iterable[str], *flags: str, **settings: Any) -> None:
@@ -79,17 +86,28 @@ def time_s(text: str) -> float:
 
 def add_deploy(arguments: Arguments, weights: Weights | None) -> None:
     """Add --deploy; `deployment` opens what it names."""
-    default = "this folder" if weights is None else "this folder if it is one, else the weights in the repository"
+    known = "the folder deploy/ that `auflow build` left, or its archive"
+    if weights is None:
+        metavar, default = "DIR|ZIP", "this folder"
+    else:
+        metavar, default = "DIR|ZIP|NAME", "this folder if it is one, else the weights in the repository"
+        known += ", or a name of the weights in the repository, such as w4a4-paper"
+    arguments.add_argument("--deploy", type=Path, metavar=metavar, help=f"what to run: {known} (default: {default})")
+
+
+def add_trust(arguments: Arguments) -> None:
+    """Add --trust."""
     arguments.add_argument(
-        "--deploy",
-        type=Path,
-        metavar="DIR|ZIP",
-        help=f"what to run: the folder deploy/ that `auflow build` left, or its archive (default: {default})",
+        "--trust",
+        action="store_true",
+        help="run the simulated RTL even where you did not build it on this computer: it is code of who built it",
     )
 
 
-def deployment(path: Path | None, weights: Weights | None) -> Deployment:
+def deployment(path: Path | None, weights: Weights | None, trusted: bool = False) -> Deployment:
     """The deployment that --deploy names, else the one in this folder, else one of the program's weights.
+
+    `trusted` is what --trust says.
 
     Raises:
         ValueError: There is none, or it cannot be used.
@@ -97,19 +115,22 @@ def deployment(path: Path | None, weights: Weights | None) -> Deployment:
     from board.deployment import MANIFEST, Deployment
 
     if path is not None:
-        return Deployment(path)
+        named = weights(str(path)) if weights is not None and not path.exists() else None
+        return Deployment(named or path, trusted)
     if Path(MANIFEST).is_file():
-        return Deployment(Path("."))
+        return Deployment(Path("."), trusted)
     if weights is None:
         raise ValueError(
             "a deployment must be in this folder or named with --deploy, got neither: name the folder deploy/ that"
             " `auflow build` left, or its archive"
         )
-    return Deployment(weights())
+    usual = weights("")
+    assert usual is not None, "the program has weights"
+    return Deployment(usual)
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
-    """Add --executor."""
+    """Add --executor and --trust."""
     parser.add_argument(
         "--executor",
         choices=("auto", *EXECUTORS),
@@ -117,6 +138,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"what computes, all with the same integers: {EXECUTORS_HELP}, or auto, the fastest that is there",
     )
+    add_trust(parser)
 
 
 def add_finder(parser: argparse.ArgumentParser) -> None:
@@ -164,9 +186,35 @@ def finder(options: argparse.Namespace, deployed: Deployment) -> Finder:
     return open_finder(deployed, options.finder, options.min_confidence, options.min_face)
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_output(arguments: Arguments, flag: str, folder: bool = False, **settings: Any) -> None:
+    """Add an option that names a file or folder to write to; `check_outputs` sees whether that can be done.
+
+    Args:
+        arguments: What takes it.
+        flag: Such as "--json".
+        folder: Whether it names a folder.
+        settings: Of argparse.
+    """
+    action = arguments.add_argument(flag, type=Path, **{"metavar": "DIR" if folder else "FILE", **settings})
+    arguments.set_defaults(outputs=(*(arguments.get_default("outputs") or ()), (action.dest, folder)))
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """See before the work whether all that the options of `add_output` name can be written.
+
+    Raises:
+        RuntimeError: One cannot be.
+    """
+    from board.core import files
+
+    for name, folder in getattr(options, "outputs", ()):
+        if (path := getattr(options, name)) is not None:
+            files.check_output(path, folder)
+
+
+def add_json(arguments: Arguments) -> None:
     """Add --json; `write_json` writes it."""
-    parser.add_argument("--json", type=Path, metavar="F.json", help="write the result here, for programs")
+    add_output(arguments, "--json", metavar="F.json", help="write the result here, for programs")
 
 
 def write_json(path: Path | None, content: Any) -> None:

@@ -16,10 +16,12 @@ from board.cli.options import (
     Weights,
     add_deploy,
     add_json,
+    add_trust,
     deployment,
     integer,
     write_json,
 )
+from board.core.text import printable
 from board.progress import bars
 
 NAME = "parity"
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
         metavar="NAME",
         help=f"of a deployment compare only these: {EXECUTORS_HELP} (default: all)",
     )
+    add_trust(parser)
     add_json(parser)
 
 
@@ -81,7 +84,7 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.faces.load import load_faces
     from board.parity import compare, levels_of
 
-    deployed = deployment(options.deploy, weights)
+    deployed = deployment(options.deploy, weights, options.trust)
     rule = deployed.contract.input
     if options.faces is None:
         faces = np.random.default_rng(0).integers(0, 256, (options.count, *rule.shape), dtype=np.uint8)
@@ -95,10 +98,10 @@ def run(options: argparse.Namespace, weights: Weights | None) -> int:
         found = compare(levels, faces, deployed.contract.output_names, step)
     for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
-        print(f"{one.executor:<10} {verdict:<28} {one.description}")
-    print(found.verdict())
+        print(printable(f"{one.executor:<10} {verdict:<28} {one.description}"))
+    print(printable(found.verdict()))
     write_json(options.json, {"name": deployed.manifest.name, **found.as_json()})
     differences = [one.difference for one in found.executors if one.difference]
     for difference in differences:
-        print(f"auflow: parity failed: {difference}", file=sys.stderr)
+        print(printable(f"auflow: parity failed: {difference}"), file=sys.stderr)
     return FAILED if differences else 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.integer[Any]]
     """What the accelerator computes with: exact, whatever the width."""
     Accumulators = npt.NDArray[np.int64]
-    """What leaves the accelerator, (N, AUs)."""
+    """What leaves the accelerator, (N, outputs)."""
     Reals = npt.NDArray[np.float64]
     """Logits and probabilities."""
     Flags = npt.NDArray[np.bool_]

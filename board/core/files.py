@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from board.core.text import cell, printable
 
 if TYPE_CHECKING:  # its import takes a board's time
     import numpy.typing as npt
@@ -59,7 +62,8 @@ def _writable(root: Path) -> Path:
         return root
     except RuntimeError as error:
         instead = _temporary_cache()
-        print(f"auflow: {error}; {instead} serves instead, {CACHE_VARIABLE} may name another", file=sys.stderr)
+        said = f"auflow: {error}; {instead} serves instead, {CACHE_VARIABLE} may name another"
+        print(printable(said), file=sys.stderr)
         return instead
 
 
@@ -76,6 +80,31 @@ def _temporary_cache() -> Path:
             f"{folder} must be a folder that this user alone can write to: set {CACHE_VARIABLE} to one that is"
         )
     return folder
+
+
+PLAIN = re.compile(r"[\w./+@%=:,~-]*", re.ASCII)
+"""A path that tools take which know neither blanks nor quotes nor other alphabets."""
+PLAIN_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+"""Where a temporary folder lies whose usual place is not plain."""
+
+
+@contextmanager
+def plain_folder() -> Iterator[Path]:
+    """A temporary folder whose path is `PLAIN`, for tools that take no other.
+
+    Raises:
+        RuntimeError: There is no place for one.
+    """
+    usual = tempfile.gettempdir()
+    for place in (usual, *PLAIN_PLACES):
+        where = os.path.realpath(place)
+        if PLAIN.fullmatch(where) and os.access(where, os.W_OK | os.X_OK):
+            with tempfile.TemporaryDirectory(dir=where) as folder:
+                yield Path(folder)
+            return
+    raise RuntimeError(
+        f"FINN+ and Verilator need a folder whose path has no blanks, quotes or accents, got {usual}: set TMPDIR to one"
+    )
 
 
 REMEDIES = {
@@ -102,6 +131,28 @@ def check_writable(folder: Path) -> None:
             file.write(b"0")
     except OSError as error:
         raise unwritable(folder, error) from None
+
+
+def check_output(path: Path, folder: bool = False) -> None:
+    """See, before the work, whether a file, or the files of a folder, can be written at a path; nothing is left there.
+
+    Args:
+        path: What is to be written.
+        folder: Whether that is a folder.
+
+    Raises:
+        RuntimeError: It cannot be.
+    """
+    if path.exists() and path.is_dir() != folder:
+        there, need = ("file", "folder") if folder else ("folder", "file")
+        raise RuntimeError(f"cannot write {path}: it is a {there}, need the name of a {need}; name another")
+    place = path.absolute() if folder else path.absolute().parent
+    try:
+        there_already = next(one for one in (place, *place.parents) if one.exists())
+        with tempfile.TemporaryFile(dir=there_already) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def sha256(content: Path | bytes) -> str:
@@ -139,7 +190,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        _sync(partial)
+        sync(partial)
         if partial.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         partial.replace(path)
@@ -153,7 +204,7 @@ def whole(path: Path) -> Iterator[Path]:
                 partial.unlink()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Bring a file, or all of a folder, to the disk, so that a crash cannot leave a name without its content."""
     for file in path.rglob("*") if path.is_dir() else [path]:
         if file.is_file():
@@ -188,10 +239,35 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows of cells, the header among them, as CSV, whole or not at all; see `whole`."""
+    """Write rows of cells, the header among them, as CSV, whole or not at all; see `whole`.
+
+    Text becomes harmless to terminals and spreadsheets, see `board.core.text.cell`; a number stays one.
+    """
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([_harmless(content) for content in row] for row in rows)
     write_text(path, text.getvalue())
+
+
+def _harmless(content: object) -> object:
+    """A cell that neither steers a terminal nor computes in a spreadsheet."""
+    if not isinstance(content, str):
+        return content
+    try:
+        float(content)
+    except ValueError:
+        return cell(content)
+    return content
+
+
+def write_figure(path: Path, figure: Any, dpi: int) -> None:
+    """Write a matplotlib figure as its name's suffix says, whole or not at all; see `whole`.
+
+    Raises:
+        RuntimeError: It cannot be written.
+        ValueError: The suffix is of no format that matplotlib knows.
+    """
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=dpi)
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

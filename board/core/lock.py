@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from board.core.files import unwritable
+from board.core.text import printable
 
 
 def lock_name(path: Path) -> Path:
@@ -19,18 +20,19 @@ def lock_name(path: Path) -> Path:
 
 
 @contextmanager
-def locked(lock: Path, what: str) -> Iterator[None]:
+def locked(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock, which this process gives back at the end or when it dies, however that comes.
 
     Args:
         lock: Its file, which is there only while somebody holds it; `lock_name` gives one. Its folder is made where it
             is missing.
         what: What it guards, for the sentence, such as "the table aus.csv".
+        wait: Wait for who holds it, which is told on standard error, instead of refusing.
 
     Raises:
         RuntimeError: Another process, or this one a second time, holds it; or its file cannot be written.
     """
-    file = _take(lock, what)
+    file = _take(lock, what, wait)
     try:
         yield
     finally:
@@ -38,7 +40,7 @@ def locked(lock: Path, what: str) -> Iterator[None]:
         os.close(file)
 
 
-def _take(lock: Path, what: str) -> int:
+def _take(lock: Path, what: str, wait: bool) -> int:
     """The open file of a lock that nobody else holds, with our name in it."""
     while True:
         try:
@@ -50,11 +52,16 @@ def _take(lock: Path, what: str) -> int:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(file, 200).decode(errors="replace").strip() or "another process"
+            if wait:
+                print(f"auflow: {what} is in use by {printable(holder)}: waiting for it", file=sys.stderr)
+                fcntl.flock(file, fcntl.LOCK_EX)
+                os.close(file)  # it has no name any more
+                continue
             os.close(file)
             if holder.startswith(f"process {os.getpid()} "):
                 raise RuntimeError(f"{what} is in use by this process already: close that first") from None
             raise RuntimeError(f"{what} is in use by {holder}: wait for it, or end it") from None
-        if _is_named(file, lock):
+        if is_named(file, lock):
             break
         os.close(file)  # its holder deleted it between our two steps
     with suppress(OSError):  # of a full disk: the lock holds without a name
@@ -63,7 +70,7 @@ def _take(lock: Path, what: str) -> int:
     return file
 
 
-def _is_named(file: int, lock: Path) -> bool:
+def is_named(file: int, lock: Path) -> bool:
     """Whether an open file is the one that a lock's name leads to."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(lock))

@@ -26,6 +26,8 @@ _ELF64 = struct.Struct("=32xQ14xHH"), struct.Struct("=I4xQQ8xQ"), struct.Struct(
 and size in the file; an entry of the dynamic section."""
 _HEADER_BYTES = 4096
 """Of an ELF file, in which its header and the table of its segments lie."""
+_LOG_LEVEL = "OPENCV_LOG_LEVEL"
+"""Environment variable of what OpenCV prints; its warnings of a file that it cannot read say nothing to a user."""
 _NAME_BYTES = 128
 """Longest name of a library."""
 
@@ -33,8 +35,9 @@ _NAME_BYTES = 128
 def load_opencv() -> None:
     """Import cv2, its libraries one by one where it is a single module beside the system's; elsewhere do nothing.
 
-    Everything works without this call too, after a longer start.
+    Everything works without this call too, after a longer start and with OpenCV's warnings.
     """
+    os.environ.setdefault(_LOG_LEVEL, "ERROR")
     if "cv2" in sys.modules:
         return
     spec = PathFinder.find_spec("cv2")

@@ -14,15 +14,17 @@ import json
 import math
 import tokenize
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 if TYPE_CHECKING:  # its import takes time, as numpy's does, for which readers of text do not wait
     import numpy.typing as npt
 
+T = TypeVar("T")
 LARGEST_TEXT_BYTES = 64 << 20
 """Of a JSON, TOML or CSV file; the largest real one, FERPlus's labels, is a thirtieth of it."""
 LARGEST_ARRAYS_BYTES = 1 << 30
@@ -175,6 +177,34 @@ def check_array(file: IO[bytes], size: int) -> None:
     announced = math.prod(shape) * dtype.itemsize
     if announced > size:
         raise ValueError(f"an array that announces {announced} bytes and has at most {size}")
+
+
+def keys_of(cls: Any, content: Any, where: str, optional: Collection[str] = ()) -> dict[str, Any]:
+    """A JSON object that has the fields of a dataclass and no others; the optional ones may be missing."""
+    found: dict[str, Any] = typed(dict, content, where)
+    expected = {item.name for item in fields(cls)}
+    if missing := sorted(expected - set(optional) - set(found)):
+        raise ValueError(f"{where} must have the key {missing[0]!r}, got none")
+    if unknown := sorted(set(found) - expected):
+        raise ValueError(f"{where} must have only known keys, got {unknown[0]!r}")
+    return found
+
+
+def typed(kind: type[T], value: Any, where: str) -> T:
+    """A JSON value of the given kind."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{where} must be of type {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_count(value: Any) -> bool:
+    """Whether a JSON value is a whole number of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _refuse(what: str, rule: str, path: Path, remedy: str) -> NoReturn:

@@ -179,6 +179,8 @@ def _row(seen: Observation) -> dict[str, Any]:
         row["confidence"] = round(seen.face.confidence, 3)
     if seen.aus is not None:
         row["emotion"] = seen.aus.emotion
+        if seen.aus.emotion_probabilities is not None:
+            row["emotions"] = _thousandths(seen.aus.emotion_probabilities)
         row["aus"] = _thousandths(seen.aus.probabilities)
         row["present"] = [int(there) for there in seen.aus.occurrence]
     return row

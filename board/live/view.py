@@ -89,7 +89,12 @@ class View:
             "executor": self._detector.executor.name,
             "executor_description": self._detector.executor.description,
             "input": self._name,
-            "aus": [{"name": unit.name, "threshold": unit.threshold} for unit in self.contract.action_units],
+            "aus": [
+                {"name": unit.name, "short": unit.short, "threshold": unit.threshold, "validity": validity}
+                for unit, validity in zip(self.contract.action_units, self.contract.validity, strict=True)
+            ],
+            "remark": self.contract.remark,
+            "emotions": [emotion.name for emotion in self.contract.emotions],
             "finders": self.session.finders,
             "history_s": HISTORY_S,
         }

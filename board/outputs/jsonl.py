@@ -34,7 +34,7 @@ class JsonlOutput(ResumableTable):
         made_by: MadeBy | None = None,
         keep_record: bool = False,
     ) -> None:
-        self._names = contract.au_names
+        self._contract = contract
         super().__init__(path, resume, {**(made_by or {}), WEIGHTS: digest(contract)}, keep_record)
 
     def frame_of(self, line: str) -> int:
@@ -54,11 +54,11 @@ class JsonlOutput(ResumableTable):
 
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
-        return "".join(json.dumps(as_json(seen, self._names)) + "\n" for seen in observations)
+        return "".join(json.dumps(as_json(seen, self._contract)) + "\n" for seen in observations)
 
 
-def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
-    """An observation as JSON takes it; `frame` counts from 0."""
+def as_json(seen: Observation, contract: Contract) -> dict[str, Any]:
+    """An observation as JSON takes it; `frame` counts from 0, an AU says what it learned from where that is known."""
     face = seen.face
     content: dict[str, Any] = {
         "frame": seen.frame,
@@ -72,14 +72,20 @@ def as_json(seen: Observation, names: tuple[str, ...]) -> dict[str, Any]:
         "latency_s": round(seen.latency_s, 6),
     }
     if seen.aus is not None:
-        units = zip(names, seen.aus.accumulators, seen.aus.probabilities, seen.aus.occurrence, strict=True)
+        names, sums = contract.au_names, [int(accumulator) for accumulator in seen.aus.accumulators]
+        units = zip(
+            names, sums[: len(names)], seen.aus.probabilities, seen.aus.occurrence, contract.validity, strict=True
+        )
         content["emotion"] = seen.aus.emotion
         if seen.aus.emotion_probabilities is not None:
             shares = zip(EMOTIONS, seen.aus.emotion_probabilities, strict=True)
             content["emotions"] = {name: float(share) for name, share in shares}
+        if contract.emotions:
+            content["emotion_accumulators"] = dict(zip(EMOTIONS, sums[len(names) :], strict=True))
         content["action_units"] = {
-            name: {"accumulator": int(accumulator), "probability": float(probability), "present": bool(present)}
-            for name, accumulator, probability, present in units
+            name: {"accumulator": accumulator, "probability": float(probability), "present": bool(present)}
+            | ({"validity": validity} if validity else {})
+            for name, accumulator, probability, present, validity in units
         }
     if seen.attention is not None:
         content["attention"] = [[round(float(value), 4) for value in row] for row in seen.attention]

@@ -5,14 +5,14 @@ Columns, in this order:
 
 - `frame` (from 1, as OpenFace counts), `face_id` (from 0; -1 without a face), `timestamp` in seconds, `confidence` of
   the face detection from 0 to 1, `success` (1 where there are action units, else 0);
-- `AU01_r` to `AU45_r`: the PROBABILITY of the action unit from 0 to 1. OpenFace puts an intensity from 0 to 5 there,
-  which this network does not estimate: do not compare the two;
+- `AU01_r` to `AU45_r`: the PROBABILITY of the action unit from 0 to 1, calibrated where the network is. OpenFace puts
+  an intensity from 0 to 5 there, which this network does not estimate: do not compare the two;
 - `AU01_c` to `AU45_c`: 1 where the probability reaches the unit's threshold, else 0, as in OpenFace;
 - `FaceRectX`, `FaceRectY`, `FaceRectWidth`, `FaceRectHeight` in pixels and `FaceScore`, the confidence again, as
   Py-Feat names them: its `read_feat` finds the `faceboxes` only with all five;
 - `emotion`, `status` (see board.observation.STATUSES), `message`, `source`, `latency_ms`;
-- `neutral` to `surprise`: the probability of each emotion, named as Py-Feat names them, see
-  board.core.decoding.emotion_probabilities.
+- `neutral` to `surprise`: the probability of each emotion, named as Py-Feat names them: by the network's outputs for
+  emotions, or where it has none by its AUs and Table 2, see board.core.decoding.decode.
 
 Columns of AUs that the network does not have are empty: Py-Feat's `read_openface` asks for all of OpenFace's. There is
 a row for every frame and face, and for every frame without a face. Names and messages are made safe by

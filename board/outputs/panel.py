@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cv2
 
 from board.core.arrays import Pixels
-from board.core.contract import ActionUnit, Contract
+from board.core.contract import Contract
+from board.core.outputs import ActionUnit
 from board.core.text import ascii_only
 from board.observation import OK, Observation
 from board.outputs.ink import ABSENT, FAINT, PRESENT, TEXT, TICK, TRACK, TROUBLE, colour_of, text_size, write_text
@@ -49,10 +50,10 @@ def _one(panel: Pixels, seen: Observation, contract: Contract, unit: float) -> N
     if seen.aus.emotion is not None:
         start = edge + text_size(f"{title}  ", 0.62 * unit, unit)[0]
         write_text(panel, seen.aus.emotion, (start, round(30 * unit)), 0.62 * unit, PRESENT, unit)
-    first, step = 48 * unit, (panel.shape[0] - 60 * unit) / len(contract.action_units)
+    first, step = 48 * unit, (panel.shape[0] - 60 * unit - _remark(panel, contract, unit)) / len(contract.action_units)
     units = zip(contract.action_units, seen.aus.probabilities, seen.aus.occurrence, strict=True)
     for row, (action_unit, probability, present) in enumerate(units):
-        top, (short, _, title) = round(first + row * step), action_unit.name.partition(" ")
+        top, short, title = round(first + row * step), action_unit.short, action_unit.name.partition(" ")[2]
         size, base = min(0.42 * unit, 0.016 * step), top + round(0.42 * step)
         write_text(panel, short, (edge, base), size, PRESENT if present else FAINT, unit)
         write_text(panel, title, (edge + round(52 * unit), base), size, TEXT if present else FAINT, unit)
@@ -67,7 +68,7 @@ def _columns(panel: Pixels, faces: list[Observation], contract: Contract, unit: 
     count = f"{len(faces)}" if len(shown) == len(faces) else f"{len(shown)} of {len(faces)}"
     write_text(panel, f"{count} faces", (edge, round(30 * unit)), 0.5 * unit, TEXT, unit)
     width, gap = room / len(shown), max(2, round(4 * unit))
-    first, step = 66 * unit, (panel.shape[0] - 78 * unit) / len(contract.action_units)
+    first, step = 66 * unit, (panel.shape[0] - 78 * unit - _remark(panel, contract, unit)) / len(contract.action_units)
     somewhere = [False] * len(contract.action_units)
     spans = [
         (round(edge + names + column * width) + gap // 2, round(edge + names + (column + 1) * width) - gap // 2)
@@ -88,7 +89,15 @@ def _columns(panel: Pixels, faces: list[Observation], contract: Contract, unit: 
     for row, action_unit in enumerate(contract.action_units):
         base = round(first + row * step) + round(0.72 * step)
         colour, size = PRESENT if somewhere[row] else FAINT, min(0.42 * unit, 0.016 * step)
-        write_text(panel, action_unit.name.partition(" ")[0], (edge, base), size, colour, unit)
+        write_text(panel, action_unit.short, (edge, base), size, colour, unit)
+
+
+def _remark(panel: Pixels, contract: Contract, unit: float) -> float:
+    """What a mark means, at the foot of the panel; the height that it takes."""
+    if not contract.remark:
+        return 0.0
+    write_text(panel, contract.remark, (round(EDGE * unit), panel.shape[0] - round(8 * unit)), 0.36 * unit, FAINT, unit)
+    return 14 * unit
 
 
 def _heads(

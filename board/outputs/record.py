@@ -94,5 +94,6 @@ def record_name(path: Path) -> Path:
 def digest(contract: Contract) -> str:
     """Sixteen digits that change with anything in a contract that decides over rows: not with the accelerator."""
     decides = {"model": contract.model_sha256, "input": asdict(contract.input), "decoding": contract.decoding}
-    units = [asdict(unit) for unit in contract.action_units]
-    return sha256(json.dumps([decides, units], sort_keys=True).encode())[:16]
+    content = contract.as_json()
+    outputs = [content[key] for key in ("action_units", "emotions") if key in content]
+    return sha256(json.dumps([decides, *outputs], sort_keys=True).encode())[:16]

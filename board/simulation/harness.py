@@ -31,9 +31,11 @@ class Simulation:
         seed: Seed of the registers' start values for a library built with random_start=True.
         monitored: Names of the internal streams behind mon_valid and mon_ready, in bit order, upstream first.
         fifos: Names of the FIFOs behind mon_fill, 32 bits each.
+        trusted: Run the library wherever it comes from; otherwise only where it was built here.
 
     Raises:
-        RuntimeError: The library or a named port is missing, or the design stopped while it started.
+        RuntimeError: The library was not built here, it or a named port is missing, or the design stopped while it
+            started.
     """
 
     def __init__(
@@ -46,9 +48,10 @@ class Simulation:
         seed: int = 1,
         monitored: Sequence[str] = (),
         fifos: Sequence[str] = (),
+        trusted: bool = False,
     ) -> None:
         self._handle: int | None = None
-        self._lib = libraries.load(library)
+        self._lib = libraries.load(library, trusted)
         if trace is not None:
             trace = trace.absolute()
         self._workdir = workdir

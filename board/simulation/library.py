@@ -7,14 +7,27 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
+from board.core import trust
 
-@cache
-def load(library: Path) -> ctypes.CDLL:
+
+def load(library: Path, trusted: bool = False) -> ctypes.CDLL:
     """The C interface of harness.cpp.
 
+    Args:
+        library: What verilator.build made, or a copy of it.
+        trusted: Run it wherever it comes from; otherwise only what was built here.
+
     Raises:
-        RuntimeError: The file is no library, or one of another version of harness.cpp.
+        RuntimeError: The file was not built here, is no library, or one of another version of harness.cpp.
     """
+    if not trusted:
+        trust.check(library, "the simulation library")
+    return _load(library)
+
+
+@cache
+def _load(library: Path) -> ctypes.CDLL:
+    """What `load` gives, without asking where it comes from."""
     try:
         lib = ctypes.CDLL(str(library))
     except OSError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from rich.table import Table
 
 from board.core.contract import Contract
+from board.core.facs import EMOTIONS
 from board.parity import Parity, Progress
 from board.progress import bars
 from hls_build.build_folder import BuildFolder
@@ -20,15 +21,26 @@ from hls_build.cost.resources import LABELS, Resources
 
 
 def action_units(contract: Contract, accumulators: np.ndarray) -> Table:
-    """The AUs of one face, accumulators of shape (1, AUs)."""
+    """The AUs and the emotion of one face, accumulators of shape (1, outputs)."""
     (face,) = contract.outputs(accumulators)
     table = Table("action unit", title="Action units of the first face")
     for column in ("accumulator", "logit", "probability"):
         table.add_column(column, justify="right")
     table.add_column("present")
-    rows = zip(contract.au_names, face.accumulators, face.logits, face.probabilities, face.occurrence, strict=True)
-    for name, accumulator, logit, probability, present in rows:
+    aus = len(contract.action_units)
+    rows = zip(
+        contract.action_units, face.accumulators[:aus], face.logits, face.probabilities, face.occurrence, strict=True
+    )
+    for unit, accumulator, logit, probability, present in rows:
+        name = unit.name + unit.mark
         table.add_row(name, str(accumulator), f"{logit:.3f}", f"{probability:.3f}", "yes" if present else "")
+    if face.emotion_logits is not None and face.emotion_probabilities is not None:
+        table.add_section()
+        shares = zip(EMOTIONS, face.accumulators[aus:], face.emotion_logits, face.emotion_probabilities, strict=True)
+        for name, accumulator, logit, share in shares:
+            likeliest = "likeliest" if name == face.emotion else ""
+            table.add_row(name, str(accumulator), f"{logit:.3f}", f"{share:.3f}", likeliest)
+    table.caption = contract.remark or None
     return table
 
 

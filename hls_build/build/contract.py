@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from board.core.contract import Attention, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.graph import IntegerGraph
 from board.core.layers.append import Append
 from board.core.layers.flatten import Flatten
+from board.core.outputs import Attention
 from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.export.export import ExportReport
@@ -29,7 +30,7 @@ def make_contract(report: ExportReport, graph: IntegerGraph, hardware: Hardware 
     if hardware is None:
         bits = graph.tensors[graph.output].bits
         input_stream = StreamPacking.of_frame(height * width * channels, channels, 8, signed=False)
-        output_stream = StreamPacking.of_frame(len(report.aus), 1, bits, signed=True)
+        output_stream = StreamPacking.of_frame(len(report.scale), 1, bits, signed=True)
     else:
         input_stream, output_stream = hardware.stitched.input_stream, hardware.stitched.output_stream
     return Contract(
@@ -47,6 +48,7 @@ def make_contract(report: ExportReport, graph: IntegerGraph, hardware: Hardware 
         layers=hardware.nodes if hardware else (),
         decoding=report.decoding,
         attention=_attention(graph),
+        emotions=report.emotions,
     )
 
 

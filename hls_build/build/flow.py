@@ -35,6 +35,7 @@ from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces
 from qnn.export import export
+from qnn.network.presets import text_of
 
 log = logging.getLogger("auflow.build")
 
@@ -230,9 +231,9 @@ def run(
         with _logged(folder.log):
             for name, step in STEPS.items():
                 if name in done:
-                    console.print(f"[bold]{name}[/]: done before")
+                    console.print(f"[bold]{name}[/]: done before", markup=True)
                     continue
-                console.print(f"[bold]{name}[/]: {step.about}", highlight=False, soft_wrap=True)
+                console.print(f"[bold]{name}[/]: {step.about}", markup=True, highlight=False, soft_wrap=True)
                 start = time.monotonic()
                 log.info("%s begins", name)
                 try:
@@ -244,7 +245,7 @@ def run(
                 seconds = time.monotonic() - start
                 log.info("%s took %.1f s", name, seconds)
                 done[name] = {"seconds": round(seconds, 1), "files": step.digests(folder)}
-                folder.write_state(State(key, checkpoint, done))
+                folder.write_state(State(key, text_of(checkpoint, folder.root), done))
                 if name == stop_after:
                     break
     said = [folder.read_report("parity")["verdict"]] if "simulate" in done else []
@@ -278,9 +279,13 @@ def _open(folder: BuildFolder, key: str, checkpoint: Path, resume: bool, console
                 f"the build in {folder.root} was begun from another configuration, board, output or checkpoint: "
                 "build without --resume"
             )
+        try:
+            folder.check_made_here()
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; or build without --resume") from None
         return _unchanged(folder, before.steps, console)
     folder.root.mkdir(parents=True, exist_ok=True)
-    folder.write_state(State(key, checkpoint, {}))
+    folder.write_state(State(key, text_of(checkpoint, folder.root), {}))
     _remove(folder.vivado, *(path for step in STEPS.values() for path in step.leaves(folder)))
     return {}
 
@@ -292,7 +297,7 @@ def _unchanged(folder: BuildFolder, steps: Mapping[str, Any], console: Console) 
         if name not in steps:
             break
         there = STEPS[name].digests(folder)
-        made = steps[name].get("files", {"its files": ""})  # of an older build, which told no digests
+        made = steps[name]["files"]
         if changed := next((file for file, digest in made.items() if there.get(file) != digest), None):
             said = f"{changed} is not what step {name} made: the build goes on from there"
             console.print(said, markup=False, highlight=False, soft_wrap=True)

@@ -32,8 +32,9 @@ from board.deployment import (
     Timing,
 )
 from hls_build import compiler
+from hls_build.build import bom
 from hls_build.build.contract import make_contract
-from hls_build.build_folder import BuildFolder, files_of, pack
+from hls_build.build_folder import BuildFolder, files_of, pack, repack
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
 from hls_build.rtl.stitch import Stitched
@@ -143,7 +144,7 @@ def write_software(checkpoint: Path, out: Path) -> None:
 
 
 def board_wheel(out: Path) -> str:
-    """Build the wheel of the board package into a folder and return its name."""
+    """Build the wheel of the board package into a folder and return its name; equal sources make equal bytes."""
     with tempfile.TemporaryDirectory() as temporary:  # setuptools leaves files beside what it builds
         source = Path(temporary) / "board"
         shutil.copytree(BOARD, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
@@ -152,6 +153,7 @@ def board_wheel(out: Path) -> str:
     wheels = sorted(out.glob("*.whl"))
     if done.returncode or not wheels:
         raise RuntimeError(f"pip could not build the board's wheel: {(done.stderr or done.stdout).strip()[-400:]}")
+    repack(wheels[0])  # which has this moment's times and this user's permissions
     return wheels[0].name
 
 
@@ -190,6 +192,7 @@ def _write_example(folder: Path) -> None:
 
 
 def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simulated | None) -> None:
-    """Write the manifest of all that a folder holds."""
+    """Write the bill of materials and the manifest of all that a folder holds."""
+    bom.write(folder, name)
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in files_of(folder)}
     Manifest(name, preset, files, timing, simulation).write(folder)

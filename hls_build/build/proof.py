@@ -25,6 +25,7 @@ from hls_build.build_folder import BuildFolder
 from hls_build.parity.executors import software
 from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.finder import finder
+from qnn.network.presets import checkpoint_of
 
 FREE = ("none", 1)
 """Stall pattern and seed of a run that nothing holds back."""
@@ -36,6 +37,7 @@ def prove(
     faces: npt.NDArray[np.uint8],
     rtl_count: int | None = None,
     stalls: tuple[tuple[str, int], ...] = (FREE,),
+    trusted: bool = False,
 ) -> tuple[Parity, list[Run]]:
     """Compare every executor of a build with the quantized network in torch.
 
@@ -45,6 +47,7 @@ def prove(
         faces: uint8 of shape (N, 48, 48, 3), N at least 1.
         rtl_count: Faces, at most, on the RTL; None for all, 0 leaves it out.
         stalls: Pattern and seed of every run of the RTL.
+        trusted: Run it wherever it was built; otherwise only where that was here.
 
     Returns:
         What was found, and what each run of the RTL took.
@@ -53,14 +56,16 @@ def prove(
     with tables.ladder() as (progress, cycles), ExitStack() as opened:
         rtl = []
         for stall in stalls if rtl_count != 0 else ():
-            live = opened.enter_context(open_rtl(folder.rtl, folder.library))
+            live = opened.enter_context(open_rtl(folder.rtl, folder.library, trusted=trusted))
             rtl.append(RtlExecutor(live, *stall, cycles))
         levels += [Level.of(executor, rtl_count, batch=None) for executor in rtl]
         found = compare(levels, faces, Contract.read(folder.contract).output_names, progress)
     return found, [run for executor in rtl for run in executor.runs]
 
 
-def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | None, console: Console) -> Parity:
+def parity(
+    root: Path, path: Path, count: int, rtl_count: int, stalls: int | None, console: Console, trusted: bool = False
+) -> Parity:
     """Compare every executor of a finished build over a person's faces.
 
     Args:
@@ -70,22 +75,30 @@ def parity(root: Path, path: Path, count: int, rtl_count: int, stalls: int | Non
         rtl_count: Faces, at most, on the RTL; 0 leaves it out.
         stalls: Seed of a second run of the RTL, which stalls at both ends; None for no such run.
         console: Where a person reads.
+        trusted: Run a build wherever it was made; otherwise only one that was made here.
 
     Raises:
         ValueError: There is no such build, or the faces cannot be read.
+        RuntimeError: The build was not made here and is not trusted.
     """
-    folder = BuildFolder(root)
-    folder.check_finished("verilate")
+    folder = _finished(root, trusted)
     faces = _faces(folder, path, count)
     patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
-    found, _ = prove(folder, folder.read_state().checkpoint, faces, rtl_count, patterns)
+    checkpoint = checkpoint_of(folder.read_state().checkpoint, folder.root)
+    found, _ = prove(folder, checkpoint, faces, rtl_count, patterns, trusted)
     console.print(tables.parity(found))
     console.print(found.verdict())
     return found
 
 
 def simulate(
-    root: Path, path: Path, count: int, stalls: int | None, trace: Path | None, console: Console
+    root: Path,
+    path: Path,
+    count: int,
+    stalls: int | None,
+    trace: Path | None,
+    console: Console,
+    trusted: bool = False,
 ) -> dict[str, Any]:
     """Run a person's faces through a build's RTL and compare with its integer graph.
 
@@ -96,19 +109,20 @@ def simulate(
         stalls: Seed of random stalls at both ends; None for none.
         trace: Write waves to this .fst file.
         console: Where a person reads.
+        trusted: Run a build wherever it was made; otherwise only one that was made here.
 
     Returns:
         Frames, mismatches, cycles, speed and the counters of every stream.
 
     Raises:
         ValueError: There is no such build, or the faces cannot be read.
+        RuntimeError: The build was not made here and is not trusted.
     """
-    folder = BuildFolder(root)
-    folder.check_finished("verilate")
+    folder = _finished(root, trusted)
     faces = _faces(folder, path, count)
     expected = NumpyExecutor(IntegerGraph.load(folder.integer)).accumulators(faces)
     library = None if trace else folder.library
-    with open_rtl(folder.rtl, library, trace) as live, counter("simulating", "cycles") as progress:
+    with open_rtl(folder.rtl, library, trace, trusted) as live, counter("simulating", "cycles") as progress:
         executor = RtlExecutor(live, *_stall(stalls), progress)
         answer = executor.accumulators(faces)
     contract = Contract.read(folder.contract)
@@ -135,6 +149,15 @@ def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
         "streams": {name: asdict(counters) for name, counters in run.streams.items()},
         "fifo_fill": run.fifo_fill,
     }
+
+
+def _finished(root: Path, trusted: bool) -> BuildFolder:
+    """A build that got as far as its verilated RTL, made here unless it is trusted."""
+    folder = BuildFolder(root)
+    folder.check_finished("verilate")
+    if not trusted:
+        folder.check_made_here()
+    return folder
 
 
 def _faces(folder: BuildFolder, path: Path, count: int) -> npt.NDArray[np.uint8]:

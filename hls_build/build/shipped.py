@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from board.core.files import cache_folder, sha256, writable_cache
+from board.core import cache
+from board.core.files import sha256
 from board.core.graph import IntegerGraph
-from board.deployment import INTEGER, MANIFEST
+from board.deployment import INTEGER
 from hls_build.config.build import BuildConfig
+from qnn.network import presets
 from qnn.network.presets import shipped_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,15 +33,14 @@ def software(checkpoint: Path = CHECKPOINT) -> Path:
         Its folder, for the executors `numpy` and `onnx`.
     """
     key = _digest([checkpoint, checkpoint.with_suffix(".json"), *makers()])
-    out = cache_folder("deployments") / f"{checkpoint.stem}-{key}"
-    if not (out / MANIFEST).is_file():
-        out = writable_cache("deployments") / out.name
-    if not (out / MANIFEST).is_file():
+
+    def make(folder: Path) -> None:
         print(f"auflow: preparing the weights {checkpoint.stem}, this once", file=sys.stderr)
         from hls_build.build.package import write_software  # torch takes seconds to import
 
-        write_software(checkpoint, out)
-    return out
+        write_software(checkpoint, folder)
+
+    return cache.entry("deployments", f"{checkpoint.stem}-{key}", make)
 
 
 def integer_graph(checkpoint: Path, attention: bool = False) -> IntegerGraph:
@@ -55,8 +56,10 @@ def integer_graph(checkpoint: Path, attention: bool = False) -> IntegerGraph:
 
 
 def checkpoint_of(path: Path, build: BuildConfig) -> Path:
-    """The checkpoint that a build's file names, relative to itself, else the preset's in the repository."""
-    return path.parent / build.checkpoint if build.checkpoint else shipped_checkpoint(build.preset)
+    """The checkpoint that a build's file names, by name or relative to itself, else the preset's in the repository."""
+    if build.checkpoint is None:
+        return shipped_checkpoint(build.preset)
+    return presets.checkpoint_of(build.checkpoint, path.parent)
 
 
 def makers() -> list[Path]:

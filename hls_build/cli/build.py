@@ -50,8 +50,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from hls_build.build import flow
     from hls_build.config.build import BUILDS
 
@@ -63,7 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         options.stop_after,
         options.resume,
         not options.no_simulation,
-        Console(),
+        PlainConsole(),
         options.attention,
     )
     return 0

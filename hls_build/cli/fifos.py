@@ -7,16 +7,14 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, integer, write_json
+from board.cli.options import add_json, add_output, integer, write_json
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, required=True, metavar="F.toml", help="build whose FIFOs are to be sized"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="F.toml", help="write the build with its new depths here"
-    )
+    add_output(parser, "--out", required=True, metavar="F.toml", help="write the build with its new depths here")
     parser.add_argument("--frames", type=integer(3), default=5, metavar="N", help="faces to simulate at full rate")
     add_json(parser)
 
@@ -25,25 +23,25 @@ def _run(options: argparse.Namespace) -> int:
     import tempfile
     from dataclasses import replace
 
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from hls_build.build.shipped import checkpoint_of, integer_graph
     from hls_build.config.build import load_build
     from hls_build.folding import fifos as sizing
     from hls_build.folding import results
     from qnn.data.example import example_faces
+    from qnn.network.presets import text_of
 
     config = options.config
     build = load_build(config)
     checkpoint = checkpoint_of(config, build)
-    console = Console()
+    console = PlainConsole()
     with tempfile.TemporaryDirectory() as folder:
         faces = example_faces(options.frames)
         found = sizing.size(integer_graph(checkpoint, build.attention), build, faces, Path(folder), console.print)
     console.print(results.fifo_table(found))
     comment = f"{config.name} with FIFOs of auflow fifos, {found.interval_cycles:,} cycles per frame at full rate"
-    sized = replace(found.config, checkpoint=str(checkpoint.resolve())) if build.checkpoint else found.config
+    sized = replace(found.config, checkpoint=text_of(checkpoint)) if build.checkpoint else found.config
     files.write_text(options.out, results.toml(sized, comment))
     write_json(options.json, {**vars(found), "config": str(options.out)})
     return 0

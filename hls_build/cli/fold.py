@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, add_one_of, number, write_json
+from board.cli.options import add_json, add_one_of, add_output, number, write_json
+from qnn.cli.options import add_checkpoint
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the chosen frame rate that the plot shows besides."""
@@ -38,40 +38,34 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="most frame intervals from a frame's first pixel to its result",
     )
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="F.safetensors",
-        help="weights, with the card (.json) beside them (default: the preset's in the repository)",
-    )
-    parser.add_argument("--out", type=Path, metavar="F.toml", help="write what `auflow build --config` reads here")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw resources against frame rate here")
+    add_checkpoint(parser, default="the preset's in the repository")
+    add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
+    add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
     from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
     from hls_build.config.build import BuildConfig
     from hls_build.config.folding import LATENCY_INTERVALS
     from hls_build.folding import results, search
-    from qnn.network.presets import shipped_checkpoint
+    from qnn.network.presets import shipped_checkpoint, text_of
 
     board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
     graph = integer_graph(checkpoint or shipped_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
     request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
-    console = Console()
+    console = PlainConsole()
     tell = console.print
     solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
     console.print(results.table(solution, request))
     rate = round(request.rate(solution.interval_cycles)) if options.fps is None else options.fps
     if options.out is not None:
         name = f"{board.name.lower()}_{preset}_{rate:.0f}"
-        weights = None if checkpoint is None else str(checkpoint.resolve())
+        weights = None if checkpoint is None else text_of(checkpoint)
         build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock

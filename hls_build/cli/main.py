@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from board.cli import bench, completion, detect, live
+from board.cli import bench, cache, completion, detect, live
 from board.cli.command import main as run
 from hls_build.cli import build, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
@@ -17,6 +17,7 @@ COMMANDS = (
     detect.command(weights),
     live.command(weights),
     bench.command(weights),
+    cache.COMMAND,
     completion.COMMAND,
     fold.COMMAND,
     fifos.COMMAND,

@@ -7,11 +7,13 @@ import argparse
 from pathlib import Path
 
 
-def weights() -> Path:
-    """A deployment of the weights in the repository, made once and kept."""
-    from hls_build.build.shipped import software
+def weights(name: str) -> Path | None:
+    """A deployment of the weights of a name in the repository, made once and kept; see board.cli.options.Weights."""
+    from hls_build.build.shipped import CHECKPOINT, software
+    from qnn.network.presets import checkpoint_of
 
-    return software()
+    checkpoint = checkpoint_of(name) if name else CHECKPOINT
+    return software(checkpoint) if checkpoint.parent == CHECKPOINT.parent else None
 
 
 BUILD_HELP = "folder that `auflow build` left"

@@ -32,11 +32,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _of_build(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from hls_build.build import proof
 
-    found = proof.parity(options.build, options.faces, options.count, options.rtl_count, options.stalls, Console())
+    found = proof.parity(
+        options.build, options.faces, options.count, options.rtl_count, options.stalls, PlainConsole(), options.trust
+    )
     write_json(options.json, found.as_json())
     return FAILED if found.difference is not None else 0
 

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, Command
+from board.cli.options import add_output, add_trust
 from board.progress import counter
 from hls_build.cli.options import add_build
 
@@ -19,19 +20,24 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the same build of a network without attention, to show what attention costs",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: report/ of the build)")
+    add_output(parser, "--out", folder=True, help="folder to write to (default: report/ of the build)")
+    add_trust(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
+    from board.core.files import check_output
+    from hls_build.build_folder import BuildFolder
     from hls_build.report import facts, page
 
+    folder = BuildFolder(options.build)
+    if options.out is None or not folder.timeline.is_file():  # which stays with the build
+        check_output(folder.report, folder=True)
     found = facts.read(options.build)
     plain = facts.read(options.without) if options.without is not None else None
     with counter("simulating", "cycles") as progress:
-        written = page.write(found, plain, options.out or found.folder.report, progress)
-    Console().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
+        written = page.write(found, plain, options.out or found.folder.report, progress, options.trust)
+    PlainConsole().print(f"{written[0]}: {found.name}, and {len(written) - 1} files beside it", soft_wrap=True)
     return 0
 
 

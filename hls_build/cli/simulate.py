@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import BUILD, FAILED, Command
-from board.cli.options import FACES_HELP, add_json, integer, write_json
+from board.cli.options import FACES_HELP, add_json, add_output, add_trust, integer, write_json
 from hls_build.cli.options import add_build
 
 
@@ -24,16 +24,18 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stalls", type=int, metavar="SEED", help="stall both ends at random, by this seed (default: no stalls)"
     )
-    parser.add_argument("--trace", type=Path, metavar="F.fst", help="write waves here, for GTKWave or Surfer")
+    add_output(parser, "--trace", metavar="F.fst", help="write waves here, for GTKWave or Surfer")
+    add_trust(parser)
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from hls_build.build import proof
 
-    result = proof.simulate(options.build, options.faces, options.frames, options.stalls, options.trace, Console())
+    result = proof.simulate(
+        options.build, options.faces, options.frames, options.stalls, options.trace, PlainConsole(), options.trust
+    )
     write_json(options.json, result)
     return FAILED if result["mismatches"] else 0
 

@@ -28,9 +28,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.contract import Contract
+    from board.core.files import check_output
     from hls_build.build_folder import BuildFolder
     from hls_build.config.board import load_board
     from hls_build.yosys import synthesis_report
@@ -38,6 +38,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.flatten and options.module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder = BuildFolder(options.build)
+    if not options.flatten and not options.module:
+        check_output(folder.report_file("synthesis"))
     wanted = synthesis_report.designs(folder, options.module, options.flatten)
     board = load_board(Contract.read(folder.contract).board)
     with bars("modules", stay=True) as step:
@@ -46,7 +48,7 @@ def _run(options: argparse.Namespace) -> int:
             step("synthesis", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
 
         found = synthesis_report.run(wanted, begins, lambda name: step("synthesis", 1, len(wanted)))
-    Console().print(synthesis_report.table(found, board))
+    PlainConsole().print(synthesis_report.table(found, board))
     if not options.flatten and not options.module:
         folder.write_report("synthesis", found.as_json(board))
     write_json(options.json, found.as_json(board))

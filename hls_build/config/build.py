@@ -25,7 +25,8 @@ class BuildConfig:
         preset: Widths of the network, one of qnn's presets or `tiny`.
         board: Where it shall run.
         clock_mhz: Clock of the accelerator; a file that names none takes the board's.
-        checkpoint: Weights, relative to the file's folder; None takes the one in the repository.
+        checkpoint: Weights, relative to the file's folder, or a name of those in the repository; None takes those of
+            the preset there.
         folding: By layer; a layer without an entry gets defaults.
         attention: Whether the first spatial gate's codes follow the accumulators in the output frame.
     """

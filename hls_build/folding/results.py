@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from board.core.files import write_figure
 from hls_build.config.board import MAX_UTILISATION
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
@@ -131,4 +132,4 @@ def plot(found: Mapping[int, Solution], request: Request, path: Path) -> None:
     axes.minorticks_off()
     axes.legend()
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
+    write_figure(path, figure, 150)

@@ -23,6 +23,7 @@ from hls_build.report.layers import Layer, gather
 from hls_build.yosys import synthesis_report
 from qnn.network import checkpoint as checkpoints
 from qnn.network.checkpoint import Card
+from qnn.network.presets import checkpoint_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def read(root: Path) -> Facts:
         folder=folder,
         contract=contract,
         board=load_board(contract.board),
-        card=checkpoints.read_card(folder.read_state().checkpoint),
+        card=checkpoints.read_card(checkpoint_of(folder.read_state().checkpoint, folder.root)),
         simulation=reports["simulation"],
         parity=reports["parity"],
         nodes=nodes,

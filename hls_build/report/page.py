@@ -37,7 +37,13 @@ KINDS = {
 OURS = "pools, forks and gates"
 
 
-def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[int], None] | None = None) -> list[Path]:
+def write(
+    facts: Facts,
+    plain: Facts | None,
+    folder: Path,
+    progress: Callable[[int], None] | None = None,
+    trusted: bool = False,
+) -> list[Path]:
     """Write the report.
 
     Args:
@@ -45,11 +51,16 @@ def write(facts: Facts, plain: Facts | None, folder: Path, progress: Callable[[i
         plain: Of the same build without attention, for the cost of attention.
         folder: Where to.
         progress: Called with the cycles that the waterfall's simulation has done.
+        trusted: Run the build's RTL wherever it was built; otherwise only where that was here.
 
     Returns:
         What was written, the page first.
+
+    Raises:
+        RuntimeError: The build was not made here and is not trusted.
     """
-    pictures = {name: _png(figure) for name, figure in _figures(facts, _timeline(facts, progress)).items()}
+    timeline = _timeline(facts, progress, trusted)
+    pictures = {name: _png(figure) for name, figure in _figures(facts, timeline).items()}
     page = folder / "index.html"
     written = [page]
     for name, picture in pictures.items():
@@ -110,11 +121,11 @@ def cost_of_attention(facts: Facts, plain: Facts) -> list[tuple[str, str, str, s
     ]
 
 
-def _timeline(facts: Facts, progress: Callable[[int], None] | None) -> Timeline:
+def _timeline(facts: Facts, progress: Callable[[int], None] | None, trusted: bool) -> Timeline:
     """The build's timeline, recorded once."""
     path = facts.folder.timeline
     if not path.is_file():
-        with open_rtl(facts.folder.rtl, facts.folder.library) as live:
+        with open_rtl(facts.folder.rtl, facts.folder.library, trusted=trusted) as live:
             record(live, example_faces(FRAMES), facts.interval_cycles, progress).save(path)
     return Timeline.load(path)
 

@@ -18,13 +18,16 @@ def compile_rtl(folder: Path, trace: bool = False) -> Path:
     return verilator.build(sources, MONITOR, trace=trace)
 
 
-def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) -> SimulatedAccelerator:
+def open_rtl(
+    rtl: Path, library: Path | None = None, trace: Path | None = None, trusted: bool = False
+) -> SimulatedAccelerator:
     """A live simulation of a build's RTL.
 
     Args:
         rtl: RTL folder, which the memory files are read from.
         library: What compile_rtl made; None compiles.
         trace: FST file to write waves to.
+        trusted: Run the library wherever it comes from; otherwise only where it was built here.
     """
     stitched = Stitched.load(rtl)
     simulation = Simulation(
@@ -33,5 +36,6 @@ def open_rtl(rtl: Path, library: Path | None = None, trace: Path | None = None) 
         trace=trace,
         monitored=stitched.streams,
         fifos=stitched.fifos,
+        trusted=trusted,
     )
     return SimulatedAccelerator(simulation, stitched.input_stream, stitched.output_stream)

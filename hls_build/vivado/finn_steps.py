@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import shutil
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_build.config.board import Board
 from hls_build.finn_adapter import operator
+from hls_build.kernels import kernel_spec
+from hls_build.kernels.kernel_node import KernelNode
 from hls_build.vivado import deferring_tool
 
 PORT_BITS, ZYNQMP_PORT_BITS = 64, 128
 """Width of a high-performance port of Zynq-7000 (AMD UG585) and of Zynq UltraScale+ (AMD UG1085)."""
 TOOLS = ("vivado", "vitis_hls")
+RTLLIB, KERNELS = "links/rtllib", "links/kernels"
+"""Where a workspace shows FINN+'s library and our kernels, since FINN+ takes no blanks in their paths."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
         board: Where it shall run.
         clk_period_ns: Clock period.
         rtl: RTL folder of the build, which was simulated.
-        workspace: New folder for all that is written.
+        workspace: New folder for all that is written; its path is plain, see board.core.files.plain_folder.
 
     Returns:
         The calls in their order, with absolute paths into the workspace and FINN+'s library.
@@ -74,7 +79,7 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
     notes = workspace / "calls"
     finn_boards.pynq_part_map[board.name] = board.part
     finn_boards.pynq_native_port_width[board.name] = ZYNQMP_PORT_BITS if board.is_zynqmp else PORT_BITS
-    with _deferred(workspace, notes):
+    with _deferred(workspace, notes), chdir(workspace):  # where FINN+'s scripts go back to, without quotes
         build = ZynqBuild(board.name, clk_period_ns, partition_model_dir=workspace / "partitions")
         linked = model.transform(build)
     _check_graph(model, linked)
@@ -123,16 +128,27 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     shims.mkdir()
     for tool in TOOLS:
         shim = shims / tool
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{deferring_tool.__file__}" "{notes}" {tool} "$@"\n')
+        words = sys.executable, deferring_tool.__file__, str(notes), tool
+        shim.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         shim.chmod(0o755)
     settings, environment = get_settings(), dict(os.environ)
-    before = settings.finn_build_dir, settings.finn_deps, settings.num_default_workers
+    before = settings.finn_build_dir, settings.finn_deps, settings.num_default_workers, settings.finn_rtllib
+    (workspace / RTLLIB).parent.mkdir()
+    (workspace / RTLLIB).symlink_to(settings.finn_rtllib)
+    (workspace / KERNELS).symlink_to(kernel_spec.FOLDER)
+    settings.finn_rtllib = str(workspace / RTLLIB)
+    ours = KernelNode.code_generation_ipi
+
+    def through_link(node: KernelNode) -> list[str]:
+        return [line.replace(str(kernel_spec.FOLDER), str(workspace / KERNELS)) for line in ours(node)]
+
     settings.finn_build_dir, settings.finn_deps = workspace / "finn", workspace / "deps"
     settings.num_default_workers = 1  # in this process, which knows our nodes
     settings.finn_build_dir.mkdir()
     os.environ |= {"FINN_TOOL_DIR_OVERRIDE": str(shims), "XILINX_VIVADO": "2022.2"}
     os.environ["NUM_DEFAULT_WORKERS"] = "1"
     waits, create_stitched_ip.wait_for_file = create_stitched_ip.wait_for_file, _is_there
+    KernelNode.code_generation_ipi = through_link  # type: ignore[assignment, method-assign] # meanwhile
     logging.disable(logging.WARNING)  # FINN+ advises FIFOs that the compiler has put where they are needed
     try:
         with warnings.catch_warnings():
@@ -141,7 +157,8 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     finally:
         logging.disable(logging.NOTSET)
         create_stitched_ip.wait_for_file = waits
-        settings.finn_build_dir, settings.finn_deps, settings.num_default_workers = before
+        KernelNode.code_generation_ipi = ours  # type: ignore[method-assign]
+        settings.finn_build_dir, settings.finn_deps, settings.num_default_workers, settings.finn_rtllib = before
         os.environ.clear()
         os.environ.update(environment)
         shutil.rmtree(shims)

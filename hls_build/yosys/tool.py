@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from board.core.files import cache_folder
+from board.core.files import writable_cache
 from hls_build.cost.resources import Resources
 
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
@@ -166,9 +166,8 @@ def _prepare(tool: str, timeout_s: float | None) -> None:
     It does so on its first call and writes the outcome over that of another process that was faster, which dies of it
     (SIGBUS, yowasp-runtime 1.96). What is wrong with Yosys itself shows when it is used.
     """
-    lock = cache_folder("synthesis") / "yosys.lock"
+    lock = writable_cache("synthesis") / ".yosys.lock"
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             subprocess.run([tool, "-V"], capture_output=True, timeout=timeout_s)

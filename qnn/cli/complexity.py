@@ -29,14 +29,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from qnn.network.complexity import measure
     from qnn.network.model import Architecture
 
     found = measure(Architecture(options.aus, not options.no_attention, options.divisor))
     write_json(options.json, found.to_json())
-    Console().print(complexity_table(found))
+    PlainConsole().print(complexity_table(found))
     return 0
 
 

@@ -32,13 +32,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from qnn.data import checking
 
     found = checking.check(options.name, options.path, options.labels, options.quick)
     write_json(options.json, found.to_json())
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     if found.counts.pictures:
         console.print(headline(found), soft_wrap=True)
         for table in tables(found):

@@ -7,13 +7,14 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_json, write_json
-from qnn.cli.options import add_checkpoint, add_data, add_division, division
+from board.cli.options import add_json, add_output, write_json
+from qnn.cli.evaluate_aus import add_aus, run_aus
+from qnn.cli.options import add_checkpoint, add_data, add_division, division, need_data
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
-    add_data(parser)
+    add_data(parser, required=False)
     add_division(parser, "set to measure on: train, valid or test (default: the dataset's first after training)")
     parser.add_argument("--keep-duplicates", action="store_true", help="measure on copies of training faces, too")
     parser.add_argument(
@@ -24,25 +25,29 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and of the bootstrap")
     parser.add_argument("--table", action="store_true", help="print the paper's table of this dataset with ours")
-    parser.add_argument("--markdown", type=Path, metavar="F.md", help="write that table here")
+    add_output(parser, "--markdown", metavar="F.md", help="write that table here")
     add_json(parser)
-    parser.add_argument("--csv", type=Path, metavar="F.csv", help="write the metrics of each AU here")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw per_au.png and confusion.png into this folder")
-    parser.add_argument(
-        "--card", type=Path, metavar="F.md", help="write a model card here: training, metrics, failures, uses"
-    )
+    add_output(parser, "--csv", metavar="F.csv", help="write the metrics of each AU here")
+    add_output(parser, "--plots", folder=True, help="draw the metrics as PNGs into this folder")
+    add_output(parser, "--card", metavar="F.md", help="write a model card here: training, metrics, failures, uses")
+    add_aus(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
+    return run_aus(options) if options.aus else _run_dataset(options)
 
+
+def _run_dataset(options: argparse.Namespace) -> int:
+    """Measure against the labels of a dataset."""
+    from board.cli.console import PlainConsole
     from board.core import files
     from qnn.evaluation import result_tables as tables
     from qnn.evaluation.measuring import measure, select
     from qnn.network.checkpoint import read_card
     from qnn.network.model import CbamCnn, parameter_counts
 
-    console = Console(markup=False, highlight=False)
+    need_data(options)
+    console = PlainConsole()
     read_card(options.checkpoint)  # before faces take their time
     selection = select(division(options, options.seed), options.keep_duplicates)
     measured = measure(options.checkpoint, selection, options.thresholds, options.seed)
@@ -92,9 +97,14 @@ COMMAND = Command(
     _arguments,
     _run,
     (
-        "auflow eval --checkpoint qnn/checkpoints/w4a4.safetensors --data ferplus --root FERPLUS --table",
+        "auflow eval --checkpoint w4a4-paper --data ferplus --root FERPLUS --table",
         "auflow eval --checkpoint runs/one/w4a4.safetensors --data disfa --root DISFA --plots plots --json eval.json",
+        "auflow eval --aus --checkpoint qnn/checkpoints/w4a4.safetensors --rendered RENDERED --page page.png",
+        "auflow eval --aus --checkpoint runs/one/w4a4.safetensors --rendered RENDERED --data ferplus --root FERPLUS"
+        " --soft-labels labels.npz --json aus.json --csv aus.csv --plots plots",
     ),
     "Precision, recall, F1 and accuracy of each AU with their macro and micro averages, and the emotion by the paper's"
-    " Table 2, with 95 % bootstrap intervals. Copies of training faces are left out of what is measured.",
+    " Table 2, with 95 % bootstrap intervals. Copies of training faces are left out of what is measured."
+    " With --aus, each AU by itself: AUC alone against neutral faces and against other AUs, agreement with a teacher,"
+    " rank of the outputs, calibration, robustness.",
 )

@@ -7,7 +7,8 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import add_one_of, integer
+from board.cli.options import add_one_of, add_output, integer
+from qnn.cli.options import add_checkpoint
 
 METHODS = ("HiResCAM", "Grad-CAM")
 
@@ -18,11 +19,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="*", type=Path, metavar="IMAGE", help="pictures; the largest face of each is explained"
     )
-    parser.add_argument(
+    add_output(
+        parser,
         "--out",
-        type=Path,
+        folder=True,
         required=True,
-        metavar="DIR",
         help="folder for heat maps and figure.png, with --data also evidence.csv",
     )
     add_one_of(
@@ -35,12 +36,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, metavar="DIR", help="with --data: its folder; `auflow data check` tells whether it is"
     )
     parser.add_argument("--count", type=integer(1), default=100, metavar="N", help="with --data: faces for each AU")
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="F.safetensors",
-        help="weights, with the card (.json) beside them (default: the w4a4 of the repository)",
-    )
+    add_checkpoint(parser, default="w4a4")
     parser.add_argument("--aus", metavar="12,6", help="AUs to show (default: those present, at least the 3 likeliest)")
     add_one_of(
         parser,
@@ -70,9 +66,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _explain_pictures(checkpoint: Path, aus: tuple[int, ...] | None, options: argparse.Namespace) -> None:
     """Heat maps over the face of each picture."""
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core import files
+    from board.core.text import printable
     from qnn.evaluation.measuring import load_network
     from qnn.explain import heatmaps
 
@@ -81,24 +77,23 @@ def _explain_pictures(checkpoint: Path, aus: tuple[int, ...] | None, options: ar
     figures = heatmaps.write(explained, options.out)
     if options.json:
         files.write_json(options.out / "explanation.json", {one.name: one.explanation.to_json() for one in explained})
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     for one in explained:
-        console.print(f"{one.name}: {one.explanation.summary()}", soft_wrap=True)
+        console.print(f"{printable(one.name)}: {one.explanation.summary()}", soft_wrap=True)
     names = ", ".join(path.name for path in figures)
     console.print(f"heat maps in {options.out}, at a glance in {names}", soft_wrap=True)
 
 
 def _explain_dataset(checkpoint: Path, aus: tuple[int, ...] | None, options: argparse.Namespace) -> None:
     """Mean heat map of each AU over a dataset's faces."""
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from qnn.data.splits import Division
     from qnn.explain import evidence
 
     division = Division(options.data, options.root)
     found = evidence.of_dataset(checkpoint, division, options.count, aus, options.method)
     figure = evidence.write(found, options.out, options.json)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(found.grid().rich())
     console.print(f"{figure} shows it", soft_wrap=True)
 

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_one_of
+from board.cli.options import add_one_of, add_output
 from qnn.cli.options import add_checkpoint
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -21,24 +20,23 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     from qnn.network.presets import PRESETS
 
     add_checkpoint(parser, "quantized checkpoint")
-    parser.add_argument(
+    add_output(
+        parser,
         "--out",
-        type=Path,
+        folder=True,
         required=True,
-        metavar="DIR",
         help="folder for model.onnx (QONNX), standard.onnx (standard ONNX) and export.json",
     )
     add_one_of(parser, PRESETS, "--preset", help=f"refuse a checkpoint of any other preset: {', '.join(PRESETS)}")
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.files import sha256
     from qnn.export import export as exporting
 
     report = exporting.export(options.checkpoint, options.out, options.preset)
-    console = Console()
+    console = PlainConsole()
     console.print(export_table(report))
     for path in exporting.files(options.out):
         console.print(f"written: {path}, sha256 {sha256(path)}", soft_wrap=True)
@@ -66,7 +64,7 @@ COMMAND = Command(
     "Export a quantized checkpoint to QONNX and to standard ONNX.",
     _arguments,
     _run,
-    ("auflow export --checkpoint qnn/checkpoints/w4a4.safetensors --out exported",),
+    ("auflow export --checkpoint w4a4 --out exported",),
     "The compiler reads QONNX; `auflow build` exports by itself. Every value that a sigmoid can meet is checked: both"
     " models round it alike.",
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import integer
+from board.cli.options import add_output, integer
 from qnn.cli.options import add_data, add_labels
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -25,13 +25,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, required=True, metavar="F.task", help="MediaPipe's model face_landmarker.task"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="F.npz", help="write the labels here")
+    add_output(parser, "--out", required=True, metavar="F.npz", help="write the labels here")
     parser.add_argument("--workers", type=integer(1), metavar="N", help="processes (default: one per core)")
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from board.cli.console import PlainConsole
     from board.core.files import check_writable
     from qnn.data.datasets import find
     from qnn.data.labelling import label
@@ -43,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     faces = load(options.data, options.root, options.labels)
     labels = label(faces, find(options.data).title, options.model, options.workers)
     labels.save(options.out)
-    console = Console(markup=False, highlight=False)
+    console = PlainConsole()
     console.print(headline(labels), soft_wrap=True)
     if (table := by_emotion(labels, faces.groups)) is not None:
         console.print(table)

@@ -10,35 +10,98 @@ from typing import TYPE_CHECKING
 from board.cli.options import add_one_of, integer
 
 if TYPE_CHECKING:  # it takes time to import: commands do it when they run
+    from qnn.data.mixing import Beside
     from qnn.data.splits import Division
 
 TEST_SPLIT_HELP = "with --protocol official: the dataset's set to test on (default: the first after training)"
 
 
-def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint") -> None:
-    """Add --checkpoint, required."""
+def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint", default: str = "") -> None:
+    """Add --checkpoint, required where no default is told."""
+    told = f" (default: {default})" if default else ""
     parser.add_argument(
         "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="F.safetensors",
-        help=f"{what}: its weights, with the card (.json) beside them",
+        type=_checkpoint,
+        required=not default,
+        metavar="F.safetensors|NAME",
+        help=f"{what}: its weights, with the card (.json) beside them, or a name of those in the repository, such as"
+        f" w4a4-paper{told}",
     )
 
 
-def add_data(parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None) -> None:
-    """Add --data and --root, required where no default is given."""
+def _checkpoint(text: str) -> Path:
+    from qnn.network.presets import checkpoint_of
+
+    return checkpoint_of(text)
+
+
+def add_data(
+    parser: argparse.ArgumentParser, name: str | None = None, root: Path | None = None, required: bool = True
+) -> None:
+    """Add --data and --root, required where no default is given, unless other faces can stand for them."""
     from qnn.data.datasets import NAMES
 
-    add_one_of(parser, NAMES, "--data", default=name, required=name is None, help=f"dataset: {', '.join(NAMES)}")
+    needed = required and name is None
+    add_one_of(parser, NAMES, "--data", default=name, required=needed, help=f"dataset: {', '.join(NAMES)}")
     parser.add_argument(
         "--root",
         type=Path,
         default=root,
-        required=root is None,
+        required=required and root is None,
         metavar="DIR",
         help="the dataset's folder, in its official layout; `auflow data check` tells whether it is",
     )
+
+
+def need_data(options: argparse.Namespace) -> None:
+    """Refuse options without --data and --root, where `add_data` did not require them.
+
+    Raises:
+        ValueError: One is missing.
+    """
+    if options.data is None or options.root is None:
+        raise ValueError("without --aus, --data and --root are needed: name a dataset and its folder")
+
+
+def add_beside(parser: argparse.ArgumentParser) -> None:
+    """Add --also and --soft-labels."""
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME[:SHARE]=DIR",
+        help="with --recipe aus: a dataset to train on beside --data, may be given several times, and its share of each"
+        " batch (default: an equal part); an AU that it does not label counts nothing on its faces",
+    )
+    parser.add_argument(
+        "--soft-labels",
+        type=Path,
+        metavar="F.npz",
+        help="with --recipe aus: strengths of AUs, by `auflow label`, for datasets that tell emotions but no AUs",
+    )
+
+
+def beside(options: argparse.Namespace) -> list[Beside]:
+    """What --also says.
+
+    Raises:
+        ValueError: Not of that form, or an unknown dataset.
+    """
+    from qnn.data.datasets import find
+    from qnn.data.mixing import Beside
+
+    found = []
+    for text in options.also:
+        name, given, root = text.partition("=")
+        name, colon, share = name.partition(":")
+        if not (name and given and root):
+            raise ValueError(f"--also must be NAME=DIR or NAME:SHARE=DIR, got {text!r}")
+        try:
+            part = float(share) if colon else 1 / (1 + len(options.also))
+        except ValueError:
+            raise ValueError(f"a share in --also must be a number, such as 0.375, got {text!r}") from None
+        found.append(Beside(find(name).name, Path(root), part))
+    return found
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -118,10 +181,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Add --recipe and --set."""
     add_one_of(
         parser,
-        ("modern", "paper"),
+        ("modern", "aus", "paper"),
         "--recipe",
         default="modern",
-        help="how it is trained: modern, or paper, as the paper's section III.D does, 700 epochs",
+        help="how it is trained: modern; aus, for action units by themselves and emotion outputs beside them; or"
+        " paper, as the paper's section III.D does, 700 epochs",
     )
     parser.add_argument(
         "--set",

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from board.cli.command import STUDY, Command
-from board.cli.options import add_one_of, integer
+from board.cli.options import add_one_of, add_output, integer
 from qnn.cli.options import TEST_SPLIT_HELP, add_data, add_division, add_machine, add_recipe, division
 
 NAMES = ("attention", "losses", "head", "bits", "qat")
@@ -15,11 +15,11 @@ NAMES = ("attention", "losses", "head", "bits", "qat")
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, "ferplus", Path("ferplus"))
-    parser.add_argument(
+    add_output(
+        parser,
         "--out",
-        type=Path,
+        folder=True,
         default=Path("runs/study"),
-        metavar="DIR",
         help="folder of the study; an interrupted study goes on where it was",
     )
     add_one_of(
@@ -41,9 +41,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.markdown import Markdown
 
+    from board.cli.console import PlainConsole
     from qnn.data.splits import load_splits
     from qnn.studies.plot import plot
     from qnn.studies.study import STUDIES, run_study, table
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     from qnn.training.recipes import change, plan_named
 
     plan = change(plan_named(options.recipe), options.changes)
-    console = Console()
+    console = PlainConsole()
 
     rows = run_study(
         options.only or list(STUDIES),

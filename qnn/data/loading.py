@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from board.core import cache
 from board.core.contract import UPRIGHT
-from board.core.files import cache_folder, write_npz
+from board.core.files import write_npz
 from board.core.reading import read_arrays
 from board.progress import bar
 from qnn.data.dataset import Dataset, Source, log
@@ -30,6 +31,8 @@ from qnn.data.indexing import index
 from qnn.data.reading import lots, prepare
 
 Result = TypeVar("Result")
+KIND, ARRAYS = "faces", "faces.npz"
+"""Where the cache keeps prepared faces."""
 Prepared = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
 
@@ -38,7 +41,6 @@ def load(
     root: Path,
     labels: str = "paper",
     splits: Sequence[str] | None = None,
-    cache: Path | None = None,
     progress: bool = True,
     *,
     margin: float = 0.0,
@@ -53,7 +55,6 @@ def load(
         root: The dataset's folder.
         labels: One of the dataset's label_rules.
         splits: Some of its official_splits; by default all that the folder holds.
-        cache: Folder of the cached files; by default board.core.files.cache_folder("faces").
         progress: Show a bar on standard error while pictures are prepared.
         margin: The contract's crop margin, for datasets whose faces are cut here.
         workers: Processes that prepare; by default one per core.
@@ -64,20 +65,21 @@ def load(
     """
     dataset = find(name)
     indexed = index(dataset, root, labels, splits)
-    cache = cache or cache_folder("faces")
-    files = {_cached(cache, dataset, root, lot, margin): lot for lot in lots(indexed.sources)}
-    prepared = {file: _restore(file) for file in files}
-    jobs = [(file, dataset.name, files[file], margin) for file, known in prepared.items() if known is None]
+    by_key = {_key(dataset, root, lot, margin): lot for lot in lots(indexed.sources)}
+    prepared = {key: _restore(key) for key in by_key}
+    jobs = [(key, dataset.name, by_key[key], margin) for key, known in prepared.items() if known is None]
     # OpenCV's detector serves one caller at a time, so faces are looked for in processes; decoding is fine in threads
     with executor(workers, len(jobs), processes=not dataset.cropped) as pool:
-        for file in completed(pool, _prepare_and_store, jobs, f"preparing {dataset.title}", progress):
-            prepared[file] = _restore(file)
-    found = np.concatenate([_known(file, entry)[1] for file, entry in prepared.items()])
+        for key in completed(pool, _prepare_and_store, jobs, f"preparing {dataset.title}", progress):
+            # a cache with a small limit may have let it go
+            prepared[key] = _restore(key) or prepare(dataset, by_key[key], margin)
+    ready = [one for one in prepared.values() if one is not None]
+    found = np.concatenate([one[1] for one in ready])
     if not found.any():
         raise ValueError(f"{dataset.title} needs at least one face, found none in {len(found):,} pictures in {root}")
     if lost := np.count_nonzero(~found):
         log.warning("%s: no face in %s of %s pictures, left out", dataset.title, f"{lost:,}", f"{len(found):,}")
-    pixels = np.concatenate([_known(file, entry)[0] for file, entry in prepared.items()])
+    pixels = np.concatenate([one[0] for one in ready])
     return indexed.faces(pixels, found, dataset.aus)
 
 
@@ -131,29 +133,24 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _prepare_and_store(file: Path, name: str, lot: Sequence[Source], margin: float) -> Path:
-    """Prepare a lot and write its cached file, whole or not at all."""
-    pixels, found = prepare(find(name), lot, margin)
-    write_npz(file, {"pixels": pixels, "found": found})
-    return file
+def _prepare_and_store(key: str, name: str, lot: Sequence[Source], margin: float) -> str:
+    """Prepare a lot of a dataset and put it into the cache."""
+
+    def make(folder: Path) -> None:
+        pixels, found = prepare(find(name), lot, margin)
+        write_npz(folder / ARRAYS, {"pixels": pixels, "found": found})
+
+    cache.release(cache.entry(KIND, key, make))
+    return key
 
 
-def _restore(file: Path) -> Prepared | None:
-    """What a cached file holds, None where it is absent or was cut short."""
-    try:
-        arrays = read_arrays(file, "prepared faces", "prepare them again")
-        return arrays["pixels"], arrays["found"]
-    except (ValueError, KeyError):
+def _restore(key: str) -> Prepared | None:
+    """What the cache holds, None where that is nothing whole."""
+    if (place := cache.find(KIND, key)) is None:
         return None
-
-
-def _known(file: Path, prepared: Prepared | None) -> Prepared:
-    """What a file just written holds."""
-    if prepared is None:
-        raise RuntimeError(
-            f"a cached file must be readable once it is written, {file} is not: free space or choose another"
-        )
-    return prepared
+    arrays = read_arrays(place / ARRAYS, "prepared faces", "prepare them again")
+    cache.release(place)
+    return arrays["pixels"], arrays["found"]
 
 
 def _search() -> tuple[str, str]:
@@ -161,12 +158,12 @@ def _search() -> tuple[str, str]:
     return finder().description, UPRIGHT
 
 
-def _cached(cache: Path, dataset: Dataset, root: Path, lot: Sequence[Source], margin: float) -> Path:
-    """File for a lot: its name digests what decides the pixels, so that a changed picture is read anew."""
+def _key(dataset: Dataset, root: Path, lot: Sequence[Source], margin: float) -> str:
+    """Name of a lot in the cache: it digests what decides the pixels, so that a changed picture is read anew."""
     rule = (dataset.name, dataset.colour) if dataset.cropped else (dataset.name, dataset.colour, margin, *_search())
     digest = hashlib.sha256(repr((cv2.__version__, *rule)).encode())
     for source in lot:
         stat = source.path.stat()
         place = source.path.relative_to(root).as_posix()
         digest.update(repr((place, source.frame, stat.st_size, stat.st_mtime_ns)).encode())
-    return cache / dataset.name / f"{digest.hexdigest()[:32]}.npz"
+    return f"{dataset.name}-{digest.hexdigest()[:32]}"

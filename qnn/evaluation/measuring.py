@@ -132,14 +132,15 @@ def measure(checkpoint: Path, selection: Selection, thresholds: str = "card", se
     chosen = _thresholds(thresholds, card)
     answer = predicted(network, card, faces, "evaluating")
     found = evaluate(
-        answer.probabilities(card.decoding),
+        answer.probabilities(card),
         faces.labels,
         faces.emotions,
         chosen,
         faces.aus,
         seed,
         subjects=faces.subjects if (faces.subjects != "").any() else None,
-        nearest=answer.nearest,
+        nearest=answer.emotions(card),
+        own_emotions=answer.emotion_logits is not None,
     )
     return Measured(card, sha256(checkpoint), selection, found)
 
@@ -188,16 +189,18 @@ def tune_checkpoint(
     faces = faces.take(held_out(faces, train, share, division.seed)[1])
     network, card = load_network(checkpoint, faces.aus)
     found = predicted(network, card, faces, "tuning")
-    probabilities = found.probabilities(decoding)
+    decoded = replace(card, decoding=decoding)
+    probabilities = found.probabilities(decoded)
     if coverage is None:
         thresholds = tune(probabilities, faces.labels)
     else:
         thresholds = tune_for_emotions(probabilities, faces.labels, coverage)
-    new = replace(card, decoding=decoding, thresholds=tuple(thresholds.tolist()))
+    new = replace(decoded, thresholds=tuple(thresholds.tolist()))
     before, after = (
         evaluate(
-            found.probabilities(each.decoding), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
-            division.seed, resamples=0, nearest=found.nearest,
+            found.probabilities(each), faces.labels, faces.emotions, each.decision_thresholds, faces.aus,
+            division.seed, resamples=0, nearest=found.emotions(each),
+            own_emotions=found.emotion_logits is not None,
         )
         for each in (card, new)
     )  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics: F1-frame, precision, recall and accuracy per AU and averaged, emotions by Table 2, with intervals."""
+"""Metrics: F1-frame, precision, recall and accuracy per AU and averaged, emotions, with intervals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class Evaluation:
         intervals: 95 % intervals of `metrics`.
         emotions_known: Faces that the emotion metrics are of.
         confusion: Faces by true emotion (rows) and emotion by Table 2 (columns, None last), (7, 8).
-        confusion_prototype: The same with the best-matching prototype, (7, 7).
+        confusion_prototype: The same with the emotion that every face has, (7, 7): by the network's outputs for
+            emotions, as `fer_accuracy_prototype` then is, or without such outputs the best-matching prototype.
+        own_emotions: Whether it is by such outputs.
         seed: Of the resamples.
         resamples: How many.
         clusters: What was drawn from: subjects where they are known, else faces.
@@ -76,9 +78,15 @@ class Evaluation:
     emotions_known: int
     confusion: npt.NDArray[np.int64] | None
     confusion_prototype: npt.NDArray[np.int64] | None
+    own_emotions: bool
     seed: int
     resamples: int
     clusters: int
+
+    @property
+    def of_every_face(self) -> str:
+        """How every face gets an emotion."""
+        return "its own outputs" if self.own_emotions else "best prototype"
 
     @property
     def aus_without_positives(self) -> tuple[int, ...]:
@@ -97,6 +105,7 @@ class Evaluation:
             "per_au": {f"AU{au}": vars(found) for au, found in self.per_au.items()},
             "n": self.n,
             "emotions_known": self.emotions_known,
+            "emotion_outputs": self.own_emotions,
             "aus_without_positives": list(self.aus_without_positives),
             "macro_over": len(self.per_au) - len(self.aus_without_positives),
             "intervals": dict(self.intervals),
@@ -121,6 +130,7 @@ def evaluate(
     resamples: int = 1000,
     subjects: npt.NDArray[np.str_] | None = None,
     nearest: npt.NDArray[np.int64] | None = None,
+    own_emotions: bool = False,
 ) -> Evaluation:
     """Compare probabilities with labels.
 
@@ -133,8 +143,9 @@ def evaluate(
         seed: Of the bootstrap.
         resamples: Of the bootstrap.
         subjects: Who is shown, shape (N,): faces of one subject are drawn together, since they are alike.
-        nearest: Index into EMOTIONS of the best-matching prototype, shape (N,). By default that of the probabilities,
-            which is right where each AU is decoded by itself (board.core.decoding).
+        nearest: Index into EMOTIONS of each face's emotion, shape (N,), see board.core.decoding.Decoded. By default the
+            best-matching prototype by the probabilities, which is right where each AU is decoded by itself.
+        own_emotions: Whether it is by the network's outputs for emotions.
 
     Raises:
         ValueError: Arrays that do not fit each other, or hold what they must not.
@@ -183,6 +194,7 @@ def evaluate(
         emotions_known=int(judged.sum()),
         confusion=_confusion(emotions[judged], strict[judged], NONE + 1) if of_table else None,
         confusion_prototype=_confusion(emotions[judged], nearest[judged], NONE) if of_table else None,
+        own_emotions=own_emotions,
         seed=seed,
         resamples=resamples,
         clusters=len(clusters),

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from board.core.decoding import BY_EMOTION, INDEPENDENT
-from board.core.facs import AU_TITLES, EMOTIONS
+from board.core.decoding import (
+    BY_EMOTION,
+    CODED,
+    EMOTION,
+    INDEPENDENT,
+    REAL_AND_RENDERED,
+    RENDERED,
+    UNKNOWN,
+    VALIDITIES,
+)
+from board.core.facs import AU_TITLES, AUS, EMOTIONS
 from board.core.files import write_text
 from qnn.evaluation import result_tables
 from qnn.evaluation.measuring import Measured
 from qnn.evaluation.metrics import Evaluation
+from qnn.network.checkpoint import Card
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import CbamCnn, parameter_counts
 from qnn.network.presets import FLOAT, PRESETS
@@ -25,6 +35,14 @@ CONFUSIONS = 3
 HOW_DECODED = {
     INDEPENDENT: "each by itself",
     BY_EMOTION: "together: those of an emotion rise and fall with it, as in the labels that it learned",
+}
+
+LEARNED = {
+    CODED: "learned from faces that people coded",
+    REAL_AND_RENDERED: "learned from real faces whose AUs were measured, and from rendered ones",
+    RENDERED: "learned from rendered faces alone: no real face has told whether they are right",
+    EMOTION: "follow from the emotion that people saw, by the paper's Table 2: they tell an emotion, not a muscle",
+    UNKNOWN: "learned from labels whose origin nobody wrote down",
 }
 
 USES = """\
@@ -46,6 +64,7 @@ def write(measured: Measured, path: Path) -> None:
     parts = [
         f"# {_name(measured)}",
         _what(measured),
+        *_validity(card),
         "## Training",
         _training(card.preset, card.training),
         "## Metrics",
@@ -72,9 +91,27 @@ def _what(measured: Measured) -> str:
     return (
         f"CBAM-CNN of Deramgozin et al. 2023, {parameters:,} parameters in {weight_bytes(card.architecture, preset):,}"
         f" bytes ({bits}). In goes a {card.colour} face of 48x48 pixels, out come the probabilities of"
-        f" {len(card.aus)} action units, {HOW_DECODED[card.decoding]}."
+        f" {len(card.aus)} action units, {HOW_DECODED[card.decoding]}.{_of_emotions(card)}"
         f" SHA-256 of its weights: `{measured.checkpoint_sha256}`."
     )
+
+
+def _of_emotions(card: Card) -> str:
+    """Where an emotion comes from."""
+    if card.architecture.emotions:
+        return f" {card.architecture.emotions} emotions have outputs of their own, and no AU follows from them."
+    return " An emotion is the row of the paper's Table 2 that these fit best." if card.aus == AUS else ""
+
+
+def _validity(card: Card) -> list[str]:
+    """A section on what each AU's output learned from; none where nobody wrote it down."""
+    aus: dict[str, list[str]] = {}
+    for au, validity in zip(card.aus, card.validities, strict=True):
+        aus.setdefault(validity, []).append(f"AU{au}")
+    if set(aus) == {UNKNOWN}:
+        return []
+    lines = [f"- {', '.join(aus[validity])}: {LEARNED[validity]}." for validity in VALIDITIES if validity in aus]
+    return ["## What the AUs are", "\n".join(lines)]
 
 
 def _training(preset: str, training: Mapping[str, Any]) -> str:
@@ -140,7 +177,7 @@ def _failures(found: Evaluation) -> str:
 
 
 def _confusions(found: Evaluation) -> list[str]:
-    """The emotions that are most often taken for another one, by the best prototype."""
+    """The emotions that are most often taken for another one."""
     matrix = found.confusion_prototype
     if matrix is None:
         return []
@@ -151,7 +188,7 @@ def _confusions(found: Evaluation) -> list[str]:
         if true != seen
     ]
     return [
-        f"{EMOTIONS[true]} is taken for {EMOTIONS[seen]} (best prototype) in {share * 100:.0f} % of"
+        f"{EMOTIONS[true]} is taken for {EMOTIONS[seen]} ({found.of_every_face}) in {share * 100:.0f} % of"
         f" {int(matrix[true].sum()):,} faces."
         for share, true, seen in sorted(wrong, reverse=True)[:CONFUSIONS]
         if share

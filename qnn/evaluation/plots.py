@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from board.core.facs import EMOTIONS
+from board.core.files import write_figure
 from qnn.evaluation.metrics import Evaluation
 
 DPI = 150
@@ -21,12 +22,11 @@ PALE = 0.55
 
 def plot(found: Evaluation, folder: Path, title: str) -> list[Path]:
     """Write per_au.png and, where emotions are known, confusion.png; return what was written."""
-    folder.mkdir(parents=True, exist_ok=True)
     written = {folder / "per_au.png": _per_au(found, title)}
     if found.emotions_known:
         written[folder / "confusion.png"] = _confusions(found, title)
     for path, figure in written.items():
-        figure.savefig(path, dpi=DPI)
+        write_figure(path, figure, DPI)
     return list(written)
 
 
@@ -68,7 +68,7 @@ def _confusions(found: Evaluation, title: str) -> Figure:
     right_where = "" if answered is None else f", {answered:.1%} of them right"
     by_table = f"by Table 2: answers on {metrics['fer_coverage']:.1%} of the faces{right_where}"
     _confusion(left, found.confusion, (*EMOTIONS, "None"), by_table)
-    by_prototype = f"by the best-matching prototype: {metrics['fer_accuracy_prototype']:.1%} right"
+    by_prototype = f"by {found.of_every_face}: {metrics['fer_accuracy_prototype']:.1%} right"
     _confusion(right, found.confusion_prototype, EMOTIONS, by_prototype)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     return figure

@@ -17,11 +17,6 @@ DASH = "-"
 INTERVAL = "interval"
 SHORT = {"percent": "%", "millions": "M"}
 METRIC_OF_GROUP = {"F1-frame": "f1", "F1": "f1", "Accuracy": "accuracy"}
-FER_ROWS = {
-    "Table 2, None left out": "fer_accuracy_excluding_none",
-    "Table 2, None is wrong": "fer_accuracy_all",
-    "best prototype": "fer_accuracy_prototype",
-}
 
 
 @dataclass(frozen=True)
@@ -113,12 +108,21 @@ def _of_emotions(found: Evaluation, number: int, table: PublishedTable, name: st
     """Methods in rows; ours by each way to name an emotion."""
     units = [column.unit for column in table.columns]
     rows = [(_method(row.name), *map(_printed, row.values, units), "") for row in table.rows]
-    for way, metric in FER_ROWS.items():
+    for way, metric in _ways(found).items():
         value, interval = _ours(found.metrics[metric], "percent", found.intervals[metric])
         rows.append((f"{name}, {way}", value, f"{parameters / 1e6:.2f}", interval))
     title = f"Table {number}: accuracy on {table.dataset}, {found.emotions_known:,} faces"
     header = (table.label, *(f"{column.name}, {SHORT[column.unit]}" for column in table.columns), INTERVAL)
     return Grid(title, header, tuple(rows), (_coverage(found), *_notes(found, table)))
+
+
+def _ways(found: Evaluation) -> dict[str, str]:
+    """The ways to name an emotion, and the metric of each."""
+    return {
+        "Table 2, None left out": "fer_accuracy_excluding_none",
+        "Table 2, None is wrong": "fer_accuracy_all",
+        found.of_every_face: "fer_accuracy_prototype",
+    }
 
 
 def _method(name: str) -> str:
@@ -199,7 +203,7 @@ def overview(found: Evaluation, title: str) -> list[Grid]:
 
 def _emotion_overview(found: Evaluation) -> Grid:
     """The ways to name an emotion, and how often each is right."""
-    rows = [(way, *_ours(found.metrics[name], "percent", found.intervals[name])) for way, name in FER_ROWS.items()]
+    rows = [(way, *_ours(found.metrics[name], "percent", found.intervals[name])) for way, name in _ways(found).items()]
     header = ("emotion by", "right, %", INTERVAL)
     return Grid(f"Emotion, {found.emotions_known:,} faces", header, tuple(rows), (_coverage(found),))
 

@@ -13,9 +13,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from board.core.decoding import probabilities as decoded
 from board.core.facs import AU_TITLES
-from board.core.files import write_csv, write_json
+from board.core.files import write_csv, write_figure, write_json
 from board.executors.executor import planes
 from board.progress import bar
 from qnn.data.faces import Faces
@@ -25,7 +24,7 @@ from qnn.evaluation.result_tables import DASH, Grid
 from qnn.explain.explanation import au_maps
 from qnn.explain.heatmaps import CELL_INCHES, COLOUR_MAP, DPI, check_aus
 from qnn.network.checkpoint import Card
-from qnn.network.inference import BATCH, batch_logits
+from qnn.network.inference import BATCH, Prediction, batch_logits
 
 BANDS = ("forehead", "brow", "eyes", "nose", "mouth", "chin")
 """What lies in each row of a map, eight pixels high, where a face fills its square as in FERPlus."""
@@ -132,8 +131,9 @@ def gather(
         if not shown.any():
             continue
         pixels = torch.from_numpy(planes(batch.rgb[shown.any(1)]))
-        present = decoded(batch_logits(network, pixels), card.decoding) >= np.array(card.decision_thresholds)
-        heat = au_maps(network, pixels, method)[:, columns].astype(np.float64)
+        prediction = Prediction.of(batch_logits(network, pixels), card.aus)
+        present = prediction.probabilities(card) >= np.array(card.decision_thresholds)
+        heat = au_maps(network, pixels, len(card.aus), method)[:, columns].astype(np.float64)
         sums = heat.sum((2, 3))
         for index, au in enumerate(aus):
             usable = shown[shown.any(1), index] & present[:, columns[index]] & (sums[:, index] > 0)
@@ -152,7 +152,7 @@ def write(found: DatasetEvidence, out: Path, with_json: bool) -> Path:
         content = {"title": found.title, "method": found.method, "aus": maps}
         write_json(out / "explanation.json", content)
     path = out / "figure.png"
-    figure(found).savefig(path, dpi=DPI)
+    write_figure(path, figure(found), DPI)
     return path
 
 

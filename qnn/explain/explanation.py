@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from board.core.decoding import emotion_probabilities
-from board.core.decoding import probabilities as decoded
+from board.core.decoding import RENDERED
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
+from board.core.outputs import MARK, MARKED
 from board.executors.executor import planes
 from qnn.network.checkpoint import Card
-from qnn.network.inference import batch_logits
+from qnn.network.inference import Prediction, batch_logits
 from qnn.network.quantized import QuantCbamCnn
 
 POOLS = 4
@@ -39,21 +39,25 @@ class Explanation:
 
     Attributes:
         aus: FACS numbers of the outputs.
+        validity: What each AU's output learned from, see board.core.decoding.VALIDITIES.
         probabilities: Of each AU, to the last bit those that the host computes, float64 (AUs,).
         present: AUs at or above their threshold, bool (AUs,).
-        emotions: Probability of each of facs.EMOTIONS among the prototypes, float64 (7,); None where the AUs are not
-            Table 2's thirteen.
+        emotions: Probability of each of facs.EMOTIONS, float64 (7,), see board.core.decoding.Decoded; None where the
+            network has no outputs for emotions and its AUs are not Table 2's thirteen.
+        own_emotions: Whether they are by such outputs.
         method: One of METHODS.
         au_maps: Evidence for each AU, float32 (AUs, 6, 6), 0 or above, in logits; of Grad-CAM up to a factor.
-        emotion_maps: Evidence for each emotion, (7, 6, 6): for the sum of its AUs' logits; for neutral, which has none,
-            for minus the sum of all logits. None where `emotions` is.
+        emotion_maps: Evidence for each emotion, (7, 6, 6): for its own logit; without such outputs for the sum of its
+            AUs' logits, and for neutral, which has none, for minus the sum of all. None where `emotions` is.
         gates: The spatial gates of both attention blocks, (24, 24) and (3, 3), between 0 and 1; none without attention.
     """
 
     aus: tuple[int, ...]
+    validity: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]
     present: npt.NDArray[np.bool_]
     emotions: npt.NDArray[np.float64] | None
+    own_emotions: bool
     method: str
     au_maps: npt.NDArray[np.float32]
     emotion_maps: npt.NDArray[np.float32] | None
@@ -61,8 +65,19 @@ class Explanation:
 
     @property
     def emotion(self) -> str | None:
-        """The best-matching prototype."""
+        """The likeliest."""
         return None if self.emotions is None else EMOTIONS[int(self.emotions.argmax())]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Such as "AU12", with a mark where the output learned from rendered faces alone."""
+        marks = (MARK if validity == RENDERED else "" for validity in self.validity)
+        return tuple(f"AU{au}{mark}" for au, mark in zip(self.aus, marks, strict=True))
+
+    @property
+    def remark(self) -> str:
+        """What a mark means; empty where there is none."""
+        return MARKED if RENDERED in self.validity else ""
 
     def ranked(self, count: int) -> tuple[int, ...]:
         """The AUs with the highest probabilities, highest first."""
@@ -70,8 +85,9 @@ class Explanation:
 
     def summary(self) -> str:
         """One line: the AUs that are present, and the emotion."""
-        found = [f"AU{au} {p:.2f}" for au, p, on in zip(self.aus, self.probabilities, self.present, strict=True) if on]
-        emotion = "" if self.emotion is None else f"; nearest emotion {self.emotion}"
+        found = [f"{au} {p:.2f}" for au, p, on in zip(self.names, self.probabilities, self.present, strict=True) if on]
+        kind = "emotion" if self.own_emotions else "nearest emotion"
+        emotion = "" if self.emotion is None else f"; {kind} {self.emotion}"
         return f"{', '.join(found) or 'no AU'} present{emotion}"
 
     def to_json(self) -> dict[str, Any]:
@@ -80,8 +96,10 @@ class Explanation:
         return {
             "probabilities": dict(zip(names, self.probabilities.tolist(), strict=True)),
             "present": [name for name, present in zip(names, self.present, strict=True) if present],
+            "validity": dict(zip(names, self.validity, strict=True)),
             "emotion": self.emotion,
             "emotions": None if self.emotions is None else dict(zip(EMOTIONS, self.emotions.tolist(), strict=True)),
+            "emotion_outputs": self.own_emotions,
             "method": self.method,
             "au_maps": dict(zip(names, self.au_maps.tolist(), strict=True)),
             "emotion_maps": None
@@ -109,43 +127,55 @@ def explain(network: nn.Module, card: Card, face: npt.NDArray[np.uint8], method:
     """
     pixels = torch.from_numpy(planes(face[np.newaxis]))
     weights, taps = _weights(network, pixels, method)
-    activation = taps.activation.detach()
-    exact = batch_logits(network, pixels)
-    probabilities = decoded(exact, card.decoding)[0]
-    of_table = card.aus == AUS
+    activation, aus = taps.activation.detach(), len(card.aus)
+    prediction = Prediction.of(batch_logits(network, pixels), card.aus)
+    found, own = prediction.decoded(card), prediction.emotion_logits is not None
+    of_emotions = weights[:, aus:] if own else _of_table(weights) if card.aus == AUS else None
     return Explanation(
         aus=card.aus,
-        probabilities=probabilities,
-        present=probabilities >= np.array(card.decision_thresholds),
-        emotions=emotion_probabilities(exact)[0] if of_table else None,
+        validity=card.validities,
+        probabilities=found.probabilities[0],
+        present=found.probabilities[0] >= np.array(card.decision_thresholds),
+        emotions=None if found.emotion_probabilities is None else found.emotion_probabilities[0],
+        own_emotions=own,
         method=method,
-        au_maps=_evidence(weights, activation)[0],
-        emotion_maps=_evidence(torch.einsum("ea,bachw->bechw", emotion_rows(), weights), activation)[0]
-        if of_table
-        else None,
+        au_maps=_evidence(weights[:, :aus], activation)[0],
+        emotion_maps=None if of_emotions is None else _evidence(of_emotions, activation)[0],
         gates=tuple(gate[0, 0].detach().numpy() for gate in taps.gates),
     )
 
 
-def au_maps(network: nn.Module, pixels: Tensor, method: str = HIRESCAM) -> npt.NDArray[np.float32]:
-    """Evidence for each AU in many faces, (B, AUs, 6, 6) of pixels (B, 3, 48, 48); see `explain`."""
-    weights, taps = _weights(network, pixels, method)
+def au_maps(network: nn.Module, pixels: Tensor, aus: int, method: str = HIRESCAM) -> npt.NDArray[np.float32]:
+    """Evidence for each of the network's AUs in many faces, (B, aus, 6, 6) of pixels (B, 3, 48, 48); see `explain`."""
+    weights, taps = _weights(network, pixels, method, aus)
     return _evidence(weights, taps.activation.detach())
 
 
-def _weights(network: nn.Module, pixels: Tensor, method: str) -> tuple[Tensor, _Taps]:
-    """What each element of the last maps weighs in each AU's logit, (B, AUs, C, 6, 6), and what the pass gave."""
+def _weights(network: nn.Module, pixels: Tensor, method: str, outputs: int | None = None) -> tuple[Tensor, _Taps]:
+    """What each element of the last maps weighs in the logits, (B, outputs, C, 6, 6), and what the pass gave.
+
+    Args:
+        network: See `explain`.
+        pixels: Of shape (B, 3, 48, 48).
+        method: One of METHODS.
+        outputs: How many of the logits, the first ones; None for all.
+    """
     if method not in METHODS:
         raise ValueError(f"a method must be one of {', '.join(METHODS)}, got {method!r}")
     with torch.enable_grad(), _tapped(network) as taps:
-        logits = network(pixels).sum(0)  # no face changes another's logits
+        logits = network(pixels).sum(0)[:outputs]  # no face changes another's logits
         gradients = [torch.autograd.grad(logit, taps.activation, retain_graph=True)[0] for logit in logits]
     weights = torch.stack(gradients, 1)
     return (weights.mean((3, 4), keepdim=True).expand_as(weights) if method == GRADCAM else weights), taps
 
 
+def _of_table(weights: Tensor) -> Tensor:
+    """What each element weighs in the score of each emotion by Table 2, (B, 7, C, 6, 6) of (B, 13, C, 6, 6)."""
+    return torch.einsum("ea,bachw->bechw", emotion_rows(), weights)
+
+
 def emotion_rows() -> Tensor:
-    """What each logit adds to the score of each emotion, (7, 13)."""
+    """What each AU's logit adds to the score of each emotion by Table 2, (7, 13)."""
     rows = torch.from_numpy(PROTOTYPES).clone()
     rows[NEUTRAL] = -1
     return rows

@@ -19,6 +19,7 @@ from torch import nn
 
 from board.core.arrays import Pixels
 from board.core.facs import AU_TITLES
+from board.core.files import write_bytes, write_figure
 from board.faces.crop import Box, cut_face, cut_square, framed, to_input
 from board.faces.load import locate_face
 from qnn.data.finder import finder
@@ -163,7 +164,7 @@ def panels(explained: Explained) -> list[Panel]:
         index = found.aus.index(au)
         heat, remark = _to_one(found.au_maps[index])
         state = "" if found.present[index] else " (absent)"
-        title = f"AU{au} {found.probabilities[index]:.2f}{state}\n{AU_TITLES[au]}{remark}"
+        title = f"{found.names[index]} {found.probabilities[index]:.2f}{state}\n{AU_TITLES[au]}{remark}"
         result.append(Panel(f"AU{au}", title, overlay(face, heat)))
     for number, gate in enumerate(found.gates, start=1):
         low, high = float(gate.min()), float(gate.max())
@@ -181,17 +182,16 @@ def _to_one(heat: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], str
 
 def write(explained: Sequence[Explained], out: Path) -> list[Path]:
     """Write a PNG for each heat map, and figure.png (figure_1.png ... where faces are many); return the latter."""
-    out.mkdir(parents=True, exist_ok=True)
     rows = [panels(one) for one in explained]
     for one, row in zip(explained, rows, strict=True):
         for panel in row:
             path = out / f"{one.name}_{panel.key}.png"
-            if not cv2.imwrite(str(path), cv2.cvtColor(panel.overlay, cv2.COLOR_RGB2BGR)):
-                raise RuntimeError(f"a heat map must be written to {path}, OpenCV could not: choose another folder")
+            _, content = cv2.imencode(".png", cv2.cvtColor(panel.overlay, cv2.COLOR_RGB2BGR))
+            write_bytes(path, content.tobytes())
     figures = []
     for start in range(0, len(rows), ROWS):
         path = out / ("figure.png" if len(rows) <= ROWS else f"figure_{start // ROWS + 1}.png")
-        figure(explained[start : start + ROWS], rows[start : start + ROWS]).savefig(path, dpi=DPI)
+        write_figure(path, figure(explained[start : start + ROWS], rows[start : start + ROWS]), DPI)
         figures.append(path)
     return figures
 
@@ -217,6 +217,7 @@ def figure(explained: Sequence[Explained], rows: Sequence[Sequence[Panel]]) -> F
         ScalarMappable(Normalize(0, 1), COLOUR_MAP), ax=axes, location="bottom", shrink=0.4, aspect=45, pad=0.01
     )
     scale.set_ticks([0, 1], labels=["none", "most in this map"], fontsize=8)
-    method = explained[0].explanation.method
-    scale.set_label(f"evidence ({method}), or from the least to the largest gate (attention)", fontsize=8)
+    method, remark = explained[0].explanation.method, explained[0].explanation.remark
+    said = f"evidence ({method}), or from the least to the largest gate (attention)"
+    scale.set_label(f"{said}; {remark}" if remark else said, fontsize=8)
     return result

@@ -11,9 +11,10 @@ from typing import Any
 
 import onnx
 
-from board.core.contract import ActionUnit
-from board.core.facs import au_names
+from board.core.decoding import UNKNOWN
+from board.core.facs import EMOTIONS, au_names
 from board.core.files import sha256, write_bytes, write_json
+from board.core.outputs import ActionUnit, Emotion
 from board.core.reading import parsing, read_json
 from qnn.export.qonnx_graph import accumulator_bounds, to_qonnx, with_attention
 from qnn.export.sigmoids import SigmoidCheck, correct_sigmoids
@@ -33,9 +34,9 @@ class ExportReport:
 
     Attributes:
         preset: Name of the preset.
-        aus: FACS numbers in the order of the outputs.
-        scale: Logits per unit of the accumulator, one power of two per AU.
-        offset: Logit at accumulator 0, per AU.
+        aus: FACS numbers in the order of the outputs; those of the emotions follow where the network has some.
+        scale: Logits per unit of the accumulator, one power of two per output.
+        offset: Logit at accumulator 0, per output.
         thresholds: Decision threshold of each AU, a probability.
         decoding: How probabilities come from logits, see board.core.decoding.
         colour: How faces become input, see board.faces.crop.to_input.
@@ -45,6 +46,8 @@ class ExportReport:
         checkpoint_sha256: Digest of the checkpoint.
         model_sha256: Digest of model.onnx.
         standard_sha256: Digest of standard.onnx.
+        calibration: Slope and offset of each output, see qnn.network.checkpoint.Card; empty where there is none.
+        validity: What each AU's output learned from, see board.core.decoding.VALIDITIES; empty where unknown.
     """
 
     preset: str
@@ -60,12 +63,31 @@ class ExportReport:
     checkpoint_sha256: str
     model_sha256: str
     standard_sha256: str
+    calibration: tuple[tuple[float, float], ...] = ()
+    validity: tuple[str, ...] = ()
 
     @property
     def action_units(self) -> tuple[ActionUnit, ...]:
-        """What the host computes from each accumulator."""
-        units = zip(au_names(self.aus), self.scale, self.offset, self.thresholds, strict=True)
-        return tuple(ActionUnit(*unit) for unit in units)
+        """What the host computes from each AU's accumulator."""
+        validity = self.validity or (UNKNOWN,) * len(self.aus)
+        named = zip(au_names(self.aus), self.thresholds, validity, self._linear[: len(self.aus)], strict=True)
+        return tuple(
+            ActionUnit(name, scale, offset, threshold, slope, shift, learned)
+            for name, threshold, learned, (scale, offset, slope, shift) in named
+        )
+
+    @property
+    def emotions(self) -> tuple[Emotion, ...]:
+        """What the host computes from each emotion's accumulator; empty where the network has no such outputs."""
+        linear = self._linear[len(self.aus) :]
+        return tuple(Emotion(name, *each) for name, each in zip(EMOTIONS[: len(linear)], linear, strict=True))
+
+    @property
+    def _linear(self) -> list[tuple[float, float, float, float]]:
+        """Scale, offset, slope and shift of each output."""
+        calibration = self.calibration or ((1.0, 0.0),) * len(self.scale)
+        outputs = zip(self.scale, self.offset, calibration, strict=True)
+        return [(scale, offset, slope, shift) for scale, offset, (slope, shift) in outputs]
 
     @property
     def corrected(self) -> int:
@@ -127,6 +149,8 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
         checkpoint_sha256=sha256(checkpoint),
         model_sha256=_write_model(out / MODEL, model),
         standard_sha256=_write_model(out / STANDARD, to_standard(model)),
+        calibration=card.calibration,
+        validity=card.validity,
     )
     write_json(out / REPORT, {"format": FORMAT, **asdict(report)})
     return report
@@ -148,6 +172,7 @@ def read_report(out: Path) -> ExportReport:
         raise ValueError(f"{out / REPORT} is not of format {FORMAT}: export again")
     with parsing(out / REPORT, "an export's report", "export again"):
         content["sigmoids"] = tuple(SigmoidCheck(**check) for check in content["sigmoids"])
+        content["calibration"] = [tuple(pair) for pair in content.get("calibration", ())]
         entries: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
         report = ExportReport(**entries)
     for name, digest in ((MODEL, report.model_sha256), (STANDARD, report.standard_sha256)):

@@ -14,10 +14,10 @@ from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 from board.core.contract import COLOURS
-from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, VALIDITIES, validity_of
 from board.core.facs import AUS
 from board.core.files import sha256, write_bytes, write_json
-from board.core.reading import parsing, read_json
+from board.core.reading import is_number, parsing, read_json
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
@@ -32,13 +32,17 @@ class Card:
     Attributes:
         preset: `float` or a name of PRESETS.
         architecture: Geometry of the network.
-        aus: FACS numbers in the order of the outputs.
+        aus: FACS numbers in the order of the outputs; those of the emotions follow where the architecture has some.
         training: Data and its terms, recipe, seed.
         metrics: Metrics with what they were measured on.
         colour: The colour rule of its faces, "grey" or "rgb", see board.faces.crop.to_input.
         crop_margin: Share of the face's side that its crops add on each side, see board.faces.crop.framed.
         thresholds: Decision threshold of each AU, a probability; empty where all are 0.5.
         decoding: How probabilities come from logits, see board.core.decoding.
+        calibration: Slope, above 0, and offset of each output: probabilities are those of slope * logit + offset;
+            empty where they are those of the logits.
+        validity: What each AU's output learned from, of board.core.decoding.VALIDITIES; empty where nobody wrote it
+            down.
     """
 
     preset: str
@@ -50,6 +54,8 @@ class Card:
     crop_margin: float = 0.0
     thresholds: tuple[float, ...] = ()
     decoding: str = INDEPENDENT
+    calibration: tuple[tuple[float, float], ...] = ()
+    validity: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.colour not in COLOURS:
@@ -63,6 +69,33 @@ class Card:
         for threshold in self.thresholds:
             if not (isinstance(threshold, float) and 0 < threshold < 1):
                 raise ValueError(f"a threshold must be a probability between 0 and 1, got {threshold!r}")
+        if self.decoding == BY_EMOTION and self.architecture.emotions:
+            raise ValueError(f"decoding {self.decoding!r} is for networks without outputs for emotions, got some")
+        if self.calibration and len(self.calibration) != self.outputs:
+            raise ValueError(f"need one calibration for each of {self.outputs} outputs, got {len(self.calibration)}")
+        for pair in self.calibration:
+            if not (len(pair) == 2 and all(map(is_number, pair)) and pair[0] > 0):
+                raise ValueError(f"a calibration must be a slope above 0 and an offset, got {pair!r}")
+        if self.validity and len(self.validity) != len(self.aus):
+            raise ValueError(f"need one validity for each of {len(self.aus)} AUs, got {len(self.validity)}")
+        for validity in self.validity:
+            if validity not in VALIDITIES:
+                raise ValueError(f"a validity must be one of {', '.join(VALIDITIES[:-1])} or empty, got {validity!r}")
+
+    @property
+    def outputs(self) -> int:
+        """How many the network has: those of the AUs, then those of the emotions."""
+        return len(self.aus) + self.architecture.emotions
+
+    @property
+    def slopes_and_shifts(self) -> tuple[tuple[float, float], ...]:
+        """The calibration of each output, as board.core.decoding.decode takes it."""
+        return self.calibration or ((1.0, 0.0),) * self.outputs
+
+    @property
+    def validities(self) -> tuple[str, ...]:
+        """One of board.core.decoding.VALIDITIES for each AU."""
+        return validity_of(self.validity, len(self.aus), self.decoding)
 
     @property
     def decision_thresholds(self) -> tuple[float, ...]:
@@ -119,8 +152,9 @@ def read_card(path: Path) -> Card:
         raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
     with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
         architecture = Architecture(**content.pop("architecture"))
-        aus, thresholds = tuple(content.pop("aus")), tuple(content.pop("thresholds", ()))
-        return Card(architecture=architecture, aus=aus, thresholds=thresholds, **content)
+        lists: dict[str, Any] = {key: tuple(content.pop(key, ())) for key in ("aus", "thresholds", "validity")}
+        calibration = tuple(tuple(pair) for pair in content.pop("calibration", ()))
+        return Card(architecture=architecture, calibration=calibration, **lists, **content)
 
 
 def _check_finite(name: str, value: Tensor, path: Path) -> None:
@@ -145,7 +179,8 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
     card = read_card(path)
     if preset is not None and card.preset != preset:
         raise ValueError(f"checkpoint {path} is of preset {card.preset}, need {preset}")
-    model = build_model(card)
+    with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
+        model = build_model(card)
     try:
         state = load_file(path)
     except SafetensorError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inference: run a trained network over prepared faces, for logits and AU probabilities."""
+"""Inference: run a trained network over prepared faces, for logits and probabilities of AUs and emotions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from board.core.decoding import INDEPENDENT, probabilities
-from board.core.facs import AUS, nearest_emotions
+from board.core.decoding import Decoded, decode
+from board.core.facs import AUS, EMOTIONS
 from qnn.data.faces import Faces
+from qnn.network.checkpoint import Card
 from qnn.network.pixels import channels_first, network_input
 from qnn.network.quantized import QuantCbamCnn
 
@@ -23,7 +24,7 @@ BATCH = 32
 
 
 def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> npt.NDArray[np.float64]:
-    """Logits (N, AUs) of N faces; a quantized network runs frozen, as exported, and its logits are the contract's.
+    """Logits (N, outputs) of N faces; a quantized network runs frozen, as exported, and its logits are the contract's.
 
     Args:
         model: Float or quantized network.
@@ -47,7 +48,7 @@ def logits(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda 
 
 
 def batch_logits(network: nn.Module, pixels: torch.Tensor) -> npt.NDArray[np.float64]:
-    """Logits (B, AUs) of pixels (B, 3, 48, 48), the network in eval mode and a quantized one frozen.
+    """Logits (B, outputs) of pixels (B, 3, 48, 48), the network in eval mode and a quantized one frozen.
 
     A quantized network's offset is added to its exact sums in float64, as board.core.contract does.
     """
@@ -64,21 +65,44 @@ class Prediction:
     Attributes:
         logits: Of each AU, (N, AUs); see `logits`.
         aus: FACS numbers of the columns.
+        emotion_logits: Of each of facs.EMOTIONS, (N, 7); None where the network has no outputs for emotions.
     """
 
     logits: npt.NDArray[np.float64]
     aus: tuple[int, ...]
+    emotion_logits: npt.NDArray[np.float64] | None = None
 
-    def probabilities(self, decoding: str = INDEPENDENT) -> npt.NDArray[np.float64]:
-        """Of each AU, (N, AUs), to the last bit those that the host computes by this board.core.decoding."""
-        return probabilities(self.logits, decoding)
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.float64], aus: tuple[int, ...]) -> Prediction:
+        """Logits (N, outputs) taken apart: those of the AUs, and those of the emotions where such follow.
 
-    @property
-    def nearest(self) -> npt.NDArray[np.int64] | None:
-        """Index into facs.EMOTIONS of the best-matching prototype, (N,); None where AUs are not Table 2's thirteen."""
-        return nearest_emotions(self.logits) if self.aus == AUS else None
+        Raises:
+            ValueError: Another number of columns.
+        """
+        if rows.shape[1] not in (len(aus), len(aus) + len(EMOTIONS)):
+            raise ValueError(f"need {len(aus)} logits, or {len(EMOTIONS)} more of emotions, got {rows.shape[1]}")
+        return cls(rows[:, : len(aus)], aus, rows[:, len(aus) :] if rows.shape[1] > len(aus) else None)
+
+    def decoded(self, card: Card) -> Decoded:
+        """What the host computes of the same logits by the card's decoding and calibration, to the last bit.
+
+        Raises:
+            ValueError: A card of other outputs.
+        """
+        rows = self.logits if self.emotion_logits is None else np.hstack([self.logits, self.emotion_logits])
+        if rows.shape[1] != card.outputs:
+            raise ValueError(f"the card must describe the network's {rows.shape[1]} outputs, got {card.outputs}")
+        return decode(rows, len(self.aus), card.decoding, np.array(card.slopes_and_shifts).T, self.aus == AUS)
+
+    def probabilities(self, card: Card) -> npt.NDArray[np.float64]:
+        """Of each AU, (N, AUs); see `decoded`."""
+        return self.decoded(card).probabilities
+
+    def emotions(self, card: Card) -> npt.NDArray[np.int64] | None:
+        """Index into facs.EMOTIONS of each face's emotion, (N,); see board.core.decoding.Decoded."""
+        return self.decoded(card).emotions
 
 
 def predict(model: nn.Module, faces: Faces, done: Callable[[int], None] = lambda faces: None) -> Prediction:
     """Run a network over faces; see `logits`."""
-    return Prediction(logits(model, faces, done), faces.aus)
+    return Prediction.of(logits(model, faces, done), faces.aus)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -57,9 +58,29 @@ class Preset:
             raise ValueError(f"need divisor {', '.join(map(str, DIVISORS))}, got {self.divisor!r}")
 
 
-def shipped_checkpoint(preset: str) -> Path:
-    """The checkpoint of a preset that comes with this repository."""
-    return CHECKPOINTS / f"{preset}.safetensors"
+def shipped_checkpoint(name: str) -> Path:
+    """The checkpoint of a name, a preset's or such as `w4a4-paper`, that comes with this repository."""
+    return CHECKPOINTS / f"{name}.safetensors"
+
+
+def checkpoint_of(text: str, folder: Path = Path()) -> Path:
+    """The checkpoint that a text means: a name of those of this repository, else a file as seen from a folder."""
+    shipped = shipped_checkpoint(text)
+    return shipped if Path(text).name == text and shipped.is_file() else folder / text
+
+
+def text_of(checkpoint: Path, folder: Path | None = None) -> str:
+    """What `checkpoint_of` takes: a name for a checkpoint of this repository, else where the file lies.
+
+    Args:
+        checkpoint: A .safetensors file.
+        folder: Of the file that is to tell it, whence the path then goes, so that it names none of this computer's
+            folders; None gives the whole path.
+    """
+    path = checkpoint.resolve()
+    if path.parent == CHECKPOINTS.resolve():
+        return path.stem
+    return str(path) if folder is None else os.path.relpath(path, folder.resolve())
 
 
 def load(path: Path = FILE) -> Mapping[str, Preset]:

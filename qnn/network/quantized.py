@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
@@ -179,6 +180,7 @@ class QuantCbamCnn(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.preset = preset
+        self.has_scales = False  # from a trained network; else calibration sets them
         c1, c2, c3, c4, c5 = architecture.conv_channels
         d1, d2 = architecture.dense
         weights, bits = preset.weight_bits, preset.activation_bits
@@ -246,10 +248,20 @@ class QuantCbamCnn(nn.Module):
         if unexpected:
             raise ValueError(f"float weights without a place in the quantized network: {', '.join(unexpected)}")
 
-    def load_quantized(self, other: QuantCbamCnn) -> None:
-        """Start from the weights of a trained network of other bits; quantizer scales keep their initial values."""
-        state = other.state_dict()
-        self.load_state_dict({name: state[name] for name in self.state_dict()}, strict=False)
+    def load_quantized(self, other: QuantCbamCnn, state: Mapping[str, Tensor] | None = None) -> None:
+        """Start from the weights of a trained network, and from its quantizers' scales where it has the same bits.
+
+        Args:
+            other: The network.
+            state: Its state with this network's outputs, where these are others.
+        """
+        state = other.state_dict() if state is None else state
+        same = replace(other.preset, divisor=1) == replace(self.preset, divisor=1)
+        taken = state if same else {name: state[name] for name in self.state_dict()}
+        self.load_state_dict(taken, strict=False)
+        self.has_scales = same
+        if same:
+            self.train().fc3.quant_weight()  # sets its scales where it has other outputs, and none came along
 
     def output_scale(self) -> Tensor:
         """Scale of the last accumulators, one power of two per output (outputs,)."""

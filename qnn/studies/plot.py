@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from board.core.files import write_figure
 from qnn.studies.study import Row, by_variant, summarise
 
 SHOWN = {
@@ -48,7 +49,7 @@ def plot(rows: Sequence[Row], out: Path) -> list[Path]:
         if study in BYTES_MATTER:
             _against_bytes(below[1], own, variants)
         paths.append(out / f"{study}.png")
-        figure.savefig(paths[-1], dpi=110)
+        write_figure(paths[-1], figure, 110)
         plt.close(figure)
     return paths
 

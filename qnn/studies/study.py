@@ -167,18 +167,20 @@ def run_study(
 
     Raises:
         ValueError: An unknown study, or what training refuses.
+        RuntimeError: Another process has this study's folder.
     """
     if unknown := sorted(set(names) - set(STUDIES)):
         raise ValueError(f"a study must be one of {', '.join(STUDIES)}, got {unknown[0]!r}")
     rows = []
     count = {name: seeds or STUDIES[name].seeds for name in names}
-    for seed in range(max(count.values())):
-        splits = splits_of(seed)
-        for name in names:
-            for variant in STUDIES[name].variants if seed < count[name] else ():
-                report(f"{name}: {variant.name}, seed {seed}")
-                rows.append(_train(name, variant, splits, out / f"seed{seed}", divisor, seed, plan, machine))
-    _write(rows, out)
+    with runs.held(out, "the study"):
+        for seed in range(max(count.values())):
+            splits = splits_of(seed)
+            for name in names:
+                for variant in STUDIES[name].variants if seed < count[name] else ():
+                    report(f"{name}: {variant.name}, seed {seed}")
+                    rows.append(_train(name, variant, splits, out / f"seed{seed}", divisor, seed, plan, machine))
+        _write(rows, out)
     return rows
 
 

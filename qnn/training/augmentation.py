@@ -4,12 +4,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from qnn.training import corruption
 from qnn.training.distributed import shared_rand
+
+CORRUPTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "cover": corruption.covered,
+    "dim": corruption.dim,
+    "blur": corruption.blurred,
+    "coarse": corruption.coarse,
+    "noise": corruption.noisy,
+    "jpeg": corruption.compressed,
+}
+"""What may befall a face, in this order."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,8 @@ class Augmentation:
         erase: A rectangle of up to this share of either side takes the face's mean.
         light: Contrast times between 1 - light and 1 + light, then up to `light` half ranges brighter or darker.
         mix_up: Alpha of the Beta(alpha, alpha) that blends neighbours in the batch; 0 blends none.
+        noise, blur, jpeg, coarse, dim, cover: Share of the faces that each of qnn.training.corruption takes, drawn one
+            by one: shares of a tenth leave half of the faces clean.
     """
 
     rotation_deg: float = 30.0
@@ -35,6 +49,12 @@ class Augmentation:
     mix_up: float = 0.0
     erase: float = 0.0
     light: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    jpeg: float = 0.0
+    coarse: float = 0.0
+    dim: float = 0.0
+    cover: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("zoom", "erase", "light"):
@@ -43,6 +63,9 @@ class Augmentation:
         for name in ("rotation_deg", "shear", "shift", "mix_up"):
             if getattr(self, name) < 0:
                 raise ValueError(f"need {name} >= 0, got {getattr(self, name)}")
+        for name in CORRUPTIONS:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"need 0 <= {name} <= 1, got {getattr(self, name)}")
 
     def warp(self, faces: Tensor) -> Tensor:
         """Move the pixels of faces (B, C, 48, 48), float32; what lies beyond a face repeats its edge."""
@@ -71,6 +94,13 @@ class Augmentation:
             pixels = (torch.arange(faces.shape[-1], device=faces.device) + 0.5) / faces.shape[-1]
             across, down = (pixels - x).abs() < self.erase * width / 2, (pixels - y).abs() < self.erase * height / 2
             faces = torch.where((down[:, :, None] & across[:, None, :])[:, None], mean, faces)
+        return faces
+
+    def corrupt(self, faces: Tensor) -> Tensor:
+        """Corrupt some of the faces (B, C, 48, 48), float32 of 0 to 255, in the order in which light meets a camera."""
+        for name, change in CORRUPTIONS.items():
+            if share := getattr(self, name):
+                faces = torch.where(shared_rand(faces, 1, 1, 1) < share, change(faces), faces)
         return faces
 
     def blend(self, *batches: Tensor) -> tuple[Tensor, ...]:

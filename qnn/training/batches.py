@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
 from board.core.decoding import INDEPENDENT
-from board.core.facs import AUS, PROTOTYPES
+from board.core.facs import PROTOTYPES
 from qnn.data.faces import Faces
+from qnn.data.mixing import Part, follow_from_emotion
 from qnn.training.distributed import rank_and_world
 from qnn.training.recipes import Recipe
 
@@ -27,7 +29,9 @@ class ResidentFaces:
         self.labels = torch.from_numpy(faces.labels)  # (N, AUs)
         self.votes = torch.from_numpy(faces.votes)  # (N, 7)
         self.targets = self.labels
-        self.by_emotion = follow_from_emotion(faces)
+        self.by_emotion = (
+            not recipe.emotion_outputs and follow_from_emotion(faces) and bool((faces.emotions >= 0).all())
+        )
         if self.by_emotion and recipe.targets == "votes":
             self.targets = self.votes @ torch.from_numpy(PROTOTYPES)
         elif self.by_emotion:
@@ -47,35 +51,56 @@ class ResidentFaces:
             setattr(self, name, getattr(self, name).to(device))
 
 
-def follow_from_emotion(faces: Faces) -> bool:
-    """Whether each face's AUs are those that Table 2 gives for its emotion."""
-    known = bool((faces.emotions >= 0).all())
-    return known and faces.aus == AUS and bool((faces.labels == PROTOTYPES[faces.emotions]).all())
-
-
 class ShuffledRows(Sampler[Tensor]):
     """Row numbers of whole batches, in an order that seed and epoch alone decide, from the present step on.
 
-    With several processes each gets its share of every batch.
+    Of several datasets each batch has a part of each, by its share. An epoch goes through the first one once; the
+    others begin anew whenever they are through. With several processes each gets its share of every batch.
     """
 
-    def __init__(self, faces: int, batch: int, seed: int, step: Callable[[], int]) -> None:
-        """Take the number of faces, of faces per batch, a seed, and what tells the steps taken so far."""
-        if faces < batch:
-            raise ValueError(f"need at least one batch of {batch} training faces, got {faces}: use --set batch=N")
-        self.faces, self.batch, self.seed, self.step = faces, batch, seed, step
+    def __init__(self, faces: int, batch: int, seed: int, step: Callable[[], int], parts: Sequence[Part] = ()) -> None:
+        """Take the numbers of faces and of faces per batch, a seed, what tells the steps taken so far, the parts."""
+        others = [max(1, round(part.share * batch)) for part in parts[1:]]
+        first = batch - sum(others)
+        if parts and first < 1:
+            raise ValueError(f"a batch of {batch} faces has no room for {parts[0].name}: lower the others' shares")
+        self.faces = parts[0].faces if parts else faces
+        if self.faces < first:
+            raise ValueError(f"need at least one batch of {first} training faces, got {self.faces}: use --set batch=N")
+        self.batch, self.seed, self.step, self.first = batch, seed, step, first
+        starts = np.cumsum([part.faces for part in parts]).tolist()
+        self.others = [
+            (start, part.faces, count) for start, part, count in zip(starts, parts[1:], others, strict=False)
+        ]
 
     def __len__(self) -> int:
-        return self.faces // self.batch
+        return self.faces // self.first
 
     def __iter__(self) -> Iterator[Tensor]:
         rank, world = rank_and_world()
         if self.batch % world:
             raise ValueError(f"the processes must divide the batch of {self.batch} faces, got {world} processes")
         epoch, first = divmod(self.step(), len(self))
-        order = torch.randperm(self.faces, generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
+        order = shuffled(self.faces, mixed(self.seed, epoch))
         for batch in range(first, len(self)):
-            yield order[batch * self.batch : (batch + 1) * self.batch].chunk(world)[rank]
+            rows = [order[batch * self.first : (batch + 1) * self.first]]
+            for number, (start, faces, count) in enumerate(self.others, start=1):
+                place = (epoch * len(self) + batch) * count
+                rows.append(start + endless(faces, mixed(self.seed, -number), place, count))
+            yield torch.cat(rows).chunk(world)[rank]
+
+
+def endless(faces: int, seed: int, place: int, count: int) -> Tensor:
+    """Some row numbers of an order that goes through the faces again and again, each time in another way."""
+    passes = range(place // faces, (place + count - 1) // faces + 1)
+    rows = torch.cat([shuffled(faces, mixed(seed, number)) for number in passes])
+    begin = place - passes.start * faces
+    return rows[begin : begin + count]
+
+
+def shuffled(faces: int, seed: int) -> Tensor:
+    """All row numbers in an order that the seed alone decides."""
+    return torch.randperm(faces, generator=torch.Generator().manual_seed(seed))
 
 
 def mixed(seed: int, count: int) -> int:

@@ -11,6 +11,8 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # after the choice of a backend that needs no screen
 
+from board.core.files import write_figure
+
 PANELS = {
     "loss": (("training", "loss_epoch"), ("validation", "valid_loss")),
     "Euclidean distance (eq. 5)": (("training", "euclidean"), ("validation", "valid_euclidean")),
@@ -46,5 +48,5 @@ def plot(folder: Path, path: Path) -> None:
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)
         axis.legend()
-    figure.savefig(path, dpi=120)
+    write_figure(path, figure, 120)
     plt.close(figure)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,28 @@ def au_loss(loss: Loss, logits: Tensor, labels: Tensor, weights: Tensor) -> Tens
     """Mean over all elements (B, AUs); unknown ones are 0, so that every process's share of a batch weighs the same."""
     known = ~labels.isnan()
     return (loss(logits, labels.nan_to_num(), weights) * known).mean()
+
+
+CONFUSED = ((1, 2), (2, 26), (6, 12), (5, 4), (7, 5), (4, 23))
+"""AUs that come together so often that a network takes one for the other."""
+
+
+def difference_loss(logits: Tensor, labels: Tensor, aus: Sequence[int]) -> Tensor:
+    """Squared error of the differences between the probabilities of CONFUSED pairs, summed over pairs, per face's mean.
+
+    Cross-entropy hardly minds two AUs that move as one where faces mostly show both or none; their difference does.
+    Pairs of which a face's label or the network lacks one count 0.
+    """
+    pairs = [(aus.index(one), aus.index(other)) for one, other in CONFUSED if one in aus and other in aus]
+    first, second = [one for one, _ in pairs], [other for _, other in pairs]
+    errors = torch.sigmoid(logits) - labels
+    differences = (errors[:, first] - errors[:, second]).nan_to_num()
+    return differences.square().sum(1).mean()
+
+
+def vote_loss(logits: Tensor, votes: Tensor) -> Tensor:
+    """Cross-entropy of the votes (B, 7) with emotion outputs of their own; rows without votes count 0."""
+    return -(votes * torch.log_softmax(logits, 1)).sum(1).mean()
 
 
 def emotion_loss(logits: Tensor, votes: Tensor) -> Tensor:

@@ -35,6 +35,9 @@ from qnn.training.recipes import Recipe
 OUTPUT = "fc3.weight"
 """Of the layer that gives the logits; orthogonal steps are for hidden layers (qnn.training.muon)."""
 
+EARLY = ("conv1", "conv2", "conv3", "bn.", "attention1.")
+"""Begins the names of what `Recipe.early_rate` slows: layers up to the first attention, with their quantizers."""
+
 
 def cosine(step: int, rise: int, steps: int) -> float:
     """Share of the peak rate: a line up over the first `rise` steps, then half a cosine down to 0."""
@@ -54,7 +57,13 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     others = [p for name, p in model.named_parameters() if name not in hidden]
     if recipe.optimiser == "muon":
         return Muon(matrices, others, recipe.matrix_rate, recipe.learning_rate, recipe.weight_decay)
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    early = {id(p) for name, p in model.named_parameters() if name.startswith(EARLY)}
+    groups = [
+        {"params": chosen, "lr": recipe.learning_rate * share, "weight_decay": decay}
+        for parameters, decay in ((matrices, recipe.weight_decay), (others, 0.0))
+        for share, first in ((1.0, False), (recipe.early_rate, True))
+        if share and (chosen := [p for p in parameters if (id(p) in early) == first])
+    ]
     return torch.optim.AdamW(groups, recipe.learning_rate)
 
 
@@ -65,6 +74,8 @@ HEAD = ("fc1.weight", "fc2.weight")
 class AuTraining(lightning.LightningModule):
     """A network with its faces and losses. Batches are row numbers (B,)."""
 
+    score = "micro_f1"
+    """The logged metric whose best epoch is kept."""
     au_weights: Tensor
 
     def __init__(
@@ -88,6 +99,9 @@ class AuTraining(lightning.LightningModule):
         self.kept: dict[str, Tensor] = {}
         self.graph: CudaGraph | None = None
         self.last_loss: Tensor | None = None
+        if recipe.early_rate == 0:
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(not name.startswith(EARLY))
 
     def prune(self) -> None:
         """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
@@ -130,7 +144,7 @@ class AuTraining(lightning.LightningModule):
         self.clock.lap(self.recipe.batch)
 
     def training_step(self, rows: Tensor, index: int) -> Tensor:
-        with self.clock.data():
+        with self.clock.data(), torch.autocast(self.device.type, enabled=False):
             batch = self.augmented(rows)
         if self._uses_cuda_graph and self.graph is None:
             self.graph = CudaGraph(self, self._with_gradients, batch)
@@ -141,7 +155,8 @@ class AuTraining(lightning.LightningModule):
         loss, logits = self._loss_and_logits(*batch) if self.graph is None else self.graph(*batch)
         self.last_loss = loss.detach()
         self.log("loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rows), sync_dist=True)
-        distance = euclidean(logits.detach(), self.train_set.labels[rows]).mean()
+        labels = self.train_set.labels[rows]
+        distance = euclidean(logits.detach()[:, : labels.shape[1]], labels).mean()
         self.log("euclidean", distance, on_step=False, on_epoch=True, batch_size=len(rows), sync_dist=True)
         return loss
 
@@ -158,9 +173,10 @@ class AuTraining(lightning.LightningModule):
         self._check_loss()
 
     def _loss_and_logits(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and logits of a batch."""
-        logits = self.model(faces)
-        return self.loss(logits, targets, votes, faces), logits
+        """Loss and logits of a batch; losses are at full precision whatever the network's is."""
+        logits = self.model(faces).float()
+        with torch.autocast(self.device.type, enabled=False):
+            return self.loss(logits, targets, votes, faces), logits
 
     def _with_gradients(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, ...]:
         """The same, backward pass included."""
@@ -189,7 +205,7 @@ class AuTraining(lightning.LightningModule):
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
         change = self.recipe.augmentation
-        faces = change.shade(change.warp(channels_first(self.train_set.pixels[rows])))
+        faces = change.corrupt(change.shade(change.warp(channels_first(self.train_set.pixels[rows]))))
         faces, targets, votes = change.blend(faces, self.train_set.targets[rows], self.train_set.votes[rows])
         return network_input(faces), targets, votes
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes: how a network is trained. `paper` follows section III.D, `modern` is what measured better."""
+"""Recipes: how a network is trained. `paper` follows section III.D, `modern` is what measured better.
+
+`aus` trains action units by themselves, from soft labels, rendered faces and coded datasets, with emotions beside them.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,15 @@ class Recipe:
         warm_up: Share of the steps in which the rate rises; but for Adam it falls along a cosine afterwards.
         loss: A name of losses.LOSSES.
         targets: `labels`, or `votes`: where AUs follow from the emotion, each by the share of votes that gives it.
-        emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion.
+        emotion_weight: Of losses.emotion_loss, where AUs follow from the emotion, or of losses.vote_loss.
+        emotion_outputs: Whether emotions have outputs of their own, which the votes train; AUs learn from their labels.
+        difference_weight: Of losses.difference_loss, with emotion outputs.
         decoding: How probabilities come from logits there, see board.core.decoding; elsewhere each AU's by itself.
         distillation_weight: Of what the teachers' mean logits give in place of the labels, in both losses; a quantized
-            network's teacher is the float network that it starts from, where no others are named.
+            network's teacher is the float network that it starts from, where no others are named. With emotion outputs
+            teachers answer once, for every face as it is, and a float network's start teaches it the emotions.
+        early_rate: The learning rate of the layers up to the first attention as a share of the others', with AdamW; 0
+            leaves them as they are, and a step takes a third of the time.
         dropout: Share of the elements dropped; the paper's is 0.2. Quantization regularises enough by itself.
         pruned: Share of the weights of fc1 and fc2, least in magnitude at the start, that quantization does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
@@ -49,8 +57,11 @@ class Recipe:
     loss: str = "plain"
     targets: Literal["labels", "votes"] = "votes"
     emotion_weight: float = 0.5
+    emotion_outputs: bool = False
+    difference_weight: float = 0.0
     decoding: Literal["independent", "emotions"] = "emotions"
     distillation_weight: float = 0.0
+    early_rate: float = 1.0
     dropout: float = 0.2
     pruned: float = 0.0
     average: float = 0.99
@@ -75,9 +86,11 @@ class Recipe:
         for name in ("warm_up", "dropout", "pruned", "average", "held_out"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"need 0 <= {name} < 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "emotion_weight", "distillation_weight"):
+        for name in ("weight_decay", "early_rate", "emotion_weight", "difference_weight", "distillation_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"need {name} >= 0, got {getattr(self, name)}")
+        if self.early_rate != 1 and self.optimiser != "adamw":
+            raise ValueError(f"early_rate needs optimiser adamw, got {self.early_rate} with {self.optimiser}")
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,22 @@ _PAPER = Recipe(
     average=0.0,
 )
 _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
+_AUS = Recipe(
+    epochs=8,
+    batch=64,
+    learning_rate=1e-3,
+    optimiser="adamw",
+    warm_up=0.05,
+    targets="labels",
+    emotion_outputs=True,
+    emotion_weight=1.0,
+    difference_weight=0.5,
+    decoding="independent",
+    distillation_weight=1.0,
+    early_rate=0.5,
+    augmentation=replace(_GENTLE, erase=0.3, light=0.3, noise=0.1, blur=0.06, jpeg=0.1, coarse=0.1, dim=0.1, cover=0.1),
+    held_out=0.05,
+)
 
 PLANS: Mapping[str, Plan] = {
     "modern": Plan(
@@ -124,6 +153,16 @@ PLANS: Mapping[str, Plan] = {
         ),
     ),
     "paper": Plan(floating=_PAPER, quantized=_PAPER),
+    "aus": Plan(
+        floating=_AUS,
+        quantized=replace(
+            _AUS,
+            learning_rate=5e-4,
+            early_rate=1.0,
+            dropout=0.0,
+            augmentation=replace(_AUS.augmentation, erase=0.25, light=0.15),
+        ),
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import (
     Callback,
@@ -28,13 +29,14 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from board.core.files import write_json
+from board.core.files import unwritable, write_json
+from board.core.lock import lock_name, locked
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
-from qnn.network.inference import predict
+from qnn.network.inference import logits, predict
 from qnn.network.model import Architecture
 from qnn.network.presets import FLOAT
 from qnn.network.quantized import QuantCbamCnn
@@ -42,8 +44,10 @@ from qnn.training import learning_curves, run_settings
 from qnn.training.allocator import keep_freed_memory
 from qnn.training.batches import ResidentFaces, ShuffledRows
 from qnn.training.distributed import is_first
+from qnn.training.emotion_outputs import EmotionOutputsTraining, measured
 from qnn.training.module import AuTraining
 from qnn.training.recipes import Plan, Recipe
+from qnn.training.starting import begin, begin_at_shares, widened
 
 STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
@@ -99,8 +103,10 @@ def train_stage(
         run: Folder of the run.
         recipe: How to train.
         machine: What to compute on; by default one device.
-        start: Float checkpoint that a float network goes on from, or a quantized one starts from and has as teacher.
-        start_quantized: Quantized checkpoint of more bits whose weights it starts from instead.
+        start: Float checkpoint that a float network goes on from, or a quantized one starts from and has as teacher;
+            one without emotion outputs is widened (qnn.training.starting).
+        start_quantized: Quantized checkpoint whose weights it starts from instead, of more bits, or of the same with
+            the scales of its quantizers.
         teachers: Float checkpoints that are the teachers in place of `start`, of any architecture.
 
     Returns:
@@ -119,7 +125,7 @@ def train_stage(
         return result
     resumes = _resumes(folder)
     module, origin = _module(card, splits, recipe, start, start_quantized, teachers)
-    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step)
+    rows = ShuffledRows(len(splits.train), recipe.batch, recipe.seed, lambda: module.global_step, splits.parts)
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
         write_json(run_settings.file_of(folder), settings)
@@ -127,7 +133,7 @@ def train_stage(
     if is_first():
         named = [_teacher_entry(path) for path in teachers]
         done = replace(card, decoding=module.train_set.decoding)
-        _finish(module.model, done, splits, recipe, origin, named, folder, result)
+        _finish(module.model, done, splits, recipe, origin, named, len(rows) * recipe.batch, folder, result)
     trainer.strategy.barrier()  # the other processes' next stage reads the result
     return result
 
@@ -145,39 +151,37 @@ def _module(
     model = checkpoint.build_model(card)
     model.dropout.p = recipe.dropout
     before, origin = None, None
+    narrow = False
     if start is not None:
-        before, float_card = _begin(start, card, FLOAT)
+        before, float_card = begin(start, card, FLOAT)
+        narrow = float_card.architecture != card.architecture
         origin = _stage(float_card)
     if isinstance(model, QuantCbamCnn):
         if before is None or origin is None:
             raise ValueError(f"preset {card.preset} trains from a float checkpoint: give one")
-        model.load_float(before.state_dict())
+        model.load_float(widened(before.state_dict(), model.state_dict()))
         if start_quantized is not None:
-            first, first_card = _begin(start_quantized, card)
+            first, first_card = begin(start_quantized, card)
             if not isinstance(first, QuantCbamCnn):
                 raise ValueError(f"--start-quantized must be a quantized network, got the float one {start_quantized}")
-            model.load_quantized(first)
+            model.load_quantized(first, widened(first.state_dict(), model.state_dict()))
             earlier = (first_card.training.get("start") or {}).get("quantized")
             origin["quantized"] = {"preset": first_card.preset, **_stage(first_card), "quantized": earlier}
     elif before is not None:
-        model.load_state_dict(before.state_dict())
+        model.load_state_dict(widened(before.state_dict(), model.state_dict()))
+    faces = ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe)
     teacher_networks = [_teacher(path, card, recipe) for path in teachers]
-    if not teacher_networks and before is not None and isinstance(model, QuantCbamCnn):
+    if not teacher_networks and before is not None and (narrow or isinstance(model, QuantCbamCnn)):
         teacher_networks = [before]
-    module = AuTraining(
-        model, recipe, ResidentFaces(splits.train, recipe), ResidentFaces(splits.validation, recipe), teacher_networks
-    )
+    if not recipe.emotion_outputs:
+        module = AuTraining(model, recipe, *faces, teacher_networks)
+    else:
+        module = EmotionOutputsTraining(model, recipe, *faces, teacher_networks, splits.validation_parts)
+        if narrow or before is None:
+            begin_at_shares(model, faces[0].labels)
     if isinstance(model, QuantCbamCnn) and recipe.pruned:
         module.prune()
     return module, origin
-
-
-def _begin(path: Path, card: Card, preset: str | None = None) -> tuple[torch.nn.Module, Card]:
-    """A checkpoint to start from, and its card."""
-    model, found = checkpoint.load(path, preset)
-    if found.architecture != card.architecture:
-        raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
-    return model, found
 
 
 def _teacher(path: Path, card: Card, recipe: Recipe) -> torch.nn.Module:
@@ -200,12 +204,12 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
     """Train to the last epoch, from the folder's state if it resumes; leaves the best weights in the module."""
     keep_freed_memory()
     # whole states: saved alone, weights come without their average (Lightning 2.6)
-    best = ModelCheckpoint(folder, "best", "micro_f1", mode="max", enable_version_counter=False)
+    best = ModelCheckpoint(folder, "best", module.score, mode="max", enable_version_counter=False)
     state = ModelCheckpoint(
         folder, _state(folder).stem, every_n_train_steps=STATE_EVERY_STEPS, enable_version_counter=False
     )
     # to show a step's loss, a GPU must have finished it
-    bar = TQDMProgressBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
+    bar = _ClosingBar(LOG_EVERY_STEPS if torch.cuda.is_available() else 1)
     callbacks: list[Callback] = [best, state, LearningRateMonitor("epoch"), bar]
     if module.recipe.average:
         decay = module.recipe.average**AVERAGE_EVERY_STEPS
@@ -232,14 +236,25 @@ def _fit(module: AuTraining, rows: ShuffledRows, folder: Path, machine: Machine,
         )
         indices = range(len(module.validation_set))
         validation: DataLoader[int] = DataLoader(indices, VALIDATION_BATCH)  # type: ignore[arg-type] # a sequence will do
-        if isinstance(module.model, QuantCbamCnn) and not resumes:
+        if isinstance(module.model, QuantCbamCnn) and not (resumes or module.model.has_scales):
             module.calibrate(trainer.strategy.root_device)
-        trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        try:
+            trainer.fit(module, rows, validation, ckpt_path=_state(folder) if resumes else None)
+        except OSError as error:  # whose name is that of the file that Lightning writes first
+            raise unwritable(folder, error) from None
     if trainer.interrupted:
         raise KeyboardInterrupt
     if best.best_model_path:
         module.load_state_dict(torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"])
     return trainer
+
+
+class _ClosingBar(TQDMProgressBar):
+    """Lightning's bar, which leaves the line that it stands on to what is said of an error."""
+
+    def on_exception(self, *_: Any) -> None:
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
 
 
 def _finish(
@@ -249,39 +264,48 @@ def _finish(
     recipe: Recipe,
     origin: dict[str, Any] | None,
     teachers: Sequence[dict[str, Any]],
+    faces: int,
     folder: Path,
     result: Path,
 ) -> None:
-    """Tune decision thresholds on the validation set, measure on the test set, save network, card and curves."""
+    """Measure on the test set; save network, card and curves of epochs of so many faces."""
     if isinstance(model, QuantCbamCnn):
         model.snap_weights()
-    thresholds = tune(predict(model, splits.validation).probabilities(card.decoding), splits.validation.labels)
-    test = splits.test
-    found = predict(model, test)
-    evaluation = evaluate(
-        found.probabilities(card.decoding), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
-        subjects=test.subjects, nearest=found.nearest,
-    )  # fmt: skip
-    done = replace(
-        card,
-        aus=splits.train.aus,
-        thresholds=tuple(thresholds.tolist()),
-        training={
-            **splits.origin,
-            "recipe": asdict(recipe),
-            "hours": round(learning_curves.hours(folder, len(splits.train)), 2),
-            "start": origin,
-            **({"teachers": teachers} if teachers else {}),
-        },
-        metrics={
-            **evaluation.headline(),
-            "per_au_f1": {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()},
-        },
+    training = {
+        **splits.origin,
+        "recipe": asdict(recipe),
+        "hours": round(learning_curves.hours(folder, faces), 2),
+        "start": origin,
+        **({"teachers": teachers} if teachers else {}),
+    }
+    measure = _measured_strengths if recipe.emotion_outputs else _measured_occurrence
+    done = measure(
+        model, replace(card, aus=splits.train.aus, validity=splits.validity, training=training), splits, recipe
     )
     learning_curves.plot(folder, folder / "curves.png")
     checkpoint.save(result, model, done)
     for leftover in ("best.ckpt", _state(folder).name):
         (folder / leftover).unlink(missing_ok=True)
+
+
+def _measured_occurrence(model: torch.nn.Module, card: Card, splits: Splits, recipe: Recipe) -> Card:
+    """The card with decision thresholds, tuned on the validation set, and metrics of the test set."""
+    thresholds = tune(predict(model, splits.validation).probabilities(card), splits.validation.labels)
+    test = splits.test
+    found = predict(model, test)
+    evaluation = evaluate(
+        found.probabilities(card), test.labels, test.emotions, thresholds, test.aus, recipe.seed,
+        subjects=test.subjects, nearest=found.emotions(card), own_emotions=found.emotion_logits is not None,
+    )  # fmt: skip
+    per_au = {f"AU{au}": found.f1 for au, found in evaluation.per_au.items()}
+    return replace(card, thresholds=tuple(thresholds.tolist()), metrics={**evaluation.headline(), "per_au_f1": per_au})
+
+
+def _measured_strengths(model: torch.nn.Module, card: Card, splits: Splits, recipe: Recipe) -> Card:
+    """The card with metrics of the test set, whose labels are strengths; `auflow tune` sets thresholds."""
+    test = splits.test
+    found = measured(logits(model, test).astype(np.float32), test.labels, test.votes, splits.test_parts)
+    return replace(card, metrics={"n": len(test), **{name: round(value, 4) for name, value in found.items()}})
 
 
 def _teacher_entry(path: Path) -> dict[str, Any]:
@@ -320,6 +344,24 @@ def _calm() -> Iterator[None]:
     logger.setLevel(level)
 
 
+@contextmanager
+def held(folder: Path, what: str) -> Iterator[None]:
+    """Keep others out of a run's folder; of the processes of one training the first does.
+
+    Args:
+        folder: Of the run, which need not exist.
+        what: What it is, such as "the run".
+
+    Raises:
+        RuntimeError: Another training is in it; the sentence names its process.
+    """
+    if not is_first():
+        yield
+        return
+    with locked(lock_name(folder.resolve()), f"{what} {folder}"):
+        yield
+
+
 def train(
     presets: Sequence[str],
     architecture: Architecture,
@@ -331,21 +373,26 @@ def train(
     start_quantized: Path | None = None,
     teachers: Sequence[Path] = (),
 ) -> list[Path]:
-    """Train the float network, then each quantized preset from it, or from a quantized checkpoint of more bits.
+    """Train the float network, then each quantized preset from it, or from a quantized checkpoint.
 
     A float `start` is trained on if the presets have `float`, and taken as it is if they do not. `teachers` are
     those of every stage.
 
     Returns:
         The checkpoints that this run holds, in that order.
+
+    Raises:
+        RuntimeError: Another process trains in this folder.
+        ValueError: See `train_stage`.
     """
-    card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
-    done = []
-    if start is None or FLOAT in presets:
-        start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
-        done.append(start)
-    for preset in presets:
-        if preset != FLOAT:
-            stage = replace(card, preset=preset)
-            done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
-    return done
+    with held(run, "the run"):
+        card = Card(FLOAT, architecture, splits.train.aus, colour=splits.colour, crop_margin=splits.crop_margin)
+        done = []
+        if start is None or FLOAT in presets:
+            start = train_stage(card, splits, run, plan.floating, machine, start, teachers=teachers)
+            done.append(start)
+        for preset in presets:
+            if preset != FLOAT:
+                stage = replace(card, preset=preset)
+                done.append(train_stage(stage, splits, run, plan.quantized, machine, start, start_quantized, teachers))
+        return done

@@ -106,6 +106,15 @@ def test_a_video_of_which_more_than_a_keyframe_interval_is_damaged_goes_on(tmp_p
     assert list(shown(path)) == [*range(20), *range(380, 400)]
 
 
+def test_a_film_that_lost_its_last_tenth_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = video(tmp_path / "x.avi", "MJPG", 100)
+    begin, _ = packet_places(path)[90]
+    path.write_bytes(path.read_bytes()[:begin])
+    assert len(shown(path)) in (89, 90)
+    (said,) = caplog.messages
+    assert "its header announces 100: copy it again" in said
+
+
 def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 

@@ -165,9 +165,35 @@ def test_a_library_for_another_computer_is_refused(folder: Path) -> None:
         Deployment(folder).simulation()
 
 
+def test_a_changed_memory_file_beside_the_library_is_refused(folder: Path) -> None:
+    """The library reads it when it starts: other weights would pass for the network's."""
+    (folder / "sim").mkdir()
+    for name in (LIBRARY, "sim/weights_0.dat"):
+        (folder / name).write_bytes(b"as it was built")
+    seal(folder)
+    replace(Deployment(folder).manifest, simulation=Simulated(sysconfig.get_platform(), (), ())).write(folder)
+    (folder / "sim/weights_0.dat").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"sim/weights_0\.dat must have sha256"):
+        Deployment(folder).simulation()
+
+
 def test_a_deployment_without_a_library_says_so(folder: Path) -> None:
     with pytest.raises(ValueError, match=f"must hold {LIBRARY} for this, but was built without it"):
         Deployment(folder).simulation()
+
+
+@pytest.mark.parametrize("name", [LIBRARY, "sim/conv1_weights.dat"])
+def test_a_simulation_whose_files_were_changed_is_refused(folder: Path, name: str) -> None:
+    """Its memories are files beside it: with another one it would compute something else."""
+    for file in (LIBRARY, "sim/conv1_weights.dat"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text("as it was packed")
+    seal(folder)
+    manifest = Deployment(folder).manifest
+    replace(manifest, simulation=Simulated(sysconfig.get_platform(), (), ())).write(folder)
+    (folder / name).write_text("another one")
+    with pytest.raises(ValueError, match=rf"{name} must have sha256 .*: unpack it again"):
+        Deployment(folder, trusted=True).simulation()
 
 
 def test_the_manifest_survives_a_round_trip(tmp_path: Path) -> None:

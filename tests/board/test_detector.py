@@ -50,6 +50,22 @@ def test_faces_to_action_units(folder: Path) -> None:
     ]
 
 
+def test_emotions_of_their_own_stand_between_aus_and_attention(tmp_path: Path) -> None:
+    x, rule = faces(9), small_contract(attention=True, emotions=True)
+    sums = small_graph(emotions=True).run(x).reshape(9, 20)
+    with AUDetector(write_package(tmp_path / "twenty", attention=True, emotions=True), "numpy") as detector:
+        np.testing.assert_array_equal(detector.accumulators(x), sums)
+        maps, answers = detector.attention(x), detector.outputs(x)
+    for answer, row, looked in zip(answers, sums, maps, strict=True):
+        assert answer.accumulators.tolist() == row.tolist()
+        np.testing.assert_array_equal(answer.attention, looked)
+        assert answer.emotion_logits is not None and answer.emotion_probabilities is not None
+        own = [each.scale * value + each.offset for each, value in zip(rule.emotions, row[13:], strict=True)]
+        assert answer.emotion_logits.tolist() == own
+        assert answer.emotion == rule.emotions[int(np.argmax(own))].name
+    assert len({tuple(row[13:]) for row in sums.tolist()}) > 5
+
+
 def test_no_faces_are_no_answers(folder: Path) -> None:
     with AUDetector(folder, "numpy") as detector:
         assert detector.outputs(faces(0)) == []

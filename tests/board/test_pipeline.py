@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -299,3 +301,31 @@ def test_many_small_frames_reach_the_executor_as_two_of_its_batches(
     monkeypatch.setattr(detector.executor, "accumulators", slow)
     Pipeline(detector, Given(list(faces(80))), [Collected()]).run()
     assert sum(sizes) == 80 and max(sizes) == BATCH_FACES == 2 * FRAMES
+
+
+def test_what_failed_keeps_no_pictures(
+    detector: AUDetector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the error of a run nor a record of a failed frame: runs that are resumed 300 times once grew by 40 MB."""
+
+    def gone(_: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(detector.executor, "accumulators", lambda x: gone(None))
+    gc.collect()
+    gc.disable()
+    try:
+        pipeline = Pipeline(detector, Given([*faces(4)]), [Collected()], drawings=[Collected(gone)])
+        alive = weakref.ref(pipeline)
+        try:
+            pipeline.run()
+        except RuntimeError as error:
+            assert str(error) == "the disk is gone"
+        else:
+            raise AssertionError("it must fail")
+        del pipeline
+        assert alive() is None
+    finally:
+        gc.enable()
+    told = [one for record in caplog.records if isinstance(record.args, tuple) for one in record.args]
+    assert told and not any(isinstance(one, BaseException) for one in told)

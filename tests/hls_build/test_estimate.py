@@ -47,6 +47,15 @@ def test_the_default_build_fits_at_678_frames_per_second() -> None:
     assert found.total.beyond(board.usable) == ()
 
 
+def test_seven_outputs_more_take_one_block_ram_and_no_time_of_the_slowest_layer() -> None:
+    paper, found = (shipped(DEFAULT, Sizes(outputs=outputs)) for outputs in (13, 20))
+    assert found.slowest_layer_cycles == paper.slowest_layer_cycles
+    assert found.nodes["fc3"].cycles == 20 * 512 // 2
+    assert found.total.bram18 == paper.total.bram18 + 1 and found.total.dsp == paper.total.dsp
+    assert abs(found.total.lut - paper.total.lut) < 50
+    assert found.total.beyond(found.board.usable) == ()
+
+
 def test_the_tiny_build_fits() -> None:
     found = shipped(BUILDS / "pynq-z2_tiny.toml", TINY)
     assert found.over_budget == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from packages import small_contract
 
-from board.core.contract import Outputs
+from board.core.outputs import Outputs
 from board.faces.crop import Box
 from board.faces.find import Face
 from board.observation import OK, Observation

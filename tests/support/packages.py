@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deployment small enough to make by hand: a network of a few integers with attention and thirteen outputs."""
+"""A deployment small enough to make by hand: a network of a few integers with attention and thirteen AUs."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
 from appended import with_codes
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
-from board.core.facs import AU_NAMES
+from board.core.contract import Contract, InputRule, StreamPacking
+from board.core.decoding import CODED, REAL_AND_RENDERED, RENDERED, UNKNOWN
+from board.core.facs import AU_NAMES, EMOTIONS
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
@@ -23,20 +25,22 @@ from board.core.layers.max_pool import MaxPool
 from board.core.layers.sum_pixels import SumPixels
 from board.core.layers.threshold import Threshold
 from board.core.node import Node, Tensor
+from board.core.outputs import ActionUnit, Attention, Emotion
 from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 
 CHANNELS = 4
 
 
-def small_graph(seed: int = 0, attention: bool = False) -> IntegerGraph:
+def small_graph(seed: int = 0, attention: bool = False, emotions: bool = False) -> IntegerGraph:
     """Pooling, a 3x3 convolution, a spatial gate on 24x24 pixels, and a dense layer over the sums.
 
     Args:
         seed: Of the weights.
         attention: Whether the gate's codes follow the sums in the output.
+        emotions: Whether it has outputs for emotions too.
     """
     rng = np.random.default_rng(seed)
-    aus = len(AU_NAMES)
+    outputs = len(AU_NAMES) + (len(EMOTIONS) if emotions else 0)
     tensors = [
         Tensor("face", (48, 48, 3), 8, False),
         Tensor("pooled", (24, 24, 3), 8, False),
@@ -48,7 +52,7 @@ def small_graph(seed: int = 0, attention: bool = False) -> IntegerGraph:
         Tensor("gate", (24, 24, 1), 4, False),
         Tensor("gated", (24, 24, CHANNELS), 8, False),
         Tensor("sums", (1, 1, CHANNELS), 20, False),
-        Tensor("out", (1, 1, aus), 24, True),
+        Tensor("out", (1, 1, outputs), 24, True),
     ]
     levels = np.arange(16)
     nodes: tuple[Node, ...] = (
@@ -60,21 +64,30 @@ def small_graph(seed: int = 0, attention: bool = False) -> IntegerGraph:
         Threshold("heat_q", ("heat",), ("gate",), np.sort(rng.integers(-3000, 3000, (1, 15))), 0),
         Gate("gate_by_heat", ("left", "gate"), ("gated",), np.outer(levels, levels)),
         SumPixels("sum", ("gated",), ("sums",)),
-        Conv("dense", ("sums",), ("out",), rng.integers(-7, 8, (aus, 1, 1, CHANNELS)), 4),
+        Conv("dense", ("sums",), ("out",), rng.integers(-7, 8, (outputs, 1, 1, CHANNELS)), 4),
     )
     graph = IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "face", "out")
     return with_codes(graph, "gate") if attention else graph
 
 
-def small_contract(bits: int = 24, attention: bool = False) -> Contract:
-    """The contract of `small_graph`."""
+def small_contract(bits: int = 24, attention: bool = False, emotions: bool = False) -> Contract:
+    """The contract of `small_graph`; with emotions its outputs are calibrated, and what they learned from differs."""
     gate = Attention(24, 24, 4, False) if attention else None
-    elements = len(AU_NAMES) + (gate.codes if gate else 0)
+    units = tuple(ActionUnit(name, 2.0**-12, 0.25 - index / 16) for index, name in enumerate(AU_NAMES))
+    of_emotions: tuple[Emotion, ...] = ()
+    if emotions:
+        learned = (REAL_AND_RENDERED, RENDERED, CODED, UNKNOWN)
+        units = tuple(
+            replace(unit, slope=0.5 + index / 8, shift=index / 32 - 0.2, validity=learned[index % 4])
+            for index, unit in enumerate(units)
+        )
+        of_emotions = tuple(Emotion(name, 2.0**-13, index / 16, 0.75) for index, name in enumerate(EMOTIONS))
+    elements = len(units) + len(of_emotions) + (gate.codes if gate else 0)
     return Contract(
         model_sha256="0" * 64,
         bitfile_sha256=None,
         input=InputRule((48, 48, 3), "uint8", "grey", 0.0),
-        action_units=tuple(ActionUnit(name, 2.0**-12, 0.25 - index / 16) for index, name in enumerate(AU_NAMES)),
+        action_units=units,
         accumulator=f"INT{bits}",
         input_stream=StreamPacking.of_frame(48 * 48 * 3, lanes=3, bits=8, signed=False),
         output_stream=StreamPacking.of_frame(elements, lanes=1, bits=bits, signed=True),
@@ -84,14 +97,15 @@ def small_contract(bits: int = 24, attention: bool = False) -> Contract:
         folding={},
         layers=(),
         attention=gate,
+        emotions=of_emotions,
     )
 
 
-def write_package(folder: Path, attention: bool = False) -> Path:
+def write_package(folder: Path, attention: bool = False, emotions: bool = False) -> Path:
     """A deployment folder with the integer network alone."""
     folder.mkdir(parents=True)
-    small_contract(attention=attention).write(folder / CONTRACT)
-    small_graph(attention=attention).save(folder / INTEGER)
+    small_contract(attention=attention, emotions=emotions).write(folder / CONTRACT)
+    small_graph(attention=attention, emotions=emotions).save(folder / INTEGER)
     seal(folder)
     return folder
 

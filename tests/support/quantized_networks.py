@@ -10,7 +10,8 @@ import torch
 from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from torch import nn
 
-from board.core.facs import AUS
+from board.core.decoding import CODED, REAL_AND_RENDERED, RENDERED
+from board.core.facs import AUS, EMOTIONS
 from board.executors.executor import planes
 from qnn.data.example import example_faces
 from qnn.network import checkpoint
@@ -75,3 +76,16 @@ def varied_faces(count: int, seed: int = 0) -> np.ndarray:
     faces[-1], faces[-2] = 255, 0
     faces[-3] = np.random.default_rng(seed).integers(0, 256, faces[-3].shape)
     return faces
+
+
+def save_with_emotions(folder: Path) -> Path:
+    """A checkpoint of a tiny network with outputs for emotions, calibrated, whose AUs learned from different faces."""
+    architecture = Architecture(divisor=PRESETS["tiny"].divisor, emotions=len(EMOTIONS))
+    of_aus = [(0.25 + index / 16, (index % 5 - 2) / 8) for index in range(len(AUS))]
+    of_emotions = [(4.0, -8.0 if name == "neutral" else 0.0) for name in EMOTIONS]  # none is shown by all faces
+    learned = tuple((REAL_AND_RENDERED, RENDERED, CODED)[index % 3] for index in range(len(AUS)))
+    thresholds = tuple(0.3 + index / 32 for index in range(len(AUS)))
+    card = Card("tiny", architecture, thresholds=thresholds, calibration=(*of_aus, *of_emotions), validity=learned)
+    path = folder / "twenty.safetensors"
+    checkpoint.save(path, calibrated_network(architecture, "tiny"), card)
+    return path

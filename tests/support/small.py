@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from board.core.layers.flatten import Flatten
 from board.core.layers.max_pool import MaxPool
 from board.core.layers.sum_pixels import SumPixels
 from board.core.node import Tensor
+from board.core.outputs import ActionUnit
 from board.emulator import EmulatedBoard, Fault, TimedAccelerator
 
 SIZE = 48

@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
@@ -33,6 +36,7 @@ from hls_build.rtl.stitch import Stitched
 from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
+from qnn.evaluation.aus.sources import rendered_faces
 from qnn.export.executors import QonnxExecutor
 from qnn.network import checkpoint, presets
 from qnn.network.presets import shipped_checkpoint
@@ -169,7 +173,7 @@ def _labels(folder: Path) -> None:
 
 
 def _rendered(folder: Path) -> None:
-    faces = {
+    faces: dict[str, npt.NDArray[Any]] = {
         "pixels": np.zeros((3, 48, 48), np.uint8),
         "weights": np.zeros((3, len(AUS)), np.float32),
         "aus": np.array(AUS),
@@ -187,6 +191,12 @@ def _indexed(name: str) -> Callable[[Path], object]:
 SURFACES: dict[str, Surface] = {
     "contract": Surface(
         CONTRACT, lambda f: small_contract().write(f / CONTRACT), lambda f: Contract.read(f / CONTRACT), of_json
+    ),
+    "contract with emotions": Surface(
+        CONTRACT,
+        lambda f: small_contract(emotions=True).write(f / CONTRACT),
+        lambda f: Contract.read(f / CONTRACT),
+        of_json,
     ),
     "integer graph": Surface(
         INTEGER, lambda f: small_graph().save(f / INTEGER), lambda f: IntegerGraph.load(f / INTEGER), of_arrays
@@ -232,6 +242,12 @@ SURFACES: dict[str, Surface] = {
     ),
     "AVI": Surface("clip.avi", _video(".avi", "MJPG"), _frames("clip.avi")),
     "MP4": Surface("clip.mp4", _video(".mp4", "mp4v"), _frames("clip.mp4")),
+    "rendered faces to measure on": Surface(
+        "valid.npz",
+        lambda f: write_rendered(f, np.zeros((2 * PER_HEAD, 48, 48), np.uint8)),
+        rendered_faces,
+        of_arrays,
+    ),
     "labels": Surface("FER2013Train/label.csv", _labels, _indexed("ferplus")),
     "soft labels": Surface(
         "labels.npz",

@@ -9,6 +9,10 @@ const STATES = {
   lost: "no connection", connecting: "connecting",
 };
 const STAGES = { capture: "input", faces: "face search", inference: "action units", output: "output" };
+const VALIDITIES = {
+  coded: "faces that people coded", "real and rendered": "real and rendered faces", rendered: "rendered faces alone",
+  emotion: "the emotion of a face and the table of emotions and their action units",
+};
 const GAP_S = 2; // a line does not lead over a longer time without its face
 
 const $ = (id) => document.getElementById(id);
@@ -65,9 +69,9 @@ function begin(said) {
   $("rows").replaceChildren();
   rows = said.aus.map((unit) => {
     const row = make("div", "unit", $("rows"));
-    const [short, ...title] = unit.name.split(" ");
-    make("span", "short", row).textContent = short;
-    make("span", "title", row).textContent = title.join(" ");
+    make("span", "short", row).textContent = unit.short;
+    make("span", "title", row).textContent = unit.name.split(" ").slice(1).join(" ");
+    if (unit.validity) row.title = `learned from: ${VALIDITIES[unit.validity] || unit.validity}`;
     const value = make("span", "value", row);
     const bar = make("div", "bar", row);
     const fill = make("i", "", bar);
@@ -75,6 +79,8 @@ function begin(said) {
     const strip = make("canvas", "strip", row);
     return { row, value, fill, strip };
   });
+  $("remark").hidden = !said.remark;
+  setText($("remark"), said.remark);
   $("choice").hidden = said.finders.length < 2;
   $("finder").replaceChildren(...said.finders.map((name) => new Option(name, name)));
   if (!$("picture").getAttribute("src")) $("picture").src = `picture?${Date.now()}`;
@@ -188,7 +194,9 @@ function showFaces(faces, face) {
     button.append(`Face ${row.face}`);
     if (row.emotion) {
       make("span", "", button).textContent = row.emotion;
-      button.title = "the nearest row of the table of emotions and their action units";
+      button.title = about.emotions.length
+        ? about.emotions.map((name, index) => `${name} ${(row.emotions[index] / 1000).toFixed(2)}`).join(", ")
+        : "the nearest row of the table of emotions and their action units";
     }
     button.addEventListener("click", () => { chosen = row.face; drawAll(); });
   }

@@ -153,6 +153,12 @@ def _read_votes(
                 f"a line of {path.name} must be {first} and {len(VOTE_COLUMNS)} votes,"
                 f" got {','.join(line)!r} in line {number} of {path}",
             )
+        elif Path(line[0]).name != line[0] or not line[0].isprintable():
+            report.wrong(
+                "label line",
+                f"a line of {path.name} must begin with the name of a picture, got {line[0]!r} in line {number}"
+                f" of {path}",
+            )
         elif line[0] in names:
             report.wrong(
                 "label line", f"{path.name} must name a picture once, got {line[0]} again in line {number} of {path}"

@@ -24,6 +24,7 @@ from scenes import astronaut
 
 from board.cli.main import main
 from board.executors import CHOICES, EXECUTORS
+from board.executors.numpy_executor import NumpyExecutor
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "board"]
@@ -115,6 +116,25 @@ def test_an_interrupted_detect_goes_on(folder: Path, tmp_path: Path) -> None:
     for row in content:
         integers = [unit["accumulator"] for unit in row["action_units"].values()]
         assert integers == expected[row["frame"] % 61].tolist()
+
+
+class OneOff(NumpyExecutor):
+    """Gives one integer more of the last face."""
+
+    name = "rtl"
+
+    def accumulators(self, faces: np.ndarray) -> np.ndarray:
+        answer = super().accumulators(faces)
+        answer[-1, 3] += 1
+        return answer
+
+
+def test_a_parity_that_differs_is_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXECUTORS, "rtl", lambda deployment: OneOff(deployment.integer_graph()))
+    done = auflow("parity", "--deploy", folder, "--count", 3, "--executors", "rtl")
+    assert done.status == 1 and "Not equal, rtl differs on " in done.stdout
+    assert "auflow: parity failed: rtl differs at " in done.stderr
+    assert auflow("parity", "--deploy", folder, "--count", 3, "--executors", "numpy").status == 0
 
 
 def test_parity_counts_what_ran(folder: Path, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from packages import small_contract
 
-from board.core.contract import ActionUnit, Attention, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.decoding import BY_EMOTION, DECODINGS
 from board.core.facs import AU_NAMES, EMOTIONS, PROTOTYPES
 from board.core.files import sha256
+from board.core.outputs import ActionUnit, Attention
 
 UNITS = (
     ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),
@@ -104,6 +105,78 @@ def test_a_wrong_attention_is_refused(value: Any, message: str, tmp_path: Path) 
     path.write_text(json.dumps({**json.loads(path.read_text()), "attention": value}))
     with pytest.raises(ValueError, match=message):
         Contract.read(path)
+
+
+def test_outputs_of_emotions_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    contract = small_contract(attention=True, emotions=True)
+    contract.write(path)
+    assert Contract.read(path) == contract
+    assert contract.output_names[12:22] == (AU_NAMES[12], *EMOTIONS, "attention code [0, 0]", "attention code [0, 1]")
+    assert (contract.accumulators, len(contract.output_names)) == (20, 20 + 24 * 24)
+
+
+def test_what_says_nothing_is_left_out_and_means_what_it_did(path: Path) -> None:
+    """So the file of a network without such outputs is as it was before there were any."""
+    content = json.loads(path.read_text())
+    assert set(content["action_units"][0]) == {"name", "scale", "offset", "threshold"}
+    assert not {"emotions", "attention"} & set(content)
+    unit = Contract.read(path).action_units[0]
+    assert (unit.slope, unit.shift, unit.validity, Contract.read(path).emotions) == (1, 0, "", ())
+
+
+def test_emotions_come_from_their_own_outputs() -> None:
+    contract = small_contract(emotions=True)
+    frames = np.random.default_rng(1).integers(-20_000, 20_000, (50, 20))
+    for row, found in zip(frames, contract.outputs(frames), strict=True):
+        assert found.accumulators.tolist() == row.tolist()
+        logits = [unit.scale * sums + unit.offset for unit, sums in zip(contract.action_units, row, strict=False)]
+        assert found.logits.tolist() == logits
+        chances = [
+            1 / (1 + math.exp(-(unit.slope * logit + unit.shift)))
+            for unit, logit in zip(contract.action_units, logits, strict=True)
+        ]
+        assert found.probabilities == pytest.approx(chances, rel=1e-12)
+        assert found.occurrence.tolist() == [chance >= 0.5 for chance in chances]
+        own = [each.scale * sums + each.offset for each, sums in zip(contract.emotions, row[13:], strict=True)]
+        assert found.emotion_logits is not None and found.emotion_logits.tolist() == own
+        scores = np.exp([each.slope * logit for each, logit in zip(contract.emotions, own, strict=True)])
+        assert found.emotion_probabilities == pytest.approx(scores / scores.sum(), rel=1e-12)
+        assert found.emotion == EMOTIONS[int(np.argmax(own))]
+
+
+def test_what_learned_from_emotions_says_so() -> None:
+    contract = small_contract()
+    assert set(contract.validity) == {""}
+    assert set(replace(contract, decoding=BY_EMOTION).validity) == {"emotion"}
+    units = (replace(contract.action_units[0], validity="coded"), *contract.action_units[1:])
+    assert replace(contract, decoding=BY_EMOTION, action_units=units).validity == ("coded", *["emotion"] * 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["emotions"].pop(), "emotions must be none or neutral, .*, surprise in this order, got neutral"),
+        (lambda c: c["emotions"].reverse(), "in this order, got surprise, sadness"),
+        (lambda c: c["emotions"][0].pop("offset"), "emotions must have the key 'offset', got none"),
+        (lambda c: c["emotions"][1].update(slope=0), "need slope > 0, got 0 for anger"),
+        (lambda c: c["emotions"][1].update(shift="far"), "the shift must be a finite number, got 'far' for anger"),
+        (lambda c: c["emotions"][1].update(threshold=0.5), "emotions must have only known keys, got 'threshold'"),
+        (lambda c: c["emotions"][2].update(name=3), "the name of an emotion must be text, got 3"),
+        (lambda c: c.update(emotions={}), "emotions must be of type list, got dict"),
+        (lambda c: c.pop("emotions"), "the 13 elements of a frame in output_stream, got 1 x 20"),
+        (lambda c: c["action_units"][0].update(slope=-1), "need slope > 0, got -1 for AU1"),
+        (
+            lambda c: c["action_units"][0].update(validity="sure"),
+            "one of coded, .* or empty, got 'sure' for AU1",
+        ),
+        (lambda c: c.update(decoding="emotions"), "'emotions' is for networks without outputs for emotions"),
+    ],
+)
+def test_damaged_outputs_are_refused(change: Callable[[Any], None], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    small_contract(emotions=True).write(path)
+    test_refuses(path, change, message)
 
 
 def test_packing() -> None:
@@ -215,7 +288,7 @@ def drop(*keys: Any) -> Callable[[Any], None]:
         (put("input", "preprocessing", value="none"), "got 'none': build again"),
         (drop("action_units", 0, "scale"), "action_units must have the key 'scale'"),
         (put("action_units", 0, "scale", value=0), "need scale > 0, got 0 for AU6"),
-        (put("action_units", 0, "offset", value=math.nan), "must be a finite number, got nan for AU6"),
+        (put("action_units", 0, "offset", value=math.nan), "the offset must be a finite number, got nan for AU6"),
         (put("action_units", 1, "threshold", value=1), "need 0 < threshold < 1, got 1 for AU12"),
         (put("action_units", 1, "name", value="AU6 Cheek raiser"), "distinct names"),
         (put("action_units", value=[]), "at least one"),

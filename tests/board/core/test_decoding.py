@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from packages import small_contract
 
-from board.core.decoding import BY_EMOTION, DECODINGS, emotion_probabilities, probabilities
+from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, decode, emotion_probabilities, probabilities
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES, nearest_emotions
 
 
@@ -61,6 +61,38 @@ def test_a_face_has_the_same_probabilities_whatever_comes_with_it(decoding: str,
 def test_the_likeliest_emotion_is_the_nearest(rng: np.random.Generator) -> None:
     logits = rng.normal(0, 3, (500, 13))
     np.testing.assert_array_equal(emotion_probabilities(logits).argmax(1), nearest_emotions(logits))
+
+
+def test_emotions_of_their_own_know_nothing_of_the_aus(rng: np.random.Generator) -> None:
+    logits, other = rng.normal(0, 3, (2, 40, 20))
+    other[:, 13:] = logits[:, 13:]
+    plain = np.repeat([[1.0], [0.0]], 20, axis=1)
+    one, two = (decode(rows, 13, INDEPENDENT, plain, of_table=True) for rows in (logits, other))
+    np.testing.assert_array_equal(one.emotion_probabilities, two.emotion_probabilities)
+    np.testing.assert_array_equal(one.emotions, logits[:, 13:].argmax(1))
+    assert not np.array_equal(one.probabilities, two.probabilities)
+    np.testing.assert_array_equal(one.probabilities, probabilities(logits[:, :13], INDEPENDENT))
+
+
+def test_a_temperature_spreads_emotions_and_keeps_the_likeliest(rng: np.random.Generator) -> None:
+    logits = rng.normal(0, 3, (40, 20))
+    sharp, flat = (np.repeat([[slope], [0.0]], 20, axis=1) for slope in (1.0, 0.25))
+    one, two = (decode(logits, 13, INDEPENDENT, calibration, of_table=True) for calibration in (sharp, flat))
+    assert one.emotion_probabilities is not None and two.emotion_probabilities is not None
+    np.testing.assert_array_equal(one.emotions, two.emotions)
+    assert (two.emotion_probabilities.max(1) < one.emotion_probabilities.max(1)).all()
+    expected = np.exp(logits[:, 13:] / 4) / np.exp(logits[:, 13:] / 4).sum(1, keepdims=True)
+    np.testing.assert_allclose(two.emotion_probabilities, expected, rtol=1e-12)
+
+
+def test_decoded_faces_are_the_same_whatever_comes_with_them(rng: np.random.Generator) -> None:
+    logits, calibration = rng.normal(0, 20, (200, 20)), rng.uniform(0.1, 2, (2, 20))
+    whole = decode(logits, 13, INDEPENDENT, calibration, of_table=True)
+    for at, row in enumerate(logits):
+        alone = decode(row[np.newaxis], 13, INDEPENDENT, calibration, of_table=True)
+        np.testing.assert_array_equal(alone.probabilities[0], whole.probabilities[at])
+        assert alone.emotion_probabilities is not None and whole.emotion_probabilities is not None
+        np.testing.assert_array_equal(alone.emotion_probabilities[0], whole.emotion_probabilities[at])
 
 
 def test_far_logits_stay_probabilities() -> None:

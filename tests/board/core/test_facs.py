@@ -6,6 +6,7 @@ import pytest
 
 from board.core.facs import (
     AU_NAMES,
+    AU_TITLES,
     AUS,
     EMOTIONS,
     PROTOTYPES,
@@ -15,9 +16,24 @@ from board.core.facs import (
 )
 
 
+def test_every_au_has_the_name_that_ekman_and_friesen_gave_it() -> None:
+    """AU6 and AU7 could once have changed places."""
+    assert AU_TITLES == {
+        1: "Inner brow raiser", 2: "Outer brow raiser", 4: "Brow lowerer", 5: "Upper lid raiser", 6: "Cheek raiser",
+        7: "Lid tightener", 9: "Nose wrinkler", 10: "Upper lip raiser", 12: "Lip corner puller", 14: "Dimpler",
+        15: "Lip corner depressor", 17: "Chin raiser", 20: "Lip stretcher", 23: "Lip tightener", 25: "Lips part",
+        26: "Jaw drop",
+    }  # fmt: skip
+
+
 def test_thirteen_aus_in_order() -> None:
     assert AUS == (1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 20, 23, 26)
-    assert AU_NAMES[7] == "AU12 Lip corner puller"
+    titles = (
+        "Inner brow raiser", "Outer brow raiser", "Brow lowerer", "Upper lid raiser", "Cheek raiser", "Lid tightener",
+        "Nose wrinkler", "Lip corner puller", "Lip corner depressor", "Chin raiser", "Lip stretcher", "Lip tightener",
+        "Jaw drop",
+    )  # fmt: skip
+    assert [f"AU{number} {title}" for number, title in zip(AUS, titles, strict=True)] == list(AU_NAMES)
     assert au_names((10, 14, 25)) == ("AU10 Upper lip raiser", "AU14 Dimpler", "AU25 Lips part")  # BP4D, DISFA
     assert au_names((12, 1)) == ("AU12 Lip corner puller", "AU1 Inner brow raiser")
 

@@ -27,6 +27,25 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_content_is_on_the_disk_before_it_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
+) -> None:
+    path, fsync, synced = tmp_path / "out", os.fsync, []
+
+    def watched(opened: int) -> None:
+        assert not path.exists()
+        synced.append(os.pread(opened, 99, 0))
+        fsync(opened)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with files.whole(path) as partial:
+        if what == "folder":
+            partial.mkdir()
+        (partial / "a" if what == "folder" else partial).write_bytes(b"content")
+    assert synced == [b"content"]
+
+
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.txt"
     with pytest.raises(RuntimeError, match=f"cannot write {path}: No space left on device"), files.whole(path):
@@ -65,7 +84,7 @@ def test_a_digest_is_sha256_of_files_and_bytes(tmp_path: Path) -> None:
 def test_rows_come_back(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "x.csv", [["name", "n"], ("a, b", 1), {"c\nd": 0, "": 1}.keys()])
     with (tmp_path / "x.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [["name", "n"], ["a, b", "1"], ["c\nd", ""]]
+        assert list(csv.reader(file)) == [["name", "n"], ["a, b", "1"], [r"c\nd", ""]]
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:
@@ -122,6 +141,29 @@ def test_a_cache_that_can_be_written_is_made(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "new"))
     assert files.writable_cache("models") == files.cache_folder("models") == tmp_path / "new/models"
     assert (tmp_path / "new/models").is_dir() and list((tmp_path / "new/models").iterdir()) == []
+
+
+def test_a_plain_folder_has_a_path_that_every_tool_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for usual in (tmp_path / "a b", tmp_path / 'quo"te', tmp_path / "é"):
+        usual.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(usual))
+        with files.plain_folder() as folder:
+            assert files.PLAIN.fullmatch(str(folder)) and folder.is_dir()
+        assert not folder.exists()
+        monkeypatch.setattr(files, "PLAIN_PLACES", (str(tmp_path / "none"),))
+        with pytest.raises(RuntimeError, match=r"no blanks, quotes or accents, got .*: set TMPDIR to one"):
+            files.plain_folder().__enter__()
+        monkeypatch.undo()
+
+
+def test_text_in_a_table_is_harmless_and_numbers_stay(tmp_path: Path) -> None:
+    """A layer's, a file's or a variant's name may come from a stranger."""
+    files.write_csv(tmp_path / "x.csv", [["=1+1", "+x", "@x", "-x", "\x1b[2J"], ["-0.5", "+1e3", -2, 0.25, None]])
+    with (tmp_path / "x.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["'=1+1", "'+x", "'@x", "'-x", r"\x1b[2J"],
+            ["-0.5", "+1e3", "-2", "0.25", ""],
+        ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -62,6 +63,24 @@ def test_a_process_cannot_hold_a_lock_twice(tmp_path: Path) -> None:
         with refused, locked(lock, "the board"):
             pass
         assert lock.is_file()  # the refused one left it alone
+
+
+def test_a_lock_whose_file_was_deleted_in_between_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its holder deletes it just when we have opened it: what we hold then has no name, and keeps nobody out."""
+    lock, flock = tmp_path / "lock", fcntl.flock
+
+    def late(file: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        lock.unlink()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(lock, "the table"):
+        assert lock.is_file()
+        with pytest.raises(RuntimeError, match="in use by this process"), locked(lock, "the table"):
+            pass
 
 
 def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

@@ -36,12 +36,30 @@ def test_margin_takes_exactly_its_share_more() -> None:
     assert (wide[:12] == 0).all() and (wide[36:] == 0).all()
 
 
+@pytest.mark.parametrize(("side", "margin", "grow"), [(99, 0.25, 25), (97, 0.25, 24), (99, -0.25, -25)])
+def test_a_margin_is_rounded_to_the_nearest_pixel(side: int, margin: float, grow: int) -> None:
+    square = framed(np.zeros((300, 300), np.uint8), Box(100, 90, side), margin)
+    assert square == Box(100 - grow, 90 - grow, side + 2 * grow)
+
+
 def test_margin_beyond_the_picture_repeats_its_edge() -> None:
     columns = np.repeat(np.arange(60, dtype=np.uint8)[np.newaxis], 60, axis=0)
     wide = cut_square(columns, framed(columns, Box(0, 0, 60), 1.0))
     assert wide.shape == (180, 180)
     assert (wide[:, :60] == 0).all() and (wide[:, 120:] == 59).all()
     assert (wide[:, 60:120] == np.arange(60)).all()
+
+
+def test_a_margin_is_rounded_to_whole_pixels() -> None:
+    assert framed(np.zeros((200, 200), np.uint8), Box(20, 30, 51), 0.15) == Box(12, 22, 67)  # 7.65 on each side
+
+
+@pytest.mark.parametrize("roll_deg", [-45.0, -9.3, 7.0, 30.0, 45.0])
+def test_a_leaning_face_has_no_dark_corners(roll_deg: float) -> None:
+    white = np.full((130, 130, 3), 200, np.uint8)
+    for side in (31, 48, 107, 128):
+        assert (cut_square(white, Box(1, 1, side), roll_deg) == 200).all()
+        assert (cut_face(white, Box(1, 1, side), roll_deg=roll_deg) == 200).all()
 
 
 def test_a_face_already_has_no_margin() -> None:

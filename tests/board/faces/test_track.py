@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from finders import yunet
 from scenes import astronaut, swaying
@@ -15,7 +16,7 @@ from board.faces.crop import Box
 from board.faces.find import Face
 from board.faces.finders.finder import Finder
 from board.faces.finders.haar import Haar
-from board.faces.track import ALL_EVERY, LOOK_EVERY, MEMORY_FRAMES, FaceTracker, overlap
+from board.faces.track import ALL_EVERY, LOOK_EVERY, FaceTracker, overlap
 
 
 @pytest.fixture(params=["yunet", "haar"])
@@ -49,6 +50,19 @@ def test_a_scene_cut_is_noticed_in_its_first_frame(finder: Finder) -> None:
     assert tracker.searches == 2
 
 
+def test_a_face_is_followed_as_far_as_it_may_move_in_a_frame() -> None:
+    """A third of its side, but not half: what is followed needs no search."""
+    finder = yunet()
+    picture = swaying()[0]
+    (found,) = finder.search(picture)
+    for share, searches in ((0.3, 1), (0.5, 2)):
+        tracker = FaceTracker(finder, 12)
+        tracker.update(picture)
+        (face,) = tracker.update(np.ascontiguousarray(np.roll(picture, round(found.box.side * share), axis=1)))
+        assert tracker.searches == searches, f"{share} of its side"
+        assert face.face_id == 0 or searches == 2
+
+
 @pytest.mark.parametrize("empty", [np.full((480, 640, 3), 90, np.uint8), np.zeros((480, 640), np.uint8)])
 def test_a_face_that_left_is_not_reported(finder: Finder, empty: np.ndarray) -> None:
     tracker = FaceTracker(finder)
@@ -64,7 +78,7 @@ def hidden(frames: int) -> list[np.ndarray]:
 def test_a_face_that_is_hidden_for_a_moment_keeps_its_number(finder: Finder) -> None:
     tracker, video = FaceTracker(finder), swaying()
     tracker.update(video[0])
-    for frames in (1, 8, MEMORY_FRAMES):
+    for frames in (1, 8, 25):  # a second of video
         assert [tracker.update(picture) for picture in hidden(frames)] == [[]] * frames  # nor is it reported meanwhile
         (face,) = tracker.update(video[1])
         assert face.face_id == 0, f"after {frames} frames"
@@ -73,7 +87,7 @@ def test_a_face_that_is_hidden_for_a_moment_keeps_its_number(finder: Finder) -> 
 def test_a_face_that_was_away_for_long_has_a_new_number(finder: Finder) -> None:
     tracker, video = FaceTracker(finder), swaying()
     tracker.update(video[0])
-    for picture in hidden(MEMORY_FRAMES + 1):
+    for picture in hidden(26):
         tracker.update(picture)
     (face,) = tracker.update(video[0])
     assert face.face_id == 1
@@ -146,12 +160,15 @@ class Told:
 
     name, description, search_every = "told", "told", 1
 
-    def __init__(self) -> None:
+    def __init__(self, finds: int | None = None) -> None:
+        self.finds = finds  # searches that find them; None for all
         self.followed: list[int | None] = []
         self.looks: list[int] = []
 
     def search(self, picture: np.ndarray, followed_px: int | None = None) -> list[Face]:
         self.followed.append(followed_px)
+        if self.finds is not None and len(self.followed) > self.finds:
+            return []
         return [Face(0, Box(10, 10, 90), 0.9), Face(1, Box(200, 20, 60), 0.8)]
 
     def search_still(self, picture: np.ndarray) -> list[Face]:
@@ -173,6 +190,29 @@ def test_how_far_a_face_leans_is_looked_at_now_and_then() -> None:
     assert looks[0] == [0, 1]  # as soon as they are seen
     assert looks[LOOK_EVERY] == [0] and looks[LOOK_EVERY + 1] == [1]  # then never two in a frame
     assert [len(one) for one in looks].count(0) == len(looks) - 5
+
+
+def blurred() -> npt.NDArray[np.uint8]:
+    """A picture (300, 300) that looks alike nowhere."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 3).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("share", "searches"), [(0.3, 1), (0.5, 2)])
+def test_a_face_is_followed_over_a_third_of_its_side(share: float, searches: int) -> None:
+    picture = blurred()
+    tracker = FaceTracker(Told(), 12)
+    tracker.update(picture)
+    faces = tracker.update(np.roll(picture, round(60 * share), axis=0))  # of the smaller one's side
+    assert tracker.searches == searches
+    if searches == 1:
+        assert abs(faces[1].box.top - 20 - 60 * share) <= 2
+
+
+def test_a_face_that_only_its_likeness_shows_is_let_go_at_the_third_search_without_it() -> None:
+    picture = blurred()
+    tracker = FaceTracker(Told(finds=1), 2)
+    assert [len(tracker.update(picture)) for _ in range(8)] == [2, 2, 2, 2, 2, 2, 0, 0]
 
 
 def test_now_and_then_all_faces_are_searched_for() -> None:

@@ -14,6 +14,7 @@ from live import clip, served
 from packages import write_package
 from scenes import swaying
 
+from board.core.facs import EMOTIONS
 from board.detector import AUDetector
 from board.live.playback import Playback
 from board.sources.array import ArraySource
@@ -72,6 +73,27 @@ def test_it_shows_what_is_seen(
         assert page.run("return document.documentElement.scrollWidth <= innerWidth")  # nothing to scroll sideways
         ground = page.run("return getComputedStyle(document.body).backgroundColor")
         assert (sum(int(part) for part in ground.strip("rgb()").split(",")) < 200) is dark
+        assert page.errors() == []
+
+
+def test_emotions_of_their_own_and_aus_of_rendered_faces_are_told(tmp_path: Path, profile: Path) -> None:
+    with (
+        AUDetector(write_package(tmp_path / "deploy", emotions=True), "numpy") as detector,
+        served(detector, astronaut, tmp_path) as (view, visitor),
+        Browser(profile) as page,
+    ):
+        view.session.start()
+        page.go(visitor.url)
+        title = page.until("const b = document.querySelector('#faces button'); return b && b.title")
+        shares = dict(part.split(" ") for part in title.split(", "))
+        assert tuple(shares) == EMOTIONS and 0.98 < sum(map(float, shares.values())) < 1.02
+        shown = page.run("return document.querySelector('#faces button span').textContent")
+        assert max(shares, key=lambda name: float(shares[name])) in EMOTIONS and shown in EMOTIONS
+        short = page.run("return [...document.querySelectorAll('.unit .short')].map((one) => one.textContent)")
+        assert short[:5] == ["AU1", "AU2*", "AU4", "AU5", "AU6"]
+        assert page.run(TEXT.format("remark")) == detector.contract.remark
+        assert not page.run("return document.getElementById('remark').hidden")
+        assert "rendered faces alone" in page.run("return document.querySelectorAll('.unit')[1].title")
         assert page.errors() == []
 
 

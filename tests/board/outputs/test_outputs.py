@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 import pytest
 from observed import AUS, CONTRACT, TABLES, face, frame, rows_of
-from packages import largest_file
+from packages import largest_file, small_contract
 
 from board.faces.crop import Box
 from board.faces.find import Face
 from board.observation import FAILED, NO_FACE, OK, UNREADABLE, Observation
 from board.outputs import CsvOutput, JsonlOutput, PicturesOutput, Places, RunOutputs, VideoOutput
 from board.outputs.annotate import draw
-from board.outputs.ink import PRESENT, TROUBLE
+from board.outputs.ink import FAINT, PRESENT, TROUBLE
 from board.outputs.openface_csv import COLUMNS
 from board.outputs.resumable_table import ResumableTable
+from board.outputs.terminal import TerminalOutput
 from board.sources.array import ArraySource
 from board.sources.frame import Source
 from board.sources.pictures import PictureSource
@@ -236,6 +237,24 @@ def pixels(drawn: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((np.abs(drawn.astype(int) - colour).max(axis=2) < 60).sum())
 
 
+def test_an_au_of_rendered_faces_alone_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    contract = small_contract(emotions=True)
+    (aus,) = contract.outputs(np.full((1, 20), 9000))
+    seen = replace(face(0), aus=replace(aus, occurrence=np.ones(AUS, bool)))
+    terminal = TerminalOutput(contract, ArraySource(np.zeros((9, 64, 64), np.uint8), "video"))
+    terminal.write(frame(0), [seen])
+    terminal.close()
+    line, remark = capsys.readouterr().out.splitlines()
+    assert remark == contract.remark == "* learned from rendered faces alone"
+    marked = [word for word in line.split() if word.endswith("*")]
+    assert marked == ["AU2*", "AU7*", "AU17*"] and f"; emotion {aus.emotion}" in line
+    picture = np.full((480, 640, 3), 100, np.uint8)
+    units = tuple(replace(unit, validity="") for unit in contract.action_units)
+    told, plain = (draw(picture, [seen], one) for one in (contract, replace(contract, action_units=units)))
+    foot = slice(462, 480), slice(640, None)
+    assert pixels(told[foot], FAINT) > 100 and not pixels(plain[foot], FAINT)
+
+
 @pytest.mark.parametrize("status", [NO_FACE, UNREADABLE, FAILED])
 def test_a_frame_without_action_units_says_why(status: str) -> None:
     picture = np.full((480, 640, 3), 100, np.uint8)
@@ -248,6 +267,7 @@ def test_a_frame_without_action_units_says_why(status: str) -> None:
     ("source", "said"),
     [
         (ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=25), "video 0.08 s: face 0: AU"),
+        (ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=1000), "video 0.080 s: face 0: AU"),
         (ArraySource(np.zeros((9, 64, 64), np.uint8), "video"), "video[2]: face 0: AU"),
         (PictureSource([Path("video")], "folder"), "video: face 0: AU"),
     ],

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from observed import AUS, CONTRACT, face, frame, rows_of
+from packages import small_contract
 
+from board.core.facs import EMOTIONS
 from board.faces.crop import Box
 from board.faces.find import Face
 from board.outputs import CsvOutput, PicturesOutput, VideoOutput
@@ -29,8 +31,29 @@ def test_latency_is_in_milliseconds(tmp_path: Path) -> None:
 
 
 def test_json_holds_each_probability_at_full_precision() -> None:
-    units = as_json(face(0), CONTRACT.au_names)["action_units"]
+    units = as_json(face(0), CONTRACT)["action_units"]
     assert [unit["probability"] for unit in units.values()] == np.linspace(0, 1, AUS).tolist()
+
+
+def test_json_tells_emotions_of_their_own_and_what_aus_learned_from(tmp_path: Path) -> None:
+    contract = small_contract(emotions=True)
+    (aus,) = contract.outputs(np.arange(20)[np.newaxis] * 1000 - 9000)
+    content = as_json(replace(face(0), aus=aus), contract)
+    assert [unit["accumulator"] for unit in content["action_units"].values()] == list(range(-9000, 4000, 1000))
+    assert content["emotion_accumulators"] == dict(zip(EMOTIONS, range(4000, 11000, 1000), strict=True))
+    assert sum(content["emotions"].values()) == pytest.approx(1) and content["emotion"] == "surprise"
+    assert [unit.get("validity") for unit in content["action_units"].values()][:4] == [
+        "real and rendered", "rendered", "coded", None
+    ]  # fmt: skip
+    assert "emotion_accumulators" not in as_json(face(0), CONTRACT)
+    out = CsvOutput(tmp_path / "aus.csv", contract)
+    out.write(frame(0), [replace(face(0), aus=aus)])
+    out.close()
+    (row,) = rows_of(tmp_path / "aus.csv")
+    assert (
+        row["AU01_r"] == f"{aus.probabilities[0]:.4f}" and row["surprise"] == f"{content['emotions']['surprise']:.4f}"
+    )
+    assert row["emotion"] == "surprise"
 
 
 @pytest.mark.parametrize("name", ["x.avi", "x.mp4"])

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from observed import CONTRACT, TABLES, face, frame
+from packages import small_contract
 
 from board.outputs import CsvOutput, JsonlOutput
-from board.outputs.record import record_name
+from board.outputs.record import digest, record_name
 from board.outputs.resumable_table import partial_of
 
 Table = CsvOutput | JsonlOutput
@@ -100,6 +101,13 @@ def test_a_finished_table_whose_record_is_kept_is_not_written_again(path: Path, 
     assert path.stat() == before and record_name(path).exists()
     with pytest.raises(ValueError, match="--max-faces 8, got 2"):
         kind(path, CONTRACT, resume=True, made_by={**MADE_BY, "--max-faces": 2}, keep_record=True)
+
+
+def test_the_calibration_of_an_emotion_decides_over_rows() -> None:
+    contract = small_contract(emotions=True)
+    sharper = replace(contract.emotions[0], slope=contract.emotions[0].slope * 2)
+    other = replace(contract, emotions=(sharper, *contract.emotions[1:]))
+    assert digest(contract) == digest(replace(contract, clock_mhz=50.0)) != digest(other)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from board.sources.open_source import open_source
+from board.sources.open_source import open_source, open_sources
 from board.sources.pictures import PictureSource
 from board.sources.video import VideoSource
 
@@ -65,6 +65,21 @@ def test_a_video_that_was_cut_off_gives_what_it_holds_and_says_so(
     assert 0 < len(frames) < 20 and all(frame.picture is not None for frame in frames)
     told = f"ends at {frames[-1].timestamp_s:.2f} s after {len(frames)} frames, its header announces 30: copy it again"
     assert caplog.messages == [f"video.avi {told}"]
+
+
+@pytest.mark.parametrize(("lost", "is_told"), [(2, False), (3, True), (10, True)])
+def test_a_video_may_lack_a_fiftieth_of_what_its_header_announces(
+    lost: int, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some headers count one or two more than there are; a tenth less is a film that was cut off."""
+    writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (80, 64))
+    for _ in range(100 - lost):
+        writer.write(np.zeros((64, 80, 3), np.uint8))
+    writer.release()
+    source = VideoSource(tmp_path / "film.avi")
+    monkeypatch.setattr(source, "_announced", 100)
+    assert len(list(source.frames())) == 100 - lost
+    assert any("its header announces 100: copy it again" in said for said in caplog.messages) == is_told
 
 
 def test_colours_come_as_rgb(tmp_path: Path) -> None:
@@ -133,6 +148,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     message = refusals(tmp_path)[name]
     with pytest.raises(ValueError, match=message):
         open_source(str(tmp_path / name))
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(tmp_path / "x.png"), pictures(1)[0])
+    monkeypatch.chdir(tmp_path)
+    for opened in (open_source, lambda spec: open_sources([spec])):
+        with pytest.raises(ValueError, match=r"the input must be a picture, .*, got an empty name"):
+            opened("")
 
 
 def test_a_single_picture_is_one_frame(tmp_path: Path) -> None:

@@ -132,6 +132,13 @@ def test_the_fastest_is_next_to_what_does_not_fit(network: IntegerGraph) -> None
     assert f"use --fps {int(asked.rate(first))} " in str(refusal.value)
 
 
+def test_the_fastest_is_found_wherever_it_lies(network: IntegerGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(network)
+    for least in asked.intervals:
+        monkeypatch.setattr(search, "fold", lambda _, cycles, least=least: cycles if cycles >= least else None)
+        assert search.fastest(asked, lambda _: None) == least
+
+
 def test_what_binds_is_named(network: IntegerGraph) -> None:
     asked = request(network, board=with_budget(dsp=5), double_pump=False)
     (clause,) = search.binding_constraints(asked, INTERVAL)

@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,22 @@ def test_a_damaged_library_in_the_cache_is_made_again(
         assert simulation.peek("wide") == 0
 
 
+def test_sources_may_lie_anywhere(counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verilator takes no quotes in a path, whose temporary files lie there too."""
+    folder = tmp_path / "a \"b 'é"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    source = counter.rename(folder / "counter.sv")
+    (folder / "one.svh").write_text("`define ONE 1\n")
+    source.write_text('`include "one.svh"\n' + COUNTER.replace("count_q + STEP", "count_q + STEP * `ONE"))
+    runtime = verilator._runtime(False)
+    monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
+    monkeypatch.setenv("AUFLOW_CACHE", str(folder / "cache"))
+    verilator.lint([source, folder / "one.svh"], "counter")
+    with Simulation(verilator.build([source, folder / "one.svh"], "counter"), BARE) as simulation:
+        assert simulation.peek("wide") == 0
+
+
 def test_lint_tells_warnings(tmp_path: Path, counter: Path) -> None:
     counter.write_text("module counter (input logic [3:0] a, output logic [3:0] q); assign q = a; endmodule\n")
     verilator.lint([counter], "counter")
@@ -153,11 +170,19 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         verilator.build([tmp_path / "gone.sv"], "gone")
 
 
-def test_a_cache_that_cannot_be_written(counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_replaced(
+    counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime = verilator._runtime(False)
+    monkeypatch.setattr(verilator, "_runtime", lambda trace: runtime)
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "file"))
-    with pytest.raises(RuntimeError, match=r"cannot write the simulation cache .*: Not a directory"):
-        verilator.build([counter], "counter")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    library = verilator.build([counter], "counter")
+    assert library.is_relative_to(tmp_path / f"auflow-{os.getuid()}" / "models")
+    assert f"{tmp_path}/auflow-{os.getuid()} serves instead" in capsys.readouterr().err
+    with Simulation(library, BARE) as simulation:  # known as built here, too
+        assert simulation.peek("wide") == 0
 
 
 def test_what_simulation_reads_instead_is_said(tmp_path: Path) -> None:

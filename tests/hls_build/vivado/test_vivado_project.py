@@ -3,6 +3,7 @@
 
 import hashlib
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,12 @@ CELLS = ("/StreamingDataflowPartition_1_", "/finn_switch/", "/clk_wiz_0/")
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """The small block's project."""
-    return write_project(tmp_path_factory.mktemp("build"))
+    """The small block's project, from a build and with a TMPDIR whose paths FINN+ would not take."""
+    odd = tmp_path_factory.mktemp('a "b é')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(odd))
+        patch.chdir(odd)
+        return write_project(odd / "build")
 
 
 @pytest.fixture(scope="module")

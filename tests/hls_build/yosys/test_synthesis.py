@@ -133,19 +133,19 @@ def test_counts_are_kept_in_the_users_cache(
     done = run_cli("synth", "--build", build.root, "--module", "conv1")
     assert done.status == 0, done.stderr
     assert not list(here.iterdir())
-    assert len(list((home / place / "synthesis").glob("*.json"))) == 1
+    assert len(list((home / place / "synthesis").glob("*/cells.json"))) == 1
 
 
 def test_other_weights_are_another_design(build: BuildFolder, tmp_path: Path) -> None:
     """What a memory holds decides how much of it is left, so counts of other weights do not serve."""
     copy = BuildFolder(tmp_path / "copy")
     shutil.copytree(build.rtl, copy.rtl)
-    before = {design.name: design.cached for design in synthesis_report.designs(copy)}
+    before = {design.name: design.key for design in synthesis_report.designs(copy)}
     (changed,) = (block for block in blocks(copy.rtl) if block.name == "conv1_memory")
     memory = copy.rtl / changed.memories[0]
     first, rest = memory.read_text().split("\n", 1)
     memory.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
-    after = {design.name: design.cached for design in synthesis_report.designs(copy)}
+    after = {design.name: design.key for design in synthesis_report.designs(copy)}
     assert {name for name in before if before[name] != after[name]} == {"conv1_memory"}
 
 
@@ -187,4 +187,4 @@ def test_a_dying_yosys_is_told(
     wanted = synthesis_report.designs(build)[:1]
     with pytest.raises(RuntimeError, match=f"synthesis of {wanted[0].name}: Yosys failed: {told}"):
         synthesis_report.run(wanted, lambda _: None, lambda _: None)
-    assert not wanted[0].cached.exists()
+    assert wanted[0].cells() is None

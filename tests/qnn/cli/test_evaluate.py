@@ -101,8 +101,8 @@ def test_eval_measures_the_valid_part_without_copies(flat: Path, root: Path, tmp
     assert content["thresholds"] == [0.5] * 13
     train, valid = (load("ferplus", root, splits=(part,)) for part in ("train", "valid"))
     faces = valid.without_copies_of(train)
-    model, _ = checkpoint.load(flat)
-    found = predict(model, faces).probabilities()
+    model, card = checkpoint.load(flat)
+    found = predict(model, faces).probabilities(card)
     expected = evaluate(found, faces.labels, faces.emotions, (0.5,) * 13, AUS).to_json()
     assert {key: content[key] for key in expected} == json.loads(json.dumps(expected))
 
@@ -169,9 +169,9 @@ def test_a_quantized_network_decides_as_its_accelerator(
     faces = select(Division("ferplus", root)).faces
     network, card = load_network(copied)
     predictions = predicted(network, card, faces, "testing")
-    found = predictions.probabilities(decoding)
-    thresholds = tuple(found[5].tolist())
-    checkpoint.write_card(copied, replace(card, thresholds=thresholds, decoding=decoding))
+    card = replace(card, decoding=decoding)
+    found = predictions.probabilities(card)
+    checkpoint.write_card(copied, replace(card, thresholds=tuple(found[5].tolist())))
     report = export(copied, tmp_path / "out")
     contract = Contract(
         report.model_sha256, None, InputRule((48, 48, 3), "uint8", report.colour, 0.0), report.action_units, "INT32",
@@ -186,8 +186,9 @@ def test_a_quantized_network_decides_as_its_accelerator(
     occurrence = decided.astype(np.float64)
     expected = evaluate(occurrence, faces.labels, faces.emotions, (0.5,) * 13, AUS, resamples=0)
     assert [au["f1"] for au in content["per_au"].values()] == [au.f1 for au in expected.per_au.values()]
-    assert predictions.nearest is not None
-    right = predictions.nearest == faces.emotions
+    nearest = predictions.emotions(card)
+    assert nearest is not None
+    right = nearest == faces.emotions
     assert content["fer_accuracy_prototype"] == right[faces.emotions >= 0].mean()
 
 
@@ -229,7 +230,7 @@ def test_tune_writes_thresholds_of_training_faces(
     faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.4, 2)[1])
     network, _ = load_network(path)
-    assert after.thresholds == tuple(tune(predict(network, faces).probabilities(decoding), faces.labels).tolist())
+    assert after.thresholds == tuple(tune(predict(network, faces).probabilities(after), faces.labels).tolist())
     assert len(set(after.thresholds)) > 1
     assert path.read_bytes() == weights
     assert after.training["thresholds"]["faces"] == len(faces)
@@ -247,7 +248,7 @@ def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: 
     card = checkpoint.read_card(path)
     faces = load("ferplus", root, splits=("train",))
     faces = faces.take(held_out(faces, np.arange(len(faces)), 0.1, 0)[1])
-    probabilities = predict(load_network(path)[0], faces).probabilities("emotions")
+    probabilities = predict(load_network(path)[0], faces).probabilities(card)
     assert card.thresholds == tuple(tune_for_emotions(probabilities, faces.labels, 0.1).tolist())
     assert card.thresholds != tuple(tune(probabilities, faces.labels).tolist())
     assert card.training["thresholds"]["coverage"] == 0.1

@@ -36,15 +36,16 @@ VIDEO = "Videos_LeftCamera/LeftVideoSN001_comp.avi"
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    """An empty folder for cached files."""
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def quiet(cache: Path) -> Load:
     """Loading into that folder without a bar."""
-    return partial(load, cache=cache, progress=False)
+    return partial(load, progress=False)
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_the_margin_has_its_own_cache(tmp_path: Path, quiet: Load) -> None:
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "there"))
     load("rafdb", trees.tree("rafdb", tmp_path / "set"), progress=False)
-    assert list((tmp_path / "there" / "faces" / "rafdb").glob("*.npz"))
+    assert list((tmp_path / "there" / "faces").glob("rafdb-*/faces.npz"))
 
 
 @pytest.mark.parametrize("name", ["bp4d", "rafdb"])
@@ -172,8 +173,10 @@ def test_several_workers_do_as_one_does(
 ) -> None:
     monkeypatch.setattr(reading, "PICTURES_PER_LOT", 2)
     root = trees.tree(name, tmp_path / "set")
-    one = load(name, root, cache=tmp_path / "one", workers=1, progress=False)
-    several = load(name, root, cache=tmp_path / "several", workers=2)
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "one"))
+    one = load(name, root, workers=1, progress=False)
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "several"))
+    several = load(name, root, workers=2)
     np.testing.assert_array_equal(one.pixels, several.pixels)
     assert "Traceback" not in capfd.readouterr().err
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from board.core.contract import ActionUnit, Contract, InputRule, StreamPacking
+from board.core.contract import Contract, InputRule, StreamPacking
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES, TABLE_2, emotions_by_table
+from board.core.outputs import ActionUnit
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import EAGER, HIGHEST, LOWEST, best_threshold, tune, tune_for_emotions
 

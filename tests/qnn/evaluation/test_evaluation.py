@@ -206,6 +206,10 @@ def test_clusters_add_up_and_unknown_subjects_stay_alone() -> None:
     np.testing.assert_array_equal(found, [[4, 1], [9, 1], [2, 0], [16, 2]])
 
 
+def test_an_interval_holds_the_middle_95_percent() -> None:
+    assert interval(np.array([*range(1001), np.nan])) == pytest.approx((25, 975))
+
+
 def test_a_single_subject_has_no_interval(rng: np.random.Generator) -> None:
     found = evaluate(*noisy_faces(rng), HALF, AUS, subjects=np.full(400, "S1"))
     assert (found.clusters, found.intervals["macro_f1"], found.per_au[12].intervals["f1"]) == (1, None, None)

@@ -66,6 +66,21 @@ def test_training_is_told_stage_by_stage(tmp_path: Path) -> None:
     assert "13 action units, each by itself." in text
 
 
+def test_it_says_what_each_au_learned_from(tmp_path: Path) -> None:
+    path = tmp_path / "card.md"
+    rows = PROTOTYPES[np.arange(FACES) % len(EMOTIONS)]
+    learned = ("rendered", *["real and rendered"] * 11, "")
+    model_card.write(measured(rows, Card("w4a4", Architecture(emotions=7), validity=learned)), path)
+    text = path.read_text()
+    assert "13 action units, each by itself. 7 emotions have outputs of their own, and no AU follows from them." in text
+    assert "- AU1: learned from rendered faces alone: no real face has told whether they are right." in text
+    assert text.index("- AU2, AU4, AU5") < text.index("- AU1: ") < text.index("- AU26: learned from labels whose")
+    model_card.write(measured(rows, Card("w4a4", Architecture(), decoding="emotions")), path)
+    assert "- AU1, AU2, AU4" in path.read_text() and "they tell an emotion, not a muscle" in path.read_text()
+    model_card.write(measured(rows, Card("w4a4", Architecture())), path)
+    assert "What the AUs are" not in path.read_text()
+
+
 FIRST_QUANTIZED = {"preset": "w4a4", "recipe": {"epochs": 6}, "hours": 2, "quantized": None}
 SECOND_QUANTIZED = {"preset": "w3a3", "recipe": {"epochs": 3}, "hours": 1, "quantized": FIRST_QUANTIZED}
 FLOATS = {"recipe": {"epochs": 5}, "hours": 1, "start": {"recipe": {"epochs": 9}, "hours": 3}}

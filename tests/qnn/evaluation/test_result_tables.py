@@ -123,6 +123,16 @@ def test_the_overview_says_what_macro_leaves_out_and_fits_a_terminal() -> None:
     assert "…" not in console.export_text()
 
 
+def test_emotions_of_their_own_are_told_as_such() -> None:
+    emotions = np.arange(70) % 7
+    labels = PROTOTYPES[emotions]
+    told = np.where(np.arange(70) < 7, (emotions + 1) % 7, emotions)  # a tenth is wrong
+    ours = evaluate(0.1 + 0.8 * labels, labels, emotions, (0.5,) * 13, AUS, nearest=told, own_emotions=True)
+    by_way = column(overview(ours, "title")[1], "right, %")
+    assert by_way["its own outputs"] == "90.0" and by_way["Table 2, None is wrong"] == "100.0"
+    assert "best prototype" not in by_way and ours.to_json()["emotion_outputs"]
+
+
 @pytest.mark.parametrize(("aus", "dataset"), [(BP4D, "bp4d"), (DISFA, "disfa"), (AUS, "ckplus"), (AUS, "ferplus")])
 def test_the_papers_tables_fit_a_terminal(aus: tuple[int, ...], dataset: str) -> None:
     console = Console(width=80, record=True)

@@ -78,7 +78,7 @@ def test_evidence_is_the_mean_of_the_first_faces(kind: str, method: str) -> None
 def test_maps_of_many_faces_are_those_of_each() -> None:
     model, card = load_network(shipped_checkpoint("tiny"))
     faces = example_faces(3, seed=8)
-    found = au_maps(model, torch.from_numpy(planes(faces)))
+    found = au_maps(model, torch.from_numpy(planes(faces)), len(card.aus))
     for face, maps in zip(faces, found, strict=True):
         np.testing.assert_allclose(maps, explain(model, card, face).au_maps, rtol=1e-4, atol=1e-5)
 

@@ -216,8 +216,27 @@ def test_an_emotions_score_is_the_sum_of_its_aus() -> None:
     assert found.emotion == EMOTIONS[int(found.emotions.argmax())]
 
 
-def test_the_shipped_network_sees_the_smile() -> None:
-    model, card = load_network(shipped_checkpoint("w4a4"))
+def test_an_emotion_of_its_own_has_its_own_logit_s_evidence() -> None:
+    """The same weights under a card of twenty AUs: maps of outputs 14 to 20 are the emotions'."""
+    plain = Architecture(aus=20, divisor=8)
+    model = float_network(plain)
+    face, card = example_faces()[0], Card("float", Architecture(divisor=8, emotions=7), validity=("rendered",) * 13)
+    found = explain(model, card, face)
+    every = explain(model, Card("float", plain, tuple(range(20))), face)
+    assert found.emotion_maps is not None and found.emotion_maps.max() > 0
+    np.testing.assert_array_equal(found.emotion_maps, every.au_maps[13:])
+    np.testing.assert_array_equal(found.au_maps, every.au_maps[:13])
+    assert found.emotions is not None and found.emotions.sum() == pytest.approx(1)
+    logits = model(torch.from_numpy(planes(face[np.newaxis])))[0]
+    assert found.emotion == EMOTIONS[int(logits[13:].argmax())]
+    assert found.summary().endswith(f"present; emotion {found.emotion}")
+    content = found.to_json()
+    assert content["emotion_outputs"] and set(content["validity"].values()) == {"rendered"}
+    assert found.names[0] == "AU1*" and found.remark == "* learned from rendered faces alone"
+
+
+def test_the_paper_s_network_sees_the_smile() -> None:
+    model, card = load_network(shipped_checkpoint("w4a4-paper"))
     found = explain(model, card, example_faces()[0])
     assert found.emotion == "happiness"
     assert set(found.ranked(2)) == {6, 12}
@@ -302,7 +321,17 @@ def test_many_faces_fill_several_figures(astronaut: Path, tmp_path: Path, monkey
 
 
 def test_the_command_writes_pictures_and_numbers(astronaut: Path, tmp_path: Path) -> None:
-    ran = run_cli("explain", astronaut, "--out", tmp_path / "deep" / "out", "--aus", "12,6", "--json")
+    ran = run_cli(
+        "explain",
+        astronaut,
+        "--checkpoint",
+        "w4a4-paper",
+        "--out",
+        tmp_path / "deep" / "out",
+        "--aus",
+        "12,6",
+        "--json",
+    )
     assert ran.status == 0, ran.stderr
     assert "astronaut: AU6 1.00, AU12 1.00 present; nearest emotion happiness" in ran.stdout
     out = tmp_path / "deep" / "out"

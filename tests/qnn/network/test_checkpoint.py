@@ -52,6 +52,26 @@ def test_a_float_network_comes_back_with_its_card(tmp_path: Path) -> None:
         assert torch.equal(loaded.state_dict()[name], value)
 
 
+def test_a_card_of_emotions_calibration_and_validity_comes_back(tmp_path: Path) -> None:
+    model = CbamCnn(Architecture(divisor=8, emotions=7)).eval()
+    calibration = tuple((0.5 + index / 8, -index / 4) for index in range(20))
+    card = Card("float", model.architecture, calibration=calibration, validity=("coded",) * 12 + ("",))
+    checkpoint.save(tmp_path / "m.safetensors", model, card)
+    assert checkpoint.load(tmp_path / "m.safetensors")[1] == card
+
+
+@pytest.mark.parametrize("value", [1 + 2.0**-18, 1e-9, 0.5])
+def test_weights_near_to_half_precision_come_back_exactly(tmp_path: Path, value: float) -> None:
+    """Only what half precision holds exactly is stored in it, as 0.5 is; the others are within any usual tolerance."""
+    model = CbamCnn(TINY).eval()
+    weights = next(model.parameters())
+    with torch.no_grad():
+        weights.fill_(value)
+    checkpoint.save(tmp_path / "m.safetensors", model, Card("float", TINY))
+    loaded, _ = checkpoint.load(tmp_path / "m.safetensors")
+    assert torch.equal(next(loaded.parameters()), weights)
+
+
 def test_nothing_else_is_left_behind(copied: Path) -> None:
     assert sorted(path.name for path in copied.parent.iterdir()) == ["w4a4.json", "w4a4.safetensors"]
 
@@ -103,6 +123,13 @@ def test_a_missing_card_is_refused(copied: Path) -> None:
         ({"thresholds": [0.5]}, "need one threshold for each of 13 AUs, got 1"),
         ({"thresholds": [0.5] * 12 + [1.0]}, r"must be a probability between 0 and 1, got 1\.0"),
         ({"thresholds": [0.5] * 12 + ["half"]}, "must be a probability between 0 and 1, got 'half'"),
+        ({"calibration": [[1.0, 0.0]]}, "need one calibration for each of 13 outputs, got 1"),
+        ({"calibration": [[0.0, 0.0]] * 13}, r"a slope above 0 and an offset, got \(0\.0, 0\.0\)"),
+        ({"calibration": [[1.0]] * 13}, r"a slope above 0 and an offset, got \(1\.0,\)"),
+        ({"calibration": [1.0] * 13}, "of the form that this version knows"),
+        ({"validity": ["coded"]}, "need one validity for each of 13 AUs, got 1"),
+        ({"validity": ["sure"] * 13}, "a validity must be one of coded, real and rendered, .* or empty, got 'sure'"),
+        ({"decoding": "emotions", "architecture": {"divisor": 8, "emotions": 7}}, "without outputs for emotions"),
         ({"architecture": {"aus": 13, "attention": False, "divisor": 8}}, "does not fit its card"),
         ({"architecture": {"aus": 13, "attention": True, "divisor": 4}}, "does not fit its card"),
     ],

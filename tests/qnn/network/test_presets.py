@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from qnn.network.model import Architecture
-from qnn.network.presets import FLOAT, PRESETS, Preset, common_divisor, load
+from qnn.network.presets import (
+    CHECKPOINTS,
+    FLOAT,
+    PRESETS,
+    Preset,
+    checkpoint_of,
+    common_divisor,
+    load,
+    shipped_checkpoint,
+    text_of,
+)
 from qnn.network.quantized import QuantCbamCnn
 
 ENTRY = "[w9]\nweight_bits = 4\nactivation_bits = 4\n"
@@ -64,3 +74,24 @@ def test_who_only_names_presets_waits_for_no_torch() -> None:
         timeout=60,
     )
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["w4a4", "float-paper", "w4a4-paper"])
+def test_weights_of_the_repository_go_by_their_names_anywhere(name: str, tmp_path: Path) -> None:
+    assert checkpoint_of(name, tmp_path) == shipped_checkpoint(name) == CHECKPOINTS / f"{name}.safetensors"
+    assert checkpoint_of(text_of(shipped_checkpoint(name)), tmp_path) == shipped_checkpoint(name)
+
+
+def test_other_weights_are_files(tmp_path: Path) -> None:
+    for text in ("mine.safetensors", "w4a4.safetensors", "deeper/w4a4", "w9a9"):
+        assert checkpoint_of(text, tmp_path) == tmp_path / text
+    assert checkpoint_of(text_of(tmp_path / "mine.safetensors"), Path("elsewhere")) == tmp_path / "mine.safetensors"
+
+
+def test_the_text_of_a_checkpoint_names_no_folder_of_this_computer(tmp_path: Path) -> None:
+    mine, build = tmp_path / "runs/mine.safetensors", tmp_path / "build/mine"
+    assert text_of(shipped_checkpoint("w4a4"), build) == "w4a4"
+    assert text_of(mine, build) == "../../runs/mine.safetensors"
+    for checkpoint in (shipped_checkpoint("w4a4"), mine):
+        assert checkpoint_of(text_of(checkpoint, build), build).resolve() == checkpoint
+    assert checkpoint_of(str(mine), build) == mine  # as builds of version 0.2 have it

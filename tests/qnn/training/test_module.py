@@ -13,11 +13,12 @@ from bands import band_faces
 from torch import Tensor, nn
 
 from board.core.facs import PROTOTYPES
+from qnn.data.mixing import Part, follow_from_emotion
 from qnn.network.model import Architecture, CbamCnn
 from qnn.training import distributed
-from qnn.training.batches import ResidentFaces, ShuffledRows, follow_from_emotion
+from qnn.training.batches import ResidentFaces, ShuffledRows
 from qnn.training.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
-from qnn.training.module import AuTraining
+from qnn.training.module import AuTraining, optimiser_of
 from qnn.training.recipes import Recipe
 
 RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
@@ -58,6 +59,28 @@ def test_processes_share_every_batch_out(monkeypatch: pytest.MonkeyPatch) -> Non
     as_process(monkeypatch, 0, 4)
     with pytest.raises(ValueError, match="must divide the batch of 6 faces, got 4 processes"):
         rows_of(ShuffledRows(24, 6, 1, lambda: 0))
+
+
+PARTS = (Part("first", 20, 0.5), Part("second", 7, 0.3), Part("third", 9, 0.2))
+
+
+def test_every_batch_mixes_the_datasets_by_their_shares() -> None:
+    taken = 0
+    batches = ShuffledRows(36, 10, 1, lambda: taken, PARTS)
+    first = rows_of(batches)
+    assert len(first) == len(batches) == 4  # an epoch is one of the first dataset
+    assert sorted(row for batch in first for row in batch[:5]) == list(range(20))
+    others = [row for batch in first for row in batch[5:8]]
+    assert sorted(others[:7]) == list(range(20, 27)) and len(set(others[7:])) == 5  # begun anew
+    assert all(27 <= row < 36 for batch in first for row in batch[8:])
+    taken = 2
+    assert rows_of(batches) == first[2:]
+    taken = 4
+    second = rows_of(batches)
+    assert [row for batch in first + second for row in batch[5:8]][7:14] != others[:7]
+    assert sorted([row for batch in first + second for row in batch[5:8]][7:14]) == list(range(20, 27))
+    with pytest.raises(ValueError, match="a batch of 1 faces has no room for first: lower the others' shares"):
+        ShuffledRows(36, 1, 1, lambda: 0, PARTS)
 
 
 def test_processes_draw_what_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +153,25 @@ def test_aus_that_a_coder_saw_are_the_targets() -> None:
     coded = replace(faces, labels=labels)
     assert not follow_from_emotion(coded)
     np.testing.assert_array_equal(ResidentFaces(coded, RECIPE).targets, labels)
+
+
+def test_early_layers_learn_more_slowly() -> None:
+    model = CbamCnn(Architecture(divisor=8))
+    recipe = replace(RECIPE, optimiser="adamw", early_rate=0.25)
+    groups = optimiser_of(model, recipe).param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    found = {name: rates[id(p)] for name, p in model.named_parameters()}
+    assert found["conv1.weight"] == found["bn.bias"] == found["attention1.fc1.weight"] == 0.25e-3
+    assert found["conv4.weight"] == found["fc3.bias"] == found["attention2.fc1.weight"] == 1e-3
+    assert len(rates) == len(list(model.parameters()))
+    still = replace(recipe, early_rate=0.0)
+    faces = ResidentFaces(band_faces(4), still)
+    held = AuTraining(model, still, faces, faces, []).model
+    moving = {id(p) for group in optimiser_of(held, still).param_groups for p in group["params"]}
+    for name, p in held.named_parameters():
+        assert p.requires_grad == (id(p) in moving) == (found[name] == 1e-3), name
+    with pytest.raises(ValueError, match=r"early_rate needs optimiser adamw, got 0\.25 with muon"):
+        replace(RECIPE, early_rate=0.25)
 
 
 class Says(nn.Module):

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from qnn.training.augmentation import Augmentation
+from qnn.training.augmentation import CORRUPTIONS, Augmentation
 from qnn.training.recipes import PLANS, Recipe, change, plan_named
 
 
@@ -14,6 +16,14 @@ def test_the_papers_recipe_is_section_iii() -> None:
         assert (recipe.optimiser, recipe.learning_rate, recipe.weight_decay) == ("adam", 1e-4, 1e-6)
         assert (recipe.epochs, recipe.loss, recipe.targets, recipe.emotion_weight) == (700, "weighted", "labels", 0)
         assert recipe.augmentation == Augmentation(rotation_deg=30, shear=0.3, zoom=0.3, mirror=True)
+
+
+def test_half_of_the_faces_stay_clean_in_recipe_aus() -> None:
+    for recipe in (PLANS["aus"].floating, PLANS["aus"].quantized):
+        shares = [getattr(recipe.augmentation, name) for name in CORRUPTIONS]
+        assert all(share > 0 for share in shares)
+        assert math.prod(1 - share for share in shares) > 0.5
+        assert recipe.emotion_outputs and recipe.difference_weight > 0
 
 
 def test_settings_reach_one_stage_or_both() -> None:
@@ -33,7 +43,7 @@ def test_settings_reach_one_stage_or_both() -> None:
         ("epoch=3", r"must be one of augmentation, average, .*, got 'epoch'"),
         ("epochs=many", "epochs must be of type int, got 'many'"),
         ("epochs=0", "need epochs > 0, got 0"),
-        ("augmentation.spin=3", r"must be one of erase, .*, got 'spin'"),
+        ("augmentation.spin=3", r"must be one of blur, .*, got 'spin'"),
         ("augmentation=3", "name one setting of augmentation, got 'augmentation'"),
         ("augmentation.mirror=maybe", "mirror must be of type bool, got 'maybe'"),
         ("loss=hinge", "a loss must be one of weighted, plain, focal, got 'hinge'"),
@@ -48,7 +58,7 @@ def test_a_bad_setting_is_named(setting: str, message: str) -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(ValueError, match="a recipe must be one of modern, paper, got 'magic'"):
+    with pytest.raises(ValueError, match="a recipe must be one of modern, paper, aus, got 'magic'"):
         plan_named("magic")
 
 

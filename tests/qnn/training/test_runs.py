@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from bands import FLOAT_RECIPE, PLAN, QUANTIZED_RECIPE, TINY, band_splits
+from packages import largest_file
 from safetensors.torch import load_file
 
 from board.core.facs import AUS
@@ -69,6 +70,37 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+HOLD = """
+import sys
+from pathlib import Path
+from board.core.lock import lock_name, locked
+with locked(lock_name(Path(sys.argv[1])), "the run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
+    """They once wrote over each other's state."""
+    folder = tmp_path / "run"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, folder], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with pytest.raises(RuntimeError, match=rf"the run {folder} is in use by process {other.pid} \(-c\): wait for"):
+            runs.train(["tiny"], TINY, band_splits(), folder, PLAN, runs.Machine("cpu"))
+        other.communicate("")
+    assert not folder.exists()
+
+
+def test_only_the_first_process_of_a_training_holds_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with runs.held(tmp_path / "run", "the run"):
+        monkeypatch.setattr(runs, "is_first", lambda: False)
+        with runs.held(tmp_path / "run", "the run"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_both_stages_learn(run: Path) -> None:
     for preset in (FLOAT, "tiny"):
         _, card = checkpoint.load(run / f"{preset}.safetensors", preset)
@@ -85,11 +117,11 @@ def test_thresholds_and_metrics_are_of_the_decoding_that_the_card_names(run: Pat
     splits = band_splits()
     assert card.decoding == "emotions"
     assert card.thresholds == tuple(
-        tune(predict(network, splits.validation).probabilities("emotions"), splits.validation.labels)
+        tune(predict(network, splits.validation).probabilities(card), splits.validation.labels)
     )
     found, test = predict(network, splits.test), splits.test
     evaluation = evaluate(
-        found.probabilities("emotions"), test.labels, test.emotions, card.thresholds, AUS, nearest=found.nearest
+        found.probabilities(card), test.labels, test.emotions, card.thresholds, AUS, nearest=found.emotions(card)
     )
     assert {name: card.metrics[name] for name in evaluation.headline()} == evaluation.headline()
 
@@ -353,4 +385,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     said = r"the loss must stay finite, got \S+ in step [1-3]: use a new --run folder and"  # not at the epoch's end
     with pytest.raises(ValueError, match=said):
         runs.train_stage(Card(FLOAT, TINY), band_splits(), tmp_path, wild)
+    assert not (tmp_path / "float.safetensors").exists()
+
+
+def test_a_full_disk_names_the_folder_of_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It once named a temporary file, behind a progress bar on the same line."""
+    refused = pytest.raises(RuntimeError, match=f"^cannot write {tmp_path}/float: File too large; make room there")
+    with largest_file(100_000), refused:
+        runs.train([FLOAT], TINY, band_splits(), tmp_path, PLAN)
+    assert "".join(capfd.readouterr()).endswith("\n")
     assert not (tmp_path / "float.safetensors").exists()

@@ -105,6 +105,18 @@ def test_a_single_split_is_enough(tmp_path: Path) -> None:
         index(FERPLUS, root, splits=("train", "test"))
 
 
+@pytest.mark.parametrize("name", ["/", "../../other.png", "/etc/passwd", "deeper/fer0000000.png", "fer\x1b[2J.png"])
+def test_a_label_names_a_picture_of_its_folder(name: str, tmp_path: Path) -> None:
+    """`/` once ended in a sentence without the file, and `..` would read what lies elsewhere."""
+    root = tree(tmp_path, "Train")
+    labels = root / "FER2013Train" / "label.csv"
+    labels.write_text(f'{name},"(0, 0, 48, 48)",0,9,0,0,0,0,0,0,1,0\n')
+    with pytest.raises(
+        ValueError, match=r"a line of label\.csv must begin with the name of a picture, got .* in line 1"
+    ):
+        index(FERPLUS, root)
+
+
 @pytest.mark.parametrize(
     ("votes", "emotion"),
     [
