@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 
 from board.cli.main import main as auflow
-from board.deployment import EXAMPLE, Deployment, Timing, unpack
+from board.core.files import sha256
+from board.deployment import CONTRACT, EXAMPLE, Deployment, Timing, unpack
 from board.executors import open_executor
 from board.faces.finders.haar import Haar
 from board.faces.load import load_faces
@@ -30,6 +31,8 @@ from board.sources.pictures import read_picture
 VIDEO_FRAMES = 4
 FINDER = "haar"
 """The other one computes in floats, whose last bits, and so a pixel of a box, may differ from computer to computer."""
+TARGET, CLOCK_MHZ = Path("hls_build/config/builds/pynq-z2_w4a4.toml"), 100
+"""A build whose board is emulated for weights alone, and its clock."""
 TIMING = Timing(first_out_cycles=440_000, interval_cycles=148_000)
 """About the default build's. Weights alone have none, and no accumulator depends on it."""
 EMOTION_SUMS = "emotion_accumulators"
@@ -70,11 +73,18 @@ def checkpoints(names: list[str]) -> list[Path]:
 
 
 def weights_alone(checkpoint: Path, out: Path) -> None:
-    """A deployment of shipped weights; TIMING lets an emulated board compute with them behind its DMAs."""
+    """A deployment of shipped weights for an emulated PYNQ-Z2, which computes with them behind its DMAs."""
     from hls_build.build.shipped import software
+    from hls_build.config.build import load_build
 
+    board = load_build(TARGET).board
     shutil.copytree(software(checkpoint), out)
-    replace(Deployment(out).manifest, timing=TIMING).write(out)
+    deployment = Deployment(out)
+    # its streams are a build's as they are: three channels and one accumulator a beat
+    bound = replace(deployment.contract, board=board.name, part=board.part, clock_mhz=CLOCK_MHZ)
+    bound.write(out / CONTRACT)
+    files = {**deployment.manifest.files, CONTRACT: sha256(out / CONTRACT)}
+    replace(deployment.manifest, files=files, timing=TIMING).write(out)
 
 
 def faces(picture: Path, count: int) -> np.ndarray:

@@ -24,6 +24,9 @@ import threading
 import time
 from pathlib import Path
 
+import board.sources  # first, since it loads OpenCV as the program does
+
+# isort: split
 import cv2
 import numpy as np
 from instructions import CLOCK_MHZ, PER_CYCLE
