@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 STAGES = ("capture", "faces", "inference", "output")
-LATENCIES = 100_000
-"""Of the latest frames, kept for percentiles."""
+LATENCIES = 10_000
+"""Of the latest frames, kept for percentiles; the live page copies them for every event."""
 PERCENTILES = (50, 90, 99)
 
 

@@ -30,11 +30,13 @@ fi
 scripts/setup.sh
 armhf_make
 
+logged() { "$@" >"$share/log" 2>&1 || { tail -n 5 "$share/log" >&2 && exit 1; }; }
+
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 armhf_counter "$share"
 cp -r board "$share/board"
-cp scripts/armhf/{stages,known}.py "$share/"
+cp scripts/armhf/{instructions,known,live,stages}.py "$share/"
 armhf_ncnn "$share"
 .venv/bin/python scripts/armhf/instructions.py prepare "$share" ${deploy:+"$deploy"}
 
@@ -42,12 +44,25 @@ armhf_run "$share" python3 -m compileall -q board
 echo "instructions: counting the start" >&2
 armhf_counted "$share" start.python -c pass
 armhf_counted "$share" start.opencv -c "from board.core.opencv import load_opencv; load_opencv()"
-armhf_counted "$share" start.detect known.py detect deploy/example.jpg --deploy deploy --executor numpy >/dev/null 2>&1
+logged armhf_counted "$share" start.detect known.py detect deploy/example.jpg --deploy deploy --executor numpy
 echo "instructions: counting the stages" >&2
 armhf_counted "$share" stages.counts stages.py deploy clip.mp4 stages.counts stages.json
+
+# a function of root.sh, for programs that start it
+call=(env "AUFLOW_ARMHF_ROOT=$armhf_root" bash -euc 'source scripts/armhf/root.sh; armhf_make; "$@"' bash)
+viewer=(.venv/bin/python scripts/armhf/viewer.py "$share")
+echo "instructions: counting the live page" >&2
+for colour in grey colour; do
+  for looks in no yes; do
+    logged "${viewer[@]}" $looks "${call[@]}" armhf_counted "$share" page.counts live.py "page.$colour.$looks.json" \
+      /dev/video0 $([[ $colour == grey ]] || echo --colour)
+  done
+done
 echo "instructions: measuring memory" >&2
-.venv/bin/python scripts/armhf/memory.py "$share/memory.json" 0x100000000 \
-  bash -c "source scripts/armhf/root.sh; armhf_root='$armhf_root'; armhf_run '$share' env PYTHONPATH=/share \
-    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -B 0x100000000 /usr/bin/python3 known.py detect clip.mp4 \
-    --deploy deploy --executor numpy --out rows.csv" >/dev/null 2>&1
+memory() { logged .venv/bin/python scripts/armhf/memory.py "$share/memory.$1.json" "${@:2}"; }
+based=("${call[@]}" armhf_based "$share")
+memory detect "${based[@]}" known.py detect clip.mp4 --deploy deploy --executor numpy --out rows.csv
+memory live "${viewer[@]}" yes "${based[@]}" live.py memory.json clip.mp4 --loop
+memory grey "${viewer[@]}" yes "${based[@]}" live.py memory.json /dev/video0
+memory colour "${viewer[@]}" yes "${based[@]}" live.py memory.json /dev/video0 --colour
 .venv/bin/python scripts/armhf/instructions.py table "$share" ${json:+"$json"}

@@ -105,6 +105,8 @@ def _run(options: argparse.Namespace, weights: Weights | None) -> int:
     from board.detector import AUDetector
     from board.outputs import Places, RunOutputs
 
+    if options.attention and options.annotate is None and (options.out is None or options.out.suffix != ".jsonl"):
+        raise ValueError("--attention needs a place that shows it: name --out F.jsonl or --annotate F|DIR")
     deployed = deployment(options.deploy, weights, options.trust)
     sources = _sources(options, deployed.contract.input.colour)
     places = Places(sources, options.out, options.annotate, options.resume)
@@ -179,6 +181,8 @@ def _read(sources: list[Source], detector: AUDetector, outputs: RunOutputs, opti
             )
             step(start)
             summaries.append(pipeline.run(lambda frames: step(1)))
+            if not (start or summaries[-1].frames or summaries[-1].interrupted):
+                print(printable(f"{source.name} has no frame that --start, --end and --every ask for"), file=sys.stderr)
             if summaries[-1].interrupted:
                 break
     done = total(summaries)

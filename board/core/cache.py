@@ -27,6 +27,7 @@ KINDS = {
     "deployments": "weights, prepared for detection",
     "finder": "the face finder, converted",
     "faces": "faces of datasets, cut out",
+    "labels": "what the teacher of AUs saw in faces",
     "models": "verilated designs",
     "runtime": "Verilator's own code, compiled",
     "synthesis": "what Yosys counted",

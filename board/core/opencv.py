@@ -5,6 +5,9 @@ Debian's and Ubuntu's cv2 needs some 350 libraries, VTK, Qt and GDAL among them.
 is looked up in one library after the other in cv2's own order, and every function is, used or not: 1.9 G instructions
 on 32-bit ARM, two thirds of a program's start. Opened one by one, those first that need no other, a library finds
 nearly everything in itself, and functions wait for their first use: 0.7 G.
+
+Linking reads nearly all of the code, and leaves 60 MB of it resident, of which a run uses 10. So it is given back: what
+is used comes from the system's page cache again.
 """
 
 from __future__ import annotations
@@ -13,19 +16,27 @@ import ctypes
 import os
 import struct
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from importlib.machinery import PathFinder
+from typing import NamedTuple
 
 _LOAD, _DYNAMIC = 1, 2
 """Types of an ELF file's segments."""
-_NEEDED, _STRINGS = 1, 5
-"""Tags of an ELF file's dynamic section."""
+_NEEDED, _STRINGS, _RELOCATED = 1, 5, 22
+"""Tags of an ELF file's dynamic section; the last one says that its code is changed when it is loaded."""
+_MAPS, _CODE = "/proc/self/maps", "r-xp"
+"""Mappings of this process, and the rights of what holds code."""
+_NOT_NEEDED = 4
+"""MADV_DONTNEED."""
 _ELF32 = struct.Struct("=28xI10xHH"), struct.Struct("=III4xI"), struct.Struct("=iI")
 _ELF64 = struct.Struct("=32xQ14xHH"), struct.Struct("=I4xQQ8xQ"), struct.Struct("=qQ")
 """Of 32 and 64 bits: the header's place, entry size and count of segments; a segment's type, place in the file, address
 and size in the file; an entry of the dynamic section."""
 _HEADER_BYTES = 4096
 """Of an ELF file, in which its header and the table of its segments lie."""
+_LOG_LEVEL = "OPENCV_LOG_LEVEL"
+"""Environment variable of what OpenCV prints; its warnings of a file that it cannot read say nothing to a user."""
 _NAME_BYTES = 128
 """Longest name of a library."""
 
@@ -33,17 +44,19 @@ _NAME_BYTES = 128
 def load_opencv() -> None:
     """Import cv2, its libraries one by one where it is a single module beside the system's; elsewhere do nothing.
 
-    Everything works without this call too, after a longer start.
+    Everything works without this call too, after a longer start and with OpenCV's warnings.
     """
+    os.environ.setdefault(_LOG_LEVEL, "ERROR")
     if "cv2" in sys.modules:
         return
     spec = PathFinder.find_spec("cv2")
     folder = f"/usr/lib/{getattr(sys.implementation, '_multiarch', '')}"
     if spec is None or spec.origin is None or not spec.origin.endswith(".so") or not os.path.isdir(folder):
         return  # pip's is a package that brings its few libraries
-    open_library = ctypes.CDLL(None).dlopen  # a CDLL of each would make a class of each
-    for name in leaves_first(spec.origin, folder):
-        open_library(name.encode(), os.RTLD_LAZY)  # null for one that can only be opened with those that need it
+    libc = ctypes.CDLL(None)  # a CDLL of each would make a class of each
+    names = leaves_first(spec.origin, folder)
+    for name in names:
+        libc.dlopen(name.encode(), os.RTLD_LAZY)  # null for one that can only be opened with those that need it
     before = sys.getdlopenflags()
     sys.setdlopenflags(os.RTLD_LAZY)
     try:
@@ -51,13 +64,42 @@ def load_opencv() -> None:
             import cv2  # noqa: F401 # for its libraries
     finally:
         sys.setdlopenflags(before)
+    for begin, end in code({os.path.realpath(f"{folder}/{name}") for name in names}):
+        libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _NOT_NEEDED)
+
+
+def code(files: Collection[str]) -> list[tuple[int, int]]:
+    """Addresses from and to which this process has code of some files."""
+    found = []
+    with suppress(OSError), open(_MAPS) as maps:
+        for line in maps:
+            addresses, rights, _, _, _, *path = line.rstrip("\n").split(maxsplit=5)
+            if rights == _CODE and path and path[0] in files:
+                begin, _, end = addresses.partition("-")
+                found.append((int(begin, 16), int(end, 16)))
+    return found
+
+
+class Library(NamedTuple):
+    """What an ELF file says of itself.
+
+    Attributes:
+        needed: Names of the libraries that it needs directly.
+        relocated: Whether its code is changed when it is loaded, so that the file no longer holds it.
+    """
+
+    needed: list[str]
+    relocated: bool
 
 
 def leaves_first(module: str, folder: str) -> list[str]:
-    """Names of the libraries in a folder that an ELF file needs, directly or not, each behind all that it needs."""
+    """Names of the libraries in a folder that an ELF file needs, directly or not, each behind all that it needs.
+
+    One whose code is changed when it is loaded is left out.
+    """
     order: list[str] = []
     seen: set[str] = set()
-    names, waiting = [module], [iter(needed(module))]
+    names, waiting = [module], [iter(library(module).needed)]
     while waiting:
         name = next(waiting[-1], None)
         if name is None:
@@ -66,13 +108,15 @@ def leaves_first(module: str, folder: str) -> list[str]:
         elif name not in seen:
             seen.add(name)
             with suppress(OSError, ValueError, struct.error):  # of another folder, or no library
-                waiting.append(iter(needed(f"{folder}/{name}")))
-                names.append(name)
+                read = library(f"{folder}/{name}")
+                if not read.relocated:
+                    waiting.append(iter(read.needed))
+                    names.append(name)
     return order[:-1]  # without the module itself
 
 
-def needed(path: str) -> list[str]:
-    """Names of the libraries that an ELF file needs directly.
+def library(path: str) -> Library:
+    """Read an ELF file.
 
     Raises:
         OSError: It cannot be read.
@@ -92,12 +136,15 @@ def needed(path: str) -> list[str]:
                 dynamic = place, size
             elif kind == _LOAD:
                 loaded.append((place - address, address, address + size))
-        names, strings = [], 0
+        names, strings, relocated = [], 0, False
         for tag, value in entry.iter_unpack(os.pread(file, dynamic[1], dynamic[0])):
             if tag == _NEEDED:
                 names.append(value)
+            elif tag == _RELOCATED:
+                relocated = True
             elif tag == _STRINGS:
                 strings = value + next(shift for shift, begin, end in loaded if begin <= value < end)
-        return [os.pread(file, _NAME_BYTES, strings + name).partition(b"\0")[0].decode() for name in names]
+        needed = [os.pread(file, _NAME_BYTES, strings + name).partition(b"\0")[0].decode() for name in names]
+        return Library(needed, relocated)
     finally:
         os.close(file)

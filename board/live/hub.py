@@ -17,7 +17,7 @@ HISTORY_S = 60.0
 """How long action units are kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The newest frame.
 
@@ -32,7 +32,7 @@ class Seen:
     observations: tuple[Observation, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """The action units of one face at one time.
 

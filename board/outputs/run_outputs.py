@@ -93,7 +93,7 @@ class Places:
         for place in self._all():
             if any(_is_read(place, Path(name)) for name in inputs):
                 raise ValueError(f"an output must not be the input, got {place} for both: name another")
-        if self.out is not None and not self.one_table and self.out.suffix and not self.out.is_dir():
+        if self.out is not None and not self.one_table and not _may_be_folder(self.out):
             raise ValueError(f"rows go to a file that ends in {' or '.join(TABLES)}, or to a folder, got {self.out}")
         if len(self.sources) > 1 and any(source.live for source in self.sources):
             raise ValueError(f"a camera must be the only input, got {len(self.sources)} inputs: run it by itself")
@@ -142,6 +142,11 @@ class Places:
 def kind(table: Path) -> type[CsvOutput] | type[JsonlOutput]:
     """What writes a table, by its name."""
     return TABLES[table.suffix.lower()]
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Whether a path that names no table is meant as a folder; `-` is what other programs call their terminal."""
+    return path.is_dir() or not (path.suffix or path.exists() or path == Path("-"))
 
 
 def _is_read(place: Path, named: Path) -> bool:

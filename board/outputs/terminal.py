@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from board.core.contract import Contract
 from board.core.outputs import MARK
 from board.core.text import printable
@@ -21,6 +23,7 @@ class TerminalOutput:
 
     def __init__(self, contract: Contract, source: Source) -> None:
         self._source = source
+        self._digits = max(2, math.ceil(math.log10(max(1.0, source.fps))))  # so that no two frames have the same
         self._names = [unit.short for unit in contract.action_units]
         self._emotion = "emotion" if contract.emotions else "nearest emotion"
         self._remark, self._marked = contract.remark, False
@@ -41,7 +44,7 @@ class TerminalOutput:
     def _place(self, seen: Observation) -> str:
         """A picture by its name, one of an array by its index too, a frame of a video by its time."""
         if self._source.moving:
-            return f"{seen.source} {seen.timestamp_s:.2f} s"
+            return f"{seen.source} {seen.timestamp_s:.{self._digits}f} s"
         return f"{seen.source}[{seen.frame}]" if isinstance(self._source, ArraySource) else seen.source
 
     def _words(self, seen: Observation) -> str:

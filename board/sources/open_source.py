@@ -42,7 +42,7 @@ def open_source(
         RuntimeError: A camera does not deliver.
     """
     selection = Selection(start_s, end_s, every)
-    path = Path(spec)
+    path = _path(spec)
     if not path.is_dir():
         return _file_or_camera(spec, colour, selection)
     folder = require_pictures(list_folder(path))
@@ -80,7 +80,7 @@ def open_sources(
     seen: set[str] = set()
     pictures: list[Path] = []  # that were named one after the other
     for spec in specs:
-        path, real = Path(spec), os.path.realpath(spec)
+        path, real = _path(spec), os.path.realpath(spec)
         if real in seen:
             continue
         seen.add(real)
@@ -98,6 +98,13 @@ def open_sources(
         raise ValueError(f"the input must be {INPUTS}, got none")
     _tell_apart(sources)
     return sources
+
+
+def _path(spec: str) -> Path:
+    """Of what a user named; a shell's unset variable would be the current folder."""
+    if not spec:
+        raise ValueError(f"the input must be {INPUTS}, got an empty name")
+    return Path(spec)
 
 
 def _is_picture(path: Path) -> bool:

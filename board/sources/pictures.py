@@ -109,7 +109,7 @@ def read_picture(path: Path, colour: bool = True, page: int | None = None) -> Pi
     except cv2.error:  # more pixels than OpenCV takes
         raise ValueError(f"a picture must be one that OpenCV takes, got {path}, which is too large") from None
     if decoded is None:
-        raise ValueError(f"a picture must be a file OpenCV reads, got {path}: save it as PNG or JPEG")
+        raise ValueError(f"a picture must be a file OpenCV reads, got {path}: copy it again, or save it as PNG or JPEG")
     return to_picture(decoded, colour)
 
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import shutil
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
     notes = workspace / "calls"
     finn_boards.pynq_part_map[board.name] = board.part
     finn_boards.pynq_native_port_width[board.name] = ZYNQMP_PORT_BITS if board.is_zynqmp else PORT_BITS
-    with _deferred(workspace, notes):
+    with _deferred(workspace, notes), chdir(workspace):  # where FINN+'s scripts go back to, without quotes
         build = ZynqBuild(board.name, clk_period_ns, partition_model_dir=workspace / "partitions")
         linked = model.transform(build)
     _check_graph(model, linked)
@@ -127,7 +128,8 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     shims.mkdir()
     for tool in TOOLS:
         shim = shims / tool
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{deferring_tool.__file__}" "{notes}" {tool} "$@"\n')
+        words = sys.executable, deferring_tool.__file__, str(notes), tool
+        shim.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         shim.chmod(0o755)
     settings, environment = get_settings(), dict(os.environ)
     before = settings.finn_build_dir, settings.finn_deps, settings.num_default_workers, settings.finn_rtllib

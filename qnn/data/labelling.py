@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import as_completed
 from contextlib import nullcontext
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from board.core import cache
 from board.core.arrays import Pixels
-from board.core.files import cache_folder, write_npz
+from board.core.files import write_npz
 from board.core.reading import read_arrays
 from board.progress import bar
 from qnn.data import teacher
@@ -23,14 +26,16 @@ from qnn.data.faces import Faces
 from qnn.data.loading import executor
 from qnn.data.soft_labels import SoftLabels, digests, neutral_faces
 
+Seen: TypeAlias = dict[str, npt.NDArray[Any]]
+ARRAYS = ("found", "blendshapes", "brows")
+KIND, FILE = "labels", "seen.npz"
+"""Where the cache keeps what the teacher saw."""
 FACES_PER_LOT = 64
 """About two seconds of work, which is all that a killed process loses."""
 
 
-def label(
-    faces: Faces, data: str, model: Path, workers: int | None = None, progress: bool = True, cache: Path | None = None
-) -> SoftLabels:
-    """What the teacher sees in faces.
+def label(faces: Faces, data: str, model: Path, workers: int | None = None, progress: bool = True) -> SoftLabels:
+    """What the teacher sees in faces; what it saw before is in the cache.
 
     Args:
         faces: N of them, in the order of the result.
@@ -38,25 +43,25 @@ def label(
         model: The teacher's model, face_landmarker.task.
         workers: Processes; by default one per core.
         progress: Show a bar on standard error.
-        cache: Folder of what was seen already; by default board.core.files.cache_folder("labels").
 
     Raises:
-        RuntimeError: MediaPipe is not installed.
+        RuntimeError: MediaPipe is not installed, or the cache cannot be written.
         ValueError: The model cannot be used.
     """
     digest = teacher.model_digest(model)
     lots = [faces.pixels[start : start + FACES_PER_LOT] for start in range(0, len(faces), FACES_PER_LOT)]
-    files = [_file(cache or cache_folder("labels"), digest, lot) for lot in lots]
-    missing = [(file, lot) for file, lot in zip(files, lots, strict=True) if _restore(file, len(lot)) is None]
+    keys = [_key(digest, lot) for lot in lots]
+    seen = {key: known for key, lot in zip(keys, lots, strict=True) if (known := _restore(key, len(lot))) is not None}
+    missing = {key: lot for key, lot in zip(keys, lots, strict=True) if key not in seen}
     if missing:
         with bar("labelling", len(faces), "faces") if progress else nullcontext(lambda count: None) as done:
-            done(len(faces) - sum(len(lot) for _, lot in missing))
-            for count in _see_all(missing, model, workers):
-                done(count)
-    seen = [_known(file, len(lot)) for file, lot in zip(files, lots, strict=True)]
+            done(len(faces) - sum(map(len, missing.values())))
+            for key, arrays in _see_all(missing, model, workers):
+                seen[key] = arrays
+                done(len(missing[key]))
     return SoftLabels(
         digests=digests(faces.pixels),
-        **{name: np.concatenate([one[name] for one in seen]) for name in ("found", "blendshapes", "brows")},
+        **{name: np.concatenate([seen[key][name] for key in keys]) for name in ARRAYS},
         neutral=neutral_faces(faces),
         splits=faces.splits,
         data=data,
@@ -64,7 +69,7 @@ def label(
     )
 
 
-def see(landmarker: teacher.Landmarker, lot: Pixels) -> dict[str, np.ndarray]:
+def see(landmarker: teacher.Landmarker, lot: Pixels) -> Seen:
     """What a landmarker sees in N prepared faces.
 
     Returns:
@@ -81,26 +86,25 @@ def see(landmarker: teacher.Landmarker, lot: Pixels) -> dict[str, np.ndarray]:
     return {"found": found, "blendshapes": blendshapes, "brows": brows}
 
 
-def _see_all(missing: Sequence[tuple[Path, Pixels]], model: Path, workers: int | None) -> Iterator[int]:
-    """Look at all lots and write their files; yields how many faces each had."""
+def _see_all(missing: Mapping[str, Pixels], model: Path, workers: int | None) -> Iterator[tuple[str, Seen]]:
+    """Look at all lots and put what is seen into the cache; yields it with its key."""
     landmarker = teacher.MediaPipe(model)  # what is wrong with the model is told before any process starts
     try:
         with executor(workers, len(missing), processes=True) as pool:
             if pool is None:
-                for file, lot in missing:
-                    write_npz(file, see(landmarker, lot))
-                    yield len(lot)
+                for key, lot in missing.items():
+                    yield key, _store(key, see(landmarker, lot))
             else:
-                for future in as_completed([pool.submit(_see_there, file, model, lot) for file, lot in missing]):
-                    yield future.result()
+                jobs = {pool.submit(_see_there, key, model, lot): key for key, lot in missing.items()}
+                for future in as_completed(jobs):
+                    yield jobs[future], future.result()
     finally:
         landmarker.close()
 
 
-def _see_there(file: Path, model: Path, lot: Pixels) -> int:
+def _see_there(key: str, model: Path, lot: Pixels) -> Seen:
     """Look at a lot in a process of its own."""
-    write_npz(file, see(_of_process(model), lot))
-    return len(lot)
+    return _store(key, see(_of_process(model), lot))
 
 
 @lru_cache(maxsize=1)
@@ -109,28 +113,27 @@ def _of_process(model: Path) -> teacher.Landmarker:
     return teacher.MediaPipe(model)
 
 
-def _file(cache: Path, model_sha256: str, lot: Pixels) -> Path:
-    """File for a lot: its name digests all that decides what is seen."""
+def _key(model_sha256: str, lot: Pixels) -> str:
+    """Name of a lot in the cache: it digests all that decides what is seen."""
     try:
         package = version("mediapipe")
     except PackageNotFoundError:
         package = "none"
     digest = hashlib.sha256(repr((teacher.RULE, model_sha256, package, cv2.__version__, lot.shape)).encode())
     digest.update(lot.tobytes())
-    return cache / f"{digest.hexdigest()[:32]}.npz"
+    return digest.hexdigest()[:32]
 
 
-def _restore(file: Path, count: int) -> dict[str, np.ndarray] | None:
-    """What a cached file holds, None where it is absent or was cut short."""
-    try:
-        arrays = read_arrays(file, "what the teacher saw", "label again")
-    except ValueError:
+def _store(key: str, seen: Seen) -> Seen:
+    """Put what was seen into the cache."""
+    cache.release(cache.entry(KIND, key, lambda folder: write_npz(folder / FILE, seen)))
+    return seen
+
+
+def _restore(key: str, count: int) -> Seen | None:
+    """What the cache holds, None where that is nothing whole."""
+    if (place := cache.find(KIND, key)) is None:
         return None
-    return arrays if {len(arrays.get(name, ())) for name in ("found", "blendshapes", "brows")} == {count} else None
-
-
-def _known(file: Path, count: int) -> dict[str, np.ndarray]:
-    """What a file just written holds."""
-    if (arrays := _restore(file, count)) is None:
-        raise RuntimeError(f"a cached file must be readable once it is written, {file} is not: free space")
-    return arrays
+    arrays = read_arrays(place / FILE, "what the teacher saw", "label again")
+    cache.release(place)
+    return arrays if {len(arrays.get(name, ())) for name in ARRAYS} == {count} else None

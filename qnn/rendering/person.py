@@ -16,16 +16,8 @@ from qnn.rendering.wrinkles import AT_REST, FOLDS, VARIANTS
 
 PARTS = ("head", "eye", "nose", "mouth", "chin", "cheek", "forehead", "brow", "neck")
 KEPT_PARTS = (
-    "ear-",
-    "head-trans",
-    "head-back",
-    "head-angle",
-    "laugh",
-    "neck-trans",
-    "measure-neck",
-    "-trans-out",
-    "age",
-)
+    "ear-", "head-trans", "head-back", "head-angle", "laugh", "neck-trans", "measure-neck", "-trans-out", "age",
+)  # fmt: skip
 """Local changes that vary, by parts of their names, and among them those that do not."""
 SPREADS = {"mouth-trans-up": 0.5, "eye-trans-up": 0.4, "trans-forward": 0.5, "head-fat": 1.3}
 """Of some, beside the others'."""
@@ -74,10 +66,8 @@ def make_person(head: Head, rng: np.random.Generator) -> Person:
     skin = float(np.exp(rng.uniform(np.log(0.07), np.log(0.66))))
     hair = make_hair(head, rng, skin, female, old)
     albedo = paint_skin(rng, skin, old)
-    brow, brow_tone = (
-        brow_density(rng, female),
-        min(min(hair.tone, 0.12) * rng.uniform(0.6, 1.3), skin * rng.uniform(0.08, 0.35)),
-    )
+    brow = brow_density(rng, female)
+    brow_tone = min(min(hair.tone, 0.12) * rng.uniform(0.6, 1.3), skin * rng.uniform(0.08, 0.35))
     albedo = albedo * (1 - brow) + brow_tone * brow
     if female < 0.45 and age > 0.55 and rng.random() < 0.5:
         beard = beard_density(rng)
@@ -133,9 +123,7 @@ def _swell(head: Head, rng: np.random.Generator, even: float, uneven: float) -> 
     offsets = np.zeros_like(c)
     for size, mirrored in ((even, True), (uneven, False)):
         for _ in range(10):
-            centre = np.array(
-                [rng.uniform(0 if mirrored else -0.07, 0.07), rng.uniform(-0.04, 0.06), rng.uniform(-0.11, 0.06)]
-            )
+            centre = rng.uniform((0 if mirrored else -0.07, -0.04, -0.11), (0.07, 0.06, 0.06))
             size_m, push = rng.uniform(0.018, 0.045), rng.normal(0, size, 3)
             for side in (1, -1) if mirrored else (1,):
                 at = np.array([side, 1, 1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from qnn.rendering.arrays import Floats, Pixels
 
@@ -71,10 +72,8 @@ class Scene:
     @property
     def rotation(self) -> Floats:
         """The head's turn, float32 (3, 3): yaw, then pitch, then roll."""
-        (cy, cp, cr), (sy, sp, sr) = (
-            np.cos([self.yaw, self.pitch, self.roll]),
-            np.sin([self.yaw, self.pitch, self.roll]),
-        )
+        angles = (self.yaw, self.pitch, self.roll)
+        (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
         yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
         pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         roll = np.array([[cr, 0, sr], [0, 1, 0], [-sr, 0, cr]])
@@ -85,11 +84,10 @@ def make_scene(rng: np.random.Generator, calm: bool = False) -> Scene:
     """A scene drawn at random; a calm one is nearly frontal, evenly lit and undisturbed."""
     vary = 0.35 if calm else 1.0
     yaw = rng.normal(0, 0.24) if rng.random() < 0.8 else rng.uniform(-0.75, 0.75)
-    roll = rng.normal(0, 0.09) if rng.random() < 0.8 else rng.uniform(-0.45, 0.45)
     return Scene(
         yaw=float(vary * yaw),
         pitch=float(vary * rng.normal(0, 0.14)),
-        roll=float(vary * roll),
+        roll=float(vary * rng.normal(0, 0.11)),
         distance_m=float(np.exp(rng.uniform(np.log(0.45), np.log(2.3)))),
         light=_calm_light(rng) if calm else _light(rng),
         exposure=float(np.exp(rng.normal(-0.05, 0.25 * vary))),
@@ -163,13 +161,13 @@ def develop(picture: Floats, rng: np.random.Generator, degraded: bool) -> Pixels
     elif kind == 2:
         detail = picture - np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
         blurred = picture + np.float32(rng.uniform(0.2, 0.6)) * detail
-    pixels = _pixels(blurred + rng.normal(0, np.abs(rng.normal(0, 0.008)), picture.shape).astype(np.float32))
+    pixels = _pixels(blurred + rng.normal(0, np.abs(rng.normal(0, 0.008)), picture.shape))
     if rng.random() < 0.35:
         _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 95))])
         return np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE), np.uint8)
     return pixels
 
 
-def _pixels(picture: Floats) -> Pixels:
+def _pixels(picture: npt.NDArray[np.floating]) -> Pixels:
     """Display values 0..1 as uint8."""
     return np.clip(np.round(255 * picture), 0, 255).astype(np.uint8)

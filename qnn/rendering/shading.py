@@ -18,19 +18,8 @@ FRONT_M = 0.03
 
 def light_array(light: Light) -> Floats:
     """A light as the kernel takes it."""
-    return np.array(
-        [
-            *light.key,
-            light.key_strength,
-            light.ambient,
-            light.above,
-            light.front,
-            *light.fill,
-            light.fill_strength,
-            light.wrap,
-        ],
-        np.float32,
-    )
+    around = (light.ambient, light.above, light.front)
+    return np.array([*light.key, light.key_strength, *around, *light.fill, light.fill_strength, light.wrap], np.float32)
 
 
 @compiled

@@ -70,13 +70,11 @@ def _upper(rng: np.random.Generator) -> dict[str, Floats]:
     bunny = [
         stroke(((0.0135, z), (0.0095, z + 0.0028), (0.0045, z + 0.0035)), 0.0011) for z in (-0.004, -0.0095, -0.015)
     ]
+    between = 1.3 * bump(0, 0.021, 0.0045, 0.009) + 0.9 * bump(0.0105, 0.019, 0.003, 0.007)
     return {
         "forehead_inner": 0.9 * forehead * np.exp(-((WIDE / 0.026) ** 4)),
         "forehead_outer": 0.8 * forehead * np.exp(-(((WIDE - 0.043) / 0.019) ** 4)),
-        "glabella": 1.3 * bump(0, 0.021, 0.0045, 0.009)
-        + 0.9 * bump(0.0105, 0.019, 0.003, 0.007)
-        - 2.0 * glabella
-        - 0.8 * beside,
+        "glabella": between - 2.0 * glabella - 0.8 * beside,
         "nasion": -1.5 * stroke(((-0.009, 0.0075), (0, 0.006), (0.009, 0.0075)), 0.0012, mirrored=False),
         "crow": -1.05 * np.sum(crow, axis=0),
         "infraorbital": 1.4 * bump(0.031, -0.0105, 0.012, 0.0033) - 1.25 * under,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detect the same on two computers and hold one's rows against the other's by `==`.
 
-    python compare.py prepare FOLDER ARCHIVE COUNT [WEIGHTS...]     inputs and deployments, on the host
+    python compare.py prepare FOLDER ARCHIVE COUNT [WEIGHTS...]     inputs and deployments, on the host; weights `all`
     python compare.py answers FOLDER OUT EXECUTOR...                rows of every deployment, executor and input
     python compare.py equal ONE OTHER                               exit status 1 where they differ
 
@@ -14,13 +14,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from board.cli.main import main as auflow
-from board.deployment import EXAMPLE, Deployment, unpack
+from board.core.files import sha256
+from board.deployment import CONTRACT, EXAMPLE, Deployment, Timing, unpack
 from board.executors import open_executor
 from board.faces.finders.haar import Haar
 from board.faces.load import load_faces
@@ -29,6 +31,12 @@ from board.sources.pictures import read_picture
 VIDEO_FRAMES = 4
 FINDER = "haar"
 """The other one computes in floats, whose last bits, and so a pixel of a box, may differ from computer to computer."""
+TARGET, CLOCK_MHZ = Path("hls_build/config/builds/pynq-z2_w4a4.toml"), 100
+"""A build whose board is emulated for weights alone, and its clock."""
+TIMING = Timing(first_out_cycles=440_000, interval_cycles=148_000)
+"""About the default build's. Weights alone have none, and no accumulator depends on it."""
+EMOTION_SUMS = "emotion_accumulators"
+"""Of a row of a network that has outputs for emotions."""
 KEYS = ("frame", "status", "face_id", "box", "emotion")
 
 
@@ -41,12 +49,9 @@ def prepare(folder: Path, archive: Path, count: int, weights: list[str]) -> None
     shutil.copyfile(archive, deployments / archive.name)
     unpack(deployments / archive.name)
     (deployments / archive.name).unlink()
-    if weights:
-        from hls_build.build.shipped import software
-        from qnn.network.presets import shipped_checkpoint
-
-        for name in weights:
-            shutil.copytree(software(shipped_checkpoint(name)), deployments / name)
+    for checkpoint in checkpoints(weights):
+        if not (deployments / checkpoint.stem).exists():
+            weights_alone(checkpoint, deployments / checkpoint.stem)
     (folder / "inputs").mkdir()
     picture = read_picture(next(deployments.iterdir()) / EXAMPLE)
     cv2.imwrite(str(folder / "inputs/picture.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -56,6 +61,30 @@ def prepare(folder: Path, archive: Path, count: int, weights: list[str]) -> None
     for frame in SwayingVideo(picture, VIDEO_FRAMES).frames():
         writer.write(cv2.cvtColor(np.asarray(frame.picture), cv2.COLOR_RGB2BGR))
     writer.release()
+
+
+def checkpoints(names: list[str]) -> list[Path]:
+    """Of shipped weights by their names; `all` are all that are quantized."""
+    from qnn.network.presets import CHECKPOINTS, FLOAT, shipped_checkpoint
+
+    if names != ["all"]:
+        return [shipped_checkpoint(name) for name in names]
+    return [path for path in sorted(CHECKPOINTS.glob("*.safetensors")) if not path.stem.startswith(FLOAT)]
+
+
+def weights_alone(checkpoint: Path, out: Path) -> None:
+    """A deployment of shipped weights for an emulated PYNQ-Z2, which computes with them behind its DMAs."""
+    from hls_build.build.shipped import software
+    from hls_build.config.build import load_build
+
+    board = load_build(TARGET).board
+    shutil.copytree(software(checkpoint), out)
+    deployment = Deployment(out)
+    # its streams are a build's as they are: three channels and one accumulator a beat
+    bound = replace(deployment.contract, board=board.name, part=board.part, clock_mhz=CLOCK_MHZ)
+    bound.write(out / CONTRACT)
+    files = {**deployment.manifest.files, CONTRACT: sha256(out / CONTRACT)}
+    replace(deployment.manifest, files=files, timing=TIMING).write(out)
 
 
 def faces(picture: Path, count: int) -> np.ndarray:
@@ -92,14 +121,15 @@ def answers(folder: Path, out: Path, executors: list[str]) -> None:
 
 def equal(one: Path, other: Path) -> None:
     """Compare every file of rows with the baseline's, numpy's on the first computer."""
-    differences = 0
+    differences = compared = 0
     for path in sorted(other.iterdir()):
         deploy, name, given = path.stem.split(" ")
         expected, got = rows_of(one / f"{deploy} numpy {given}.jsonl"), rows_of(path)
         wrong = sum(a != b for a, b in zip(expected, got, strict=False)) + abs(len(expected) - len(got))
-        differences += wrong
         accumulators = sum(len(row) - len(KEYS) for row in got)
-        print(f"armhf: {deploy}, {name}, {given}: {len(got)} rows, {accumulators} accumulators, {wrong} differ")
+        differences, compared = differences + wrong, compared + accumulators
+        print(f"armhf: {deploy}, {name}, {given}: {len(got)} rows, {accumulators} accumulators, {wrong} rows differ")
+    print(f"armhf: {differences} rows differ, {compared} accumulators compared")
     if differences or not any(other.iterdir()):
         sys.exit("armhf: not equal")
 
@@ -107,8 +137,11 @@ def equal(one: Path, other: Path) -> None:
 def rows_of(path: Path) -> list[tuple[object, ...]]:
     """Rows of a file as far as they are integers or follow from them."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    units = [[unit["accumulator"] for unit in row.get("action_units", {}).values()] for row in rows]
-    return [(*(row.get(key) for key in KEYS), *found) for row, found in zip(rows, units, strict=True)]
+    sums = [
+        [*(unit["accumulator"] for unit in row.get("action_units", {}).values()), *row.get(EMOTION_SUMS, {}).values()]
+        for row in rows
+    ]
+    return [(*(row.get(key) for key in KEYS), *found) for row, found in zip(rows, sums, strict=True)]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@
 # folder; AUFLOW_ARMHF_ROOT names another one, with PACKAGES installed, which stays as it is.
 
 SUITE=bookworm
-PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pip python3-cffi
-  python3-tqdm)
+# What a PYNQ image has and the tests need: they make videos and a library, plot, run the notebook, read the systemd unit.
+PACKAGES=(python3 python3-numpy python3-opencv opencv-data python3-pytest python3-pytest-xdist python3-pip python3-cffi
+  python3-tqdm python3-matplotlib python3-nbclient python3-nbformat python3-ipykernel python3-ipywidgets ffmpeg gcc
+  libc6-dev systemd)
 FORMATS=/proc/sys/fs/binfmt_misc
 
 # What is missing here, as "needs ..."; nothing where all is there.
@@ -34,14 +36,18 @@ armhf_registered() {
     printf '%s' ":qemu-arm:M::$magic:$mask:$(command -v qemu-arm-static):F" 2>/dev/null >$FORMATS/register
 }
 
+# Set `armhf_root` to the root's path; false where it is not there yet.
+armhf_find() {
+  local key cache=${AUFLOW_CACHE:-~/.cache/auflow}
+  key=$(echo "$SUITE ${PACKAGES[*]}" | sha256sum | cut -c 1-12)
+  armhf_root=${AUFLOW_ARMHF_ROOT:-$(realpath -m "$cache/armhf-$key")}
+  [[ -n ${AUFLOW_ARMHF_ROOT:-} || -d $armhf_root ]]
+}
+
 # Make the root where it is not there yet, and set `armhf_root` to its path.
 armhf_make() {
-  armhf_root=${AUFLOW_ARMHF_ROOT:-}
-  [[ -n $armhf_root ]] && return
-  local key partial mirror="" cache=${AUFLOW_CACHE:-~/.cache/auflow}
-  key=$(echo "$SUITE ${PACKAGES[*]}" | sha256sum | cut -c 1-12)
-  armhf_root=$(realpath -m "$cache/armhf-$key")
-  [[ -d $armhf_root ]] && return
+  armhf_find && return
+  local partial mirror=""
   echo "armhf: making $armhf_root, this once; it takes some minutes" >&2
   partial=$armhf_root.$$.partial
   mkdir -p "${partial%/*}"
@@ -126,4 +132,12 @@ armhf_counter() {
 armhf_counted() {
   armhf_run "$1" setarch -R env "COUNTS=/share/$2" PYTHONHASHSEED=0 PYTHONPATH=/share PYTHONDONTWRITEBYTECODE=1 \
     qemu/ld.so --library-path /share/qemu qemu/qemu-arm -plugin /share/count.so /usr/bin/python3 "${@:3}"
+}
+
+# armhf_based FOLDER ARGUMENT...: run Python with all its memory in the 4 GiB from ARMHF_BASE on, as memory.py wants it;
+# after armhf_counter.
+ARMHF_BASE=0x100000000
+armhf_based() {
+  armhf_run "$1" env PYTHONPATH=/share PYTHONDONTWRITEBYTECODE=1 \
+    qemu/ld.so --library-path /share/qemu qemu/qemu-arm -B $ARMHF_BASE /usr/bin/python3 "${@:2}"
 }

@@ -26,6 +26,7 @@ from threading import Event
 
 import cv2
 import numpy as np
+from instructions import JPEG_QUALITY
 
 from board.bench import FPS, SwayingVideo
 from board.core.contract import Contract
@@ -53,8 +54,6 @@ from board.summary import StageFigures
 LATENCY_S, INTERVAL_S = 4.4e-3, 1.48e-3
 """Of a face in the default accelerator, from first pixel to first accumulator and to the next face, where the
 deployment's own was not simulated."""
-JPEG_QUALITY = 85
-"""Of a camera's pictures: 51 kB here, as webcams send them; at OpenCV's 95 they are 91 kB and take a fifth more."""
 TURN = math.lcm(SEARCH_EVERY, LOOK_EVERY)
 """Frames after which searches and looks have come round."""
 NO_COUNT = 3

@@ -25,12 +25,14 @@ if [[ -n $lacks ]]; then
 fi
 armhf_make
 archive=$1 count=6 weights=(w4a4) tests=("${FAST[@]}")
-if [[ ${2:-} == --all ]]; then
-  count=50 weights=(w4a4 w3a3 w2a4 w2a2) tests=(tests/board)
-fi
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
-mkdir -p "$share/tests"
+chmod a+rx "$share" # the tests' user's too
+mkdir -p "$share"/{tests,packages}
+if [[ ${2:-} == --all ]]; then
+  count=50 weights=(all) tests=(-n logical --dist loadfile tests/board)
+  armhf_ncnn "$share/packages"
+fi
 cp -r tests/board tests/support tests/conftest.py "$share/tests/"
 cp pyproject.toml scripts/armhf/compare.py scripts/armhf/guest.sh "$share/"
 cp "$archive" "$share/build.zip"
@@ -38,9 +40,8 @@ cp "$archive" "$share/build.zip"
 # pynq and what it needs, as far as that is Python alone; the root has the rest
 site=.venv-board-3.1/lib/python3.11/site-packages
 if [[ -d $site ]]; then
-  mkdir "$share/pynq"
   cp -r "$site"/{IPython,pycparser,pydantic,pygments,pynq,pynqmetadata,pynqutils,tqdm,traitlets,typing_extensions.py} \
-    "$site"/pynq-*.dist-info "$share/pynq/"
+    "$site"/pynq-*.dist-info "$share/packages/"
 fi
 status=0
 armhf_run "$share" bash guest.sh "${tests[@]}" || status=$?

@@ -92,10 +92,10 @@ class RandomNetwork:
         top = (1 << (bits - 1)) - 1
         reals = self.rng.integers(-top - 1, top + 1, shape) * scale
         if self.rng.random() < 0.1:
-            scale = 2.0 ** self.rng.integers(-2, 2)
+            one = float(2.0 ** self.rng.integers(-2, 2))
             source = self.constant(self.rng.normal(size=shape))
-            name = self.node("BipolarQuant", [source, self.constant(scale)], QONNX)
-            return name, np.full(outputs, float(scale))
+            name = self.node("BipolarQuant", [source, self.constant(one)], QONNX)
+            return name, np.full(outputs, one)
         scale = scale if self.rng.random() < 0.8 or axis is not None else scale.reshape(())
         operands, attributes = self.quantizer(bits, scale, 1, int(self.rng.integers(2)))
         name = self.node("Quant", [self.constant(reals), *operands], **attributes)

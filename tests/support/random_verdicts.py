@@ -14,6 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from board.executors.executor import Executor
 from board.executors.numpy_executor import NumpyExecutor
 from hls_build.compiler import RULES, compile_graph
 from hls_build.config.board import load_board
@@ -66,7 +67,7 @@ def judge(model: onnx.ModelProto, seed: int, rtl: Path | None = None) -> Verdict
         dataflow = compile_graph(graph, config)
     except ValueError as error:
         return Verdict("refused", str(error))
-    levels = {"lowering": NumpyExecutor(graph), "dataflow": DataflowExecutor(dataflow)}
+    levels: dict[str, Executor] = {"lowering": NumpyExecutor(graph), "dataflow": DataflowExecutor(dataflow)}
     for name, executor in levels.items():
         if (difference := _difference(executor.accumulators(frames), wanted)) is not None:
             return Verdict("wrong", f"{name} {difference}")

@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from packages import pack, seal, small_contract, small_graph, write_package
@@ -171,7 +173,7 @@ def _labels(folder: Path) -> None:
 
 
 def _rendered(folder: Path) -> None:
-    faces = {
+    faces: dict[str, npt.NDArray[Any]] = {
         "pixels": np.zeros((3, 48, 48), np.uint8),
         "weights": np.zeros((3, len(AUS)), np.float32),
         "aus": np.array(AUS),

@@ -138,7 +138,7 @@ def test_another_video_and_other_options_are_refused(folder: Path, video: Path, 
         ((video, tmp_path / "faces.npy"), (), "input 2 not given"),
         ((video,), ("--max-faces", 2), "--max-faces 8, got 2"),
         ((video,), ("--search-every", 1), "--search-every not given, got 1"),
-        ((video,), ("--attention",), "--attention False, got True"),
+        ((video,), ("--min-face", 99), "--min-face not given, got 99"),
     ):
         assert said in refused("detect", *inputs, *options, "--resume", *more)
     assert "holds what an interrupted run found" in refused("detect", video, *options)
@@ -204,6 +204,12 @@ def test_a_name_that_begins_with_a_dash_is_read(folder: Path, tmp_path: Path, mo
     assert done.status == 0 and done.stdout.count("-x.npy[") == 2, done.stderr
 
 
+def test_a_damaged_video_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no video " * 99)
+    run = subprocess.run(words(tmp_path / "a.mp4", "--deploy", folder), cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.count("\n") == 1, run.stderr  # OpenCV would add its own
+
+
 def test_places_are_checked_before_the_work_begins(folder: Path, video: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = ("--deploy", folder, "--executor", "numpy")
@@ -241,3 +247,15 @@ def test_a_span_is_seconds_or_a_time(folder: Path, tmp_path: Path, capsys: pytes
     assert auflow(*words, "--start", "0:00:00.1", "--end", "0:0.2").status == 0
     times = [float(row["timestamp"]) for row in rows(out)]
     assert times and min(times) >= 0.1 and max(times) < 0.2
+    late = auflow(*words, "--start", "9")
+    assert late.status == 0 and "clip.avi has no frame that --start, --end and --every ask for" in late.stderr
+
+
+def test_what_nobody_would_see_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", faces(2))
+    words = ("detect", "x.npy", "--deploy", folder, "--executor", "numpy")
+    for more in ((), ("--out", "a.csv"), ("--out", "rows")):
+        assert "--attention needs a place that shows it" in refused(*words, "--attention", *more)
+    assert "rows go to a file that ends in .csv or .jsonl, or to a folder, got -" in refused(*words, "--out", "-")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from board.core.opencv import leaves_first, needed
+from board.core.opencv import code, leaves_first, library
 
 
 @pytest.fixture
@@ -30,17 +32,39 @@ def libraries(tmp_path: Path) -> Path:
 
 
 def test_needed_libraries_are_read_from_the_file(libraries: Path) -> None:
-    assert needed(str(libraries / "libtop.so"))[:2] == ["libmiddle.so", "libleaf.so"]
+    assert library(str(libraries / "libtop.so")).needed[:2] == ["libmiddle.so", "libleaf.so"]
 
 
 def test_each_library_follows_all_that_it_needs(libraries: Path) -> None:
     assert leaves_first(str(libraries / "libtop.so"), str(libraries)) == ["libleaf.so", "libmiddle.so"]
 
 
+def test_code_that_is_given_back_is_there_when_it_is_called(libraries: Path) -> None:
+    path = str(libraries / "libleaf.so")
+    leaf = ctypes.CDLL(path).leaf
+    assert leaf() == 1
+    ((begin, end),) = code({path})
+    address = ctypes.cast(leaf, ctypes.c_void_p).value
+    assert address is not None and begin <= address < end
+    assert ctypes.CDLL(None).madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 4) == 0
+    assert leaf() == 1
+
+
+def test_a_library_whose_code_is_changed_is_told(libraries: Path, tmp_path: Path) -> None:
+    path = libraries / "libleaf.so"
+    assert not library(str(path)).relocated
+    content = bytearray(path.read_bytes())
+    word = "<Q" if content[4] == 2 else "<I"
+    entry = struct.pack(word, 0x6FFFFEF5)  # the hash table's, which any library has
+    assert content.count(entry) == 1
+    (tmp_path / "changed.so").write_bytes(content.replace(entry, struct.pack(word, 22)))
+    assert library(str(tmp_path / "changed.so")).relocated
+
+
 def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lib.so").write_bytes(b"GROUP ( libm.so.6 )")  # as a linker script's
     with pytest.raises(ValueError, match="must be an ELF file"):
-        needed(str(tmp_path / "lib.so"))
+        library(str(tmp_path / "lib.so"))
 
 
 def test_opencv_is_loaded_by_the_rooms_that_use_it() -> None:

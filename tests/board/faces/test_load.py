@@ -117,7 +117,7 @@ def broken_array(name: str, content: bytes) -> Callable[[Path], Path]:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (corrupt, "a picture must be a file OpenCV reads, got .*corrupt.jpg: save it as PNG or JPEG"),
+        (corrupt, "a picture must be a file OpenCV reads, got .*corrupt.jpg: copy it again, or save it as PNG or JPEG"),
         (text, "a picture must be a file OpenCV reads, got .*text.png"),
         (empty, "a picture must hold data, got the empty file .*empty.png"),
         (lambda path: write(path / "wall.png", np.full((300, 300), 9, np.uint8)), "found none in .*wall.png"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from finders import yunet
 from scenes import astronaut, swaying
@@ -191,10 +192,15 @@ def test_how_far_a_face_leans_is_looked_at_now_and_then() -> None:
     assert [len(one) for one in looks].count(0) == len(looks) - 5
 
 
+def blurred() -> npt.NDArray[np.uint8]:
+    """A picture (300, 300) that looks alike nowhere."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (0, 0), 3).astype(np.uint8)
+
+
 @pytest.mark.parametrize(("share", "searches"), [(0.3, 1), (0.5, 2)])
 def test_a_face_is_followed_over_a_third_of_its_side(share: float, searches: int) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8)
-    picture = cv2.GaussianBlur(picture, (0, 0), 3)
+    picture = blurred()
     tracker = FaceTracker(Told(), 12)
     tracker.update(picture)
     faces = tracker.update(np.roll(picture, round(60 * share), axis=0))  # of the smaller one's side
@@ -204,7 +210,7 @@ def test_a_face_is_followed_over_a_third_of_its_side(share: float, searches: int
 
 
 def test_a_face_that_only_its_likeness_shows_is_let_go_at_the_third_search_without_it() -> None:
-    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8), (0, 0), 3)
+    picture = blurred()
     tracker = FaceTracker(Told(finds=1), 2)
     assert [len(tracker.update(picture)) for _ in range(8)] == [2, 2, 2, 2, 2, 2, 0, 0]
 

@@ -267,6 +267,7 @@ def test_a_frame_without_action_units_says_why(status: str) -> None:
     ("source", "said"),
     [
         (ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=25), "video 0.08 s: face 0: AU"),
+        (ArraySource(np.zeros((9, 64, 64), np.uint8), "video", moving=True, fps=1000), "video 0.080 s: face 0: AU"),
         (ArraySource(np.zeros((9, 64, 64), np.uint8), "video"), "video[2]: face 0: AU"),
         (PictureSource([Path("video")], "folder"), "video: face 0: AU"),
     ],

@@ -79,6 +79,7 @@ def test_every_input_has_its_own_file(tmp_path: Path, names: list[str], labels: 
     ("sources", "out", "annotate", "resume", "message"),
     [
         ([video()], "a.xlsx", None, False, r"rows go to a file that ends in \.csv or \.jsonl, or to a folder, got"),
+        ([video()], "/dev/null", None, False, "or to a folder, got /dev/null"),
         ([video()], None, "a.png", False, "one annotated picture is for an input of one"),
         ([video()], None, "a.docx", False, "annotated frames go to"),
         ([video()], None, None, True, "to be resumed a run needs a file for its rows"),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from board.sources.open_source import open_source
+from board.sources.open_source import open_source, open_sources
 from board.sources.pictures import PictureSource
 from board.sources.video import VideoSource
 
@@ -148,6 +148,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     message = refusals(tmp_path)[name]
     with pytest.raises(ValueError, match=message):
         open_source(str(tmp_path / name))
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(tmp_path / "x.png"), pictures(1)[0])
+    monkeypatch.chdir(tmp_path)
+    for opened in (open_source, lambda spec: open_sources([spec])):
+        with pytest.raises(ValueError, match=r"the input must be a picture, .*, got an empty name"):
+            opened("")
 
 
 def test_a_single_picture_is_one_frame(tmp_path: Path) -> None:

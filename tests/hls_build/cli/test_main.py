@@ -77,7 +77,7 @@ def test_help_names_what_can_be_chosen() -> None:
         assert ", ".join(PRESETS) in help_of(command)
     assert all(name in help_of("train") for name in (*PROTOCOLS, *PLANS, "(BP4D, DISFA)"))
     assert all(name in help_of("tune") for name in DECODINGS)
-    assert "13 for CK+, FERPlus, Pictures, RAF-DB; 12 for DISFA; 5 for BP4D" in help_of("complexity")
+    assert "13 for CK+, FERPlus, Pictures, RAF-DB, Rendered faces; 12 for DISFA; 5 for BP4D" in help_of("complexity")
 
 
 def test_names_that_take_long_to_import_are_the_true_ones() -> None:

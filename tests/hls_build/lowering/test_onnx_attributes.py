@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attributes of ONNX nodes: the table names all of every schema, and defaults are ONNX's own."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -74,7 +76,7 @@ def test_padding_is_what_onnx_runtime_makes_of_it(mode: str, stride: int, kernel
     """A window's explicit padding gives what `auto_pad` gives, to the last element."""
     import onnxruntime
 
-    given = {"kernel_shape": [kernel, kernel], "strides": [stride, stride]}
+    given: dict[str, Any] = {"kernel_shape": [kernel, kernel], "strides": [stride, stride]}
     node = helper.make_node("Conv", ["x", "w"], ["y"], name="c", auto_pad=mode, **given)
     window = Window.of_node(node, (kernel, kernel), (size, size))
     told = helper.make_node("Conv", ["x", "w"], ["y"], name="c", pads=window.pads, **given)

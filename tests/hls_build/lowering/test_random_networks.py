@@ -5,7 +5,7 @@ import pytest
 from random_qonnx import random_model
 from random_verdicts import judge
 
-from hls_build.lowering import scalars
+from hls_build.lowering import activation_thresholds, scalars
 
 SEEDS = range(120)
 
@@ -19,7 +19,7 @@ def test_random_networks_are_exact_or_refused() -> None:
 
 
 def test_a_wrong_integer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = scalars.thresholds_from_codes
+    right = activation_thresholds.thresholds_from_codes
     monkeypatch.setattr(scalars, "thresholds_from_codes", lambda *values: right(*values) + 40)
     found = [judge(random_model(seed), seed) for seed in SEEDS[:12]]
     assert any(each.kind == "wrong" and each.said.startswith("lowering differs") for each in found)

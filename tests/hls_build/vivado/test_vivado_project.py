@@ -29,6 +29,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     odd = tmp_path_factory.mktemp('a "b é')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(odd))
+        patch.chdir(odd)
         return write_project(odd / "build")
 
 

@@ -26,8 +26,9 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> type[Standin]:
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A file in the model's place."""
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in the model's place, and a cache of the test alone."""
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "face_landmarker.task"
     path.write_bytes(b"model")
     return path
@@ -47,15 +48,15 @@ def shaded(colour: bool = False) -> Faces:
     return Faces(pixels, AUS, labels, emotions, votes, none, none, splits)
 
 
-def run(model: Path, cache: Path, faces: Faces | None = None) -> SoftLabels:
+def run(model: Path, faces: Faces | None = None) -> SoftLabels:
     """Label in this process."""
-    return label(shaded() if faces is None else faces, "Test", model, 1, False, cache)
+    return label(shaded() if faces is None else faces, "Test", model, 1, False)
 
 
 @pytest.mark.parametrize("colour", [False, True])
-def test_each_face_has_what_was_seen_in_it(standin: type[Standin], model: Path, tmp_path: Path, colour: bool) -> None:
+def test_each_face_has_what_was_seen_in_it(standin: type[Standin], model: Path, colour: bool) -> None:
     faces = shaded(colour)
-    labels = run(model, tmp_path / "cache", faces)
+    labels = run(model, faces)
     assert standin.looks == COUNT and standin.shape == (360, 360, 3)
     means = np.array([enlarged(face).mean() for face in faces.pixels])
     np.testing.assert_array_equal(labels.found, means >= DARK)
@@ -68,36 +69,37 @@ def test_each_face_has_what_was_seen_in_it(standin: type[Standin], model: Path, 
     np.testing.assert_array_equal(labels.splits, faces.splits)
 
 
-def test_a_killed_run_goes_on_and_writes_the_same_file(standin: type[Standin], model: Path, tmp_path: Path) -> None:
-    run(model, tmp_path / "whole").save(tmp_path / "whole.npz")
+def test_a_killed_run_goes_on_and_writes_the_same_file(
+    standin: type[Standin], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(model).save(tmp_path / "whole.npz")
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "another"))
     standin.looks, standin.most = 0, FACES_PER_LOT + 5
     with pytest.raises(KeyboardInterrupt):
-        run(model, tmp_path / "killed")
+        run(model)
     standin.looks, standin.most = 0, 1 << 30
-    run(model, tmp_path / "killed").save(tmp_path / "killed.npz")
+    run(model).save(tmp_path / "killed.npz")
     assert standin.looks == COUNT - FACES_PER_LOT, "the first lot was done"
     assert (tmp_path / "killed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-def test_a_second_run_looks_at_nothing(
-    standin: type[Standin], model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(model, tmp_path / "cache")
+def test_a_second_run_looks_at_nothing(standin: type[Standin], model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(model)
     monkeypatch.setattr(labelling.teacher, "MediaPipe", lambda model: pytest.fail("opened it again"))
-    run(model, tmp_path / "cache")
+    run(model)
 
 
-def test_another_model_sees_anew(standin: type[Standin], model: Path, tmp_path: Path) -> None:
-    run(model, tmp_path / "cache")
+def test_another_model_sees_anew(standin: type[Standin], model: Path) -> None:
+    run(model)
     model.write_bytes(b"another")
-    run(model, tmp_path / "cache")
+    run(model)
     assert standin.looks == 2 * COUNT
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4"])
 def test_what_was_cut_short_is_seen_anew(standin: type[Standin], model: Path, tmp_path: Path, damage: bytes) -> None:
-    first = run(model, tmp_path / "cache")
-    next((tmp_path / "cache").glob("*.npz")).write_bytes(damage)
-    again = run(model, tmp_path / "cache")
+    first = run(model)
+    next((tmp_path / "cache/labels").glob("*/seen.npz")).write_bytes(damage)
+    again = run(model)
     assert COUNT < standin.looks <= COUNT + FACES_PER_LOT
     np.testing.assert_array_equal(again.blendshapes, first.blendshapes)

