@@ -20,8 +20,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from board.core.text import cell, printable
 
 if TYPE_CHECKING:  # its import takes a board's time
@@ -274,6 +272,8 @@ def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write arrays as one compressed .npz, nothing pickled, whole or not at all; see `whole`."""
     if pickled := [name for name, array in arrays.items() if array.dtype.hasobject]:
         raise ValueError(f"an array must hold numbers or text, got objects in {pickled[0]!r}")
+    import numpy as np  # it takes a command's time to start
+
     with whole(path) as partial, open(partial, "wb") as file:
         try:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # allow_pickle, which numpy 1 takes for an array

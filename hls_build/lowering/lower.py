@@ -53,10 +53,10 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     source, (channels, height, width) = _pixels(model, context)
     pixels = context.new_tensor("pixels", (height, width, channels), PIXEL_BITS, False)
     context.values[source] = typed_edge(pixels, np.ones(1))
-    _check_readers(model)
     for node in model.graph.node:
         if node.op_type != "Constant":
             context.values[node.output[0]] = _lowered(context, node, rules)
+    _check_readers(model)
     output = _only([value.name for value in model.graph.output], "output")
     result = context.values.get(output)
     if not isinstance(result, Edge) or not (result.scale == 1).all():

@@ -54,7 +54,13 @@ def test_labels_say_what_is_and_lie_in_the_picture(
     from matplotlib.figure import Figure
 
     figures: list[Any] = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, dpi: figures.append(figure))
+    save = Figure.savefig
+
+    def keep(figure: Figure, path: Path, dpi: int) -> None:
+        figures.append(figure)
+        save(figure, path, dpi=dpi)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
     speeds = {"faces": 600.0, "inference": inference, "inference_batched": inference, "output": 9500.0}
     alone = {name: StageAlone(speed, {}) for name, speed in speeds.items()}
     run = Summary(frames=2, seconds=2 / inference)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from board.core.facs import AU_TITLES
+from board.core.files import write_figure
 from qnn.data.faces import Faces
 from qnn.evaluation.aus.statistics import Floats
 from qnn.evaluation.aus.validity import ABSENT, PRESENT
@@ -61,7 +62,7 @@ def page(path: Path, faces: Faces, probabilities: Floats, title: str) -> None:
         axes.text(left, 44, f"{words}: true strength | output", fontsize=1.9 * small, va="center", color=GREY)
     axes.imshow(canvas, interpolation="nearest")
     axes.set_axis_off()
-    figure.savefig(path, dpi=DPI, format="png")
+    write_figure(path, figure, DPI)
 
 
 def _distinct(order: npt.NDArray[np.int64], subjects: npt.NDArray[np.str_]) -> list[int]:

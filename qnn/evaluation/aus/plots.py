@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from board.core.files import write_figure
 from qnn.evaluation.aus.calibration import Calibrated
 from qnn.evaluation.aus.measuring import AuFigures
 from qnn.evaluation.aus.robustness import Left
@@ -38,7 +39,7 @@ def plot(found: AuFigures, folder: Path, title: str) -> list[Path]:
         written["robustness"] = _robustness(damaged, title)
     paths = {folder / f"{name}.png": figure for name, figure in written.items()}
     for path, figure in paths.items():
-        figure.savefig(path, dpi=DPI)
+        write_figure(path, figure, DPI)
     return list(paths)
 
 

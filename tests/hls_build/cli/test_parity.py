@@ -24,7 +24,7 @@ def test_of_a_deployment(deploy: Path, tmp_path: Path) -> None:
 
 def test_without_either_it_is_of_the_weights_that_come_along(deploy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(deploy.parent)
-    monkeypatch.setattr(parity, "weights", lambda: deploy)
+    monkeypatch.setattr(parity, "weights", lambda name=None: deploy)
     ran = run_cli("parity", "--executors", "numpy", "--count", 2)
     assert ran.status == 0 and "0 of 8 differ" in ran.stdout
 

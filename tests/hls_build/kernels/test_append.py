@@ -34,8 +34,8 @@ CASES = Cases(
         ({"head": 0}, "head >= 1, got head=0"),
         ({"tail": 0}, "tail >= 1, got tail=0"),
         ({"head_bits": 0}, "1 <= head_bits <= 24, got head_bits=0"),
-        ({"tail_bits": 25}, "2 <= tail_bits <= 24, got tail_bits=25"),
-        ({"bits": 25}, "2 <= bits <= 24, got bits=25"),
+        ({"tail_bits": 25}, "1 <= tail_bits <= 24, got tail_bits=25"),
+        ({"bits": 25}, "1 <= bits <= 24, got bits=25"),
         ({"bits": 10}, "bits >= 11 for the elements of both inputs, got bits=10"),
         ({"tail_bits": 16}, "bits >= 17 for the elements of both inputs, got bits=16"),  # without a sign
         ({"head_signed": False, "head_bits": 16, "tail_signed": True}, "bits >= 17 for the elements of both"),

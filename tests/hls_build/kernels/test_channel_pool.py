@@ -31,7 +31,7 @@ CASES = Cases(
         ({"pe": 3}, r"pe to divide channels=8 \(one of \[1, 2, 4, 8\]\), got pe=3"),
         ({"bits": 0}, "1 <= bits <= 24, got bits=0"),
         ({"shift": -1}, "shift >= 0, got shift=-1"),
-        ({"shift": 21}, "2 <= out_bits <= 24, got out_bits=25"),
+        ({"shift": 21}, "1 <= out_bits <= 24, got out_bits=25"),
     ],
     illegal_rtl=[
         ({"CHANNELS": 7}, "need PE to divide CHANNELS"),

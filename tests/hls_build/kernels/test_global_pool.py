@@ -51,7 +51,7 @@ CASES = Cases(
         ({"mode": "mean"}, r"mode in \('descriptors', 'sum'\), got mode='mean'"),
         ({"shift": -1}, "shift >= 0, got shift=-1"),
         ({"mode": "sum"}, "shift = 0 in mode 'sum', got shift=3"),
-        ({"shift": 21}, "2 <= out_bits <= 24, got out_bits=25"),
+        ({"shift": 21}, "1 <= out_bits <= 24, got out_bits=25"),
     ],
     illegal_rtl=[
         ({"CHANNELS": 7}, "need PE to divide CHANNELS"),

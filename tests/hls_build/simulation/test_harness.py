@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from board.core import trust
 from board.core.lanes import Lanes, beats_of_ints, ints_of_beats
 from board.simulation.harness import Simulation
 from board.simulation.streams import STALLS, AxiStream, DeadlockError, Ports
@@ -359,6 +360,7 @@ def test_wrong_calls(call: Callable[[Simulation], object], message: str, design:
 
 def test_a_library_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "model.so").write_text("no library")
+    trust.record(tmp_path / "model.so")
     with pytest.raises(RuntimeError, match="cannot load the simulation library"):
         Simulation(tmp_path / "model.so")
 
@@ -367,6 +369,7 @@ def test_a_library_of_another_version(tmp_path: Path) -> None:
     library = tmp_path / "old.so"
     (tmp_path / "old.c").write_text("const char *auf_error(void) { return 0; }")
     subprocess.run([verilator.compiler(), "-shared", "-fPIC", "-o", library, tmp_path / "old.c"], check=True)
+    trust.record(library)
     with pytest.raises(
         RuntimeError, match=r"old\.so was built by another version of AUFlow, it lacks auf_\w+: build ag"
     ):
