@@ -18,13 +18,11 @@ from qnn.evaluation.aus.statistics import (
     Resampling,
     any_of,
     auc,
-    balanced_accuracy,
     f1,
-    mean,
     rank_correlation,
     share,
 )
-from qnn.evaluation.aus.validity import PRESENT, occurrence
+from qnn.evaluation.aus.validity import PRESENT, estimated, occurrence, of_decisions
 
 TOP, LOWER = 0.9, 0.5
 """Faces ranked at least here by the teacher are held against those ranked below there."""
@@ -153,17 +151,13 @@ def agreement(
         of_au: dict[str, Metric] = {
             "top": auc(score, rank >= TOP, rank < LOWER),
             "ranks": rank_correlation(score, rank, ~np.isnan(rank)),
-            "f1": f1(called[:, column], active[:, column], known[:, column]),
-            "balanced_accuracy": balanced_accuracy(called[:, column], active[:, column], known[:, column]),
-            "false_alarms": share(called[:, column], neutral[:, column]),
+            **of_decisions(called[:, column], active[:, column], known[:, column], neutral[:, column]),
         }
         metrics |= {f"{name} {au}": metric for name, metric in of_au.items()}
     if {1, 2} <= set(aus):
         apart = scores[:, aus.index(1)] - scores[:, aus.index(2)]
         metrics["brows"] = rank_correlation(apart, taught.brows, ~np.isnan(taught.brows))
-    values = resampling.values(metrics)
-    estimates = {name: Estimate.of(column) for name, column in values.items()}
-    means = {name: Estimate.of(mean(values[f"{name} {au}"] for au in aus)) for name in FIGURES}
+    estimates, means = estimated(resampling, metrics, FIGURES, aus)
     return Agreement(
         per_au={
             au: AuAgreement(

@@ -141,6 +141,24 @@ def occurrence(strengths: npt.NDArray[Any]) -> tuple[Mask, Mask]:
     return active, active | (strengths <= ABSENT)
 
 
+def of_decisions(called: Mask, active: Mask, known: Mask, neutral: Mask) -> dict[str, Metric]:
+    """Metrics of one AU's decisions: on faces (N,) where it is known whether it is present, and on neutral ones."""
+    return {
+        "f1": f1(called, active, known),
+        "balanced_accuracy": balanced_accuracy(called, active, known),
+        "false_alarms": share(called, neutral),
+    }
+
+
+def estimated(
+    resampling: Resampling, metrics: Mapping[str, Metric], figures: Sequence[str], aus: Sequence[int]
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Estimates of metrics by their names, and of each figure's mean over the AUs, whose metrics are "figure AU"."""
+    values = resampling.values(metrics)
+    means = {name: Estimate.of(mean(values[f"{name} {au}"] for au in aus)) for name in figures}
+    return {name: Estimate.of(column) for name, column in values.items()}, means
+
+
 def validity(
     scores: Floats,
     called: Mask,
@@ -169,9 +187,7 @@ def validity(
                 scores[:, column], shown.mixed & active[:, column], shown.mixed & known[:, column] & ~active[:, column]
             ),
             "intensity": rank_correlation(scores[:, column], truth[:, column], shown.alone(au) | shown.neutral),
-            "f1": f1(called[:, column], active[:, column], known[:, column]),
-            "balanced_accuracy": balanced_accuracy(called[:, column], active[:, column], known[:, column]),
-            "false_alarms": share(called[:, column], shown.neutral),
+            **of_decisions(called[:, column], active[:, column], known[:, column], shown.neutral),
         }
         metrics |= {f"{name} {au}": metric for name, metric in of_au.items()}
     pairs = [pair for pair in CONFUSABLE if set(pair) <= set(aus)]
@@ -181,9 +197,7 @@ def validity(
             difference, shown.alone(one) & shown.alone_and_strong, shown.alone(other) & shown.alone_and_strong
         )
     metrics |= {"micro_f1": f1(called, active, known), "any_false_alarm": share(any_of(called), shown.neutral)}
-    values = resampling.values(metrics)
-    estimates = {name: Estimate.of(column) for name, column in values.items()}
-    means = {name: Estimate.of(mean(values[f"{name} {au}"] for au in aus)) for name in FIGURES}
+    estimates, means = estimated(resampling, metrics, FIGURES, aus)
     return Validity(
         per_au={
             au: AuValidity(
