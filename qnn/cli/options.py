@@ -21,7 +21,7 @@ def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint", de
     told = f" (default: {default})" if default else ""
     parser.add_argument(
         "--checkpoint",
-        type=_checkpoint,
+        type=named_checkpoint,
         required=not default,
         metavar="F.safetensors|NAME",
         help=f"{what}: its weights, with the card (.json) beside them, or a name of those in the repository, such as"
@@ -29,7 +29,8 @@ def add_checkpoint(parser: argparse.ArgumentParser, what: str = "checkpoint", de
     )
 
 
-def _checkpoint(text: str) -> Path:
+def named_checkpoint(text: str) -> Path:
+    """A checkpoint's file, told by its path or by a name of those in the repository."""
     from qnn.network.presets import checkpoint_of
 
     return checkpoint_of(text)

@@ -20,6 +20,7 @@ from qnn.cli.options import (
     add_recipe,
     beside,
     division,
+    named_checkpoint,
 )
 
 if TYPE_CHECKING:  # these take time to import: the command does it when it runs
@@ -52,23 +53,24 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_division(parser, TEST_SPLIT_HELP)
     parser.add_argument(
         "--start",
-        type=Path,
-        metavar="F.safetensors",
-        help="float checkpoint to quantize; --preset float trains it on (default: train one first)",
+        type=named_checkpoint,
+        metavar="F.safetensors|NAME",
+        help="float checkpoint to quantize, or a name such as float-paper; --preset float trains it on (default: train one"
+        " first)",
     )
     parser.add_argument(
         "--start-quantized",
-        type=Path,
-        metavar="F.safetensors",
+        type=named_checkpoint,
+        metavar="F.safetensors|NAME",
         help="quantized checkpoint to start from, of more bits, or of the same, whose quantizers' scales come along;"
         " the float network, of --start or trained first, stays the teacher",
     )
     parser.add_argument(
         "--teacher",
-        type=Path,
+        type=named_checkpoint,
         action="append",
         default=[],
-        metavar="F.safetensors",
+        metavar="F.safetensors|NAME",
         help="float checkpoint to distil from, several by their mean; takes --set distillation_weight=W"
         " (default: the float network, for those quantized from it)",
     )

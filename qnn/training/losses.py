@@ -52,7 +52,7 @@ def au_loss(loss: Loss, logits: Tensor, labels: Tensor, weights: Tensor) -> Tens
     return (loss(logits, labels.nan_to_num(), weights) * known).mean()
 
 
-CONFUSED = ((1, 2), (2, 26), (6, 12), (5, 4), (7, 5), (4, 23))
+CONFUSED = ((1, 2), (2, 26), (6, 12), (5, 4), (7, 5), (4, 23), (12, 20), (12, 23), (6, 26))
 """AUs that come together so often that a network takes one for the other."""
 
 

@@ -103,6 +103,7 @@ def test_the_recipe_can_be_read_before_it_is_used() -> None:
         (["--recipe", "aus"], "ferplus tells emotions, not AUs: give --soft-labels, or --also a dataset with AUs"),
         (["--preset", "w5a5"], "unknown preset 'w5a5'"),
         (["--protocol", "subjects"], "subjects"),
+        (["--start", "w4a4-paper"], "w4a4-paper.safetensors"),
         (["--set", "batch=128"], "need at least one batch of 128 training faces, got 72: use --set batch=N"),
     ],
 )
