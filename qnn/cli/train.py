@@ -55,8 +55,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=named_checkpoint,
         metavar="F.safetensors|NAME",
-        help="float checkpoint to quantize, or a name such as float-paper; --preset float trains it on (default: train one"
-        " first)",
+        help="float checkpoint to quantize, or a name such as float-paper; --preset float trains it on (default: train"
+        " one first)",
     )
     parser.add_argument(
         "--start-quantized",
