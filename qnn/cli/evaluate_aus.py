@@ -87,6 +87,10 @@ def run_aus(options: argparse.Namespace) -> int:
     write_json(options.json, found.to_json())
     if options.csv is not None:
         files.write_csv(options.csv, tables.csv_rows(found))
+    if options.card is not None:
+        from qnn.evaluation import model_card
+
+        model_card.write_aus(found, options.card)
     title = f"{measurement.card.preset}, {options.checkpoint.name}"
     plots: list[Path] = []
     if options.plots is not None:
@@ -95,7 +99,7 @@ def run_aus(options: argparse.Namespace) -> int:
         plots = plot(found, options.plots, title)
     if options.page is not None:
         _page(options, measurement, rendered, real, title)
-    for path in filter(None, (options.json, options.csv, options.page, *plots)):
+    for path in filter(None, (options.json, options.csv, options.card, options.page, *plots)):
         console.print(f"written: {path}", soft_wrap=True)
     return 0
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from board.core.decoding import (
 from board.core.facs import AU_TITLES, AUS, EMOTIONS
 from board.core.files import write_text
 from qnn.evaluation import result_tables
+from qnn.evaluation.aus import tables as aus_tables
+from qnn.evaluation.aus.measuring import AuFigures
 from qnn.evaluation.measuring import Measured
 from qnn.evaluation.metrics import Evaluation
+from qnn.evaluation.result_tables import Grid
 from qnn.network.checkpoint import Card
 from qnn.network.complexity import weight_bytes
 from qnn.network.model import CbamCnn, parameter_counts
@@ -50,41 +53,56 @@ It is meant for research on affect sensing and on quantized networks, and as the
 
 It must not be used to judge a person: not for hiring, policing, schooling, insurance, medicine or lie detection. What
 it names is the look of a face, not what somebody feels. It has been measured on photographs of one dataset, whose
-age, gender and skin colour are not known: nothing is known of how well it does on groups of people. The labels are
-AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these faces, so its metrics
-tell agreement with that table.
+age, gender and skin colour are not known: nothing is known of how well it does on groups of people.
 """
+BY_TABLE = (
+    "The labels are AUs that the paper's Table 2 assigns to an emotion which annotators saw; no FACS coder saw these"
+    " faces, so its metrics tell agreement with that table."
+)
+BY_FIGURES = (
+    "The truth of rendered faces is what a made-up head was moved by, that of real ones what a landmark model sees in"
+    " them; no FACS coder saw these faces, so its metrics tell agreement with these two."
+)
+WEAK_AUC = 0.75
+"""An AU that parts itself no better, alone, from neutral faces or other AUs is told among the failures."""
+SHAKY = 0.75
+"""A damage that leaves a lesser share of the F1 is told among the failures."""
 
 
 def write(measured: Measured, path: Path) -> None:
-    """Write the card of a measured checkpoint."""
-    card, found = measured.card, measured.evaluation
-    description = measured.selection.description
+    """Write the card of a checkpoint whose AUs were held against labels."""
+    found, description = measured.evaluation, measured.selection.description
     title = f"{found.n:,} faces of {description['dataset']} {description['split']}"
+    tables = result_tables.overview(found, title)
+    _write(measured.card, measured.checkpoint_sha256, tables, _failures(found), BY_TABLE, path)
+
+
+def write_aus(found: AuFigures, path: Path) -> None:
+    """Write the card of a checkpoint whose AUs were held against faces that tell them apart."""
+    _write(found.card, found.checkpoint_sha256, aus_tables.grids(found), _failures_of_aus(found), BY_FIGURES, path)
+
+
+def _write(card: Card, sha256: str, tables: Sequence[Grid], failures: Sequence[str], truth: str, path: Path) -> None:
+    """Write a card with tables of metrics, known failures and where the truth behind both comes from."""
+    unknown = "- Faces turned away, covered, cut off or smaller than 48 pixels were not measured."
     parts = [
-        f"# {_name(measured)}",
-        _what(measured),
+        f"# {card.preset}, {'with' if card.architecture.attention else 'without'} attention",
+        _what(card, sha256),
         *_validity(card),
         "## Training",
         _training(card.preset, card.training),
         "## Metrics",
-        *(grid.markdown().strip() for grid in result_tables.overview(found, title)),
+        *(grid.markdown().strip() for grid in tables),
         "## Known failures",
-        _failures(found),
+        "\n".join((*failures, unknown)),
         "## Uses",
-        USES.strip(),
+        f"{USES.strip()} {truth}",
     ]
     write_text(path, "\n\n".join(parts) + "\n")
 
 
-def _name(measured: Measured) -> str:
-    card = measured.card
-    return f"{card.preset}, {'with' if card.architecture.attention else 'without'} attention"
-
-
-def _what(measured: Measured) -> str:
+def _what(card: Card, sha256: str) -> str:
     """Geometry, size and what goes in and out."""
-    card = measured.card
     preset = PRESETS.get(card.preset)
     parameters = parameter_counts(CbamCnn(card.architecture))[0]
     bits = "float" if preset is None else f"{preset.weight_bits}-bit weights, {preset.activation_bits}-bit activations"
@@ -92,7 +110,7 @@ def _what(measured: Measured) -> str:
         f"CBAM-CNN of Deramgozin et al. 2023, {parameters:,} parameters in {weight_bytes(card.architecture, preset):,}"
         f" bytes ({bits}). In goes a {card.colour} face of 48x48 pixels, out come the probabilities of"
         f" {len(card.aus)} action units, {HOW_DECODED[card.decoding]}.{_of_emotions(card)}"
-        f" SHA-256 of its weights: `{measured.checkpoint_sha256}`."
+        f" SHA-256 of its weights: `{sha256}`."
     )
 
 
@@ -116,7 +134,12 @@ def _validity(card: Card) -> list[str]:
 
 def _training(preset: str, training: Mapping[str, Any]) -> str:
     """Data, terms, recipe, seed and hours of the stages."""
-    lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")]), ""]
+    lines = [f"Data: {training.get('data', 'not recorded')}.", *filter(None, [training.get("terms")])]
+    if digest := training.get("soft_labels"):
+        lines += [f"AUs of its faces by `auflow label`, whose file has sha256 `{digest}`."]
+    for beside in training.get("beside", []):
+        lines += [f"{beside['data']}, {beside['terms']}: {beside['share'] * 100:g} % of each batch."]
+    lines += [""]
     for name, stage in _stages(preset, training):
         hours = stage.get("hours")
         took = "" if hours is None else f", {hours:g} hours"
@@ -162,18 +185,34 @@ def _settings(recipe: Mapping[str, Any], prefix: str = "") -> str:
     return ", ".join(texts)
 
 
-def _failures(found: Evaluation) -> str:
+def _failures(found: Evaluation) -> list[str]:
     """Weak AUs and frequent confusions, out of the metrics."""
+    weak = [
+        f"- AU{number} ({AU_TITLES[number].lower()}) is weak: F1 {au.f1:.2f} on {au.support:,} faces that show it,"
+        f" precision {au.precision or 0:.2f}, recall {au.recall or 0:.2f}."
+        for number, au in found.per_au.items()
+        if au.f1 is not None and au.f1 < WEAK_F1
+    ]
+    return [*weak, *(f"- {line}" for line in _confusions(found))]
+
+
+def _failures_of_aus(found: AuFigures) -> list[str]:
+    """AUs that are weak alone, alarms on neutral faces, and damages that cost much."""
     lines = []
-    for number, au in found.per_au.items():
-        if au.f1 is not None and au.f1 < WEAK_F1:
-            lines.append(
-                f"- AU{number} ({AU_TITLES[number].lower()}) is weak: F1 {au.f1:.2f} on {au.support:,} faces that show"
-                f" it, precision {au.precision or 0:.2f}, recall {au.recall or 0:.2f}."
-            )
-    lines += [f"- {line}" for line in _confusions(found)]
-    lines.append("- Faces turned away, covered, cut off or smaller than 48 pixels were not measured.")
-    return "\n".join(lines)
+    if found.rendered is not None:
+        for number, au in found.rendered.validity.per_au.items():
+            least = min(one.value for one in (au.neutral, au.others) if one.value is not None)
+            if least < WEAK_AUC:
+                lines.append(f"- AU{number} ({AU_TITLES[number].lower()}) is weak: AUC {least:.2f} alone, rendered.")
+        alarms = found.rendered.validity.means["any_false_alarm"].value
+        lines.append(f"- Some AU is called on {alarms:.0%} of the neutral rendered faces.")
+    if found.real is not None:
+        alarms = found.real.agreement.means["any_false_alarm"].value
+        lines.append(f"- Some AU is called on {alarms:.0%} of the calm real faces.")
+        for name, left in found.real.robustness.items():
+            if left.of_clean.value is not None and left.of_clean.value < SHAKY:
+                lines.append(f"- {name}: {left.of_clean.value:.0%} of the micro F1 of clean real faces is left.")
+    return lines
 
 
 def _confusions(found: Evaluation) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,6 +73,11 @@ def make_hair(head: Head, rng: np.random.Generator, skin: float, female: float, 
         flare_m=float(rng.uniform(-0.002, 0.007)),
         waves=int(rng.integers(2**31)),
     )
+
+
+def without_hair(hair: Hair) -> Hair:
+    """The same head bald."""
+    return replace(hair, scalp=np.zeros_like(hair.scalp), sides=np.zeros_like(hair.sides), thickness_m=0.0, length=0.0)
 
 
 def _scalp(rng: np.random.Generator, old: float, bald: bool, scarf: bool) -> Floats:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qnn.rendering.arrays import Floats
-from qnn.rendering.hair import Hair, make_hair
+from qnn.rendering.hair import Hair, make_hair, without_hair
 from qnn.rendering.head import Head
 from qnn.rendering.obstacles import Glasses, make_glasses
 from qnn.rendering.skin import beard_density, brow_density, paint_skin
 from qnn.rendering.wrinkles import AT_REST, FOLDS, VARIANTS
 
+BALD, SMOOTH = 0.15, 0.25
+"""Shares of the people in a set of faces who lose their hair, and whose skin hardly folds."""
 PARTS = ("head", "eye", "nose", "mouth", "chin", "cheek", "forehead", "brow", "neck")
 KEPT_PARTS = (
     "ear-", "head-trans", "head-back", "head-angle", "laugh", "neck-trans", "measure-neck", "-trans-out", "age",
@@ -92,6 +94,18 @@ def make_person(head: Head, rng: np.random.Generator) -> Person:
         female=female,
         age=age,
     )
+
+
+def make_varied_person(head: Head, rng: np.random.Generator) -> Person:
+    """A person for a set of faces: more are bald than elsewhere, and some have skin that hardly folds."""
+    person = make_person(head, rng)
+    if rng.random() < BALD:
+        person = replace(person, hair=without_hair(person.hair))
+    if rng.random() < SMOOTH:
+        left = float(rng.uniform(0.1, 0.6))
+        depths, at_rest = ({name: left * depth for name, depth in of.items()} for of in (person.depths, person.at_rest))
+        person = replace(person, depths=depths, at_rest=at_rest)
+    return person
 
 
 def _shape(head: Head, rng: np.random.Generator, female: float, age: float) -> Floats:

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from qnn.rendering.arrays import Floats, Pixels
+
+CALM, WIDE, PALE = 0.35, 0.35, 0.3
+"""Shares of the scenes in a set of faces that are calm, cut wider, and of little contrast."""
+WIDER, PALER = (1.0, 1.45), (0.45, 1.0)
+"""Side of a wider cut beside a usual one, and contrast of a pale picture."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,16 @@ def make_scene(rng: np.random.Generator, calm: bool = False) -> Scene:
         degraded=not calm,
         seed=int(rng.integers(2**31)),
     )
+
+
+def make_varied_scene(rng: np.random.Generator) -> Scene:
+    """A scene for a set of faces: calm or not, some cut wider, as other finders cut them, some with little contrast."""
+    scene = make_scene(rng, calm=bool(rng.random() < CALM))
+    if rng.random() < WIDE:
+        scene = replace(scene, zoom=float(scene.zoom * rng.uniform(*WIDER)))
+    if rng.random() < PALE:
+        scene = replace(scene, contrast=float(scene.contrast * rng.uniform(*PALER)))
+    return scene
 
 
 def _towards(azimuth: float, height: float) -> Floats:

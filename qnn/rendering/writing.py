@@ -21,13 +21,13 @@ from qnn.data.loading import completed, executor
 from qnn.rendering.actions import AUS
 from qnn.rendering.expressions import make_expression
 from qnn.rendering.needs import check_installed
-from qnn.rendering.scene import make_scene
+from qnn.rendering.scene import make_varied_scene
 
 if TYPE_CHECKING:  # it needs packages that a test of this module does without
     from qnn.rendering.painter import Painter
 
 FORMAT = "auflow-rendered-1"
-LOOK = 1
+LOOK = 2
 """Rises when the same seed gives other pictures."""
 DESCRIPTION = "rendered.json"
 PARTS = "parts"
@@ -173,13 +173,13 @@ def _painter() -> Painter:
 
 def render_person(painter: Painter, settings: Settings, split: str, number: int) -> Columns:
     """All faces of one person: a column a name, N rows; docs/formats.md describes them."""
-    from qnn.rendering.person import make_person
+    from qnn.rendering.person import make_varied_person
 
     rng = np.random.default_rng([settings.seed, SPLITS.index(split), number])
-    person = make_person(painter.head, rng)
+    person = make_varied_person(painter.head, rng)
     rows = []
     for _ in range(settings.per_person):
-        expression, scene = make_expression(rng), make_scene(rng)
+        expression, scene = make_expression(rng), make_varied_scene(rng)
         hidden, worn = bool(rng.random() < HIDDEN), bool(rng.random() >= WITHOUT_GLASSES)
         pixels, obstacle = painter.paint(person, expression, scene, worn, hidden)
         rows.append(

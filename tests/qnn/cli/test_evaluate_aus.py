@@ -78,7 +78,7 @@ def run(*words: object) -> Ran:
 
 def test_eval_measures_the_odd_heads_and_faces(flat: Path, root: Path, tmp_path: Path) -> None:
     options = ("--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv", "--damaged", 8, "--keep-duplicates")
-    pictures = ("--plots", tmp_path / "plots", "--page", tmp_path / "page.png")
+    pictures = ("--plots", tmp_path / "plots", "--page", tmp_path / "page.png", "--card", tmp_path / "card.md")
     ran = run(*words("eval", flat, root, *options, *pictures))
     content = json.loads((tmp_path / "a.json").read_text())
     arrays = np.load(root / "rendered" / "valid.npz")
@@ -108,6 +108,10 @@ def test_eval_measures_the_odd_heads_and_faces(flat: Path, root: Path, tmp_path:
         assert picture is not None and picture.shape[1] > 600 and picture.std() > 10
     shown = cv2.imread(str(tmp_path / "page.png"))
     assert shown is not None and shown.shape[1] > 1000
+    told = (tmp_path / "card.md").read_text()
+    worst = min((one["neutral"]["value"], one["others"]["value"], au) for au, one in valid["per_au"].items())
+    assert f"- {worst[2]} (" in told and f") is weak: AUC {min(worst[:2]):.2f} alone, rendered." in told
+    assert "Some AU is called on" in told and "**Rendered faces, 66**" in told and "Table 2" not in told
 
 
 def aligned(path: Path, rendered: Rendered, real: Real) -> Path:
