@@ -21,9 +21,10 @@ from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
 from board.core.outputs import MARKED, ActionUnit, Attention, Emotion, Outputs
 from board.core.reading import is_count, is_number, keys_of, read_json, typed
+from board.core.timing import TimingClosure
 
 FORMAT = 2
-OPTIONAL = ("attention", "emotions", "slope", "shift", "validity")
+OPTIONAL = ("attention", "emotions", "slope", "shift", "timing", "validity")
 """Keys that accelerator.json leaves out where they say nothing: it is then what it was before there were such."""
 COLOURS = ("grey", "rgb")
 """Colour rules, see board.faces.crop.to_input."""
@@ -144,6 +145,7 @@ class Contract:
         decoding: How probabilities come from logits, see board.core.decoding.
         attention: What follows the accumulators in the output frame; None where nothing does.
         emotions: The outputs of facs.EMOTIONS in their order, behind those of the AUs; empty where there are none.
+        timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
         format: Version of this file's format.
     """
 
@@ -162,6 +164,7 @@ class Contract:
     decoding: str = INDEPENDENT
     attention: Attention | None = None
     emotions: tuple[Emotion, ...] = ()
+    timing: TimingClosure | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -200,6 +203,8 @@ class Contract:
                 )
         if not (is_number(self.clock_mhz) and self.clock_mhz > 0):
             raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
+        if self.timing is not None and self.bitfile_sha256 is None:
+            raise ValueError("timing is a bitfile's, got no bitfile_sha256 beside it")
 
     @cached_property
     def au_names(self) -> tuple[str, ...]:
@@ -321,6 +326,8 @@ class Contract:
             top[key] = StreamPacking(**keys_of(StreamPacking, top[key], key))
         if top.get("attention") is not None:
             top["attention"] = Attention(**keys_of(Attention, top["attention"], "attention"))
+        if top.get("timing") is not None:
+            top["timing"] = TimingClosure.parse(top["timing"])
         top["layers"] = tuple(typed(list, top["layers"], "layers"))
         for layer in typed(dict, top["folding"], "folding").values():
             typed(dict, layer, "each layer's folding")

@@ -7,6 +7,7 @@ import logging
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from board.driver.device import (
     open_pynq,
 )
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
-from board.driver.iodma import Control, Iodma, describe
+from board.driver.iodma import Control, Iodma, Ip, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
 from board.driver.transfer import UNKNOWN_PACE, Clock, Pace, Slot, Transfer
 from board.driver.watermark import Watermark
@@ -80,8 +81,9 @@ class Driver:
         if not timeout_s > 0:
             raise ValueError(f"need timeout_s > 0, got {timeout_s}")
         self._pynq = open_pynq()
-        check_overlay(bitfile, contract)
+        self._names = check_overlay(bitfile, contract)
         self.contract, self.log = contract, log
+        self._tell_timing()
         self.frames_done = 0
         """Frames computed since the start."""
         self.last = CallTime(0, 0.0)
@@ -208,13 +210,18 @@ class Driver:
             if not keep:
                 leftover.unlink(missing_ok=True)
         self._set_clock()
-        self._dmas = (Iodma(self._overlay.idma0, IDMA), Iodma(self._overlay.odma0, ODMA))
+        self._dmas = (Iodma(self._block(IDMA), IDMA), Iodma(self._block(ODMA), ODMA))
         for dma in self._dmas:
             if dma.look() != Control.IDLE:
                 raise RuntimeError(
                     f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}"
                 )
         self._stale = False
+
+    def _block(self, dma: str) -> Ip:
+        """A DMA of the overlay, which pynq shows below its hierarchies."""
+        block: Ip = reduce(getattr, self._names[dma].split("/"), self._overlay)
+        return block
 
     def _set_clock(self) -> None:
         wanted = self.contract.clock_mhz
@@ -228,6 +235,13 @@ class Driver:
             )
         self.clock.sleep(SETTLE_S)
         self.log.info("the clock is %g MHz", made)
+
+    def _tell_timing(self) -> None:
+        timing = self.contract.timing
+        if timing is None:
+            self.log.info("nothing is known of this bitfile's timing")
+        else:
+            self.log.log(logging.INFO if timing.met else logging.WARNING, "%s", timing.sentence)
 
     def _allocate(self, frames: int) -> tuple[Slot, Slot]:
         streams = self.contract.input_stream, self.contract.output_stream

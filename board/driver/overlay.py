@@ -10,17 +10,22 @@ from xml.etree import ElementTree
 from board.core.contract import Contract, StreamPacking
 
 IDMA, ODMA = "idma0", "odma0"
-"""Instances of FINN's DMAs: pictures in, accumulators out."""
+"""What FINN's shell calls its DMAs: pictures in, accumulators out."""
 STREAMS = {IDMA: "m_axis_0", ODMA: "s_axis_0"}
 """The stream of each DMA that meets the accelerator."""
+_STREAM = ":axis:"
+"""Within the VLNV of every AXI stream, as in xilinx.com:interface:axis:1.0."""
 
 _PART_FIELD, _DATA_FIELD = b"b", b"e"
 _HEADER_BYTES = 4096
 """Of a bitfile: far more than Vivado's header takes, far less than the megabytes that follow it."""
 
 
-def check_overlay(bitfile: Path, contract: Contract) -> None:
+def check_overlay(bitfile: Path, contract: Contract) -> dict[str, str]:
     """Compare digest, part, DMAs and stream widths with the contract.
+
+    Returns:
+        What pynq calls each DMA, by IDMA and ODMA: its path in the block design, such as "idma0" or "shell/idma0".
 
     Raises:
         ValueError: Something is missing or differs; the text names it.
@@ -32,8 +37,10 @@ def check_overlay(bitfile: Path, contract: Contract) -> None:
     handoff = bitfile.with_suffix(".hwh")
     root = _read(handoff)
     _check_part(handoff_part(root), contract, "hardware handoff", handoff)
+    dmas = {dma: _find_dma(root, dma, handoff) for dma in STREAMS}
     for dma, packing in ((IDMA, contract.input_stream), (ODMA, contract.output_stream)):
-        _check_dma(root, dma, packing, handoff)
+        _check_dma(dmas[dma], dma, packing, handoff)
+    return {dma: _path(module) for dma, module in dmas.items()}
 
 
 def bitfile_part(bitfile: Path) -> str:
@@ -91,13 +98,37 @@ def _read(handoff: Path) -> ElementTree.Element:
         raise ValueError(f"a hardware handoff must be XML, got {error} in {handoff}: copy it again") from None
 
 
-def _check_dma(root: ElementTree.Element, dma: str, packing: StreamPacking, path: Path) -> None:
-    module = next((m for m in root.iter("MODULE") if m.get("INSTANCE") == dma), None)
-    if module is None or not any(r.get("INSTANCE") == dma for r in root.iter("MEMRANGE")):
-        raise ValueError(
-            f"the overlay must have FINN's {dma} with an AXI-lite port, got"
-            f" {'none' if module is None else 'one without'} in {path}: build it with FINN's Zynq shell"
-        )
+def _path(module: ElementTree.Element) -> str:
+    """Where a block lies in its design, which is what pynq calls it."""
+    return (module.get("FULLNAME") or module.get("INSTANCE") or "").lstrip("/")
+
+
+def _find_dma(root: ElementTree.Element, dma: str, path: Path) -> ElementTree.Element:
+    """The block that is a DMA: the one of its name, in a hierarchy too, or else the only one that works as it does.
+
+    Vivado writes INSTANCE without the hierarchy's slashes and FULLNAME with them; pynq goes by FULLNAME.
+    """
+    modules = [module for module in root.iter("MODULE") if _path(module)]
+    named = [module for module in modules if _path(module).rpartition("/")[2] == dma]
+    registers = {each.get("INSTANCE") for each in root.iter("MEMRANGE")}
+    found = [module for module in named or modules if module.get("INSTANCE") in registers]
+    if not named:
+        found = [module for module in found if _streams(module) == [STREAMS[dma]]]
+    if len(found) == 1:
+        return found[0]
+    got = ", ".join(map(_path, found)) or ("one without" if named else "none")
+    raise ValueError(
+        f"the overlay must have FINN's {dma} with an AXI-lite port, got {got} in {path}:"
+        " build it with FINN's Zynq shell"
+    )
+
+
+def _streams(module: ElementTree.Element) -> list[str | None]:
+    """Names of a block's AXI streams."""
+    return [bus.get("NAME") for bus in module.iter("BUSINTERFACE") if _STREAM in bus.get("VLNV", "")]
+
+
+def _check_dma(module: ElementTree.Element, dma: str, packing: StreamPacking, path: Path) -> None:
     stream = STREAMS[dma]
     bus = next((b for b in module.iter("BUSINTERFACE") if b.get("NAME") == stream), None)
     parameters = {} if bus is None else {p.get("NAME"): p.get("VALUE") for p in bus.iter("PARAMETER")}

@@ -74,7 +74,7 @@ def write_overlay(folder: Path, contract: Contract) -> tuple[Path, Contract]:
     bitfile = folder / "accelerator.bit"
     bitfile.write_bytes(bitfile_content(contract.part, contract.model_sha256.encode()))
     handoff(contract).write(bitfile.with_suffix(".hwh"), encoding="UTF-8", xml_declaration=True)
-    return bitfile, replace(contract, bitfile_sha256=sha256(bitfile))
+    return bitfile, replace(contract, bitfile_sha256=sha256(bitfile), timing=None)
 
 
 def bitfile_content(part: str, data: bytes) -> bytes:

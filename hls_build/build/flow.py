@@ -18,6 +18,7 @@ from board.core.contract import Contract
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.core.lock import lock_name, locked
+from board.core.timing import UNMET
 from hls_build import estimate
 from hls_build.build import console as tables
 from hls_build.build import package, proof
@@ -51,6 +52,7 @@ class Job:
     pack_simulation: bool
     console: Console
     vivado: Tools | None
+    accept_timing_failure: bool = False
 
     def tell(self, line: str, style: str = "") -> None:
         """Say something of the step at work."""
@@ -119,10 +121,10 @@ def simulate_step(job: Job) -> None:
 
 def bitstream_step(job: Job) -> None:
     """The Vivado project of the RTL, and its bitstream where Vivado is."""
-    figures = bitstream.make(job.folder, job.config, job.vivado, job.tell)
+    figures = bitstream.make(job.folder, job.config, job.vivado, job.tell, job.accept_timing_failure)
     job.folder.write_report("bitstream", figures)
     for line in bitstream.sentences(figures, job.folder, job.config.board, job.config.clock_mhz):
-        job.tell(line, "bold red" if line.startswith(bitstream.UNTIMED) else "")
+        job.tell(line, "bold red" if line.startswith(UNMET) else "")
 
 
 def deploy_step(job: Job) -> None:
@@ -194,6 +196,7 @@ def run(
     pack_simulation: bool,
     console: Console,
     attention: bool = False,
+    accept_timing_failure: bool = False,
 ) -> None:
     """Do all steps, or those that an interrupted build left.
 
@@ -207,6 +210,7 @@ def run(
         pack_simulation: Put the simulation library into the deployment package.
         console: Where a person reads.
         attention: Put the first spatial gate into the output, whatever the configuration says.
+        accept_timing_failure: Pack a bitfile whose timing Vivado did not meet.
 
     Raises:
         ValueError: A configuration, checkpoint or option that cannot be.
@@ -222,7 +226,7 @@ def run(
     checkpoint = checkpoint_of(path, build)
     folder = BuildFolder(out or Path("build") / build.name)
     vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
-    job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado)
+    job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado, accept_timing_failure)
     key = _fingerprint(path, build, checkpoint)
     with locked(lock_name(folder.root.resolve()), f"the build {folder.root}"):
         done = _open(folder, key, checkpoint, resume, console)
@@ -245,6 +249,8 @@ def run(
                 seconds = time.monotonic() - start
                 log.info("%s took %.1f s", name, seconds)
                 done[name] = {"seconds": round(seconds, 1), "files": step.digests(folder)}
+                if name == "bitstream":  # which binds the contract that step compile made to the bitfile
+                    done["compile"]["files"] = STEPS["compile"].digests(folder)
                 folder.write_state(State(key, text_of(checkpoint, folder.root), done))
                 if name == stop_after:
                     break
@@ -254,6 +260,7 @@ def run(
     command += ["--attention"] if attention else []
     command += ["--sim-frames", str(frames)] if "simulate" not in done else []
     command += [] if pack_simulation else ["--no-simulation"]
+    command += [bitstream.ACCEPT] if accept_timing_failure and "bitstream" not in done else []
     said.append(tables.next_steps(folder) if "deploy" in done else tables.stopped(list(done)[-1], command))
     for paragraph in said:
         console.print(f"\n{paragraph}", markup=False, highlight=False, soft_wrap=True)

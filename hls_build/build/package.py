@@ -16,6 +16,7 @@ import cv2
 import board
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_bytes
+from board.core.timing import UNMET
 from board.deployment import (
     BITFILE,
     CONTRACT,
@@ -101,9 +102,12 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     _write_example(out)
     ncnn = _copy_wheel(out, build.board)
     wheel = board_wheel(out)
-    made = BITFILE in copies
-    aus = len(Contract.read(folder.contract).action_units)
-    bitfile = "It holds a bitfile." if made else "It holds no bitfile yet: executor fpga runs on an emulated board."
+    contract = Contract.read(folder.contract)
+    aus = len(contract.action_units)
+    bitfile = "It holds no bitfile yet: executor fpga runs on an emulated board."
+    if BITFILE in copies:
+        unmet = contract.timing is not None and not contract.timing.met
+        bitfile = f"It holds a bitfile{f', and {UNMET}: results may be wrong' if unmet else ''}."
     text = README.format(
         name=build.name,
         preset=build.preset,

@@ -24,6 +24,8 @@ from hls_build.vivado.finn_steps import KERNELS, RTLLIB, Call, zynq_build
 HERE = Path(__file__).resolve().parent
 FILES = "files.sha256"
 """List of all files, as `sha256sum --check` reads it."""
+SCRIPTS = ("implement.tcl", "reports.tcl")
+"""What the shell's script runs besides what FINN+ wrote."""
 LIBRARIES = ("nodes", "rtllib", "kernels", "hls")
 
 README = """\
@@ -34,8 +36,10 @@ Needs Vivado with Vitis HLS 2022.2 or 2024.2 on Linux (source both settings64.sh
 
     vivado -mode batch -source build.tcl
 
-result/ gets accelerator.bit, accelerator.hwh and the reports. What was done is kept in work/, with every tool's log,
-and not done again. AUFLOW_JOBS=N sets the parallel runs (4).
+result/ gets accelerator.bit, accelerator.hwh, the reports and a checkpoint, accelerator.dcp. Where timing is not met,
+other strategies of implementation are tried, and the best is taken: read timing.rpt before you use its bitfile.
+What was done is kept in work/, with every tool's log, and not done again. AUFLOW_JOBS=N sets the parallel runs (4),
+AUFLOW_STRATEGIES=N how many strategies are tried at most (4).
 
 {files} lists all files; src/nodes and src/kernels hold the RTL that was simulated, src/rtllib the part of FINN+'s
 library that it uses, src/hls what the DMAs need of finn-hlslib, src/1_* to src/6_* the scripts of FINN+'s Zynq build.
@@ -105,7 +109,8 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
     for step in steps:
         _copy(step.inputs, source / step.folder)
     linking = source / steps[-1].folder
-    shutil.copyfile(HERE / "scripts/reports.tcl", linking / "reports.tcl")
+    for name in SCRIPTS:
+        shutil.copyfile(HERE / "scripts" / name, linking / name)
     script = linking / steps[-1].call.script.name
     text = script.read_text()
     for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped):
@@ -195,9 +200,9 @@ def _steps_script(steps: list[_Step], board: Board) -> str:
     last = steps[-1].folder
     handoff = "sources_1/bd/top/hw_handoff/top.hwh"
     results = {
-        BITFILE: [f"{last}/finn_zynq_link.runs/impl_1/top_wrapper.bit"],
+        BITFILE: [f"{last}/{BITFILE}"],
         HANDOFF: [f"{last}/finn_zynq_link.{kind}/{handoff}" for kind in ("srcs", "gen")],
-        **{name: [f"{last}/{name}"] for name in reports.NAMES},
+        **{name: [f"{last}/{name}"] for name in (*reports.NAMES, reports.CHECKPOINT)},
     }
     lines = [f"  {name} {{{' '.join(candidates)}}}" for name, candidates in results.items()]
     return "\n".join(

@@ -64,16 +64,22 @@ def rewrites(board: Board, clock_mhz: float, double_pumped: bool) -> tuple[Rewri
             where=2,
         ),
         Rewrite("board files lie beside the project", r'"[^"]*/board_files"$', '"@BOARD_FILES@"', where=2),
-        Rewrite("the builder's machine decides how many runs it can take", r"-jobs \d+", "-jobs @JOBS@"),
         Rewrite(
-            "the reports that are shown",
-            r"^close_project$",
-            "source [file join [file dirname [info script]] reports.tcl]\nclose_project",
+            "FINN+ implements once, by the default strategy, whatever the timing",
+            r"^    launch_runs -jobs \d+ -to_step write_bitstream impl_1\n    wait_on_run \[get_runs impl_1\]$",
+            f"    {_source('implement.tcl')}",
         ),
+        Rewrite("the run whose timing is best", r"^open_run impl_1$", "open_run $best"),
+        Rewrite("the reports that are shown", r"^close_project$", f"{_source('reports.tcl')}\nclose_project"),
     ]
     if double_pumped:
         changes += _second_clock()
     return tuple(changes)
+
+
+def _source(name: str) -> str:
+    """The line that runs a script beside the shell's."""
+    return f"source [file join [file dirname [info script]] {name}]"
 
 
 def _second_clock() -> list[Rewrite]:

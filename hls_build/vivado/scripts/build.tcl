@@ -7,7 +7,8 @@
 # steps.tcl lists what FINN+'s Zynq build gives to the tools: the DMAs as IP, the accelerator as IP, the Zynq shell.
 # Each step runs in a copy of its sources under work/, in which @ROOT@ has become the folder's present path, and leaves
 # a stamp; a second run goes on after the last stamp. work/logs/ keeps every tool's output, result/ gets the outcome.
-# The environment may name AUFLOW_JOBS (parallel runs, 4 if not) and AUFLOW_BOARD_FILES (a folder of board files).
+# The environment may name AUFLOW_JOBS (parallel runs, 4 if not), AUFLOW_STRATEGIES (of implementation, how many are
+# tried where timing is not met, 4 if not) and AUFLOW_BOARD_FILES (a folder of board files).
 
 set root [file dirname [file normalize [info script]]]
 set work [file join $root work]
@@ -48,10 +49,10 @@ proc files_below {folder} {
 
 # Copies a folder of src/ into work/, its placeholders replaced.
 proc prepare {folder} {
-  global root work board_files jobs
+  global root work board_files jobs strategies
   set from [file join $root src $folder]
   file delete -force [file join $work $folder]
-  set places [list @ROOT@ $work @BOARD_FILES@ $board_files @JOBS@ $jobs]
+  set places [list @ROOT@ $work @BOARD_FILES@ $board_files @JOBS@ $jobs @STRATEGIES@ $strategies]
   foreach path [files_below $from] {
     set relative [string range $path [string length $root/src/] end]
     write_file [file join $work $relative] [string map $places [read_file $path]]
@@ -124,6 +125,7 @@ proc collect {results} {
 
 set board_files [setting AUFLOW_BOARD_FILES [file join $root board_files]]
 set jobs [setting AUFLOW_JOBS 4]
+set strategies [setting AUFLOW_STRATEGIES 4]
 check_tools
 if {![file exists [file join $work done root]] || [read_file [file join $work done root]] ne $root} {
   file delete -force $work

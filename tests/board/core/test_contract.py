@@ -17,6 +17,7 @@ from board.core.decoding import BY_EMOTION, DECODINGS
 from board.core.facs import AU_NAMES, EMOTIONS, PROTOTYPES
 from board.core.files import sha256
 from board.core.outputs import ActionUnit, Attention
+from board.core.timing import TimingClosure
 
 UNITS = (
     ActionUnit("AU6 Cheek raiser", scale=2.0**-6, offset=-0.25),
@@ -123,6 +124,60 @@ def test_what_says_nothing_is_left_out_and_means_what_it_did(path: Path) -> None
     assert not {"emotions", "attention"} & set(content)
     unit = Contract.read(path).action_units[0]
     assert (unit.slope, unit.shift, unit.validity, Contract.read(path).emotions) == (1, 0, "", ())
+
+
+TIMED = replace(
+    CONTRACT,
+    bitfile_sha256="1" * 64,
+    timing=TimingClosure("Vivado 2022.2", "Performance_Explore", 0.4, 0.018, 3.75, 0, 0, {"clk_out1": 99.999}),
+)
+
+
+def test_slack_and_clocks_are_said_of_a_bitfile_alone(tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    TIMED.write(path)
+    assert Contract.read(path) == TIMED
+    assert json.loads(path.read_text())["timing"]["clocks_mhz"] == {"clk_out1": 99.999}
+    with pytest.raises(ValueError, match="timing is a bitfile's, got no bitfile_sha256 beside it"):
+        replace(TIMED, bitfile_sha256=None)
+    CONTRACT.write(path)
+    assert "timing" not in json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "met"),
+    [
+        ({}, True),
+        ({"worst_setup_slack_ns": 0.0}, True),
+        ({"worst_setup_slack_ns": -0.001}, False),
+        ({"worst_hold_slack_ns": -0.001}, False),
+        ({"worst_pulse_width_slack_ns": -0.1}, False),
+        ({"failing_endpoints": 1}, False),
+        ({"unclocked": 1}, False),
+    ],
+)
+def test_timing_is_met_where_every_path_was_timed_and_holds(change: dict[str, Any], met: bool) -> None:
+    assert TIMED.timing is not None
+    timing = replace(TIMED.timing, **change)
+    assert timing.met == met and ("TIMING IS NOT MET" in timing.sentence) != met
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["timing"].pop("strategy"), "timing must have the key 'strategy', got none"),
+        (lambda c: c["timing"].update(tool=1), "timing.tool must be of type str, got int"),
+        (lambda c: c["timing"].update(worst_hold_slack_ns="0"), "worst_hold_slack_ns must be a number, got '0'"),
+        (lambda c: c["timing"].update(failing_endpoints=-1), "failing_endpoints must be a whole number .*, got -1"),
+        (lambda c: c["timing"].update(clocks_mhz={}), "clocks_mhz must have at least one clock, .* got {}"),
+        (lambda c: c["timing"].update(clocks_mhz={"c": 0}), "all above 0 MHz, got {'c': 0}"),
+        (lambda c: c.update(timing=[1]), "timing must be of type dict, got list"),
+    ],
+)
+def test_a_wrong_timing_is_refused(change: Callable[[Any], None], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "accelerator.json"
+    TIMED.write(path)
+    test_refuses(path, change, message)
 
 
 def test_emotions_come_from_their_own_outputs() -> None:

@@ -2,6 +2,7 @@
 """The driver computes what the integer graph computes, and loads nothing that does not belong to its contract."""
 
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from small import SIZE, UNITS, ZYNQ, ZYNQMP, expected, random_faces, small_board
 
 from board.core.contract import Contract, StreamPacking
 from board.core.files import sha256
+from board.core.timing import TimingClosure
 from board.driver import Driver, Pace
 from board.driver.overlay import bitfile_part, check_overlay, handoff_part, same_part
 from board.driver.transfer import UNKNOWN_PACE
@@ -332,7 +334,14 @@ def wider(key: str, lanes: int) -> Change:
         (handoff_with("<EDKSYSTEM", "EDKSYSTEM"), "must be XML, got .*accelerator.hwh: copy it again"),
         (handoff_with("7z020", "7z010"), "the hardware handoff must be for part xc7z020clg400-1, got 7z010clg400 in"),
         (handoff_with("SYSTEMINFO", "OTHERINFO"), "the hardware handoff must be for part .*, got None in"),
-        (handoff_with('INSTANCE="idma0"', 'INSTANCE="dma"'), "must have FINN's idma0 with an AXI-lite port, got none"),
+        (
+            handoff_with('FULLNAME="/idma0" INSTANCE="idma0"', 'FULLNAME="/dma" INSTANCE="dma"'),
+            "must have FINN's idma0 with an AXI-lite port, got none",
+        ),
+        (
+            handoff_with('FULLNAME="/odma0" INSTANCE="odma0"', 'FULLNAME="/two/idma0" INSTANCE="odma0"'),
+            "must have FINN's idma0 with an AXI-lite port, got idma0, two/idma0 in",
+        ),
         (
             handoff_with('HIGHVALUE="0x43c1ffff" INSTANCE="odma0"', 'HIGHVALUE="0x43c1ffff" INSTANCE="dma"'),
             "must have FINN's odma0 with an AXI-lite port, got one without in",
@@ -349,6 +358,46 @@ def test_refuses_what_is_not_of_one_build(zynq: tuple[Path, Contract], change: C
     with pytest.raises(ValueError, match=message) as caught:
         check_overlay(bitfile, contract)
     assert "\n" not in str(caught.value)
+
+
+NAMES = {
+    "as FINN's shell has them": ("idma0", "odma0"),
+    "in a hierarchy": ("shell/idma0", "shell/odma0"),
+    "in two hierarchies": ("in/dma/idma0", "out/odma0"),
+    "otherwise": ("StreamingDataflowPartition_0", "StreamingDataflowPartition_2"),
+}
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_the_dmas_are_found_whatever_the_handoff_calls_them(
+    zynq: tuple[Path, Contract], board: EmulatedBoard, rng: np.random.Generator, names: tuple[str, str]
+) -> None:
+    bitfile, contract = zynq
+    rename_dmas(bitfile.with_suffix(".hwh"), names)
+    assert tuple(check_overlay(bitfile, contract).values()) == names
+    faces = random_faces(rng, 3)
+    with Driver(bitfile, contract) as driver:
+        np.testing.assert_array_equal(driver.accumulators(faces), expected(faces))
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_a_dma_has_the_path_that_pynq_knows_it_by(zynq: tuple[Path, Contract], names: tuple[str, str]) -> None:
+    bitfile, contract = zynq
+    rename_dmas(bitfile.with_suffix(".hwh"), names)
+    assert check_overlay(bitfile, contract) == dict(zip(("idma0", "odma0"), names, strict=True))
+
+
+def rename_dmas(handoff: Path, names: tuple[str, str]) -> None:
+    """Write a handoff as Vivado does for these paths: INSTANCE has `_` for each `/`, FULLNAME the whole path."""
+    tree = ElementTree.parse(handoff)
+    for old, name in zip(("idma0", "odma0"), names, strict=True):
+        for element in tree.getroot().iter():
+            if element.get("FULLNAME") == f"/{old}":
+                element.set("FULLNAME", f"/{name}")
+            if element.get("INSTANCE") == old:
+                element.set("INSTANCE", name.replace("/", "_"))
+    tree.write(handoff)
 
 
 @pytest.mark.board
@@ -433,3 +482,34 @@ def test_says_what_the_clock_is(
     caplog.set_level(logging.INFO, "auflow.driver")
     Driver(*zynq).close()
     assert "the clock is 100 MHz" in caplog.text
+
+
+TIMED = TimingClosure("Vivado 2022.2", "Performance_ExtraTimingOpt", 0.412, 0.018, 3.75, 0, 0, {"clk_out1": 99.999})
+
+
+@pytest.mark.board
+@pytest.mark.parametrize(
+    ("timing", "level", "said"),
+    [
+        (None, logging.INFO, "nothing is known of this bitfile's timing"),
+        (TIMED, logging.INFO, r"timing is met, worst slack 0.412 ns \(Vivado 2022.2, .*, clk_out1 99.999 MHz\)"),
+        (
+            replace(TIMED, worst_setup_slack_ns=-0.2, failing_endpoints=3),
+            logging.WARNING,
+            "TIMING IS NOT MET: worst slack -0.2 ns .*, 3 failing endpoints, .*: the FPGA may compute wrong results",
+        ),
+    ],
+)
+def test_says_at_load_whether_timing_is_met(
+    zynq: tuple[Path, Contract],
+    board: EmulatedBoard,
+    caplog: pytest.LogCaptureFixture,
+    timing: TimingClosure | None,
+    level: int,
+    said: str,
+) -> None:
+    caplog.set_level(logging.INFO, "auflow.driver")
+    bitfile, contract = zynq
+    Driver(bitfile, replace(contract, timing=timing)).close()
+    told = [(record.levelno, record.message) for record in caplog.records]
+    assert any(number == level and re.search(said, text) for number, text in told), told

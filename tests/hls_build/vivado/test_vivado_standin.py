@@ -16,6 +16,7 @@ pytestmark = pytest.mark.tclsh
 
 ACCELERATOR = "src/3_StreamingDataflowPartition_1/make_project.tcl"
 SHELL = "src/6_shell/ip_config.tcl"
+IMPLEMENT = "src/6_shell/implement.tcl"
 CELL = "StreamingDataflowPartition_1_"
 
 FAULTS = {
@@ -135,7 +136,15 @@ FAULTS = {
         "was packaged for 100.0 MHz, .* gives 90",
     ),
     "no top": (SHELL, r"^set_property top top_wrapper \[get_filesets sources_1\]", "", "no property top"),
-    "an unknown object": (SHELL, r"get_runs impl_1", "get_runs impl_7", "no run impl_7"),
+    "an unknown object": (IMPLEMENT, r"launch_runs (.*) \$name", "launch_runs -jobs 1 impl_7", "no run impl_7"),
+    "an unknown strategy": (IMPLEMENT, r"\{Vivado Implementation Defaults\}", "Fastest", "no strategy Fastest of"),
+    "a run that is launched twice": (
+        IMPLEMENT,
+        r"^  wait_on_run \[get_runs \$name\]",
+        "  launch_runs -jobs 1 $name",
+        "run impl_1 needs to be reset before it is launched",
+    ),
+    "an unknown report": ("src/6_shell/reports.tcl", "min_max", "minmax", "no delay type minmax"),
     "an unknown property": (
         SHELL,
         r"^set_property SYNTH_CHECKPOINT_MODE .*",

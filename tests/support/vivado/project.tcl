@@ -6,6 +6,12 @@ array set ::standin::properties {}
 array set ::standin::parameters {board.repoPaths "" tcl.collectionResultDisplayLimit 500}
 set ::standin::files {}
 set ::standin::runs [dict create synth_1 new impl_1 new]
+set ::standin::flow "Vivado Implementation [lindex [split $::standin::release .] 0]"
+set ::standin::properties(run:impl_1/FLOW) $::standin::flow
+set ::standin::strategies {
+  {Vivado Implementation Defaults} Performance_Explore Performance_ExplorePostRoutePhysOpt Performance_ExtraTimingOpt
+  Performance_Retiming Performance_NetDelay_high Congestion_SpreadLogic_high
+}
 
 proc installed_boards {} {
   return [environment STANDIN_BOARDS {}]
@@ -163,6 +169,10 @@ proc set_one {object name value} {
       if {$value ni [installed_boards]} { error "board part $value is not installed" }
       set ::standin::properties($object/$name) $value
     }
+    run/strategy {
+      if {$value ni $::standin::strategies} { error "no strategy $value of $::standin::flow" }
+      set ::standin::properties($object/$name) $value
+    }
     project/* - fileset/* - run/* - core/* - bus*/* - map/* - block/* - core-file/* { set ::standin::properties($object/$name) $value }
     default {
       if {[string index $object 0] ne "/"} { error "no property $name of $object" }
@@ -194,20 +204,41 @@ vendor get_runs {name} {
   return run:$name
 }
 
+vendor create_run {args} {
+  set found [options $args {} {-parent_run -flow -strategy}]
+  set name [lindex [dict get $found rest] 0]
+  if {[dict exists $::standin::runs $name]} { error "run $name is there" }
+  get_runs [dict get $found -parent_run]
+  if {[dict get $found -flow] ne $::standin::flow} { error "no flow [dict get $found -flow]" }
+  dict set ::standin::runs $name new
+  set_one run:$name strategy [dict get $found -strategy]
+  return run:$name
+}
+
 vendor launch_runs {args} {
   set found [options $args {} {-jobs -to_step}]
   if {[dict get $found -jobs] < 1} { error "needs jobs" }
   set name [lindex [dict get $found rest] 0]
   get_runs $name
+  if {[dict get $::standin::runs $name] ne "new"} { error "run $name needs to be reset before it is launched" }
   if {[property_of fileset:sources_1 top] ne "${::standin::design}_wrapper"} { error "the top must be the design's wrapper" }
   check_addresses
-  write_bitfile [place runs impl_1 top_wrapper.bit]
+  lappend ::standin::launched $name
+  set progress [of_run STANDIN_PROGRESS $name 100%]
+  if {$progress eq "100%"} { write_bitfile [place runs $name top_wrapper.bit] $name }
   write_handoff [place gen sources_1 bd top hw_handoff top.hwh]
   dict set ::standin::runs $name done
+  array set ::standin::properties [list run:$name/PROGRESS $progress run:$name/DIRECTORY [place runs $name] \
+    run:$name/STATS.WNS [setup_slack $name] run:$name/STATS.WHS [environment STANDIN_HOLD 0.018] \
+    run:$name/STATS.TPWS [expr {min(0, [environment STANDIN_PULSE_WIDTH 3.750])}]]
 }
 
 vendor wait_on_run {handle} {
   if {[dict get $::standin::runs [path_of $handle]] ne "done"} { error "run $handle was not launched" }
 }
 
-vendor open_run {name} { wait_on_run [get_runs $name]; set ::standin::is_implemented 1 }
+vendor open_run {name} {
+  wait_on_run [get_runs $name]
+  if {[property_of run:$name PROGRESS] ne "100%"} { error "run $name has no implemented design" }
+  set ::standin::is_implemented $name
+}

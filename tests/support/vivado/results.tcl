@@ -2,10 +2,19 @@
 #
 # What an implemented design leaves, in Vivado's formats: bitfile, hardware handoff, reports.
 #
-# STANDIN_SLACK    worst set-up slack in ns (0.412)
-# STANDIN_PART     part to put into the bitfile instead of the project's
+# It places nothing: slack, clocks and violations are what a test says. Reports are written after the examples in AMD
+# UG906, so that they try how we read and act upon reports, not whether a design is fast.
+#
+# STANDIN_SLACK        worst set-up slack in ns of each run; the last one is that of all further runs (0.412)
+# STANDIN_PROGRESS     how far each run comes, likewise (100%)
+# STANDIN_HOLD         worst hold slack in ns (0.018)
+# STANDIN_PULSE_WIDTH  worst pulse width slack in ns (3.750)
+# STANDIN_UNCLOCKED    register pins without a clock (0)
+# STANDIN_CROSSINGS    critical crossings of clocks (0)
+# STANDIN_PART         part to put into the bitfile instead of the project's
 
-set ::standin::is_implemented 0
+set ::standin::is_implemented ""  ;# the run whose implemented design is open
+set ::standin::launched {}  ;# implementation runs, in the order of their launches
 
 # Device, package and speed grade as Vivado writes them.
 proc part_pieces {} {
@@ -15,7 +24,7 @@ proc part_pieces {} {
   return [list zynquplus $device $package $speed]
 }
 
-proc write_bitfile {path} {
+proc write_bitfile {path run} {
   lassign [part_pieces] arch device package
   set name [expr {$arch eq "zynq" ? "$device$package" : [dict get $::standin::project part]}]
   set name [environment STANDIN_PART $name]
@@ -23,7 +32,7 @@ proc write_bitfile {path} {
   foreach {letter text} [list a "top_wrapper;UserID=0XFFFFFFFF;Version=$::standin::release" b $name c 2026/01/01 d 00:00:00] {
     append content $letter [binary format S [expr {[string length $text] + 1}]] $text \0
   }
-  set data [string repeat \xff 64]
+  set data [string repeat \xff 64]$run
   append content e [binary format I [string length $data]] $data
   file mkdir [file dirname $path]
   set file [open $path wb]
@@ -32,7 +41,7 @@ proc write_bitfile {path} {
 }
 
 # What a run leaves that dies while it writes.
-proc half_bitfile {} { spill [place runs impl_1 top_wrapper.bit] "half" }
+proc half_bitfile {} { spill [place runs [lindex [dict keys $::standin::runs] end] top_wrapper.bit] "half" }
 
 # Every slave with registers must have its address.
 proc check_addresses {} {
@@ -117,14 +126,37 @@ proc memory_ranges {master} {
 }
 
 proc need_implemented {} {
-  if {!$::standin::is_implemented} { error "no implemented design is open" }
+  if {$::standin::is_implemented eq ""} { error "no implemented design is open" }
 }
+
+# What a test says of a run, in the order of their launches.
+proc of_run {variable name default} {
+  set values [environment $variable [list $default]]
+  set at [lsearch -exact $::standin::launched $name]
+  return [lindex $values [expr {min($at, [llength $values] - 1)}]]
+}
+
+proc setup_slack {name} { return [of_run STANDIN_SLACK $name 0.412] }
 
 vendor report_timing_summary {args} {
   need_implemented
-  set slack [environment STANDIN_SLACK 0.412]
-  set failing [expr {$slack < 0 ? 3 : 0}]
+  set slack [setup_slack $::standin::is_implemented]
+  set hold [environment STANDIN_HOLD 0.018]
+  set pulse_width [environment STANDIN_PULSE_WIDTH 3.750]
+  set unclocked [environment STANDIN_UNCLOCKED 0]
+  foreach {key value} [list setup $slack hold $hold width $pulse_width] { set failing_$key [expr {$value < 0 ? 3 : 0}] }
   spill [dict get [options $args {} {-file}] -file] "
+check_timing report
+
+Table of Contents
+-----------------
+1. checking no_clock ($unclocked)
+2. checking constant_clock (0)
+
+1. checking no_clock ($unclocked)
+------------------------
+ There are $unclocked register/latch pins with no clock.
+
 ------------------------------------------------------------------------------------------------
 | Design Timing Summary
 | ---------------------
@@ -132,9 +164,72 @@ vendor report_timing_summary {args} {
 
     WNS(ns)      TNS(ns)  TNS Failing Endpoints  TNS Total Endpoints      WHS(ns)      THS(ns)  THS Failing Endpoints  THS Total Endpoints     WPWS(ns)     TPWS(ns)  TPWS Failing Endpoints  TPWS Total Endpoints
     -------      -------  ---------------------  -------------------      -------      -------  ---------------------  -------------------     --------     --------  ----------------------  --------------------
-      $slack       0.000                      $failing                57213        0.018        0.000                      0                57213        3.750        0.000                       0                 23874
+      $slack       0.000                      $failing_setup                57213        $hold        0.000                      $failing_hold                57213        $pulse_width        0.000                       $failing_width                 23874
 
+------------------------------------------------------------------------------------------------
+| Clock Summary
+| -------------
+------------------------------------------------------------------------------------------------
+
+Clock                       Waveform(ns)       Period(ns)      Frequency(MHz)
+-----                       ------------       ----------      --------------
+clk_fpga_0                  {0.000 5.000}      10.000          100.000
+  clk_out1_top_clk_wiz_0_0  {0.000 5.000}      10.000          100.000
+  clkfbout_top_clk_wiz_0_0  {0.000 5.000}      10.000          100.000
+
+------------------------------------------------------------------------------------------------
+| Intra Clock Table
+| -----------------
+------------------------------------------------------------------------------------------------
+
+Clock                           WNS(ns)      TNS(ns)  TNS Failing Endpoints
+-----                           -------      -------  ---------------------
+  clk_out1_top_clk_wiz_0_0        $slack        0.000                      0
 "
+}
+
+vendor report_timing {args} {
+  need_implemented
+  set found [options $args {-input_pins} {-delay_type -max_paths -sort_by -file}]
+  if {[dict get $found -delay_type] ni {max min min_max}} { error "no delay type [dict get $found -delay_type]" }
+  spill [dict get $found -file] "Slack: [setup_slack $::standin::is_implemented]ns (required time - arrival time)\n"
+}
+
+vendor report_cdc {args} {
+  need_implemented
+  set count [environment STANDIN_CROSSINGS 0]
+  set text "CDC Report\n\nSeverity  ID      Count  Description\n--------  ------  -----  -----------\n"
+  if {$count} { append text "Critical  CDC-1   $count      1-bit unknown CDC circuitry\n" }
+  append text "Info      CDC-3   2      1-bit synchronized with ASYNC_REG property\n\n"
+  for {set i 0} {$i < $count} {incr i} { append text "Critical  CDC-1  1-bit unknown CDC circuitry  0  None  a_reg/C  b_reg/D  Unknown\n" }
+  spill [dict get [options $args {-details} {-file}] -file] $text
+}
+
+vendor report_methodology {args} {
+  need_implemented
+  spill [dict get [options $args {} {-file}] -file] "
+Report Methodology
+
+1. REPORT SUMMARY
+-----------------
+            Netlist: netlist
+             Violations found: 7
++-----------+------------------+--------------------------------+------------+
+| Rule      | Severity         | Description                    | Violations |
++-----------+------------------+--------------------------------+------------+
+| TIMING-18 | Warning          | Missing input or output delay  | 2          |
+| SYNTH-6   | Warning          | Timing of a RAM block is poor  | 4          |
+| CLKC-55   | Advisory         | MMCME4 with global clock       | 1          |
++-----------+------------------+--------------------------------+------------+
+"
+}
+
+vendor write_checkpoint {args} {
+  need_implemented
+  set found [options $args {-force} {}]
+  set path [lindex [dict get $found rest] 0]
+  if {[file exists $path] && ![dict exists $found -force]} { error "$path is there already" }
+  spill $path "checkpoint of $::standin::is_implemented"
 }
 
 vendor report_power {args} {
