@@ -21,7 +21,7 @@ class Quantizer:
     """Scale and code range of one quantizer; zero point 0, rounding half to even.
 
     Attributes:
-        scale: Powers of two: one, or one per output channel in a shape that broadcasts over the values.
+        scale: One, or one per output channel in a shape that broadcasts over the values; each a positive float32.
         bits: Width of a code.
         signed: Two's complement if true.
         narrow: Leaves out the least code of a signed range, the greatest of an unsigned one.
@@ -47,7 +47,7 @@ class Quantizer:
             bits: Its fourth input.
 
         Raises:
-            ValueError: It rounds otherwise, has a zero point, a scale that is no power of two, or bits that are none.
+            ValueError: It rounds otherwise, has a zero point, a scale that is not positive, or bits that are none.
         """
         mode = bytes(attributes.get("rounding_mode", b"ROUND"))
         scales, zeros = np.asarray(scale, np.float64), np.asarray(zero_point)
@@ -60,7 +60,7 @@ class Quantizer:
             raise ValueError(f"has {width:g} bits, need a whole number from 1 to {MOST_BITS}")
         if width == 1 and signed:  # QONNX's convention
             return cls.bipolar_of_node(scales)
-        return cls(_powers_of_two(scales), int(width), signed, bool(attributes["narrow"]))
+        return cls(_positive(scales), int(width), signed, bool(attributes["narrow"]))
 
     @classmethod
     def bipolar_of_node(cls, scale: ArrayLike) -> Quantizer:
@@ -70,9 +70,9 @@ class Quantizer:
             scale: Its second input.
 
         Raises:
-            ValueError: A scale is no power of two.
+            ValueError: A scale is not positive.
         """
-        return cls(_powers_of_two(np.asarray(scale, np.float64)), 2, signed=True, narrow=True, bipolar=True)
+        return cls(_positive(np.asarray(scale, np.float64)), 2, signed=True, narrow=True, bipolar=True)
 
     @property
     def low(self) -> int:
@@ -85,10 +85,14 @@ class Quantizer:
         return (1 << (self.bits - self.signed)) - 1 - (self.narrow and not self.signed)
 
     def codes(self, real: NDArray[Any]) -> NDArray[np.int64]:
-        """Quantize real values: the nearest codes, ties to even, clipped to the range; the sign where bipolar."""
+        """Quantize real values: the nearest codes, ties to even, clipped to the range; the sign where bipolar.
+
+        Values in float32 are divided in float32, as QONNX does it.
+        """
+        scaled = real / (self.scale.astype(np.float32) if real.dtype == np.float32 else self.scale)
         if self.bipolar:
-            return np.where(real / self.scale >= 0, 1, -1).astype(np.int64)
-        codes: NDArray[np.int64] = np.clip(np.rint(real / self.scale), self.low, self.high).astype(np.int64)
+            return np.where(scaled >= 0, 1, -1).astype(np.int64)
+        codes: NDArray[np.int64] = np.clip(np.rint(scaled), self.low, self.high).astype(np.int64)
         return codes
 
     def real(self, codes: NDArray[Any]) -> NDArray[np.float32]:
@@ -97,9 +101,14 @@ class Quantizer:
         return real
 
 
-def _powers_of_two(scales: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The scales, all of them powers of two."""
-    exact = np.frexp(scales)[0] == 0.5
-    if not exact.all():
-        raise ValueError(f"has scale {scales[~exact][0]:g}, need powers of two")
+def powers_of_two(scales: NDArray[np.float64]) -> bool:
+    """Whether all scales are powers of two, by which float32 multiplies and divides exactly."""
+    return bool((np.frexp(scales)[0] == 0.5).all())
+
+
+def _positive(scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scales, all of them positive numbers."""
+    fine = np.isfinite(scales) & (scales > 0)
+    if not fine.all():
+        raise ValueError(f"has scale {scales[~fine][0]:g}, need a positive number")
     return scales

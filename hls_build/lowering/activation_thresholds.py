@@ -17,6 +17,12 @@ from hls_build.lowering.errors import LoweringError
 
 CHUNK = 1 << 15
 """Accumulator values evaluated at once, per channel: bounds memory, not the result."""
+ROUNDING = 2.0**-22
+"""How far, relatively, float32 sums of rounded products are taken to lie from the number that they stand for."""
+SMALL_SUMS = 1 / 16
+"""Share of the greatest sum below which rounding is no smaller: what cancels was rounded before."""
+BORDERLINE = 1 / 50
+"""Share of the activation thresholds that may lie within rounding of a sum: by chance few do, by the scales all."""
 
 
 class ScalarFunction:
@@ -54,7 +60,7 @@ class ScalarFunction:
 
 
 def tabulate(
-    node: NodeProto, edge: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int
+    node: NodeProto, edge: Edge, function: ScalarFunction, quantizer: Quantizer, channels: int, side: int = 0
 ) -> tuple[Integers, Integers]:
     """Codes of every reachable integer of every channel.
 
@@ -64,6 +70,7 @@ def tabulate(
         function: What stands between them and the quantizer.
         quantizer: The next quantizer.
         channels: Channels to evaluate; 1 where all are alike.
+        side: -1 or 1 to evaluate where rounding may put the sums below or above themselves; 0 at the sums.
 
     Returns:
         The integers -R..R that hold every channel's range, and their codes, shape (channels, 2R + 1). Beyond a
@@ -78,7 +85,9 @@ def tabulate(
     codes = np.empty((channels, len(values)), np.int64)
     for start in range(0, len(values), CHUNK):
         part = values[start : start + CHUNK]
-        real = (np.clip(part, low, high) * scale).astype(np.float32)  # (channels, part)
+        sums = np.clip(part, low, high)
+        off = side * ROUNDING * np.maximum(np.abs(sums), SMALL_SUMS * radius)
+        real = ((sums + off) * scale).astype(np.float32)  # (channels, part)
         if edge.layout == "map":
             real = real[None, :, :, None]
         elif CHANNEL_AXIS[edge.layout] == 2:
@@ -95,6 +104,40 @@ def tabulate(
             )
         codes[:, start : start + len(part)] = quantizer.codes(result)
     return values, codes
+
+
+def borderline(node: NodeProto, edge: Edge, function: ScalarFunction, quantizer: Quantizer, codes: Integers) -> int:
+    """Count the sums that float32 may round to either side of an activation threshold.
+
+    Float32 holds sums at a scale that is no power of two only rounded, by an error that depends on the order of
+    summation. So what the model gives near a threshold is not defined to the last bit.
+
+    Args:
+        node: The quantizer's node, for errors.
+        edge: Source of the sums.
+        function: What stands between them and the quantizer.
+        quantizer: The quantizer.
+        codes: Of `tabulate`.
+
+    Returns:
+        How many there are, over all channels.
+
+    Raises:
+        LoweringError: They are so many that the scales put them there.
+    """
+    off = np.zeros(codes.shape, np.bool_)
+    for side in (-1, 1):
+        off |= tabulate(node, edge, function, quantizer, len(codes), side)[1] != codes
+    steps = int(np.count_nonzero(np.diff(codes, axis=1)))
+    if (found := int(np.count_nonzero(off))) > steps * BORDERLINE:
+        channel, column = np.argwhere(off)[0]
+        total = column - codes.shape[1] // 2
+        raise LoweringError(
+            f"node {node.name} ({node.op_type}) has the sum {total} of channel {channel} on the border of code"
+            f" {codes[channel, column]}, where float32 rounds to either side, as {found} sums at {steps} borders do:"
+            " use scales that are powers of two, or another ratio of scales"
+        )
+    return found
 
 
 def directions(codes: Integers, node: NodeProto) -> Integers:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from board.core.arithmetic import EXACT_FLOAT32
+from board.core.layers.flatten import Flatten
 from board.core.layers.fork import Fork
+from board.core.layers.threshold import Threshold
 from board.core.node import Node, Tensor, identifier
 from board.core.quantizer import Quantizer
 from hls_build.lowering.abstract_values import Constant, Edge, Integers, Scales, Weights
@@ -56,6 +58,8 @@ class LoweringContext:
         self.nodes: list[Node] = []
         self.negated: dict[str, str] = {}
         """Sums whose weights were negated for the one quantizer that reads them: tensor to Quant node."""
+        self.remarks: list[str] = []
+        """What a person should know of an integer graph that is as exact as float32 lets it be."""
 
     def new_tensor(self, name: str, shape: tuple[int, int, int], bits: int, signed: bool) -> Tensor:
         """Declare a tensor of the integer graph."""
@@ -106,6 +110,28 @@ class LoweringContext:
         """A name, numbered where a tensor has it already."""
         names = chain([name], (f"{name}_{number}" for number in count(2)))
         return next(name for name in names if name not in self.tensors)
+
+    def check_order(self, edge: Edge, what: str) -> None:
+        """Refuse elements of a flattened map one by one: ONNX has them channels first, here pixels come first.
+
+        Args:
+            edge: Whose elements matter.
+            what: Takes them, for the error.
+        """
+        height, width, channels = self.flattened(edge) or (1, 1, 1)
+        if channels > 1 and height * width > 1:
+            raise LoweringError(
+                f"{what} takes the elements of a flattened map of {channels} channels one by one: put it before the"
+                " Flatten, or leave the Flatten out"
+            )
+
+    def flattened(self, edge: Edge) -> tuple[int, int, int] | None:
+        """Shape of the map whose elements a vector has, in its order, unquantized or quantized again; else None."""
+        layer = self.writer(edge)
+        while isinstance(layer, Threshold):
+            (name,) = layer.inputs
+            layer = next((node for node in self.nodes if name in node.outputs), None)
+        return self.tensors[layer.inputs[0]].shape if isinstance(layer, Flatten) else None
 
     def writer(self, edge: Edge) -> Node | None:
         """The layer that an edge comes from, None for the pixels."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -11,7 +12,7 @@ from onnx import NodeProto
 
 from board.core.graph import IntegerGraph
 from hls_build.lowering import quantizers, shapes, weighted
-from hls_build.lowering.abstract_values import Edge
+from hls_build.lowering.abstract_values import Edge, Scales
 from hls_build.lowering.context import LoweringContext, Value, typed_edge
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import ONNX_DOMAINS
@@ -36,6 +37,23 @@ OWN_RULES = (
 """What becomes FINN+'s own blocks. Kernels have rules of their own; see hls_build.compiler.RULES for all."""
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """What lowering made of a model.
+
+    Attributes:
+        graph: Its integer form.
+        scale: What one unit of each output channel is worth, float64 (channels,): real = integer * scale + offset.
+        offset: Real value of each output channel at integer 0, likewise.
+        remarks: What a person should know of how exact it is, a sentence each.
+    """
+
+    graph: IntegerGraph
+    scale: Scales
+    offset: Scales
+    remarks: tuple[str, ...] = ()
+
+
 def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     """Turn a QONNX model with raw pixels in and integer accumulators out into integers only.
 
@@ -47,7 +65,26 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
         Its exact integer form, with a Fork wherever a tensor is read twice.
 
     Raises:
-        LoweringError: A node that no rule matches, an unquantized tensor, or a function that no thresholds express.
+        LoweringError: A node that no rule matches, an unquantized tensor, a function that no thresholds express, or an
+            output that is no integer.
+    """
+    lowered = lower_scaled(model, rules)
+    if not ((lowered.scale == 1).all() and (lowered.offset == 0).all()):
+        output = model.graph.output[0].name
+        raise LoweringError(f"output {output} is not made of integer accumulators: multiply it by its inverse scale")
+    return lowered.graph
+
+
+def lower_scaled(model: onnx.ModelProto, rules: Sequence[Rule]) -> Lowered:
+    """Turn a QONNX model with raw pixels in into integers only, and say what those at its output are worth.
+
+    Args:
+        model: One input (1, C, H, W) that holds integers 0..255; one output, of sums or codes that were scaled and
+            shifted at most.
+        rules: What lowers its nodes; of several that match one, the first.
+
+    Raises:
+        LoweringError: As `lower`, but for outputs that are no integers.
     """
     context = LoweringContext(model)
     source, (channels, height, width) = _pixels(model, context)
@@ -59,10 +96,14 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     _check_readers(model)
     output = _only([value.name for value in model.graph.output], "output")
     result = context.values.get(output)
-    if not isinstance(result, Edge) or not (result.scale == 1).all():
-        raise LoweringError(f"output {output} is not made of integer accumulators: multiply it by its inverse scale")
-    context.check_not_negated(result.tensor)
-    return IntegerGraph(context.tensors, context.with_forks(), pixels.name, result.tensor)
+    if not isinstance(result, Edge | ScalarChain):
+        raise LoweringError(f"output {output} is not made of integer accumulators: end the network behind a layer")
+    chain = result if isinstance(result, ScalarChain) else ScalarChain(result)
+    edge, (scale, offset) = chain.edge, chain.linear(context)
+    context.check_not_negated(edge.tensor)
+    context.check_order(edge, f"output {output}")
+    graph = IntegerGraph(context.tensors, context.with_forks(), pixels.name, edge.tensor)
+    return Lowered(graph, scale, offset, tuple(context.remarks))
 
 
 def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tuple[int, int, int]]:

@@ -13,9 +13,15 @@ from onnx import NodeProto
 from board.core.arithmetic import needed_bits
 from board.core.layers.conv import Conv
 from board.core.layers.threshold import Threshold
-from board.core.quantizer import Quantizer
-from hls_build.lowering.abstract_values import CHANNEL_AXIS, Constant, Edge, Weights
-from hls_build.lowering.activation_thresholds import ScalarFunction, directions, tabulate, thresholds_from_codes
+from board.core.quantizer import Quantizer, powers_of_two
+from hls_build.lowering.abstract_values import CHANNEL_AXIS, Constant, Edge, Scales, Weights
+from hls_build.lowering.activation_thresholds import (
+    ScalarFunction,
+    borderline,
+    directions,
+    tabulate,
+    thresholds_from_codes,
+)
 from hls_build.lowering.context import LoweringContext, Unquantized, Value, typed_edge
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import attributes
@@ -35,11 +41,18 @@ class ScalarChain(Unquantized):
         edge: Where the integers come from.
         source: Name under which the first node reads them.
         nodes: Elementwise ONNX nodes, in order.
+        biased: Whether the sums have a bias that is no multiple of their scale.
     """
 
     edge: Edge
     source: str = ""
     nodes: tuple[NodeProto, ...] = ()
+    biased: bool = False
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether float32 holds the sums only rounded; codes times one scale are rounded once, wherever computed."""
+        return self.biased or not (self.edge.quantized or powers_of_two(self.edge.scale))
 
     def quantize(self, context: LoweringContext, node: NodeProto, quantizer: Quantizer) -> Edge:
         """Write a Threshold, or nothing where the pixels are quantized to what they are."""
@@ -52,6 +65,10 @@ class ScalarChain(Unquantized):
         alike = not per_channel and all(len(a) == 1 for a in (edge.scale, edge.low, edge.high))
         function = ScalarFunction(self.source, self.nodes, operands, context.opset)
         values, codes = tabulate(node, edge, function, quantizer, 1 if alike else edge.shape[2])
+        if self.is_rounded and (found := borderline(node, edge, function, quantizer, codes)):
+            context.remarks.append(
+                f"{found} sums before {node.name} lie where float32 may round to either side of an activation threshold"
+            )
         falling = directions(codes, node) < 0
         if falling.any():
             edge = _negated(context, node, edge, falling)
@@ -66,6 +83,46 @@ class ScalarChain(Unquantized):
         if falling.any():
             context.negated[edge.tensor] = node.name
         return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, quantized=True)
+
+    def linear(self, context: LoweringContext) -> tuple[Scales, Scales]:
+        """Scale and offset of each channel, where the functions only scale and shift: real = integer * scale + offset.
+
+        Raises:
+            LoweringError: One does something else.
+        """
+        operands = self._operands(context)
+        channels = self.edge.shape[2]
+        scale, offset = np.broadcast_to(self.edge.scale, channels), np.zeros(channels)
+        name = self.source
+        for node in self.nodes:
+            constant = [operands[other].astype(np.float64).ravel() for other in node.input if other in operands]
+            first = node.input[0] == name
+            if node.op_type == "Add":
+                offset = offset + constant[0]
+            elif node.op_type == "Sub":
+                sign = 1 if first else -1
+                scale, offset = sign * scale, sign * (offset - constant[0])
+            elif node.op_type == "Mul":
+                scale, offset = scale * constant[0], offset * constant[0]
+            elif node.op_type == "Div" and first:
+                scale, offset = scale / constant[0], offset / constant[0]
+            elif node.op_type == "Neg":
+                scale, offset = -scale, -offset
+            elif node.op_type == "BatchNormalization":
+                gain, shift, mean, variance = constant
+                factor = gain / np.sqrt(variance + attributes(node)["epsilon"])
+                scale, offset = scale * factor, (offset - mean) * factor + shift
+            elif node.op_type not in ("Identity", "Dropout"):
+                raise LoweringError(
+                    f"node {node.name} ({node.op_type}) is behind the last layer, where sums may be scaled and shifted"
+                    " alone: end the network before it, and compute it on the host"
+                )
+            name = node.output[0]
+        if not (np.isfinite(scale).all() and np.isfinite(offset).all() and scale.all()):
+            raise LoweringError(
+                f"the output's scales must be numbers other than 0, got {scale.tolist()} behind {self.edge.tensor}"
+            )
+        return scale, offset
 
     def _operands(self, context: LoweringContext) -> dict[str, NDArray[Any]]:
         """Constant operands of the functions, quantized ones as the reals they stand for."""
@@ -138,6 +195,8 @@ def _check_operand(context: LoweringContext, node: NodeProto, index: int, value:
             f"node {node.name} ({node.op_type}) has an operand {node.input[index]} of shape {list(constant.shape)},"
             f" supported is one number, or one for each of {channels} channels"
         )
+    if constant.size > 1:
+        context.check_order(edge, f"node {node.name} ({node.op_type})")
 
 
 def _negated(context: LoweringContext, node: NodeProto, edge: Edge, falling: NDArray[np.bool_]) -> Edge:

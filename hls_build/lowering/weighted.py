@@ -8,8 +8,7 @@ from onnx import NodeProto, helper
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
 from board.core.layers.conv import Conv
-from board.core.layers.flatten import Flatten
-from hls_build.lowering.abstract_values import Constant, Edge, Integers, Scales, Weights
+from hls_build.lowering.abstract_values import Constant, Edge, Integers, Reals, Scales, Weights
 from hls_build.lowering.context import LoweringContext, Value
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import Window, attributes, check_attributes
@@ -49,9 +48,9 @@ def dense(context: LoweringContext, node: NodeProto) -> Value:
     if edge.layout == "map":
         raise LoweringError(f"node {node.name} ({node.op_type}) reads a feature map: put a Flatten before it")
     weights = weights if outputs_first else weights.transposed
-    integers, source = weights.integers, context.writer(edge)
-    if isinstance(source, Flatten):
-        height, width, channels = context.tensors[source.inputs[0]].shape
+    integers = weights.integers
+    if (flattened := context.flattened(edge)) is not None:
+        height, width, channels = flattened
         if integers.shape[1] == height * width * channels:  # else _layer says what is wrong
             integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
     return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1))
@@ -85,7 +84,7 @@ def _layer(
     name, shape = context.layer_name(node), (*tensor.shape[:2], len(integers))
     scale = weight_scales * edge.scale
     bias = _bias(context, node, scale)
-    if bias is not None:
+    if isinstance(bias, Weights):
         added = bias.integers.ravel()
         context.check_exact(node, low + np.minimum(added, 0), high + np.maximum(added, 0))
     layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits)
@@ -95,21 +94,22 @@ def _layer(
         return sums
     operand, source = f"{node.output[0]}_bias", f"{node.output[0]}_sums"
     shape_in_model = (-1, 1, 1) if edge.layout == "map" else (-1,)
-    context.values[operand] = Constant(bias.real.reshape(shape_in_model))
-    return ScalarChain(sums, source, (helper.make_node("Add", [source, operand], [node.output[0]]),))
+    real = bias.real if isinstance(bias, Weights) else bias
+    context.values[operand] = Constant(real.reshape(shape_in_model))
+    add = helper.make_node("Add", [source, operand], [node.output[0]])
+    return ScalarChain(sums, source, (add,), biased=not isinstance(bias, Weights))
 
 
-def _bias(context: LoweringContext, node: NodeProto, scale: Scales) -> Weights | None:
-    """The bias, integers at the scales of the sums; None where there is none."""
+def _bias(context: LoweringContext, node: NodeProto, scale: Scales) -> Weights | Reals | None:
+    """The bias: integers at the scales of the sums, else reals; None where there is none."""
     if len(node.input) < 3 or not node.input[2]:
         return None
     bias = context.operand(node, 2)
-    if not isinstance(bias, Weights) or (np.broadcast_to(bias.scale.ravel(), scale.shape) != scale).any():
-        raise LoweringError(
-            f"node {node.name} ({node.op_type}) has bias {node.input[2]}, which is not quantized at its sums' scale"
-        )
-    if bias.integers.shape not in ((len(scale),), (1, len(scale)), (1,), (1, 1), ()):
-        raise LoweringError(
-            f"node {node.name} ({node.op_type}) has a bias of shape {bias.integers.shape} for {len(scale)} outputs"
-        )
-    return bias
+    shape = bias.integers.shape if isinstance(bias, Weights) else context.constant(node, 2).shape
+    if shape not in ((len(scale),), (1, len(scale)), (1,), (1, 1), ()):
+        raise LoweringError(f"node {node.name} ({node.op_type}) has a bias of shape {shape} for {len(scale)} outputs")
+    if isinstance(bias, Weights) and bias.scale.size in (1, len(scale)):
+        at_sums = scale.astype(np.float32)  # as a model holds it
+        if (np.broadcast_to(bias.scale.ravel(), scale.shape).astype(np.float32) == at_sums).all():
+            return bias
+    return np.asarray(context.constant(node, 2), np.float32)

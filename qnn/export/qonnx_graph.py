@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from board.core import arithmetic
 from board.core.arithmetic import EXACT_FLOAT32
-from board.core.quantizer import Quantizer
+from board.core.quantizer import Quantizer, powers_of_two
 from qnn.network.model import IMAGE_SIZE
 from qnn.network.quantized import QuantCbamCnn
 
@@ -113,9 +113,16 @@ def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def quantizer(node: NodeProto, values: dict[str, np.ndarray]) -> Quantizer:
-    """Constants of a Quant node of a tidy model."""
+    """Constants of a Quant node of a tidy model, whose scales are powers of two.
+
+    Raises:
+        ValueError: One is not.
+    """
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    return Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
+    quantizer = Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
+    if not powers_of_two(quantizer.scale):
+        raise ValueError(f"node {node.name} (Quant) has scale {quantizer.scale.ravel()[0]:g}, need powers of two")
+    return quantizer
 
 
 def layers(model: onnx.ModelProto) -> dict[str, Quantizer]:

@@ -47,7 +47,7 @@ def test_a_quant_node_is_parsed() -> None:
     ("mode", "scale", "zero_point", "message"),
     [
         (b"FLOOR", 1.0, 0.0, r"rounds by b'FLOOR', need ROUND"),
-        (b"round", [1.0, 0.3], 0.0, r"has scale 0\.3, need powers of two"),
+        (b"round", [1.0, -0.3], 0.0, r"has scale -0\.3, need a positive number"),
         (b"ROUND", 1.0, [0.0, -2.0], r"has zero point -2\.0, need 0"),
     ],
 )
