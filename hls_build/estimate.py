@@ -168,7 +168,7 @@ def _window(op: Any, part: str) -> tuple[int, Resources]:
     resources = window(
         op.get_buffer_depth(), rows * columns * fold, op.get_instream_width(), op.get_nodeattr("ram_style")
     )
-    return height * width * prod(kernel) * fold, resources
+    return max(height * width * prod(kernel), rows * columns) * fold, resources
 
 
 def _padding(op: Any, part: str) -> tuple[int, Resources]:

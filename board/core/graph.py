@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ class IntegerGraph:
                 kind = KINDS[name]
                 values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
                 for f in fields(kind):
-                    if f.name not in values:
+                    if f.name not in values and f.default is MISSING:  # what is younger than the file has a default
                         values[f.name] = arrays[f"{values['name']}.{f.name}"]
                 nodes.append(kind(**values))
             tensors = {

@@ -31,7 +31,7 @@ def segments(layers: Sequence[Node], tensors: Mapping[str, Tensor]) -> list[Segm
     """
     groups: list[list[Node]] = [[]]
     for node in layers:
-        dense = isinstance(node, Conv) and node.weights.shape[1] == 1
+        dense = isinstance(node, Conv) and node.kernel == (1, 1)
         if dense:
             groups.append([])
         if not isinstance(node, Flatten):
@@ -46,7 +46,7 @@ def _segment(group: list[Node], tensors: Mapping[str, Tensor]) -> Segment:
     for node in group:
         if isinstance(node, Conv):
             height = tensors[node.inputs[0]].shape[0]
-            tails[node.name] = min(1.0, (node.weights.shape[1] // 2) / height)
+            tails[node.name] = min(1.0, (node.kernel[0] // 2) / height)
     return Segment(tuple(node.name for node in group), tails)
 
 

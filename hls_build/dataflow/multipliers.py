@@ -3,92 +3,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
+from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link, type_name
+from hls_build.dataflow.sliding_windows import Geometry, slide
 
 MOST_ACTIVATION_BITS, MOST_WEIGHT_BITS = 17, 25
 """Magnitude of an activation, and whole width of a weight, at the ports B and A of a DSP48E1 (AMD's UG479)."""
 
 
+def geometry(graph: IntegerGraph, node: Conv) -> Geometry:
+    """How a convolution's window moves."""
+    return Geometry(node.name, graph.tensors[node.inputs[0]].shape, node.kernel, node.strides, node.padding)
+
+
 def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     """A convolution: padding, sliding window and multiplier; a dense layer: the multiplier alone."""
-    height, width, channels = writer.graph.tensors[node.inputs[0]].shape
-    outputs, kernel = node.weights.shape[:2]
-    inputs = kernel * kernel * channels
+    window = geometry(writer.graph, node)
+    height, width, channels = window.shape
+    outputs, inputs = len(node.weights), int(node.weights[0].size)
     pe = rules.check_divides(node.name, "pe", folding.pe or 1, outputs, "outputs")
     simd = rules.check_simd(node.name, folding.simd or 1, inputs)
     fold = inputs // simd * (outputs // pe)
-    if kernel == 1:
+    if window.is_pixel:
         for key in ("window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions, got one for {node.name}")
         vector = channels if (height, width) == (1, 1) else 0
         link = writer.connect(node, 0, simd, folding, vector)
     else:
-        lanes = folding.window_simd or rules.window_lanes(channels, kernel, simd, fold)
+        lanes = folding.window_simd or rules.window_lanes(channels, prod(node.kernel), simd, fold)
         rules.check_divides(node.name, "window_simd", lanes, channels, "channels")
-        elements = rules.window_fifo_elements(height, width, channels, kernel)
-        ahead = 0 if node.inputs[0] == writer.graph.input else elements
-        link = _window(writer, node, writer.connect(node, 0, lanes, folding, ahead, in_bursts=True), kernel, folding)
+        ahead = 0 if node.inputs[0] == writer.graph.input else window.elements_ahead
+        link = slide(writer, window, writer.connect(node, 0, lanes, folding, ahead, in_bursts=True), folding)
         depth = folding.window_fifo_depth
         if depth is None:
             depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
         link = writer.fifo(writer.convert(link, f"{node.name}_window", simd), f"{node.name}_window", depth)
-    _multiply(writer, node, link, (height, width), (pe, simd), folding)
-
-
-def _window(writer: GraphWriter, node: Conv, link: Link, kernel: int, folding: Folding) -> Link:
-    height, width, channels = link.shape
-    if min(height, width) < 2:
-        raise ValueError(f"{node.name} needs at least 2x2 pixels for its sliding window, got {height}x{width}")
-    pad, lanes = kernel // 2, link.lanes
-    padded = replace(link, tensor=f"{node.name}_pad", shape=(height + 2 * pad, width + 2 * pad, channels))
-    writer.tensor(padded.tensor, padded.shape, link.datatype)
-    writer.rtl(
-        "FMPadding_rtl",
-        padded.tensor,
-        [link.tensor],
-        padded.tensor,
-        ImgDim=[height, width],
-        Padding=[pad] * 4,
-        NumChannels=channels,
-        SIMD=lanes,
-        inputDataType=link.datatype,
-        numInputVectors=1,
-    )
-    result = replace(padded, tensor=f"{node.name}_window", shape=(height, width, kernel * kernel * channels))
-    writer.tensor(result.tensor, result.shape, link.datatype)
-    rows = ((kernel - 1) * padded.shape[1] + kernel) * channels // lanes
-    writer.rtl(
-        "ConvolutionInputGenerator_rtl",
-        result.tensor,
-        [padded.tensor],
-        result.tensor,
-        ConvKernelDim=[kernel, kernel],
-        IFMChannels=channels,
-        IFMDim=list(padded.shape[:2]),
-        OFMDim=[height, width],
-        SIMD=lanes,
-        Stride=[1, 1],
-        Dilation=[1, 1],
-        inputDataType=link.datatype,
-        outputDataType=link.datatype,
-        depthwise=0,
-        is1D=0,
-        parallel_window=0,
-        ram_style=rules.memory_style(folding.window_ram_style, rows, lanes * link.bits),
-    )
-    cycles = height * width * kernel * kernel * channels // lanes
-    return replace(result, cycles=max(link.cycles, cycles))
+    _multiply(writer, node, link, window.windows, (pe, simd), folding)
 
 
 def _multiply(

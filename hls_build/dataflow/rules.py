@@ -62,13 +62,13 @@ def nearest_lanes(channels: int, lanes: int) -> int:
     return max(n for n in divisors(channels) if n <= lanes)
 
 
-def window_lanes(channels: int, kernel: int, simd: int, cycles_per_pixel: int) -> int:
+def window_lanes(channels: int, taps: int, simd: int, cycles_per_pixel: int) -> int:
     """Lanes of a sliding window that is never slower than its multiplier.
 
     A window pauses while it fills at the start of a frame, so it must be strictly faster; where even all
     channels at once are not, they are taken. Beyond that, the multiplier's SIMD spares a width converter.
     """
-    fast = [n for n in divisors(channels) if kernel * kernel * (channels // n) < cycles_per_pixel]
+    fast = [n for n in divisors(channels) if taps * (channels // n) < cycles_per_pixel]
     if simd in fast:
         return simd
     return min(fast, default=channels)
@@ -94,7 +94,7 @@ def fifo_style(depth: int) -> str:
 
 
 def window_fifo_elements(height: int, width: int, channels: int, kernel: int) -> int:
-    """Elements to hold before a 'same' sliding window.
+    """Elements to hold before a sliding window of so many rows.
 
     At the end of a frame it takes nothing while it emits its last kernel // 2 rows, and a pool in front of
     it delivers by the row.
@@ -118,12 +118,12 @@ def whole_memory_depth(depth: int) -> int:
     return (1 << low) + 1
 
 
-def window_fill_beats(width: int, channels: int, kernel: int, lanes: int) -> int:
-    """Beats of a frame that a 'same' sliding window takes before its first output.
+def window_fill_beats(width: int, channels: int, kernel: tuple[int, int], lanes: int) -> int:
+    """Beats of a frame, so wide with its padding, that a sliding window takes before its first output.
 
     The multiplier behind it waits for them in every frame.
     """
-    return ((kernel - 1) * (width + 2 * (kernel // 2)) + kernel) * channels // lanes
+    return ((kernel[0] - 1) * width + kernel[1]) * channels // lanes
 
 
 def window_vector_beats(beats: int, repeats: int, lanes: int, simd: int) -> int:

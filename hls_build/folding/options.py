@@ -27,6 +27,8 @@ from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
+from hls_build.dataflow.multipliers import geometry
+from hls_build.dataflow.sliding_windows import Geometry
 from hls_build.estimate import NodeEstimate
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
@@ -157,11 +159,10 @@ class FoldingOptions:
 
     def _conv(self, node: Conv) -> Iterator[Option]:
         """Options of a convolution or dense layer."""
-        height, width, channels = self.graph.tensors[node.inputs[0]].shape
-        outputs, kernel = node.weights.shape[:2]
-        inputs, pixels = kernel * kernel * channels, height * width
+        window = geometry(self.graph, node)
+        outputs, inputs, pixels = len(node.weights), int(node.weights[0].size), prod(window.windows)
         slowest = self.goal.interval_cycles // pixels
-        speed_up = DENSE_SPEED_UP if kernel == 1 else CONV_SPEED_UP
+        speed_up = DENSE_SPEED_UP if window.is_pixel else CONV_SPEED_UP
         folds = {
             (pe, simd): inputs // simd * (outputs // pe)
             for pe, simd in product(rules.divisors(outputs), rules.multiplier_simds(inputs))
@@ -175,25 +176,22 @@ class FoldingOptions:
         for (pe, simd), style in product(shapes, styles):
             for pumped in (False, True) if self.goal.double_pump and simd > 1 else (False,):
                 folding = Folding(pe=pe, simd=simd, ram_style=style, pumped=pumped)
-                if kernel == 1:
+                if window.is_pixel:
                     yield self._option(node, folding, (simd,))
                     continue
-                windows = self._windows(node, simd, pixels * folds[pe, simd])
+                windows = self._windows(window, simd, pixels * folds[pe, simd])
                 for (lanes, fill), window_style in product(windows, styles):
-                    window = replace(folding, window_simd=lanes, window_ram_style=window_style)
-                    yield self._option(node, window, (lanes,), fill)
+                    windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
+                    yield self._option(node, windowed, (lanes,), fill)
 
-    def _windows(self, node: Conv, simd: int, cycles: int) -> list[tuple[int, int]]:
+    def _windows(self, window: Geometry, simd: int, cycles: int) -> list[tuple[int, int]]:
         """Lanes and fill of the sliding windows that keep up with a multiplier of some cycles per frame."""
-        height, width, channels = self.graph.tensors[node.inputs[0]].shape
-        kernel = node.weights.shape[1]
         most, fast = self.goal.interval_cycles * GAP, []
-        for lanes in rules.divisors(channels):
-            fill = rules.window_fill_beats(width, channels, kernel, lanes)
-            beats = height * width * kernel * kernel * channels // lanes
-            if max(cycles, beats) + fill <= most:
+        for lanes in rules.divisors(window.shape[2]):
+            fill = window.fill(lanes)
+            if max(cycles, window.cycles(lanes)) + fill <= most:
                 fast.append((lanes, fill))
-        return fast[:WINDOW_OPTIONS] + [window for window in fast[WINDOW_OPTIONS:] if window[0] == simd]
+        return fast[:WINDOW_OPTIONS] + [option for option in fast[WINDOW_OPTIONS:] if option[0] == simd]
 
 
 Rows = tuple[tuple[int, ...], ...]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
@@ -49,10 +50,10 @@ class Request:
         found = set()
         for node in self.graph.nodes:
             if isinstance(node, Conv):
-                height, width, _ = self.graph.tensors[node.inputs[0]].shape
+                pixels = prod(self.graph.tensors[node.outputs[0]].shape[:2])
                 outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
                 found |= {
-                    height * width * (inputs // simd) * (outputs // pe)
+                    pixels * (inputs // simd) * (outputs // pe)
                     for pe in rules.divisors(outputs)
                     for simd in rules.multiplier_simds(inputs)
                 }

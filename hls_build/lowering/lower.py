@@ -25,7 +25,7 @@ QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.gen
 
 OWN_RULES = (
     *(Rule(op_type, "any quantizer", quantizers.quant) for op_type in QUANTIZERS),
-    Rule("Conv", "a 'same' convolution with stride 1", weighted.conv),
+    Rule("Conv", "a convolution of a feature map", weighted.conv),
     Rule("Gemm", "a dense layer", weighted.dense),
     Rule("MatMul", "a dense layer", weighted.dense),
     Rule("Transpose", "weights", weighted.transpose),

@@ -186,6 +186,15 @@ class Window:
             raise LoweringError(_unsupported(node, "auto_pad", found["auto_pad"], b"NOTSET"))
         return cls(kernel, strides, pads, dilations)
 
+    def check_dilations(self, node: NodeProto) -> None:
+        """Refuse a window with gaps.
+
+        Raises:
+            LoweringError: It has some.
+        """
+        if self.dilations != (1, 1):
+            raise LoweringError(_unsupported(node, "dilations", list(self.dilations), [1, 1]))
+
     def check(self, node: NodeProto, strides: tuple[int, int], pads: tuple[int, int, int, int]) -> None:
         """Refuse a window that moves otherwise.
 

@@ -7,30 +7,45 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
-from board.core.layers.conv import Conv
+from board.core.layers.conv import Conv, windows
 from hls_build.lowering.abstract_values import Constant, Edge, Integers, Reals, Scales, Weights
 from hls_build.lowering.context import LoweringContext, Value
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import Window, attributes, check_attributes
 from hls_build.lowering.scalars import ScalarChain
 
+PIXEL = Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+"""A dense layer's window."""
+
 
 def conv(context: LoweringContext, node: NodeProto) -> Value:
-    """A 'same' convolution with stride 1."""
+    """A convolution."""
     weights = context.weights(node, 1)
     if weights.integers.ndim != 4:
         raise LoweringError(f"node {node.name} (Conv) has {weights.integers.ndim - 2} spatial axes, supported are 2")
     check_attributes(node, {"group": 1})
     edge = context.quantized(node, 0)
-    rows, columns = weights.integers.shape[2:]
-    if rows != columns or rows % 2 == 0:
+    window = window_of(node, edge, (weights.integers.shape[2], weights.integers.shape[3]))
+    return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1), window)
+
+
+def window_of(node: NodeProto, edge: Edge, kernel: tuple[int, int]) -> Window:
+    """How a window moves over a feature map, where FINN+'s sliding window does that.
+
+    Raises:
+        LoweringError: It does not.
+    """
+    if edge.layout != "map":
+        raise LoweringError(f"node {node.name} ({node.op_type}) reads what is no feature map")
+    window = Window.of_node(node, kernel, edge.shape[:2])
+    window.check_dilations(node)
+    rows, columns = windows(edge.shape[:2], kernel, window.strides, window.pads)
+    if min(rows, columns) < 1:
         raise LoweringError(
-            f"node {node.name} (Conv) has a kernel of {rows}x{columns}, supported are squares of odd size"
+            f"node {node.name} ({node.op_type}) has a window of {kernel[0]}x{kernel[1]} over a padded map that is"
+            f" smaller, {edge.shape[0]}x{edge.shape[1]} with pads {list(window.pads)}"
         )
-    margin = rows // 2
-    window = Window.of_node(node, (rows, columns), edge.shape[:2])
-    window.check(node, (1, 1), (margin, margin, margin, margin))
-    return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1))
+    return window
 
 
 def dense(context: LoweringContext, node: NodeProto) -> Value:
@@ -53,7 +68,7 @@ def dense(context: LoweringContext, node: NodeProto) -> Value:
         height, width, channels = flattened
         if integers.shape[1] == height * width * channels:  # else _layer says what is wrong
             integers = integers.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-    return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1))
+    return _layer(context, node, edge, weights, integers.reshape(len(integers), 1, 1, -1), PIXEL)
 
 
 def transpose(context: LoweringContext, node: NodeProto) -> Value:
@@ -66,9 +81,9 @@ def transpose(context: LoweringContext, node: NodeProto) -> Value:
 
 
 def _layer(
-    context: LoweringContext, node: NodeProto, edge: Edge, weights: Weights, integers: Integers
+    context: LoweringContext, node: NodeProto, edge: Edge, weights: Weights, integers: Integers, window: Window
 ) -> Edge | ScalarChain:
-    """Write a Conv (outputs, k, k, inputs); a bias waits for the quantizer."""
+    """Write a Conv (outputs, rows, columns, inputs); a bias waits for the quantizer."""
     tensor = context.tensors[edge.tensor]
     if integers.shape[3] != tensor.shape[2]:
         raise LoweringError(
@@ -81,13 +96,14 @@ def _layer(
         )
     low, high = accumulator_bounds(integers, tensor.low, tensor.high)
     context.check_exact(node, low, high)
-    name, shape = context.layer_name(node), (*tensor.shape[:2], len(integers))
+    size = windows(tensor.shape[:2], window.kernel, window.strides, window.pads)
+    name, shape = context.layer_name(node), (*size, len(integers))
     scale = weight_scales * edge.scale
     bias = _bias(context, node, scale)
     if isinstance(bias, Weights):
         added = bias.integers.ravel()
         context.check_exact(node, low + np.minimum(added, 0), high + np.maximum(added, 0))
-    layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits)
+    layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits, window.strides, window.pads)
     context.add(layer, shape, needed_bits(int(low.min()), int(high.max()), True), True)
     sums = Edge(name, shape, scale, low, high, edge.layout)
     if bias is None:

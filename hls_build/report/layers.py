@@ -122,7 +122,7 @@ def _is_attention(graph: IntegerGraph, node: Node) -> bool:
 
 def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str) -> Multiplier:
     op = operator(next(hardware for hardware in model.graph.node if hardware.name == node.name))
-    height, width, _ = graph.tensors[node.inputs[0]].shape
+    height, width, _ = graph.tensors[node.outputs[0]].shape
     return Multiplier(
         pe=op.get_nodeattr("PE"),
         simd=op.get_nodeattr("SIMD"),

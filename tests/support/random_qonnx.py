@@ -104,23 +104,37 @@ class RandomNetwork:
     def conv(self) -> None:
         """A convolution, its scalar functions, and its quantizer."""
         channels, height, width = self.shape
-        outputs, kernel = int(self.rng.integers(1, 6)), int(self.pick([1, 3, 3, 5], [2, 7]))
-        form = self.pick(["pads", "pads", "SAME_UPPER", "SAME_LOWER"], ["none", "VALID", "stride", "dilation"])
-        pad = kernel // 2
-        attributes: dict[str, Any] = {"kernel_shape": self.pick([None, [kernel, kernel]], [])}
-        attributes |= {
-            "pads": {"pads": [pad] * 4},
-            "none": {},
-            "stride": {"pads": [pad] * 4, "strides": [2, 2]},
-            "dilation": {"pads": [2 * pad] * 4, "dilations": [2, 2]},
-        }.get(form, {"auto_pad": form})
-        if form == "pads" and self.rng.random() < 0.3:
-            attributes |= {"strides": [1, 1], "dilations": [1, 1], "group": 1}
-        weights, scales = self.weights((outputs, channels, kernel, kernel), 0)
+        outputs, kernel = int(self.rng.integers(1, 6)), self.kernel()
+        form, size = self.window(kernel, (height, width))
+        attributes = {"kernel_shape": self.pick([None, list(kernel)], []), **form}
+        if self.rng.random() < 0.2:
+            attributes |= {"dilations": [1, 1], "group": 1}
+        weights, scales = self.weights((outputs, channels, *kernel), 0)
         bias = self.bias(outputs, scales) if self.rng.random() < 0.3 else []
         self.step("Conv", weights, *bias, **attributes)
-        self.shape = (outputs, height, width)
-        self.activation(scales * self.scale, channels * kernel * kernel)
+        self.shape = (outputs, *size)
+        self.activation(scales * self.scale, channels * kernel[0] * kernel[1])
+
+    def kernel(self) -> tuple[int, int]:
+        """Rows and columns of a window."""
+        side = int(self.pick([1, 3, 3, 5], [7]))
+        return (side, side) if self.rng.random() < 0.8 else (side, int(self.rng.integers(1, 5)))
+
+    def window(self, kernel: tuple[int, int], size: tuple[int, int]) -> tuple[dict[str, Any], tuple[int, int]]:
+        """Attributes that say how a window moves, and how many rows and columns of windows that makes."""
+        strides = self.pick([[1, 1], [1, 1], [2, 2], None], [[2, 1], [3, 3]])
+        half, down = [side // 2 for side in kernel], strides or [1, 1]
+        form = self.pick(["pads", "pads", "uneven", "none", "SAME_UPPER", "SAME_LOWER", "VALID"], ["dilation"])
+        uneven = [int(self.rng.integers(0, side)) for side in kernel * 2]
+        pads = {"pads": half * 2, "dilation": half * 2, "uneven": uneven}.get(form, [0, 0, 0, 0])
+        if form.startswith("SAME"):
+            return {"auto_pad": form, "strides": strides}, (-(-size[0] // down[0]), -(-size[1] // down[1]))
+        rows, columns = ((size[i] + pads[i] + pads[i + 2] - kernel[i]) // down[i] + 1 for i in (0, 1))
+        if min(rows, columns) < 1:
+            return {"pads": half * 2}, (size[0] + 1 - kernel[0] % 2, size[1] + 1 - kernel[1] % 2)
+        told: dict[str, Any] = {"auto_pad": "VALID"} if form == "VALID" else {"pads": pads}
+        dilations = [2, 2] if form == "dilation" else None
+        return {**(told if form != "none" else {}), "strides": strides, "dilations": dilations}, (rows, columns)
 
     def bias(self, outputs: int, scales: NDArray[np.float64]) -> list[str]:
         """A quantized bias at the sums' scale."""

@@ -32,7 +32,7 @@ def _bypass_elements(writer: GraphWriter, node: Gate, spatial: bool) -> int:
     shared = {layer.name for layer in writer.upstream(node.inputs[0])}
     branch = [layer for layer in writer.upstream(node.inputs[1]) if layer.name not in shared]
     if spatial:
-        kernel = max(layer.weights.shape[1] for layer in branch if isinstance(layer, Conv))
+        kernel = max(layer.kernel[0] for layer in branch if isinstance(layer, Conv))
         return rules.spatial_bypass_elements(*x.shape, kernel)
     think = sum(writer.layer_cycles[layer.name] for layer in branch[:-1])
     return rules.channel_bypass_elements(x.elements, x.cycles, think)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
-from board.core.layers.conv import PreparedWeights, convolve_same
+from board.core.layers.conv import PreparedWeights, correlate
 
 
 def test_bounds_of_accumulators_hold_zero_padding_and_are_reached() -> None:
@@ -16,7 +16,7 @@ def test_bounds_of_accumulators_hold_zero_padding_and_are_reached() -> None:
         bounds = accumulator_bounds(weights.astype(np.int8), low, high)
         assert [bound.tolist() for bound in bounds] == [least, greatest]
         inputs = np.array([[a, b] for a in (0, low, high) for b in (0, low, high)]).reshape(-1, 1, 1, 2)
-        sums = convolve_same(inputs, PreparedWeights.of(weights)).reshape(-1, 2)
+        sums = correlate(inputs, PreparedWeights.of(weights)).reshape(-1, 2)
         assert (sums.min(axis=0).tolist(), sums.max(axis=0).tolist()) == (least, greatest)
 
 

@@ -14,6 +14,7 @@ from small import small_graph
 import board.core.layers
 from board.core.graph import IntegerGraph
 from board.core.layers import KINDS
+from board.core.layers.conv import Conv
 from board.core.layers.gate import Gate
 from board.core.node import Node
 
@@ -42,6 +43,21 @@ def test_a_layer_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
         ValueError, match=r"a layer's kind must be one of Append, Channel.*, got 'Softmax' in .*newer\.npz: build again"
     ):
         IntegerGraph.load(tmp_path / "newer.npz")
+
+
+def test_a_file_of_before_convolutions_had_strides_is_read(tmp_path: Path) -> None:
+    small_graph().save(tmp_path / "integer.npz")
+    with np.load(tmp_path / "integer.npz") as archive:
+        arrays = dict(archive)
+    description = json.loads(str(arrays["description"]))
+    convs = [node for node in description["nodes"] if node["type"] == "Conv"]
+    assert convs
+    for conv in convs:
+        del conv["strides"], conv["pads"]
+    np.savez(tmp_path / "older.npz", **{**arrays, "description": np.array(json.dumps(description))})
+    again = IntegerGraph.load(tmp_path / "older.npz")
+    conv = next(node for node in again.nodes if isinstance(node, Conv))
+    assert conv.strides == (1, 1) and conv.padding == tuple(side // 2 for side in conv.kernel) * 2
 
 
 def test_every_file_of_layers_is_found() -> None:

@@ -11,7 +11,7 @@ import pytest
 from board.core.graph import IntegerGraph
 from board.core.layers.append import append
 from board.core.layers.channel_descriptors import channel_descriptors
-from board.core.layers.conv import Conv, PreparedWeights, convolve_same
+from board.core.layers.conv import Conv, PreparedWeights, correlate
 from board.core.layers.fork import Fork
 from board.core.layers.gate import Gate, gate
 from board.core.layers.global_descriptors import global_descriptors
@@ -50,7 +50,7 @@ def test_convolutions_are_exact(rng: np.random.Generator, bits: int, kind: type,
     x[0, 0, 0] = top
     weights = rng.integers(-top, top + 1, (3, side, side, 8))
     weights[0] = top  # the largest sum there can be
-    got = convolve_same(x, PreparedWeights.of(weights))
+    got = correlate(x, PreparedWeights.of(weights), pads=(side // 2,) * 4)
     assert got.dtype == kind
     assert got.tolist() == convolve(x, weights)
 
@@ -59,16 +59,33 @@ def test_convolutions_in_bands_of_rows_are_those_of_the_whole(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, weights = rng.integers(-9, 10, (2, 7, 5, 3)), PreparedWeights.of(rng.integers(-9, 10, (4, 3, 3, 3)))
-    whole = convolve_same(x, weights)
+    whole = correlate(x, weights, pads=(1,) * 4)
     for rows in (1, 2, 3):
         monkeypatch.setattr("board.core.layers.conv.WINDOW_BYTES", rows * 5 * 27 * 4)
-        np.testing.assert_array_equal(convolve_same(x, weights), whole)
+        np.testing.assert_array_equal(correlate(x, weights, pads=(1,) * 4), whole)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "pads"),
+    [((3, 3), (2, 2), (1, 1, 1, 1)), ((2, 3), (1, 2), (0, 2, 1, 0)), ((1, 1), (3, 2), (0, 0, 0, 0))],
+)
+def test_windows_move_by_their_strides_over_their_own_padding(
+    kernel: tuple[int, int], strides: tuple[int, int], pads: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    x, weights = rng.integers(-9, 10, (2, 7, 6, 3)), rng.integers(-9, 10, (4, *kernel, 3))
+    (found,) = Conv("c", ("x",), ("c",), weights, 5, strides, pads).run(x)
+    padded = np.pad(x, ((0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)))
+    tops = range(0, padded.shape[1] - kernel[0] + 1, strides[0])
+    lefts = range(0, padded.shape[2] - kernel[1] + 1, strides[1])
+    parts = [[padded[:, i : i + kernel[0], j : j + kernel[1]] for j in lefts] for i in tops]
+    expected = [[np.tensordot(part, weights, ([1, 2, 3], [1, 2, 3])) for part in row] for row in parts]
+    np.testing.assert_array_equal(found, np.array(expected).transpose(2, 0, 1, 3))
 
 
 def test_sums_that_no_float_holds_are_refused() -> None:
     x = np.full((1, 1, 1, 2), 1 << 30)
     with pytest.raises(ValueError, match=r"need accumulators below 2\*\*53, got a bound of"):
-        convolve_same(x, PreparedWeights.of(np.full((1, 1, 1, 2), 1 << 23)))
+        correlate(x, PreparedWeights.of(np.full((1, 1, 1, 2), 1 << 23)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, FEW_THRESHOLDS, FEW_THRESHOLDS + 1, 255])

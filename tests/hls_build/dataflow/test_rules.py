@@ -18,7 +18,7 @@ from hls_build.dataflow.rules import memory_style, window_lanes
     ],
 )
 def test_a_window_is_strictly_faster_than_its_multiplier(simd: int, cycles_per_pixel: int, lanes: int) -> None:
-    assert window_lanes(32, 3, simd, cycles_per_pixel) == lanes
+    assert window_lanes(32, 9, simd, cycles_per_pixel) == lanes
 
 
 @pytest.mark.parametrize(
