@@ -42,5 +42,7 @@ NEEDS = (
     "mashumaro>=3.23",
     "mip>=1.17",
 )
+CLUSTER = ("dask>=2026.8", "distributed>=2026.8")
+"""What `auflow explore` and `auflow detect --workers` need besides."""
 
-setup(install_requires=NEEDS)
+setup(install_requires=NEEDS, extras_require={"cluster": CLUSTER})

@@ -28,7 +28,7 @@ own_pythons=(
 case "${1:-host}" in
   host)
     venv=.venv oldest=11 newest=99 pythons=(python3.11 python3 python3.12 python3.13)
-    files=(host host-nodeps dev)
+    files=(host host-nodeps dev cluster)
     ;;
   board)
     venv=.venv-board oldest=10 newest=10 pythons=(python3.10 "${own_pythons[@]}")
@@ -129,7 +129,7 @@ if [[ $venv == .venv ]]; then
   elif [[ ${AUFLOW_TORCH:-} == any ]]; then
     "${pip[@]}" install "$torch"
   fi
-  mapfile -t wanted < <(packages host dev)
+  mapfile -t wanted < <(packages host dev cluster)
   install "${wanted[@]}"
   mapfile -t wanted < <(packages host-nodeps)
   install --no-deps "${wanted[@]}"

@@ -231,8 +231,8 @@ def imported(package: str) -> set[str]:
     [
         ("board", ("board.txt", "board-nodeps.txt")),
         ("qnn", ("host.txt", "label-nodeps.txt")),
-        ("hls_build", ("host.txt", "host-nodeps.txt")),
-        ("tests", ("host.txt", "host-nodeps.txt", "board-nodeps.txt", "dev.txt")),
+        ("hls_build", ("host.txt", "host-nodeps.txt", "cluster.txt")),
+        ("tests", ("host.txt", "host-nodeps.txt", "board-nodeps.txt", "dev.txt", "cluster.txt")),
     ],
 )
 def test_what_is_imported_is_pinned(package: str, files: tuple[str, ...]) -> None:

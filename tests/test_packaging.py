@@ -131,6 +131,15 @@ def test_the_host_needs_what_it_imports_at_versions_that_are_tested(wheels: dict
     assert {str(needs[name]): pin for name, pin in pins.items() if pin not in needs[name].specifier} == {}
 
 
+def test_what_is_optional_is_an_extra_at_versions_that_are_tested(wheels: dict[str, Path]) -> None:
+    lines = [Requirement(line) for line in metadata(wheels["auflow"]).get_all("Requires-Dist") or []]
+    extra = {one.name: one.specifier for one in lines if one.marker is not None}
+    direct = (ROOT / "requirements/cluster.txt").read_text().partition("# needed by those above")[0]
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", direct, re.MULTILINE))
+    assert metadata(wheels["auflow"]).get_all("Provides-Extra") == ["cluster"] and extra.keys() == pins.keys()
+    assert all(pin in extra[name] for name, pin in pins.items())
+
+
 def test_an_installed_pair_starts(installed: Path) -> None:
     helped = auflow(installed, "--help")
     assert helped.returncode == 0, helped.stderr
