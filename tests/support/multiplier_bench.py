@@ -157,7 +157,7 @@ def counted(folder: Path, multiplier: Multiplier, cycles: int, words: list[int] 
     memory = folder / "weights.mem"
     if words:
         memory.write_text("".join(f"{word:x}\n" for word in words))
-    parameters = {
+    parameters: dict[str, int | str] = {
         **{"PE": multiplier.pe, "SIMD": multiplier.simd, "WW": multiplier.weight_bits},
         **{"AW": multiplier.activation_bits, "ACC": multiplier.accumulator_bits, "SF": multiplier.folds},
         **{"SIGNED": int(multiplier.signed), "NARROW": int(multiplier.narrow)},

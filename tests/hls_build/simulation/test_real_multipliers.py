@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,17 +124,19 @@ def test_every_multiplier_of_a_shipped_build_equals_itself_from_primitives(path:
         text = (tmp_path / "rtl" / f"{name}_wrapper.v").read_text()
         given = {key: int(value) for key, value in re.findall(r"parameter\s+(\w+) = (\d+),", text)}
         whole = Multiplier(
-            *(given[key] for key in ("PE", "SIMD", "WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACCU_WIDTH")),
-            given["MW"] // given["SIMD"],
-            bool(given["SIGNED_ACTIVATIONS"]),
-            bool(given["NARROW_WEIGHTS"]),
+            pe=given["PE"],
+            simd=given["SIMD"],
+            weight_bits=given["WEIGHT_WIDTH"],
+            activation_bits=given["ACTIVATION_WIDTH"],
+            accumulator_bits=given["ACCU_WIDTH"],
+            folds=given["MW"] // given["SIMD"],
+            signed=bool(given["SIGNED_ACTIVATIONS"]),
+            narrow=bool(given["NARROW_WEIGHTS"]),
         )
         pumped = bool(given["PUMPED_COMPUTE"])
         words = words_of(tmp_path / "rtl" / f"{name}_weights.dat", whole, pumped)
-        at_work = Multiplier(
-            whole.pe, -(-whole.simd // (1 + pumped)), whole.weight_bits, whole.activation_bits, whole.accumulator_bits,
-            whole.folds * (1 + pumped), whole.signed, whole.narrow,
-        )  # fmt: skip
+        beats = 1 + pumped  # of a word
+        at_work = replace(whole, simd=-(-whole.simd // beats), folds=whole.folds * beats)
         results, differences = counted(tmp_path, at_work, max(20_000, 3 * len(words)), words)
         print(f"{path.stem} {name}: {results:,} results, {differences} differences", file=sys.stderr)
         assert results > 0 and differences == 0, name
