@@ -95,7 +95,7 @@ def verilate_step(job: Job) -> None:
     stitched = stitch.Stitched.load(job.folder.rtl)
     differences = verilator.differences([job.folder.rtl / name for name in stitched.sources])
     if differences:
-        job.tell("it is the RTL that Vivado gets, but for what Verilator cannot read:")
+        job.tell("it is the RTL that Vivado gets, but in these files Verilator reads something else:")
     for line in differences:
         job.tell(f"  {line}")
     library = compile_rtl(job.folder.rtl)

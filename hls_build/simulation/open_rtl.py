@@ -11,11 +11,17 @@ from hls_build.rtl.stitch import MONITOR, Stitched
 from hls_build.simulation import verilator
 
 
-def compile_rtl(folder: Path, trace: bool = False) -> Path:
-    """Verilate the RTL folder of a build, or find it in the cache; return the shared library."""
+def compile_rtl(folder: Path, trace: bool = False, primitives: bool = False) -> Path:
+    """Verilate the RTL folder of a build, or find it in the cache; return the shared library.
+
+    Args:
+        folder: RTL folder.
+        trace: Whether it may write waves.
+        primitives: Whether multipliers are read as they are synthesized, see `verilator.build`.
+    """
     stitched = Stitched.load(folder)
     sources = [folder / name for name in (*stitched.sources, stitched.monitor)]
-    return verilator.build(sources, MONITOR, trace=trace)
+    return verilator.build(sources, MONITOR, trace=trace, primitives=primitives)
 
 
 def open_rtl(

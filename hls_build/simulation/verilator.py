@@ -27,6 +27,15 @@ STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
 REWRITES = {"fifo.sv": ("typedef struct {", "typedef struct packed {")}
 """Text of FINN+'s files and what Verilator reads for it: 5.048 evaluates no function of an unpacked struct."""
 
+PRIMITIVES = tuple(HERE / "rtl" / name for name in ("dsp48e1.sv", "lut6_2.sv"))
+"""Own models of the primitives that FINN+'s mvu.sv instantiates where it is synthesized."""
+SYNTHESISED = (
+    (r"`ifdef VERILATOR\n\s*1 \|\|\n`endif\n", "", 1),
+    (r"^`ifndef VERILATOR$", "`ifndef BEHAVIORAL_ONLY", 2),
+    (r"^// synthesis translate_off\n.*?\n// synthesis translate_on\n", "", 6),
+)
+"""What makes Verilator read mvu.sv as synthesis does: pattern, replacement, how often it is there."""
+
 Parameter = int | str
 
 _SMALL_BYTES = 400_000
@@ -99,6 +108,7 @@ def build(
     defines: Mapping[str, str] | None = None,
     trace: bool = False,
     random_start: bool = False,
+    primitives: bool = False,
     jobs: int = 2,
 ) -> Path:
     """Compile a design, or find it in the cache.
@@ -110,6 +120,8 @@ def build(
         defines: Preprocessor macros.
         trace: Whether a Simulation may write FST waves; costs compile and simulation time.
         random_start: Registers start with seeded random bits instead of zeros, so a missing reset shows.
+        primitives: Whether FINN+'s multiplier is read as it is synthesized, from DSP48E1 and LUT6_2, in place of its
+            behavioural branch; slower to compile and to run.
         jobs: Compilers at once for a large design.
 
     Returns:
@@ -126,7 +138,9 @@ def build(
     ]
     parameters, defines = parameters or {}, defines or {}
     with plain_folder() as copies:
-        sources = _packages_first([_plain(_readable(Path(source), copies), copies) for source in sources])
+        sources = [*sources, *(PRIMITIVES if primitives else ())]
+        read = [_readable(Path(source), copies, primitives) for source in sources]
+        sources = _packages_first([_plain(source, copies) for source in read])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
         recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
         arguments = [*options, *_arguments(sources, top, parameters, defines)]
@@ -232,7 +246,20 @@ def differences(sources: Sequence[Path]) -> list[str]:
     return [f"{name}: {clause}" for name, clause in sorted(told.items()) if name in names]
 
 
-def _readable(source: Path, copies: Path) -> Path:
+def synthesised_multiplier(text: str) -> str:
+    """FINN+'s mvu.sv as synthesis reads it: from primitives, without what only simulation has.
+
+    Raises:
+        RuntimeError: A place is not there as often as expected: FINN+ has changed the file.
+    """
+    for pattern, new, times in SYNTHESISED:
+        text, found = re.subn(pattern, new, text, flags=re.MULTILINE | re.DOTALL)
+        if found != times:
+            raise RuntimeError(f"FINN+'s mvu.sv must hold {pattern!r} {times} times, got {found}: use the pinned one")
+    return text
+
+
+def _readable(source: Path, copies: Path, primitives: bool) -> Path:
     """The file that Verilator reads for a source: the source, its stand-in, or a rewritten copy.
 
     Raises:
@@ -240,6 +267,9 @@ def _readable(source: Path, copies: Path) -> Path:
     """
     if source.name in STAND_INS:
         return STAND_INS[source.name]
+    if primitives and source.name == "mvu.sv":
+        (copies / source.name).write_text(synthesised_multiplier(_text(source)))
+        return copies / source.name
     before, after = REWRITES.get(source.name, ("", ""))
     text = _text(source)
     if not before or after in text:

@@ -14,6 +14,14 @@ from hls_build.config.board import Board
 PIECE = "StreamingDataflowPartition_1"
 """What FINN+'s shell calls the accelerator between the DMAs."""
 CLOCK_2X = "ap_clk2x"
+_CHECK_WIDTHS = """\
+foreach pin [get_bd_intf_pins -of_objects [get_bd_cells {idma* odma*}] -filter {NAME =~ m_axi_*}] {
+    set width [get_property CONFIG.DATA_WIDTH $pin]
+    if {$width ne "" && [lsearch -exact {32 64 128 256 512 1024} $width] < 0} {
+        error "$pin must have 32, 64, 128, 256, 512 or 1024 bits for SmartConnect, got $width"
+    }
+}"""
+"""An accelerator's output DMA moves 16 bits, of which Vitis HLS makes a memory port of 32."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,11 @@ def rewrites(board: Board, clock_mhz: float, double_pumped: bool) -> tuple[Rewri
             "FINN+ implements once, by the default strategy, whatever the timing",
             r"^    launch_runs -jobs \d+ -to_step write_bitstream impl_1\n    wait_on_run \[get_runs impl_1\]$",
             f"    {_source('implement.tcl')}",
+        ),
+        Rewrite(
+            "SmartConnect takes no memory port of another width (AMD PG247), and FINN's DMAs are as narrow as a frame",
+            r"^#finalize clock and reset connections for interconnects$",
+            _CHECK_WIDTHS,
         ),
         Rewrite("the run whose timing is best", r"^open_run impl_1$", "open_run $best"),
         Rewrite("the reports that are shown", r"^close_project$", f"{_source('reports.tcl')}\nclose_project"),

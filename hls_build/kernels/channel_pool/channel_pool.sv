@@ -14,7 +14,7 @@ module channel_pool #(
   parameter int unsigned PE       = 2,  // lanes per beat
   parameter int unsigned BITS     = 4,  // per input lane
   parameter int unsigned SIGNED   = 0,  // 1: lanes are two's complement
-  parameter int unsigned SHIFT    = 3,  // left shift of the maximum
+  parameter int unsigned SHIFT    = 3,  // left shift of the maximum; OUT_BITS <= 24
   localparam int unsigned SUM_BITS = BITS + $clog2(CHANNELS),
   localparam int unsigned OUT_BITS = (SHIFT > $clog2(CHANNELS)) ? BITS + SHIFT : SUM_BITS
 ) (
@@ -35,6 +35,9 @@ module channel_pool #(
   end
   if (SIGNED > 1) begin : gen_check_signed
     $error("need SIGNED to be 0 or 1");
+  end
+  if (SHIFT > 24 || OUT_BITS > 24) begin : gen_check_shift  // the former alone where their sum would wrap
+    $error("need a SHIFT that leaves at most 24 bits per output lane");
   end
 
   localparam int unsigned FOLD      = CHANNELS / PE;

@@ -18,7 +18,7 @@ module global_pool #(
   parameter int unsigned BITS        = 4,  // per input lane
   parameter int unsigned SIGNED      = 0,  // 1: lanes are two's complement
   parameter int unsigned DESCRIPTORS = 1,  // 1: sums and maxima, 0: sums alone
-  parameter int unsigned SHIFT       = 2,  // left shift of the maxima
+  parameter int unsigned SHIFT       = 2,  // left shift of the maxima, 0 without; OUT_BITS <= 24
   localparam int unsigned SUM_BITS = BITS + $clog2(PIXELS),
   localparam int unsigned OUT_BITS =
       (DESCRIPTORS != 0 && SHIFT > $clog2(PIXELS)) ? BITS + SHIFT : SUM_BITS
@@ -43,6 +43,12 @@ module global_pool #(
   end
   if (SIGNED > 1 || DESCRIPTORS > 1) begin : gen_check_flags
     $error("need SIGNED and DESCRIPTORS to be 0 or 1");
+  end
+  if (DESCRIPTORS == 0 && SHIFT != 0) begin : gen_check_maxima
+    $error("need SHIFT = 0 without maxima to shift");
+  end
+  if (SHIFT > 24 || OUT_BITS > 24) begin : gen_check_shift  // the former alone where their sum would wrap
+    $error("need a SHIFT that leaves at most 24 bits per output lane");
   end
 
   localparam int unsigned FOLD       = CHANNELS / PE;

@@ -29,7 +29,7 @@ foreach strategy $strategies {
     create_run $name -parent_run synth_1 -flow [get_property FLOW [get_runs impl_1]] -strategy $strategy
   }
   launch_runs -jobs @JOBS@ -to_step write_bitstream $name
-  wait_on_run [get_runs $name]
+  catch { wait_on_run [get_runs $name] }  ;# some releases raise where a run fails; its progress tells in all
   set run [get_runs $name]
   if {[get_property PROGRESS $run] ne "100%"} {
     if {$best eq ""} { error "strategy $strategy ended at [get_property PROGRESS $run] of $name" }

@@ -37,6 +37,8 @@ CASES = Cases(
         ({"CHANNELS": 7}, "need PE to divide CHANNELS"),
         ({"BITS": 0}, "need BITS >= 1"),
         ({"SIGNED": 2}, "need SIGNED to be 0 or 1"),
+        ({"SHIFT": 21}, "need a SHIFT that leaves at most 24 bits per output lane"),
+        ({"SHIFT": 2**32 - 1}, "need a SHIFT that leaves at most 24 bits per output lane"),
     ],
     nodes=[
         NodeCase(

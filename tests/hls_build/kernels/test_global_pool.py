@@ -58,6 +58,9 @@ CASES = Cases(
         ({"PIXELS": 0}, "need PIXELS >= 1"),
         ({"BITS": 0}, "need BITS >= 1"),
         ({"DESCRIPTORS": 2}, "need SIGNED and DESCRIPTORS to be 0 or 1"),
+        ({"DESCRIPTORS": 0}, "need SHIFT = 0 without maxima to shift"),
+        ({"SHIFT": 21}, "need a SHIFT that leaves at most 24 bits per output lane"),
+        ({"SHIFT": 2**32 - 4}, "need a SHIFT that leaves at most 24 bits per output lane"),
     ],
     nodes=[
         NodeCase(describe(6, 4, 2, bits=3, signed=True, shift=2), [[1, 2, 3, 4]], [[1, 1, 2, 4]]),

@@ -135,12 +135,24 @@ FAULTS = {
         "set FREQ_MHZ 90",
         "was packaged for 100.0 MHz, .* gives 90",
     ),
+    "a frequency that is compared to the Hz": (
+        ACCELERATOR,
+        r"^set_property ipi_drc \{ignore_freq_hz true\}.*",
+        "",
+        r"BD 41-237.*does not match between \S*/ap_clk\(100000000\) and clk_wiz_0/clk_out1\(99999000\)",
+    ),
+    "a narrow memory port": (
+        "src/5_StreamingDataflowPartition_2/make_project.tcl",
+        r"^set_property ipi_drc",
+        "dict set ::standin::core component intfs m_axi_gmem0 width 16\nset_property ipi_drc",
+        "odma0/m_axi_gmem0 must have 32, 64, 128, 256, 512 or 1024 bits for SmartConnect, got 16",
+    ),
     "no top": (SHELL, r"^set_property top top_wrapper \[get_filesets sources_1\]", "", "no property top"),
     "an unknown object": (IMPLEMENT, r"launch_runs (.*) \$name", "launch_runs -jobs 1 impl_7", "no run impl_7"),
     "an unknown strategy": (IMPLEMENT, r"\{Vivado Implementation Defaults\}", "Fastest", "no strategy Fastest of"),
     "a run that is launched twice": (
         IMPLEMENT,
-        r"^  wait_on_run \[get_runs \$name\]",
+        r"^  catch \{ wait_on_run .*",
         "  launch_runs -jobs 1 $name",
         "run impl_1 needs to be reset before it is launched",
     ),
@@ -153,7 +165,10 @@ FAULTS = {
     ),
 }
 
-QUICK = ("a missing source", "another width", "an unknown command", "an unconnected stream", "an unconnected DMA")
+QUICK = (
+    *("a missing source", "another width", "an unknown command", "an unconnected stream", "an unconnected DMA"),
+    *("a frequency that is compared to the Hz", "a narrow memory port"),
+)
 """Of the default run."""
 
 

@@ -169,11 +169,12 @@ proc load_component {description} {
   foreach {-> name content} [regexp -all -inline {<interface name="(.*?)">(.*?)</interface>} $text] {
     dict set intfs $name $content
   }
-  dict set ::standin::shelf $vlnv [dict create pins $pins intfs $intfs]
+  dict set ::standin::shelf $vlnv [dict create pins $pins intfs $intfs ignores_freq_hz [string match *<ignore_freq_hz/>* $text]]
 }
 
-proc save_component {description vlnv component} {
+proc save_component {description vlnv component {ignores_freq_hz 0}} {
   set lines [list "<component>" "<vlnv>$vlnv</vlnv>"]
+  if {$ignores_freq_hz} { lappend lines <ignore_freq_hz/> }
   dict for {name pin} [dict get $component pins] {
     lassign $pin direction width kind mhz
     lappend lines "<pin name=\"$name\" direction=\"$direction\" width=\"$width\" kind=\"$kind\" mhz=\"$mhz\"/>"

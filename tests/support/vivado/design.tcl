@@ -192,12 +192,14 @@ vendor get_bd_intf_ports {args} { return [get_objects ::standin::intfs iport $ar
 
 vendor get_bd_cells {args} {
   need_design
-  set pattern [plain [lindex $args 0]]
+  set patterns [lmap pattern [lindex $args 0] { plain $pattern }]
   set found {}
   foreach path [lsort [array names ::standin::cells]] {
-    if {($pattern eq "" && ![string match */* $path]) || [string match $pattern $path]} { lappend found cell:$path }
+    set fits [expr {![llength $patterns] && ![string match */* $path]}]
+    foreach pattern $patterns { if {[string match $pattern $path]} { set fits 1 } }
+    if {$fits} { lappend found cell:$path }
   }
-  if {$pattern ne "" && ![llength $found]} { error "no cell $pattern in the design" }
+  if {[llength $patterns] && ![llength $found]} { error "no cell $patterns in the design" }
   return $found
 }
 

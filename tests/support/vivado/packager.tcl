@@ -90,5 +90,6 @@ vendor ipx::add_address_block {name map} { return block:[path_of $map]/$name }
 
 vendor ipx::save_core {handle} {
   need_core $handle
-  save_component [file join [dict get $::standin::core root] component.xml] [dict get $::standin::core vlnv] [dict get $::standin::core component]
+  save_component [file join [dict get $::standin::core root] component.xml] [dict get $::standin::core vlnv] [dict get $::standin::core component] \
+    [expr {[info exists ::standin::properties(core:/ipi_drc)] && [dict get $::standin::properties(core:/ipi_drc) ignore_freq_hz]}]
 }

@@ -116,7 +116,7 @@ proc property_of {handle name} {
     switch -- [kind_of $handle] {
       cell { return [dict get $::standin::cells([path_of $handle]) config $key] }
       ipin - iport {
-        set keys {PROTOCOL protocol ADDR_WIDTH address_width}
+        set keys {PROTOCOL protocol ADDR_WIDTH address_width DATA_WIDTH width}
         if {![dict exists $keys $key]} { error "no setting $key of $handle" }
         return [dict get $::standin::intfs($handle) [dict get $keys $key]]
       }
