@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from board.cli.options import add_one_of, number
+
 
 def weights(name: str) -> Path | None:
     """A deployment of the weights of a name in the repository, made once and kept; see board.cli.options.Weights."""
@@ -16,6 +18,34 @@ def weights(name: str) -> Path | None:
     return software(checkpoint) if checkpoint.parent == CHECKPOINT.parent else None
 
 
+def add_folding(parser: argparse.ArgumentParser) -> None:
+    """Add --board, --fps, --clock-mhz, --single-clock and --latency: what the folding search is asked for."""
+    from hls_build.config.board import board_names
+    from hls_build.config.folding import LATENCY_INTERVALS
+
+    add_one_of(parser, board_names(), "--board", default="Pynq-Z2", help=f"board: {', '.join(board_names())}")
+    parser.add_argument(
+        "--fps", type=number(1e-3, MOST_FPS), metavar="X", help="frames per second to reach (default: as many as fit)"
+    )
+    parser.add_argument(
+        "--clock-mhz", type=number(1, 1000), metavar="X", help="clock of the accelerator (default: the board's)"
+    )
+    parser.add_argument(
+        "--single-clock",
+        action="store_true",
+        help="no DSPs at twice the clock: whether those close timing only Vivado can tell",
+    )
+    parser.add_argument(
+        "--latency",
+        type=number(1e-3, MOST_INTERVALS),
+        default=LATENCY_INTERVALS,
+        metavar="X",
+        help="most frame intervals from a frame's first pixel to its result",
+    )
+
+
+MOST_FPS, MOST_INTERVALS = 1e9, 1e6
+"""More frames per second than cycles, and more intervals than a pipeline has, are a slip of the pen."""
 BUILD_HELP = "folder that `auflow build` left"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from board.core.contract import Contract
 from board.core.files import sha256
+from board.core.plain_contract import read_contract
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder
@@ -75,7 +75,7 @@ def _keep_reports(result: Path, kept: Path) -> Implemented:
 
 def _bind(result: Path, folder: BuildFolder) -> None:
     """Put bitfile and handoff into the build, and the bitfile's digest into its contract."""
-    contract = replace(Contract.read(folder.contract), bitfile_sha256=sha256(result / BITFILE))
+    contract = read_contract(folder.contract).with_bitfile(sha256(result / BITFILE))
     try:
         check_overlay(result / BITFILE, contract)
     except ValueError as error:

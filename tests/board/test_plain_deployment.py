@@ -38,6 +38,15 @@ def test_its_integers_are_worth_what_the_contract_says(deploy: Path) -> None:
             open_executor(deployed, name)
 
 
+def test_the_emulated_fpga_streams_its_frames(deploy: Path) -> None:
+    pytest.importorskip("pynq")
+    deployed = Deployment(deploy)
+    frames = random_frames(5, deployed.accelerator.shape, 3)
+    executor = open_executor(deployed, "fpga")
+    np.testing.assert_array_equal(executor.accumulators(frames), plain_graph().run(frames).reshape(5, -1))
+    executor.close()
+
+
 def test_parity_compares_what_runs(deploy: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "frames.npy", random_frames(4, (4, 6, 2), 3))
     for given in ((), ("--faces", tmp_path / "frames.npy")):
