@@ -16,9 +16,8 @@ from board.core.plain_contract import PlainContract
 from board.deployment import Deployment
 from board.executors import open_executor
 from hls_build.build import model_flow
-from hls_build.build.model_flow import ModelJob, Wish
+from hls_build.build.model_flow import ModelJob
 from hls_build.build_folder import BuildFolder
-from hls_build.config.board import load_board
 from hls_build.cost.resources import Resources
 
 
@@ -98,7 +97,7 @@ def compile_model(
     """What `hls_build.compile` does."""
     model, given = Path(model), Path(inputs) if isinstance(inputs, str) else inputs
     folder = BuildFolder(Path(out) if out is not None else Path("build") / model_flow.build_name(model))
-    wish = Wish(load_board(board), fps, clock_mhz, single_clock)
+    wish = model_flow.wish(board, fps, clock_mhz, single_clock)
     job = ModelJob(folder, model, wish, frames, given, True, Console(quiet=True), None)
     model_flow.run(job, None, resume)
     return Compiled(folder.root)

@@ -32,7 +32,7 @@ from hls_build.build.hardware import make_bitstream, make_rtl, verilate
 from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_scaled_file, read_model
-from hls_build.config.board import Board
+from hls_build.config.board import Board, load_board
 from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build
 from hls_build.config.folding import LATENCY_INTERVALS
 from hls_build.finn_adapter import use_build_folder
@@ -67,15 +67,34 @@ class Wish:
     latency: float = LATENCY_INTERVALS
     config: Path | None = None
 
-    def __post_init__(self) -> None:
-        if self.config is not None and (self.fps, self.clock_mhz) != (None, None):
-            raise ValueError(f"{self.config} says folding and clock: leave it out, or the frame rate and the clock")
-
     @property
     def key(self) -> str:
         """All of it, as text that is equal where it is."""
         folding = None if self.config is None else sha256(self.config)
         return repr((self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, folding))
+
+
+DEFAULT_BOARD = "Pynq-Z2"
+
+
+def wish(
+    board: str | None = None,
+    fps: float | None = None,
+    clock_mhz: float | None = None,
+    single_clock: bool = False,
+    latency: float = LATENCY_INTERVALS,
+    config: Path | None = None,
+) -> Wish:
+    """What a user asks for, by a board's name; None takes DEFAULT_BOARD, or the configuration's.
+
+    Raises:
+        ValueError: There is no such board or configuration, or one contradicts the other.
+    """
+    if config is None:
+        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency)
+    if (board, fps, clock_mhz) != (None, None, None):
+        raise ValueError(f"{config} says board, folding and clock: leave it out, or --board, --fps and --clock-mhz")
+    return Wish(load_build(config).board, None, None, single_clock, latency, config)
 
 
 @dataclass(frozen=True)

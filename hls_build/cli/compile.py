@@ -19,11 +19,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="QONNX: one input (1, C, H, W) of integers 0 to 255, one output; docs/compile.md says which layers",
     )
     add_folding(parser)
+    parser.set_defaults(board=None)  # which a configuration names
     parser.add_argument(
         "--config",
         type=Path,
         metavar="F.toml",
-        help="take this folding, build.toml of a compilation before, instead of choosing one",
+        help="take this folding with its board and clock, build.toml of a compilation before, instead of choosing one",
     )
     parser.add_argument(
         "--inputs",
@@ -54,11 +55,10 @@ def _run(options: argparse.Namespace) -> int:
     from hls_build.build import console as tables
     from hls_build.build import model_flow
     from hls_build.build_folder import BuildFolder
-    from hls_build.config.board import load_board
 
     model: Path = options.model
-    wish = model_flow.Wish(
-        load_board(options.board), options.fps, options.clock_mhz, options.single_clock, options.latency, options.config
+    wish = model_flow.wish(
+        options.board, options.fps, options.clock_mhz, options.single_clock, options.latency, options.config
     )
     folder = BuildFolder(options.out or Path("build") / model_flow.build_name(model))
     console = PlainConsole()
@@ -74,8 +74,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _again(options: argparse.Namespace) -> list[str]:
     """The command that goes on."""
-    command = ["auflow", "compile", str(options.model), "--board", options.board, "--resume"]
-    for flag in ("fps", "clock_mhz", "latency", "config", "inputs", "sim_frames", "out"):
+    command = ["auflow", "compile", str(options.model), "--resume"]
+    for flag in ("board", "fps", "clock_mhz", "latency", "config", "inputs", "sim_frames", "out"):
         if (value := getattr(options, flag)) is not None:
             command += [f"--{flag.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     return command + ["--single-clock"] * options.single_clock + ["--no-simulation"] * options.no_simulation

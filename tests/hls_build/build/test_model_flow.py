@@ -143,7 +143,7 @@ def test_what_was_begun_otherwise_is_not_gone_on_with(tmp_path: Path) -> None:
     words = ("compile", model, "--out", out, "--stop-after", "lower")
     assert run_cli(*words, "--fps", 2000).status == 0
     again = run_cli(*words, "--fps", 2000, "--resume").stdout
-    assert "lower: done before" in again and f"auflow compile {model} --board Pynq-Z2 --resume --fps 2000" in again
+    assert "lower: done before" in again and f"auflow compile {model} --resume --fps 2000" in again
     assert "begun from another configuration" in refused(*words, "--fps", 2001, "--resume")
     assert "begun from another configuration" in refused(*words, "--fps", 2000, "--board", "Ultra96", "--resume")
     onnx.save(FOREIGN["mlp"](), model)
@@ -155,12 +155,15 @@ def test_a_folding_of_before_is_taken(tmp_path: Path) -> None:
     assert run_cli("compile", model, "--out", out, "--fps", 2000, "--stop-after", "fold").status == 0
     text = (out / "build.toml").read_text()
     mine = tmp_path / "mine.toml"
-    mine.write_text(text.replace("clock_mhz = 100", "clock_mhz = 80"))
+    mine.write_text(text.replace("clock_mhz = 100", "clock_mhz = 80").replace("Pynq-Z2", "PYNQ-Z1"))
     words = ("compile", model, "--out", tmp_path / "again", "--config", mine, "--stop-after", "fold")
     assert run_cli(*words).status == 0
     build = load_build(tmp_path / "again/build.toml")
-    assert build.clock_mhz == 80 and build.folding == load_build(out / "build.toml").folding
-    assert "says folding and clock: leave it out" in refused(*words, "--fps", 100)
+    assert (build.clock_mhz, build.board.name) == (80, "PYNQ-Z1") and build.folding == load_build(
+        out / "build.toml"
+    ).folding
+    for more in (("--fps", 100), ("--board", "Pynq-Z2"), ("--clock-mhz", 50)):
+        assert "says board, folding and clock: leave it out" in refused(*words, *more)
 
 
 def no_layer() -> onnx.ModelProto:
