@@ -32,7 +32,7 @@ from hls_build.build.hardware import make_bitstream, make_rtl, verilate
 from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_scaled_file, read_model
-from hls_build.config.board import Board, load_board
+from hls_build.config.board import DEFAULT_BOARD, Board, load_board
 from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build
 from hls_build.config.folding import LATENCY_INTERVALS
 from hls_build.finn_adapter import use_build_folder
@@ -72,9 +72,6 @@ class Wish:
         """All of it, as text that is equal where it is."""
         folding = None if self.config is None else sha256(self.config)
         return repr((self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, folding))
-
-
-DEFAULT_BOARD = "Pynq-Z2"
 
 
 def wish(

@@ -58,7 +58,7 @@ PLAIN_README = """\
 AUFlow deployment {name}: a network of `auflow compile` for {board}. {bitfile}
 Install on a PYNQ image, where all runs under sudo -E: pip install ./{wheel}; elsewhere: pip install "./{wheel}[pc]"
 Compare all executors by ==: auflow parity --deploy .
-Run it on uint8 frames of shape (N, *{input}), for float64 outputs of shape (N, *{output}):
+Run it on uint8 frames of shape (N, {input}), for float64 outputs of shape (N, {output}):
 
     from pathlib import Path
     from board.deployment import Deployment
@@ -138,8 +138,8 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
             board=build.board.name,
             wheel=board_wheel(out),
             bitfile=bitfile,
-            input=contract.input.shape,
-            output=contract.output.shape,
+            input=", ".join(map(str, contract.input.shape)),
+            output=", ".join(map(str, contract.output.shape)),
         )
     (out / "README.md").write_text(text)
     figures = folder.read_report("simulation")

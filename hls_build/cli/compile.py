@@ -18,8 +18,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL.onnx",
         help="QONNX: one input (1, C, H, W) of integers 0 to 255, one output; docs/compile.md says which layers",
     )
-    add_folding(parser)
-    parser.set_defaults(board=None)  # which a configuration names
+    add_folding(parser, open_board=True)
     parser.add_argument(
         "--config",
         type=Path,

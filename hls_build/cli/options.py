@@ -18,12 +18,19 @@ def weights(name: str) -> Path | None:
     return software(checkpoint) if checkpoint.parent == CHECKPOINT.parent else None
 
 
-def add_folding(parser: argparse.ArgumentParser) -> None:
-    """Add --board, --fps, --clock-mhz, --single-clock and --latency: what the folding search is asked for."""
-    from hls_build.config.board import board_names
+def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> None:
+    """Add --board, --fps, --clock-mhz, --single-clock and --latency: what the folding search is asked for.
+
+    Args:
+        parser: Takes them.
+        open_board: Whether --board is None where it is not given, because a configuration may name one.
+    """
+    from hls_build.config.board import DEFAULT_BOARD, board_names
     from hls_build.config.folding import LATENCY_INTERVALS
 
-    add_one_of(parser, board_names(), "--board", default="Pynq-Z2", help=f"board: {', '.join(board_names())}")
+    told = f"board: {', '.join(board_names())}"
+    told, default = (f"{told} (default: {DEFAULT_BOARD})", None) if open_board else (told, DEFAULT_BOARD)
+    add_one_of(parser, board_names(), "--board", default=default, help=told)
     parser.add_argument(
         "--fps", type=number(1e-3, MOST_FPS), metavar="X", help="frames per second to reach (default: as many as fit)"
     )
