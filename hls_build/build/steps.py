@@ -103,23 +103,28 @@ def carry_out(
             for name, step in steps.items():
                 if name in done:
                     console.print(f"[bold]{name}[/]: done before", markup=True)
-                    continue
-                console.print(f"[bold]{name}[/]: {step.about}", markup=True, highlight=False, soft_wrap=True)
-                start = time.monotonic()
-                log.info("%s begins", name)
-                try:
-                    step.do(job)
-                except BaseException as error:
-                    log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
-                    _remove(*step.leaves(folder))
-                    raise
-                seconds = time.monotonic() - start
-                log.info("%s took %.1f s", name, seconds)
-                done[name] = {"seconds": round(seconds, 1), "files": step.digests(folder)}
-                folder.write_state(State(key, source, done))
+                else:
+                    done[name] = _carried_out(job, name, step)
+                    folder.write_state(State(key, source, done))
                 if name == stop_after:
                     break
     return done
+
+
+def _carried_out(job: Job, name: str, step: Step[Job]) -> dict[str, Any]:
+    """Do one step; what it took, and the digests of what it left, for `State`."""
+    job.console.print(f"[bold]{name}[/]: {step.about}", markup=True, highlight=False, soft_wrap=True)
+    start = time.monotonic()
+    log.info("%s begins", name)
+    try:
+        step.do(job)
+    except BaseException as error:
+        log.error("%s failed: %s", name, " ".join(str(error).split()) or type(error).__name__)
+        _remove(*step.leaves(job.folder))
+        raise
+    seconds = time.monotonic() - start
+    log.info("%s took %.1f s", name, seconds)
+    return {"seconds": round(seconds, 1), "files": step.digests(job.folder)}
 
 
 def _open(
