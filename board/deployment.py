@@ -13,6 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
+from board.core.plain_contract import PlainContract, read_contract
 
 if TYPE_CHECKING:  # what few deployments need takes a board's time to import
     from board.core.graph import IntegerGraph
@@ -121,7 +122,7 @@ class Deployment:
         folder: Where its files are.
         trusted: As given.
         manifest: What they should be.
-        contract: What the accelerator takes and gives.
+        accelerator: What the accelerator takes and gives, whatever network it computes.
 
     Raises:
         ValueError: There is none, it is damaged, or its parts are not of one build.
@@ -137,7 +138,21 @@ class Deployment:
                 " left, or its archive"
             )
         self.manifest = Manifest.parse(manifest.read_text(errors="replace"), manifest)
-        self.contract = Contract.read(self.file(CONTRACT))
+        self.accelerator: Contract | PlainContract = read_contract(self.file(CONTRACT))
+
+    @property
+    def contract(self) -> Contract:
+        """What a network of action units takes and gives.
+
+        Raises:
+            ValueError: It is another network, of `auflow compile`.
+        """
+        if not isinstance(self.accelerator, Contract):
+            raise ValueError(
+                f"this needs a network of action units, got {self.manifest.name} of `auflow compile` in {self.folder}:"
+                " run it by `auflow parity --deploy`, or by board.executors.open_executor"
+            )
+        return self.accelerator
 
     @property
     def has_bitfile(self) -> bool:
@@ -164,7 +179,7 @@ class Deployment:
         """The bitfile; its .hwh is checked too and lies beside it."""
         self.file(HANDOFF)
         path = self.file(BITFILE)
-        self.contract.check_bitfile(path)
+        self.accelerator.check_bitfile(path)
         return path
 
     def file(self, name: str) -> Path:
@@ -193,9 +208,9 @@ class Deployment:
         from board.core.graph import IntegerGraph
 
         graph = IntegerGraph.load(self.file(INTEGER))
-        if graph.tensors[graph.input].shape != tuple(self.contract.input.shape):
+        if graph.tensors[graph.input].shape != self.accelerator.shape:
             raise ValueError(
-                f"{INTEGER} must take frames of {self.contract.input.shape}, got {graph.tensors[graph.input].shape}"
+                f"{INTEGER} must take frames of {self.accelerator.shape}, got {graph.tensors[graph.input].shape}"
                 f" in {self.folder}: use the files of one build"
             )
         return graph

@@ -24,6 +24,8 @@ BATCH = 16
 """Faces at once, so that progress is seen."""
 PATTERNS = ("noise", "black", "white", "red", "green", "blue")
 """Test patterns that every ladder adds to its faces: faces may be grey, and then hide what mixes up the colours."""
+SHADES = 3
+"""How many of them frames have that are not of three colours."""
 
 Progress = Callable[[str, int, int], None]
 """Called with an executor's name, the faces it did since the last call, and all that it is asked for."""
@@ -66,6 +68,7 @@ class Difference:
         expected: Value of those that agree.
         actual: Value of the executor.
         agreed: Executors before it that gave what the baseline gave.
+        sample: What was compared: "face", or "frame" of a network that takes others.
     """
 
     executor: str
@@ -78,9 +81,10 @@ class Difference:
     expected: int
     actual: int
     agreed: tuple[str, ...]
+    sample: str = "face"
 
     def __str__(self) -> str:
-        sample = f"face {self.face}" if self.pattern is None else f"test pattern {self.pattern}"
+        sample = f"{self.sample} {self.face}" if self.pattern is None else f"test pattern {self.pattern}"
         where = f"layer {self.layer}, {sample}, element {list(self.element)}"
         if self.layer is None:
             where = f"its output, {self.output}, {sample}, {self.action_unit}"
@@ -116,10 +120,14 @@ class Parity:
     Attributes:
         faces: Offered, without the test patterns.
         executors: All levels, the baseline first.
+        patterns: Names of the test patterns.
+        sample: What was compared, see Difference.
     """
 
     faces: int
     executors: tuple[Compared, ...]
+    patterns: tuple[str, ...] = PATTERNS
+    sample: str = "face"
 
     @property
     def difference(self) -> Difference | None:
@@ -132,7 +140,7 @@ class Parity:
         if len(ran) == 1:
             return f"Nothing was compared: only {ran[0].executor} ran."
         asked = {one.faces: _listed([other.executor for other in ran if other.faces == one.faces]) for one in ran}
-        what = "; ".join(f"{_samples(count)} in {names}" for count, names in asked.items())
+        what = "; ".join(f"{self._samples(count)} in {names}" for count, names in asked.items())
         if self.difference is None:
             return f"Equal, 0 differences: {what}."
         wrong = [f"{one.executor} differs on {one.mismatches} of {one.faces}" for one in ran if one.mismatches]
@@ -143,27 +151,39 @@ class Parity:
         return {
             "baseline": self.executors[0].executor,
             "faces": self.faces,
-            "patterns": list(PATTERNS),
+            "sample": self.sample,
+            "patterns": list(self.patterns),
             "executors": [asdict(one) for one in self.executors],
             "difference": None if self.difference is None else asdict(self.difference),
             "verdict": self.verdict(),
         }
 
+    def _samples(self, count: int) -> str:
+        """So many samples, as faces and the test patterns among them."""
+        faces = count - len(self.patterns)
+        return f"{faces:,} {self.sample}{'' if faces == 1 else 's'} and {len(self.patterns)} test patterns"
+
+
+def pattern_names(channels: int) -> tuple[str, ...]:
+    """The test patterns of frames of so many channels: PATTERNS of three colours, else those without colours."""
+    return PATTERNS if channels == 3 else PATTERNS[:SHADES]
+
 
 def patterns(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """The test patterns, in the order of PATTERNS: noise of all colours, no light, all light, and one colour alone.
+    """The test patterns, in the order of `pattern_names`: noise of all colours, no light, all light, one colour alone.
 
     Args:
-        shape: (height, width, 3) of a face.
+        shape: (height, width, channels) of a face or frame.
 
     Returns:
-        uint8 of shape (6, height, width, 3), the same in every call.
+        uint8 of shape (6, height, width, 3), or (3, height, width, channels), the same in every call.
     """
-    made = np.zeros((len(PATTERNS), *shape), np.uint8)
-    made[PATTERNS.index("noise")] = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-    made[PATTERNS.index("white")] = 255
-    for channel, name in enumerate(("red", "green", "blue")):
-        made[PATTERNS.index(name), ..., channel] = 255
+    names = pattern_names(shape[-1])
+    made = np.zeros((len(names), *shape), np.uint8)
+    made[names.index("noise")] = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    made[names.index("white")] = 255
+    for channel, name in enumerate(names[SHADES:]):
+        made[names.index(name), ..., channel] = 255
     return made
 
 
@@ -194,6 +214,7 @@ def compare(
     faces: npt.NDArray[np.uint8],
     names: Sequence[str],
     progress: Progress = lambda executor, done, asked: None,
+    sample: str = "face",
 ) -> Parity:
     """Run faces and test patterns through executors and compare all integers with the baseline's by `==`.
 
@@ -202,9 +223,10 @@ def compare(
 
     Args:
         levels: The baseline, which takes all faces, and those that are held against it.
-        faces: uint8 of shape (N, 48, 48, 3), N at least 1.
-        names: Of the elements of an output frame, see Contract.output_names.
+        faces: uint8 of shape (N, 48, 48, 3), or of the frames that the network takes, N at least 1.
+        names: Of the elements of an output frame, see AcceleratorContract.output_names.
         progress: See Progress.
+        sample: What they are, see Difference.
 
     Returns:
         What each showed; one that cannot be started says why.
@@ -213,28 +235,32 @@ def compare(
         ValueError: Faces have another type or shape.
         RuntimeError: An executor fails while it computes, or the baseline cannot be started.
     """
-    ladder = _Ladder(faces, names, progress)
+    ladder = _Ladder(faces, names, progress, sample)
     with ladder.held:
-        return Parity(len(faces), tuple(ladder.compared(level) for level in levels))
+        compared = tuple(ladder.compared(level) for level in levels)
+    return Parity(len(faces), compared, ladder.patterns, sample)
 
 
 class _Ladder:
     """Holds one executor after another against the first.
 
     Args:
-        faces: uint8 of shape (N, 48, 48, 3).
-        names: Of the elements of an output frame, see Contract.output_names.
+        faces: uint8 of shape (N, 48, 48, 3), or of the frames that the network takes.
+        names: Of the elements of an output frame, see AcceleratorContract.output_names.
         progress: See Progress.
+        sample: What they are, see Difference.
 
     Attributes:
+        patterns: Names of the test patterns behind them.
         held: Closes the executors whose layers may be asked for until the end.
     """
 
-    def __init__(self, faces: npt.NDArray[np.uint8], names: Sequence[str], progress: Progress) -> None:
+    def __init__(self, faces: npt.NDArray[np.uint8], names: Sequence[str], progress: Progress, sample: str) -> None:
         self.held = ExitStack()
+        self.patterns = pattern_names(faces.shape[-1])
         self._samples = np.concatenate([*batches(faces, BATCH, faces.shape[1:]), patterns(faces.shape[1:])])
         self._faces = len(faces)
-        self._names, self._progress = names, progress
+        self._names, self._progress, self._sample = names, progress, sample
         self._expected: npt.NDArray[np.int64] | None = None  # (samples, elements) of the baseline
         self._agreed: list[Executor] = []
 
@@ -292,12 +318,13 @@ class _Ladder:
             layer=layer,
             output=executor.output,
             face=sample,
-            pattern=PATTERNS[sample - self._faces] if sample >= self._faces else None,
+            pattern=self.patterns[sample - self._faces] if sample >= self._faces else None,
             element=element,
             action_unit=self._names[unit] if layer is None else None,
             expected=need,
             actual=got,
             agreed=tuple(one.name for one in self._agreed),
+            sample=self._sample,
         )
 
     def _first_layer(
@@ -316,12 +343,6 @@ class _Ladder:
                 element = row, column, channel
                 return name, element, int(known[name][0][element]), int(layer[0][element])
         return None
-
-
-def _samples(count: int) -> str:
-    """So many samples, as faces and the test patterns among them."""
-    faces = count - len(PATTERNS)
-    return f"{faces:,} {'face' if faces == 1 else 'faces'} and {len(PATTERNS)} test patterns"
 
 
 def _listed(names: Sequence[str]) -> str:

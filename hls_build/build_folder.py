@@ -18,7 +18,7 @@ from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-Report = Literal["export", "estimate", "parity", "simulation", "bitstream", "synthesis"]
+Report = Literal["export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis"]
 """Names of the files in report/ that steps and commands write, each for one."""
 
 
@@ -32,7 +32,7 @@ class State:
 
     Attributes:
         key: Digest of all that the steps are made from.
-        checkpoint: The network's, as qnn.network.presets.text_of names it.
+        checkpoint: The network's, as qnn.network.presets.text_of names it; empty of a user's own model.
         steps: Finished ones by name, with what each took.
     """
 

@@ -6,9 +6,10 @@ Both passes take what the kernels register beside what FINN+'s own blocks need.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import onnx
 from onnx import NodeProto
@@ -27,27 +28,52 @@ from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.lane_converter.translate import converter
 from hls_build.lowering.errors import LoweringError
-from hls_build.lowering.lower import OWN_RULES, lower
+from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
 from hls_build.lowering.rule import Rule
+
+Result = TypeVar("Result")
 
 RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
 """What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
 
 
+def read_model(path: Path) -> onnx.ModelProto:
+    """Read a QONNX file, with the constants that lie beside it.
+
+    Raises:
+        LoweringError: The file is missing or no ONNX model.
+    """
+    try:
+        return onnx.load(path)
+    except FileNotFoundError:
+        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
+    except Exception as error:  # protobuf's own class is not public
+        said = " ".join(str(error).split())
+        raise LoweringError(f"{path} cannot be read as ONNX: {said}") from None
+
+
 def lower_file(path: Path) -> IntegerGraph:
-    """Read a QONNX file and lower it.
+    """Read a QONNX file with integers at its output and lower it.
 
     Raises:
         LoweringError: The file is no ONNX model, or has a node that cannot be lowered.
     """
+    return _lowered(lower, path)
+
+
+def lower_scaled_file(path: Path) -> Lowered:
+    """Read a QONNX file and lower it, whatever the integers at its output are worth.
+
+    Raises:
+        LoweringError: The file is no ONNX model, or has a node that cannot be lowered.
+    """
+    return _lowered(lower_scaled, path)
+
+
+def _lowered(how: Callable[[onnx.ModelProto, Sequence[Rule]], Result], path: Path) -> Result:
+    model = read_model(path)
     try:
-        model = onnx.load(path)
-    except FileNotFoundError:
-        raise LoweringError(f"no model at {path}: run `auflow export` first") from None
-    except Exception as error:  # protobuf's own class is not public
-        raise LoweringError(f"{path} cannot be read as ONNX: {error}") from None
-    try:
-        return lower(model, RULES)
+        return how(model, RULES)
     except LoweringError as error:
         raise LoweringError(f"{error} (in {path})") from None
 

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
         "--faces",
         type=Path,
         metavar="PATH",
-        help=f"{FACES_HELP} (default: noise)",
+        help=f"{FACES_HELP}; of another network than of action units an .npy of its frames (default: noise)",
     )
     parser.add_argument(
         "--count",
@@ -78,24 +78,29 @@ def add_arguments(parser: argparse.ArgumentParser, what: Arguments, weights: Wei
 
 def run(options: argparse.Namespace, weights: Weights | None) -> int:
     """Compare the executors of a deployment."""
-    import numpy as np
-
+    from board.core.frames import load_frames, random_frames
+    from board.core.plain_contract import PlainContract
     from board.faces.finders import open_finder
     from board.faces.load import load_faces
     from board.parity import compare, levels_of
 
     deployed = deployment(options.deploy, weights, options.trust)
-    rule = deployed.contract.input
+    accelerator = deployed.accelerator
+    plain = isinstance(accelerator, PlainContract)
     if options.faces is None:
-        faces = np.random.default_rng(0).integers(0, 256, (options.count, *rule.shape), dtype=np.uint8)
+        faces = random_frames(options.count, accelerator.shape)
         print(f"{options.count} frames of noise, seed 0; --faces names real ones", file=sys.stderr)
+    elif plain:
+        faces = load_frames(options.faces, accelerator.shape, options.count)
     else:
+        rule = deployed.contract.input
         search = open_finder(deployed).search_still
         faces = load_faces(options.faces, search, options.count, rule.colour, rule.crop_margin, rule.upright)
     limits = {"rtl": options.rtl_count, "fpga": options.rtl_count}
     levels = levels_of(deployed, options.executors or EXECUTORS, limits)
-    with bars("faces") as step:
-        found = compare(levels, faces, deployed.contract.output_names, step)
+    sample = "frame" if plain else "face"
+    with bars(f"{sample}s") as step:
+        found = compare(levels, faces, accelerator.output_names, step, sample)
     for one in found.executors:
         verdict = f"{one.mismatches} of {one.faces} differ, {one.seconds:.2f} s" if one.faces else "not run"
         print(printable(f"{one.executor:<10} {verdict:<28} {one.description}"))

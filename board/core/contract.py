@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -125,9 +126,81 @@ class StreamPacking:
         return cls(lanes, bits, signed, -(-lanes * bits // 8), elements // lanes)
 
 
+class AcceleratorContract:
+    """What every accelerator.json says of the accelerator, whatever the network computes.
+
+    Attributes:
+        model_sha256: Digest of model.onnx.
+        bitfile_sha256: Digest of the bitfile, None where none was made.
+        shape: (height, width, channels) of a frame.
+        input_stream: Packing of pixels.
+        output_stream: Packing of the output frame.
+        clock_mhz: Clock that the accelerator is built for.
+        part: FPGA part, such as "xc7z020clg400-1".
+        board: Board, such as "Pynq-Z2".
+        timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
+    """
+
+    model_sha256: str
+    bitfile_sha256: str | None
+    input_stream: StreamPacking
+    output_stream: StreamPacking
+    clock_mhz: float
+    part: str
+    board: str
+    timing: TimingClosure | None
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of a frame."""
+
+    @property
+    @abstractmethod
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the elements of an output frame."""
+
+    @abstractmethod
+    def with_bitfile(self, digest: str | None, timing: TimingClosure | None = None) -> AcceleratorContract:
+        """The same with a bitfile's sha256 and timing, or with none."""
+
+    @abstractmethod
+    def write(self, path: Path) -> None:
+        """Write accelerator.json."""
+
+    def check_model(self, path: Path) -> None:
+        """Refuse a model.onnx other than the one this accelerator was built from."""
+        _check_digest(path, self.model_sha256, "model")
+
+    def check_bitfile(self, path: Path) -> None:
+        """Refuse a bitfile other than this accelerator's."""
+        if self.bitfile_sha256 is None:
+            raise ValueError(f"this accelerator was built without a bitfile, got {path}: build it with Vivado")
+        _check_digest(path, self.bitfile_sha256, "bitfile")
+
+    def _check(self, outputs: int) -> None:
+        """Refuse digests, streams and a clock that cannot be; the output frame has so many elements."""
+        for key in ("model_sha256", "bitfile_sha256"):
+            digest = getattr(self, key)
+            optional = key == "bitfile_sha256" and digest is None
+            if not optional and not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
+                raise ValueError(f"{key} must be 64 hexadecimal digits, got {digest!r}")
+        for key, elements in (("input_stream", math.prod(self.shape)), ("output_stream", outputs)):
+            packing = getattr(self, key)
+            if packing.elements != elements:
+                raise ValueError(
+                    f"lanes x beats_per_frame must be the {elements} elements of a frame in {key},"
+                    f" got {packing.lanes} x {packing.beats_per_frame}"
+                )
+        if not (is_number(self.clock_mhz) and self.clock_mhz > 0):
+            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
+        if self.timing is not None and self.bitfile_sha256 is None:
+            raise ValueError("timing is a bitfile's, got no bitfile_sha256 beside it")
+
+
 @dataclass(frozen=True)
-class Contract:
-    """All of accelerator.json.
+class Contract(AcceleratorContract):
+    """All of accelerator.json of a network of action units.
 
     Attributes:
         model_sha256: Digest of model.onnx.
@@ -170,11 +243,6 @@ class Contract:
     def __post_init__(self) -> None:
         if self.format != FORMAT:
             raise ValueError(f"accelerator.json must have format {FORMAT}, got {self.format!r}: build again")
-        for key in ("model_sha256", "bitfile_sha256"):
-            digest = getattr(self, key)
-            optional = key == "bitfile_sha256" and digest is None
-            if not optional and not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)):
-                raise ValueError(f"{key} must be 64 hexadecimal digits, got {digest!r}")
         names = [unit.name for unit in self.action_units]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"action_units must have at least one and distinct names, got {names}")
@@ -193,18 +261,12 @@ class Contract:
                 f"accumulator must be the output stream's type, {stream.bits} bits"
                 f" {'signed' if stream.signed else 'unsigned'}, got {self.accumulator!r}"
             )
-        given = self.accumulators + (self.attention.codes if self.attention else 0)
-        for key, elements in (("input_stream", math.prod(self.input.shape)), ("output_stream", given)):
-            packing = getattr(self, key)
-            if packing.elements != elements:
-                raise ValueError(
-                    f"lanes x beats_per_frame must be the {elements} elements of a frame in {key},"
-                    f" got {packing.lanes} x {packing.beats_per_frame}"
-                )
-        if not (is_number(self.clock_mhz) and self.clock_mhz > 0):
-            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz!r}")
-        if self.timing is not None and self.bitfile_sha256 is None:
-            raise ValueError("timing is a bitfile's, got no bitfile_sha256 beside it")
+        self._check(self.accumulators + (self.attention.codes if self.attention else 0))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of a frame."""
+        return self.input.shape
 
     @cached_property
     def au_names(self) -> tuple[str, ...]:
@@ -280,15 +342,9 @@ class Contract:
             for face in range(len(frames))
         ]
 
-    def check_model(self, path: Path) -> None:
-        """Refuse a model.onnx other than the one this accelerator was built from."""
-        _check_digest(path, self.model_sha256, "model")
-
-    def check_bitfile(self, path: Path) -> None:
-        """Refuse a bitfile other than this accelerator's."""
-        if self.bitfile_sha256 is None:
-            raise ValueError(f"this accelerator was built without a bitfile, got {path}: build it with Vivado")
-        _check_digest(path, self.bitfile_sha256, "bitfile")
+    def with_bitfile(self, digest: str | None, timing: TimingClosure | None = None) -> Contract:
+        """The same with a bitfile's sha256 and timing, or with none."""
+        return replace(self, bitfile_sha256=digest, timing=timing)
 
     def as_json(self) -> dict[str, Any]:
         """What accelerator.json holds; what has its default and is OPTIONAL is left out."""

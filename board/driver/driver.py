@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.core.lock import locked
 from board.driver.device import (
     POWER,
@@ -69,7 +69,7 @@ class Driver:
     def __init__(
         self,
         bitfile: Path,
-        contract: Contract,
+        contract: AcceleratorContract,
         frames: int = FRAMES,
         timeout_s: float = 2.0,
         clock: Clock | None = None,
@@ -119,7 +119,7 @@ class Driver:
             TransferError: The accelerator failed twice at one frame; a HangError where it never answered.
             RuntimeError: The driver is closed, another program loaded an overlay, or ours could not be loaded again.
         """
-        shape = self.contract.input.shape
+        shape = self.contract.shape
         if faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[1:] != shape:
             raise ValueError(f"need uint8 faces of shape (N, *{shape}), got {faces.dtype} {faces.shape}")
         with self._turn:

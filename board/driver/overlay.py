@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
-from board.core.contract import Contract, StreamPacking
+from board.core.contract import AcceleratorContract, StreamPacking
 
 IDMA, ODMA = "idma0", "odma0"
 """What FINN's shell calls its DMAs: pictures in, accumulators out."""
@@ -21,7 +21,7 @@ _HEADER_BYTES = 4096
 """Of a bitfile: far more than Vivado's header takes, far less than the megabytes that follow it."""
 
 
-def check_overlay(bitfile: Path, contract: Contract) -> dict[str, str]:
+def check_overlay(bitfile: Path, contract: AcceleratorContract) -> dict[str, str]:
     """Compare digest, part, DMAs and stream widths with the contract.
 
     Returns:
@@ -82,7 +82,7 @@ def _length(content: bytes, at: int) -> int:
     return int(struct.unpack_from(">H", content, at)[0])
 
 
-def _check_part(found: str | None, contract: Contract, what: str, path: Path) -> None:
+def _check_part(found: str | None, contract: AcceleratorContract, what: str, path: Path) -> None:
     if not same_part(found, contract.part):
         raise ValueError(f"the {what} must be for part {contract.part}, got {found} in {path}: build for this board")
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.driver.faults import Cause, Fault
 from board.driver.iodma import Iodma
 from board.driver.watermark import Watermark
@@ -93,7 +93,7 @@ class Transfer:
         self,
         dmas: tuple[Iodma, Iodma],
         slots: tuple[Slot, Slot],
-        contract: Contract,
+        contract: AcceleratorContract,
         clock: Clock,
         timeout_s: float,
         pace: Pace,

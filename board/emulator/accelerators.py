@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.core.graph import IntegerGraph
 from board.simulation.harness import Simulation
 from board.simulation.streams import DeadlockError
@@ -50,7 +50,9 @@ class TimedAccelerator:
         interval_cycles: Between successive frames at full rate.
     """
 
-    def __init__(self, graph: IntegerGraph, contract: Contract, first_out_cycles: int, interval_cycles: int) -> None:
+    def __init__(
+        self, graph: IntegerGraph, contract: AcceleratorContract, first_out_cycles: int, interval_cycles: int
+    ) -> None:
         if not 1 <= interval_cycles <= first_out_cycles:
             raise ValueError(
                 f"need 1 <= interval_cycles <= first_out_cycles, got {interval_cycles} and {first_out_cycles}"
@@ -108,7 +110,7 @@ class TimedAccelerator:
     def _compute(self, frame: np.ndarray) -> np.ndarray:
         stream = self._contract.input_stream
         pixels = stream.lane_rule.unpack(frame.reshape(-1, stream.bytes_per_beat))
-        results = self._graph.run(pixels.reshape(1, *self._contract.input.shape))
+        results = self._graph.run(pixels.reshape(1, *self._contract.shape))
         return self._contract.output_stream.lane_rule.pack(results).ravel()
 
 
@@ -120,7 +122,7 @@ class VerilatedAccelerator:
         contract: Packing of both streams.
     """
 
-    def __init__(self, simulation: Simulation, contract: Contract) -> None:
+    def __init__(self, simulation: Simulation, contract: AcceleratorContract) -> None:
         self._simulation = simulation
         self._limit = QUIET_CYCLES if simulation.monitored else BLIND_QUIET_CYCLES
         self._input = contract.input_stream

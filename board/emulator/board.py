@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA
 from board.emulator.accelerators import Accelerator
@@ -59,7 +59,7 @@ class EmulatedBoard:
 
     def __init__(
         self,
-        contract: Contract,
+        contract: AcceleratorContract,
         accelerator: Accelerator,
         faults: Sequence[Fault] = (),
         contiguous_bytes: int = 1 << 20,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.driver.iodma import Control, Register
 from board.driver.overlay import IDMA, ODMA
 from board.emulator.accelerators import Accelerator
@@ -85,7 +85,7 @@ class Fabric:
     """
 
     def __init__(
-        self, contract: Contract, accelerator: Accelerator, memory: Memory, faults: Sequence[Fault] = ()
+        self, contract: AcceleratorContract, accelerator: Accelerator, memory: Memory, faults: Sequence[Fault] = ()
     ) -> None:
         self.idma, self.odma = IodmaModel(IDMA), IodmaModel(ODMA)
         self._in_bytes, self._out_bytes = contract.input_stream.frame_bytes, contract.output_stream.frame_bytes

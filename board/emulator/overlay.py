@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
-from board.core.contract import Contract, StreamPacking
+from board.core.contract import AcceleratorContract, StreamPacking
 from board.core.files import sha256
 from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA, STREAMS
@@ -64,7 +64,7 @@ def dma_bases(part: str) -> dict[str, int]:
     return {IDMA: base, ODMA: base + SPAN_BYTES}
 
 
-def write_overlay(folder: Path, contract: Contract) -> tuple[Path, Contract]:
+def write_overlay(folder: Path, contract: AcceleratorContract) -> tuple[Path, AcceleratorContract]:
     """Write accelerator.bit and accelerator.hwh.
 
     Returns:
@@ -74,7 +74,7 @@ def write_overlay(folder: Path, contract: Contract) -> tuple[Path, Contract]:
     bitfile = folder / "accelerator.bit"
     bitfile.write_bytes(bitfile_content(contract.part, contract.model_sha256.encode()))
     handoff(contract).write(bitfile.with_suffix(".hwh"), encoding="UTF-8", xml_declaration=True)
-    return bitfile, replace(contract, bitfile_sha256=sha256(bitfile), timing=None)
+    return bitfile, contract.with_bitfile(sha256(bitfile))
 
 
 def bitfile_content(part: str, data: bytes) -> bytes:
@@ -88,7 +88,7 @@ def bitfile_content(part: str, data: bytes) -> bytes:
     return magic + fields + b"e" + struct.pack(">I", len(data)) + data
 
 
-def handoff(contract: Contract) -> ElementTree:
+def handoff(contract: AcceleratorContract) -> ElementTree:
     """The hardware handoff: the processor, both DMAs, their registers and streams."""
     processor = processor_of(contract.part)
     device, package, speed = _split(contract.part)

@@ -32,7 +32,7 @@ def _rtl(deployment: Deployment) -> Executor:
     from board.executors.rtl_executor import RtlExecutor
     from board.simulation.accelerator import SimulatedAccelerator
 
-    contract = deployment.contract
+    contract = deployment.accelerator
     return RtlExecutor(SimulatedAccelerator(deployment.simulation(), contract.input_stream, contract.output_stream))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from board.core.contract import AcceleratorContract
 from board.deployment import Deployment
 from board.driver import UNKNOWN_PACE, Driver, Pace
 from board.driver.device import FPGA_MANAGER
@@ -52,7 +53,7 @@ class FpgaExecutor:
 
     def __init__(self, deployment: Deployment) -> None:
         self._stack = ExitStack()
-        contract = deployment.contract
+        contract: AcceleratorContract = deployment.accelerator
         self.emulated = not on_a_board()
         with ExitStack() as starting:
             if self.emulated:
@@ -89,7 +90,7 @@ class FpgaExecutor:
 
 def _pace(deployment: Deployment) -> Pace:
     """When the build's simulation says that results come."""
-    timing, cycles_per_s = deployment.manifest.timing, 1e6 * deployment.contract.clock_mhz
+    timing, cycles_per_s = deployment.manifest.timing, 1e6 * deployment.accelerator.clock_mhz
     if timing.first_out_cycles is None or timing.interval_cycles is None:
         return UNKNOWN_PACE
     return Pace(timing.first_out_cycles / cycles_per_s, timing.interval_cycles / cycles_per_s)
@@ -100,7 +101,7 @@ def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator,
     simulated = deployment.manifest.simulation
     if simulated is not None and simulated.platform == sysconfig.get_platform():
         simulation = stack.enter_context(deployment.simulation())
-        return VerilatedAccelerator(simulation, deployment.contract), "the verilated RTL"
+        return VerilatedAccelerator(simulation, deployment.accelerator), "the verilated RTL"
     timing = deployment.manifest.timing
     if timing.first_out_cycles is None or timing.interval_cycles is None:
         raise ValueError(
@@ -108,5 +109,5 @@ def _accelerator(deployment: Deployment, stack: ExitStack) -> tuple[Accelerator,
             " `auflow build` and name its deploy/ with --deploy"
         )
     graph = deployment.integer_graph()
-    timed = TimedAccelerator(graph, deployment.contract, timing.first_out_cycles, timing.interval_cycles)
+    timed = TimedAccelerator(graph, deployment.accelerator, timing.first_out_cycles, timing.interval_cycles)
     return timed, "the integer graph at the simulated timing"

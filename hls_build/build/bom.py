@@ -28,19 +28,20 @@ BUILT_WITH = {
 """Packages of which something is compiled into a deployment: licence, and what."""
 
 
-def write(folder: Path, name: str) -> None:
+def write(folder: Path, name: str, licence: str | None = "Apache-2.0") -> None:
     """Write the bill of all that a deployment's folder holds and what a board installs for it.
 
     Args:
         folder: With all of its files but this one and the manifest.
         name: Of the deployment.
+        licence: Of its network; None of a user's own, which has the name of the deployment.
     """
-    components = [*_wheels(folder), *_models(folder), *_compiled_in(folder), *_installed()]
+    components = [*_wheels(folder), *_models(folder, name, licence), *_compiled_in(folder), *_installed()]
     bill: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {"component": _component("application", name, board.__version__, "Apache-2.0")},
+        "metadata": {"component": _component("application", name, board.__version__, licence)},
         "components": sorted(components, key=lambda component: component["bom-ref"]),
     }
     content = repr(bill)
@@ -81,10 +82,11 @@ def _wheels(folder: Path) -> Iterator[dict[str, Any]]:
         yield _package(name, made, licence, components=_files(folder, [path.relative_to(folder).as_posix()]))
 
 
-def _models(folder: Path) -> Iterator[dict[str, Any]]:
-    """The network of the action units, and the face finder's."""
+def _models(folder: Path, name: str, licence: str | None) -> Iterator[dict[str, Any]]:
+    """The network, and the face finder's."""
+    network, made = (name, None) if licence is None else ("auflow-network", board.__version__)
     yield _component(
-        "machine-learning-model", "auflow-network", board.__version__, "Apache-2.0",
+        "machine-learning-model", network, made, licence,
         components=_files(folder, [ONNX, INTEGER]),
     )  # fmt: skip
     if found := _files(folder, [FINDER_MODEL, FINDER_PARAM, FINDER_WEIGHTS]):

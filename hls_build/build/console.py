@@ -98,6 +98,17 @@ def next_steps(folder: BuildFolder) -> str:
     return "\n".join(["Try next:", *(f"  {command}\n      {about}" for command, about in commands.items())])
 
 
+def after_compiling(folder: BuildFolder) -> str:
+    """What a person can do with a compiled model, a command a line."""
+    root, deploy = (shlex.quote(str(place)) for place in (folder.root, folder.deploy))
+    commands = {
+        f"auflow parity --build {root} --faces FRAMES.npy --count 20": "the same proof with your own frames",
+        f"auflow parity --deploy {deploy}": "all executors of the deployment, an emulated board among them",
+        f"auflow synth --build {root}": "what Yosys counts of its resources",
+    }
+    return "\n".join(["Try next:", *(f"  {command}\n      {about}" for command, about in commands.items())])
+
+
 def stopped(step: str, command: Sequence[str]) -> str:
     """What a person reads of a build that was to end after a step, with the command that goes on."""
     return f"Stopped after {step}. Go on with: {shlex.join(command)}"

@@ -44,7 +44,7 @@ def make_contract(report: ExportReport, graph: IntegerGraph, hardware: Hardware 
         clock_mhz=hardware.build.clock_mhz if hardware else 1,
         part=hardware.build.board.part if hardware else "none",
         board=hardware.build.board.name if hardware else "none",
-        folding=_folding(hardware.build) if hardware else {},
+        folding=folding_of(hardware.build) if hardware else {},
         layers=hardware.nodes if hardware else (),
         decoding=report.decoding,
         attention=_attention(graph),
@@ -63,7 +63,7 @@ def _attention(graph: IntegerGraph) -> Attention | None:
     return Attention.of(graph.tensors[flattened.inputs[0]])
 
 
-def _folding(build: BuildConfig) -> dict[str, dict[str, int | str]]:
+def folding_of(build: BuildConfig) -> dict[str, dict[str, int | str]]:
     """The folding of every layer without what was left open."""
     return {
         layer: {key: value for key, value in asdict(folding).items() if isinstance(value, int | str)}

@@ -16,6 +16,7 @@ import cv2
 import board
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_bytes
+from board.core.plain_contract import read_contract
 from board.core.timing import UNMET
 from board.deployment import (
     BITFILE,
@@ -37,7 +38,7 @@ from hls_build.build import bom
 from hls_build.build.contract import make_contract
 from hls_build.build_folder import BuildFolder, files_of, pack, repack
 from hls_build.config.board import Board
-from hls_build.config.build import BuildConfig
+from hls_build.config.build import MODEL_PRESET, BuildConfig
 from hls_build.rtl.stitch import Stitched
 from qnn.data import finder
 from qnn.data.example import example_picture
@@ -53,6 +54,19 @@ Detect: auflow detect PICTURE|FOLDER|VIDEO|/dev/video0 --deploy . --out aus.csv 
 Compare all executors by ==: auflow parity --deploy . ; measure: auflow bench --deploy .
 See it in a browser: auflow live --deploy . ; the demo notebook is {notebook}, the public-domain example {example}.
 {ncnn}
+"""
+PLAIN_README = """\
+AUFlow deployment {name}: a network of `auflow compile` for {board}. {bitfile}
+Install on a PYNQ image, where all runs under sudo -E: pip install ./{wheel}; elsewhere: pip install "./{wheel}[pc]"
+Compare all executors by ==: auflow parity --deploy .
+Run it on uint8 frames of shape (N, {input}), for float64 outputs of shape (N, {output}):
+
+    from pathlib import Path
+    from board.deployment import Deployment
+    from board.executors import open_executor
+    deployed = Deployment(Path("."))
+    executor = open_executor(deployed)
+    outputs = deployed.accelerator.real(executor.accumulators(frames))
 """
 FINDER = {
     FINDER_MODEL: finder.MODEL,
@@ -87,38 +101,49 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     out = folder.deploy
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    copies = {INTEGER: folder.integer, ONNX: folder.root / export.STANDARD, CONTRACT: folder.contract}
+    contract = read_contract(folder.contract)
+    of_faces = isinstance(contract, Contract)
+    copies = {INTEGER: folder.integer, CONTRACT: folder.contract}
     copies |= {path.name: path for path in (folder.bitfile, folder.handoff) if path.is_file()}
     simulation = None
     if pack_simulation:
         stitched = Stitched.load(folder.rtl)
         simulation = Simulated(sysconfig.get_platform(), stitched.streams, stitched.fifos)
         copies |= {LIBRARY: folder.library, **{f"sim/{path.name}": path for path in folder.rtl.glob("*.dat")}}
-    copies |= {NOTEBOOK: BOARD / "notebooks" / NOTEBOOK, SERVICE: BOARD / "live" / SERVICE}
+    if of_faces:
+        copies |= {ONNX: folder.root / export.STANDARD}
+        copies |= {NOTEBOOK: BOARD / "notebooks" / NOTEBOOK, SERVICE: BOARD / "live" / SERVICE}
     for name, source in copies.items():
         (out / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, out / name)
-    _write_finder(out)
-    _write_example(out)
-    ncnn = _copy_wheel(out, build.board)
-    wheel = board_wheel(out)
-    contract = Contract.read(folder.contract)
-    aus = len(contract.action_units)
     bitfile = "It holds no bitfile yet: executor fpga runs on an emulated board."
     if BITFILE in copies:
         unmet = contract.timing is not None and not contract.timing.met
         bitfile = f"It holds a bitfile{f', and {UNMET}: results may be wrong' if unmet else ''}."
-    text = README.format(
-        name=build.name,
-        preset=build.preset,
-        board=build.board.name,
-        aus=aus,
-        wheel=wheel,
-        ncnn=NCNN.format(wheel=f"./{ncnn}" if ncnn else "ncnn"),
-        notebook=NOTEBOOK,
-        example=EXAMPLE,
-        bitfile=bitfile,
-    )
+    if isinstance(contract, Contract):
+        _write_finder(out)
+        _write_example(out)
+        ncnn = _copy_wheel(out, build.board)
+        text = README.format(
+            name=build.name,
+            preset=build.preset,
+            board=build.board.name,
+            aus=len(contract.action_units),
+            wheel=board_wheel(out),
+            ncnn=NCNN.format(wheel=f"./{ncnn}" if ncnn else "ncnn"),
+            notebook=NOTEBOOK,
+            example=EXAMPLE,
+            bitfile=bitfile,
+        )
+    else:
+        text = PLAIN_README.format(
+            name=build.name,
+            board=build.board.name,
+            wheel=board_wheel(out),
+            bitfile=bitfile,
+            input=", ".join(map(str, contract.input.shape)),
+            output=", ".join(map(str, contract.output.shape)),
+        )
     (out / "README.md").write_text(text)
     figures = folder.read_report("simulation")
     timing = Timing(figures["first_out_cycles"], figures["interval_cycles"])
@@ -197,6 +222,6 @@ def _write_example(folder: Path) -> None:
 
 def _seal(folder: Path, name: str, preset: str, timing: Timing, simulation: Simulated | None) -> None:
     """Write the bill of materials and the manifest of all that a folder holds."""
-    bom.write(folder, name)
+    bom.write(folder, name, None if preset == MODEL_PRESET else "Apache-2.0")
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in files_of(folder)}
     Manifest(name, preset, files, timing, simulation).write(folder)

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract, Contract
+from board.core.frames import load_frames
 from board.core.graph import IntegerGraph
+from board.core.plain_contract import read_contract
 from board.executors.numpy_executor import NumpyExecutor
 from board.executors.rtl_executor import RtlExecutor
 from board.faces.load import load_faces
@@ -33,18 +35,18 @@ FREE = ("none", 1)
 
 def prove(
     folder: BuildFolder,
-    checkpoint: Path,
+    checkpoint: Path | None,
     faces: npt.NDArray[np.uint8],
     rtl_count: int | None = None,
     stalls: tuple[tuple[str, int], ...] = (FREE,),
     trusted: bool = False,
 ) -> tuple[Parity, list[Run]]:
-    """Compare every executor of a build with the quantized network in torch.
+    """Compare every executor of a build with the quantized network in torch, or a user's model in qonnx.
 
     Args:
         folder: Of a build that got as far as its verilated RTL.
-        checkpoint: What it was made from.
-        faces: uint8 of shape (N, 48, 48, 3), N at least 1.
+        checkpoint: What it was made from; None of a user's own model.
+        faces: uint8 of shape (N, 48, 48, 3), or frames of a user's model, N at least 1.
         rtl_count: Faces, at most, on the RTL; None for all, 0 leaves it out.
         stalls: Pattern and seed of every run of the RTL.
         trusted: Run it wherever it was built; otherwise only where that was here.
@@ -59,7 +61,8 @@ def prove(
             live = opened.enter_context(open_rtl(folder.rtl, folder.library, trusted=trusted))
             rtl.append(RtlExecutor(live, *stall, cycles))
         levels += [Level.of(executor, rtl_count, batch=None) for executor in rtl]
-        found = compare(levels, faces, Contract.read(folder.contract).output_names, progress)
+        contract = read_contract(folder.contract)
+        found = compare(levels, faces, contract.output_names, progress, _sample(contract))
     return found, [run for executor in rtl for run in executor.runs]
 
 
@@ -70,7 +73,8 @@ def parity(
 
     Args:
         root: Folder of the build.
-        path: A picture, a folder of pictures or a numpy file, read as the build's contract says.
+        path: A picture, a folder of pictures or a numpy file, read as the build's contract says; of a user's model an
+            .npy of its frames.
         count: How many faces of it.
         rtl_count: Faces, at most, on the RTL; 0 leaves it out.
         stalls: Seed of a second run of the RTL, which stalls at both ends; None for no such run.
@@ -84,7 +88,8 @@ def parity(
     folder = _finished(root, trusted)
     faces = _faces(folder, path, count)
     patterns = (FREE,) if stalls is None else (FREE, _stall(stalls))
-    checkpoint = checkpoint_of(folder.read_state().checkpoint, folder.root)
+    named = folder.read_state().checkpoint
+    checkpoint = checkpoint_of(named, folder.root) if named else None
     found, _ = prove(folder, checkpoint, faces, rtl_count, patterns, trusted)
     console.print(tables.parity(found))
     console.print(found.verdict())
@@ -104,7 +109,8 @@ def simulate(
 
     Args:
         root: Folder of the build.
-        path: A picture, a folder of pictures or a numpy file, read as the build's contract says.
+        path: A picture, a folder of pictures or a numpy file, read as the build's contract says; of a user's model an
+            .npy of its frames.
         count: How many faces of it.
         stalls: Seed of random stalls at both ends; None for none.
         trace: Write waves to this .fst file.
@@ -125,11 +131,12 @@ def simulate(
     with open_rtl(folder.rtl, library, trace, trusted) as live, counter("simulating", "cycles") as progress:
         executor = RtlExecutor(live, *_stall(stalls), progress)
         answer = executor.accumulators(faces)
-    contract = Contract.read(folder.contract)
+    contract = read_contract(folder.contract)
     result = figures(folder, executor.runs[0], int((answer != expected).any(axis=1).sum()))
-    console.print(tables.action_units(contract, answer[:1]))
+    if isinstance(contract, Contract):
+        console.print(tables.action_units(contract, answer[:1]))
     console.print(tables.speed(result, contract.clock_mhz))
-    console.print(f"{result['mismatches']} of {len(faces)} faces differ from the integer graph")
+    console.print(f"{result['mismatches']} of {len(faces)} {_sample(contract)}s differ from the integer graph")
     return result
 
 
@@ -161,9 +168,17 @@ def _finished(root: Path, trusted: bool) -> BuildFolder:
 
 
 def _faces(folder: BuildFolder, path: Path, count: int) -> npt.NDArray[np.uint8]:
-    """Faces (count, 48, 48, 3) as a build's contract wants them cut and coloured."""
-    rule = Contract.read(folder.contract).input
+    """Faces (count, 48, 48, 3) as a build's contract wants them cut and coloured, or frames of a user's model."""
+    contract = read_contract(folder.contract)
+    if not isinstance(contract, Contract):
+        return load_frames(path, contract.shape, count)
+    rule = contract.input
     return load_faces(path, finder().search_still, count, rule.colour, rule.crop_margin, rule.upright)
+
+
+def _sample(contract: AcceleratorContract) -> str:
+    """What a contract's frames are called."""
+    return "face" if isinstance(contract, Contract) else "frame"
 
 
 def _stall(seed: int | None) -> tuple[str, int]:

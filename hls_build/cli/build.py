@@ -8,6 +8,7 @@ from pathlib import Path
 
 from board.cli.command import BUILD, Command
 from board.cli.options import add_one_of, integer
+from hls_build.cli.options import add_accept_timing_failure
 
 DEFAULT = "pynq-z2_w4a4"
 
@@ -47,11 +48,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-simulation", action="store_true", help="leave the simulated accelerator, executor rtl, out of deploy/"
     )
-    parser.add_argument(
-        "--accept-timing-failure",
-        action="store_true",
-        help="pack a bitfile whose timing Vivado did not meet, which may compute wrong results: the contract says so",
-    )
+    add_accept_timing_failure(parser)
 
 
 def _run(options: argparse.Namespace) -> int:

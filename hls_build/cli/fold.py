@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 
 from board.cli.command import BUILD, Command
-from board.cli.options import add_json, add_one_of, add_output, number, write_json
+from board.cli.options import add_json, add_one_of, add_output, write_json
+from hls_build.cli.options import add_folding
 from qnn.cli.options import add_checkpoint
 
 SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
@@ -14,30 +15,10 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from hls_build.config.board import board_names
-    from hls_build.config.folding import LATENCY_INTERVALS
     from qnn.network.presets import PRESETS
 
     add_one_of(parser, PRESETS, "--preset", default="w4a4", help=f"widths of the network: {', '.join(PRESETS)}")
-    add_one_of(parser, board_names(), "--board", default="Pynq-Z2", help=f"board: {', '.join(board_names())}")
-    parser.add_argument(
-        "--fps", type=number(1e-3), metavar="X", help="frames per second to reach (default: as many as fit)"
-    )
-    parser.add_argument(
-        "--clock-mhz", type=number(1, 1000), metavar="X", help="clock of the accelerator (default: the board's)"
-    )
-    parser.add_argument(
-        "--single-clock",
-        action="store_true",
-        help="no DSPs at twice the clock: whether those close timing only Vivado can tell",
-    )
-    parser.add_argument(
-        "--latency",
-        type=number(1e-3),
-        default=LATENCY_INTERVALS,
-        metavar="X",
-        help="most frame intervals from a frame's first pixel to its result",
-    )
+    add_folding(parser)
     add_checkpoint(parser, default="the preset's in the repository")
     add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
     add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")

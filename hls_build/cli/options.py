@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from board.cli.options import add_one_of, number
+
 
 def weights(name: str) -> Path | None:
     """A deployment of the weights of a name in the repository, made once and kept; see board.cli.options.Weights."""
@@ -16,9 +18,53 @@ def weights(name: str) -> Path | None:
     return software(checkpoint) if checkpoint.parent == CHECKPOINT.parent else None
 
 
+def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> None:
+    """Add --board, --fps, --clock-mhz, --single-clock and --latency: what the folding search is asked for.
+
+    Args:
+        parser: Takes them.
+        open_board: Whether --board is None where it is not given, because a configuration may name one.
+    """
+    from hls_build.config.board import DEFAULT_BOARD, board_names
+    from hls_build.config.folding import LATENCY_INTERVALS
+
+    told = f"board: {', '.join(board_names())}"
+    told, default = (f"{told} (default: {DEFAULT_BOARD})", None) if open_board else (told, DEFAULT_BOARD)
+    add_one_of(parser, board_names(), "--board", default=default, help=told)
+    parser.add_argument(
+        "--fps", type=number(1e-3, MOST_FPS), metavar="X", help="frames per second to reach (default: as many as fit)"
+    )
+    parser.add_argument(
+        "--clock-mhz", type=number(1, 1000), metavar="X", help="clock of the accelerator (default: the board's)"
+    )
+    parser.add_argument(
+        "--single-clock",
+        action="store_true",
+        help="no DSPs at twice the clock: whether those close timing only Vivado can tell",
+    )
+    parser.add_argument(
+        "--latency",
+        type=number(1e-3, MOST_INTERVALS),
+        default=LATENCY_INTERVALS,
+        metavar="X",
+        help="most frame intervals from a frame's first pixel to its result",
+    )
+
+
+MOST_FPS, MOST_INTERVALS = 1e9, 1e6
+"""More frames per second than cycles, and more intervals than a pipeline has, are a slip of the pen."""
 BUILD_HELP = "folder that `auflow build` left"
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
     """Add --build, required."""
     parser.add_argument("--build", type=Path, required=True, metavar="DIR", help=BUILD_HELP)
+
+
+def add_accept_timing_failure(parser: argparse.ArgumentParser) -> None:
+    """Add --accept-timing-failure."""
+    parser.add_argument(
+        "--accept-timing-failure",
+        action="store_true",
+        help="pack a bitfile whose timing Vivado did not meet, which may compute wrong results: the contract says so",
+    )

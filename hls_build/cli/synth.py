@@ -29,8 +29,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from board.cli.console import PlainConsole
-    from board.core.contract import Contract
     from board.core.files import check_output
+    from board.core.plain_contract import read_contract
     from hls_build.build_folder import BuildFolder
     from hls_build.config.board import load_board
     from hls_build.yosys import synthesis_report
@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.flatten and not options.module:
         check_output(folder.report_file("synthesis"))
     wanted = synthesis_report.designs(folder, options.module, options.flatten)
-    board = load_board(Contract.read(folder.contract).board)
+    board = load_board(read_contract(folder.contract).board)
     with bars("modules", stay=True) as step:
 
         def begins(names: Sequence[str]) -> None:

@@ -15,6 +15,9 @@ from hls_build.cost.resources import Resources
 BOARDS = Path(__file__).resolve().parent / "boards"
 """Where they lie, as <name>.toml; a name is spelled as PYNQ spells it."""
 
+DEFAULT_BOARD = "Pynq-Z2"
+"""Where nobody names another."""
+
 MAX_UTILISATION: Mapping[str, float] = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
 """Maximum utilisation: the share of each resource up to which placing and routing are expected to succeed."""
 

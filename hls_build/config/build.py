@@ -14,6 +14,8 @@ from hls_build.config.parsing import parse, read_toml, typed
 
 BUILDS = Path(__file__).resolve().parent / "builds"
 """Where the checked-in builds lie."""
+MODEL_PRESET = "model"
+"""Preset of a build whose network is a user's own model, of `auflow compile`."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class BuildConfig:
 
     Attributes:
         name: Of the build and of its folder.
-        preset: Widths of the network, one of qnn's presets or `tiny`.
+        preset: Widths of the network, one of qnn's presets or `tiny`; MODEL_PRESET of a user's own model.
         board: Where it shall run.
         clock_mhz: Clock of the accelerator; a file that names none takes the board's.
         checkpoint: Weights, relative to the file's folder, or a name of those in the repository; None takes those of

@@ -16,6 +16,9 @@ from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
 from hls_build.folding.options import FoldingOptions, Goal
 
+UNLIMITED = 1e4
+"""Times what a device has: as good as no limit, and equal for all resources."""
+
 
 class DoesNotFit(ValueError):
     """No folding reaches the frame rate on the board."""
@@ -114,7 +117,18 @@ def binding_constraints(request: Request, interval_cycles: int) -> list[str]:
             clauses.append(f"{name} binds, {getattr(found.resources, name):,} needed of {limit:,} usable")
     if milp.solve(request.limits):
         clauses.append(f"a latency of {request.latency_intervals:g} intervals binds")
-    return clauses or ["no single resource binds, several do together"]
+    return clauses or [_together(milp, request, interval_cycles)]
+
+
+def _together(milp: Milp, request: Request, interval_cycles: int) -> str:
+    """What several limits forbid together, by the folding that takes the least share of all of them."""
+    free = {name: UNLIMITED * max(limit, 1) for name, limit in request.limits.items()}
+    found = _solve(milp, request, interval_cycles, free)
+    if found is None:
+        return f"a latency of {request.latency_intervals:g} intervals binds, whatever resources there are"
+    needed = {name: getattr(found.resources, name) for name in request.limits}
+    beyond = [f"{name} {needed[name]:,} of {most:,}" for name, most in request.limits.items() if needed[name] > most]
+    return f"several bind together: the cheapest folding takes {' and '.join(beyond)} usable"
 
 
 def sweep(request: Request, intervals: list[int], report: Callable[[str], None] = print) -> Mapping[int, Solution]:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from qonnx.core.modelwrapper import ModelWrapper
 
-from board.core.contract import Contract
 from board.core.graph import IntegerGraph
+from board.core.plain_contract import PlainContract, read_contract
 from board.executors.executor import Executor
 from board.executors.numpy_executor import NumpyExecutor
 from hls_build.build_folder import BuildFolder
 from hls_build.finn_adapter import execute
+from hls_build.parity.model_executor import ModelExecutor
 from qnn.export import export
 from qnn.export.executors import OnnxLayerExecutor, QonnxExecutor, TorchExecutor
 
@@ -52,22 +53,25 @@ class DataflowExecutor:
         """Nothing to give back."""
 
 
-def software(folder: BuildFolder, checkpoint: Path) -> list[Executor]:
+def software(folder: BuildFolder, checkpoint: Path | None = None) -> list[Executor]:
     """All executors of a build but its RTL, from the one nearest to training to the one nearest to hardware.
 
     Args:
         folder: Of a build that got as far as its dataflow graph.
-        checkpoint: What it was made from.
+        checkpoint: What it was made from; None of a user's own model.
 
     Raises:
         ValueError: The checkpoint is gone or another one.
     """
-    network, _, _ = export.frozen_network(checkpoint)
-    attention = Contract.read(folder.contract).attention is not None
-    return [
-        TorchExecutor(network, attention),
-        QonnxExecutor(folder.root / export.MODEL),
-        OnnxLayerExecutor(folder.root / export.STANDARD),
+    contract, model = read_contract(folder.contract), folder.root / export.MODEL
+    ours: list[Executor] = [
         NumpyExecutor(IntegerGraph.load(folder.integer)),
         DataflowExecutor(folder.read_dataflow()),
     ]
+    if isinstance(contract, PlainContract):
+        return [ModelExecutor(model, contract), *ours]
+    if checkpoint is None:
+        raise ValueError(f"the build in {folder.root} must name its checkpoint, got none: build again")
+    network, _, _ = export.frozen_network(checkpoint)
+    standard = OnnxLayerExecutor(folder.root / export.STANDARD)
+    return [TorchExecutor(network, contract.attention is not None), QonnxExecutor(model), standard, *ours]

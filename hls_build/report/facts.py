@@ -13,6 +13,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import Contract
 from board.core.graph import IntegerGraph
+from board.core.plain_contract import PlainContract, read_contract
 from board.simulation.streams import Counters
 from hls_build.build_folder import BuildFolder, Report
 from hls_build.config.board import Board, load_board
@@ -34,7 +35,7 @@ class Facts:
         folder: Where it lies.
         contract: Its accelerator.json.
         board: Whose device counts.
-        card: Of its checkpoint.
+        card: Of its checkpoint; None of a user's own model.
         simulation: Its report/simulation.json.
         parity: Its report/parity.json.
         nodes: Resources and cycles of every hardware node, of its report/estimate.json; where the build was
@@ -47,9 +48,9 @@ class Facts:
     """
 
     folder: BuildFolder
-    contract: Contract
+    contract: Contract | PlainContract
     board: Board
-    card: Card
+    card: Card | None
     simulation: Mapping[str, Any]
     parity: Mapping[str, Any]
     nodes: Mapping[str, NodeEstimate]
@@ -63,6 +64,11 @@ class Facts:
     def name(self) -> str:
         """Of the build's folder."""
         return self.folder.root.resolve().name
+
+    @property
+    def action_units(self) -> Contract | None:
+        """The contract of a network of action units; None of another."""
+        return self.contract if isinstance(self.contract, Contract) else None
 
     @property
     def interval_cycles(self) -> int:
@@ -86,7 +92,7 @@ class Facts:
 
     @property
     def mismatches(self) -> int:
-        """Faces on which an executor differed from the quantized network in torch, over all executors."""
+        """Faces or frames on which an executor differed from the first one, over all executors."""
         return sum(int(one["mismatches"]) for one in self.parity["executors"])
 
     @cached_property
@@ -104,19 +110,20 @@ def read(root: Path) -> Facts:
     folder = BuildFolder(root)
     names: tuple[Report, ...] = ("estimate", "simulation", "parity")
     reports = {name: folder.read_report(name) for name in names}
-    contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
+    contract, graph = read_contract(folder.contract), IntegerGraph.load(folder.integer)
     model = folder.read_dataflow()
     nodes = {name: NodeEstimate.from_json(node) for name, node in reports["estimate"]["nodes"].items()}
     synthesised = synthesis_report.read(folder)
     if synthesised is not None:
         nodes = {name: replace(node, resources=synthesised[name]) for name, node in nodes.items()}
     layers = gather(graph, model, nodes, contract.part)
+    checkpoint = folder.read_state().checkpoint
     multipliers = [layer.multiplier for layer in layers if layer.multiplier]
     return Facts(
         folder=folder,
         contract=contract,
         board=load_board(contract.board),
-        card=checkpoints.read_card(checkpoint_of(folder.read_state().checkpoint, folder.root)),
+        card=checkpoints.read_card(checkpoint_of(checkpoint, folder.root)) if checkpoint else None,
         simulation=reports["simulation"],
         parity=reports["parity"],
         nodes=nodes,

@@ -13,6 +13,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from board.core.files import write_bytes, write_csv, write_text
+from board.core.frames import random_frames
 from hls_build.config.board import MAX_UTILISATION
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
@@ -111,8 +112,9 @@ def cost_of_attention(facts: Facts, plain: Facts) -> list[tuple[str, str, str, s
     ]
     for key, label in LABELS.items():
         rows.append((label, getattr(facts.resources, key), getattr(plain.resources, key), "{:,}"))
-    for key in sorted(facts.card.metrics.keys() & plain.card.metrics.keys()):
-        ours, theirs = facts.card.metrics[key], plain.card.metrics[key]
+    ours_of, theirs_of = ({} if each.card is None else each.card.metrics for each in (facts, plain))
+    for key in sorted(ours_of.keys() & theirs_of.keys()):
+        ours, theirs = ours_of[key], theirs_of[key]
         if isinstance(ours, float) and isinstance(theirs, float):
             rows.append((key.replace("_", " "), ours, theirs, "{:.4f}"))
     return [
@@ -126,7 +128,8 @@ def _timeline(facts: Facts, progress: Callable[[int], None] | None, trusted: boo
     path = facts.folder.timeline
     if not path.is_file():
         with open_rtl(facts.folder.rtl, facts.folder.library, trusted=trusted) as live:
-            record(live, example_faces(FRAMES), facts.interval_cycles, progress).save(path)
+            frames = example_faces(FRAMES) if facts.action_units else random_frames(FRAMES, facts.contract.shape)
+            record(live, frames, facts.interval_cycles, progress).save(path)
     return Timeline.load(path)
 
 

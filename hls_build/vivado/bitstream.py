@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.core.files import sha256
+from board.core.plain_contract import read_contract
 from board.core.timing import TimingClosure
 from board.deployment import BITFILE, HANDOFF
 from board.driver.overlay import check_overlay
@@ -62,9 +63,9 @@ def make(
 
     archive = archive_of(folder, build)
     project.write(folder.read_dataflow(), build, folder.rtl, archive)
-    contract = Contract.read(folder.contract)
+    contract = read_contract(folder.contract)
     if contract.bitfile_sha256 is not None:
-        contract = replace(contract, bitfile_sha256=None, timing=None)
+        contract = contract.with_bitfile(None)
         contract.write(folder.contract)
     figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:
@@ -97,9 +98,9 @@ def _keep_reports(result: Path, kept: Path) -> None:
         shutil.copyfile(result / name, kept / name)
 
 
-def _bind(result: Path, folder: BuildFolder, contract: Contract, implemented: Implemented) -> None:
+def _bind(result: Path, folder: BuildFolder, contract: AcceleratorContract, implemented: Implemented) -> None:
     """Put bitfile and handoff into the build, and the bitfile's digest and timing into its contract."""
-    bound = replace(contract, bitfile_sha256=sha256(result / BITFILE), timing=implemented.timing)
+    bound = contract.with_bitfile(sha256(result / BITFILE), implemented.timing)
     try:
         check_overlay(result / BITFILE, bound)
     except ValueError as error:

@@ -26,6 +26,7 @@ from board.core.layers.sum_pixels import SumPixels
 from board.core.layers.threshold import Threshold
 from board.core.node import Node, Tensor
 from board.core.outputs import ActionUnit, Attention, Emotion
+from board.core.plain_contract import PlainContract, PlainInput, PlainOutput
 from board.deployment import CONTRACT, INTEGER, Manifest, Timing
 
 CHANNELS = 4
@@ -106,6 +107,49 @@ def write_package(folder: Path, attention: bool = False, emotions: bool = False)
     folder.mkdir(parents=True)
     small_contract(attention=attention, emotions=emotions).write(folder / CONTRACT)
     small_graph(attention=attention, emotions=emotions).save(folder / INTEGER)
+    seal(folder)
+    return folder
+
+
+def plain_graph(seed: int = 0) -> IntegerGraph:
+    """A 3x3 convolution of 4x6 frames of two channels, its codes, and a 1x1 convolution: a map of three channels."""
+    rng = np.random.default_rng(seed)
+    tensors = [
+        Tensor("frame", (4, 6, 2), 8, False),
+        Tensor("map", (4, 6, 4), 16, True),
+        Tensor("levels", (4, 6, 4), 4, False),
+        Tensor("out", (4, 6, 3), 16, True),
+    ]
+    nodes: tuple[Node, ...] = (
+        Conv("conv", ("frame",), ("map",), rng.integers(-7, 8, (4, 3, 3, 2)), 4),
+        Threshold("conv_q", ("map",), ("levels",), np.sort(rng.integers(-4000, 4000, (4, 15))), 0),
+        Conv("head", ("levels",), ("out",), rng.integers(-7, 8, (3, 1, 1, 4)), 4),
+    )
+    return IntegerGraph({tensor.name: tensor for tensor in tensors}, nodes, "frame", "out")
+
+
+def plain_contract() -> PlainContract:
+    """The contract of `plain_graph`."""
+    return PlainContract(
+        model_sha256="0" * 64,
+        bitfile_sha256=None,
+        input=PlainInput((4, 6, 2)),
+        output=PlainOutput((4, 6, 3), (0.5, -0.1, 2.0), (0.0, 1.0, -3.0)),
+        input_stream=StreamPacking.of_frame(48, lanes=2, bits=8, signed=False),
+        output_stream=StreamPacking.of_frame(72, lanes=1, bits=16, signed=True),
+        clock_mhz=100.0,
+        part="xc7z020clg400-1",
+        board="Pynq-Z2",
+        folding={"conv": {"pe": 2, "simd": 3}},
+        layers=("conv", "conv_q", "head"),
+    )
+
+
+def write_plain_package(folder: Path) -> Path:
+    """A deployment folder of a network that is not of action units, with its integers alone."""
+    folder.mkdir(parents=True)
+    plain_contract().write(folder / CONTRACT)
+    plain_graph().save(folder / INTEGER)
     seal(folder)
     return folder
 

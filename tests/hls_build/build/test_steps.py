@@ -13,8 +13,9 @@ from rich.console import Console
 
 from board.core.files import sha256
 from board.parity import Compared, Difference, Parity
-from hls_build.build import flow, proof
-from hls_build.build.flow import STEPS, Job, Step
+from hls_build.build import flow, proof, steps
+from hls_build.build.flow import STEPS, Job
+from hls_build.build.steps import Step
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, load_build
@@ -49,9 +50,9 @@ def test_a_step_is_kept_only_while_its_files_are_what_it_made(tmp_path: Path) ->
     for name in names:
         (tmp_path / name).write_text(name)
     made = {"export": {"seconds": 1.0, "files": {name: sha256(tmp_path / name) for name in names}}}
-    assert flow._unchanged(folder, made, CONSOLE) == made
+    assert steps.unchanged(STEPS, folder, made, CONSOLE) == made
     (tmp_path / "standard.onnx").write_text("cut short")
-    assert flow._unchanged(folder, made, CONSOLE) == {}
+    assert steps.unchanged(STEPS, folder, made, CONSOLE) == {}
     assert not any((tmp_path / name).exists() for name in names)
 
 

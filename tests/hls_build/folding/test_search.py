@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -151,6 +152,36 @@ def test_what_binds_is_named(network: IntegerGraph) -> None:
     ]
     (impossible,) = search.binding_constraints(request(network), 100)
     assert impossible == "layer conv1 cannot be that fast at any parallelism"
+
+
+def test_what_binds_together_is_told_in_numbers(network: IntegerGraph) -> None:
+    asked = request(network, board=with_budget(lut=7_000, dsp=5), double_pump=False)
+    (clause,) = search.binding_constraints(asked, INTERVAL)
+    told = re.fullmatch(r"several bind together: .* lut ([\d,]+) of 600 and (?:.* and )?dsp (\d+) of 5 usable", clause)
+    assert told is not None, clause
+    lut, dsp = (int(number.replace(",", "")) for number in told.groups())
+    assert lut > 600 and dsp > 5
+    enough = with_budget(lut=round((lut + 5000) / 0.8) + 2, dsp=dsp)
+    assert search.fold(replace(asked, board=enough), INTERVAL)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--latency", "nan"),
+        ("--latency", "1e9"),
+        ("--fps", "inf"),
+        ("--fps", "1e12"),
+        ("--clock-mhz", "1e9"),
+        ("--clock-mhz", "-inf"),
+        ("--clock-mhz", "0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_at_once(words: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "software", None)  # before any network is made
+    for command in (("fold",), ("compile", "model.onnx")):
+        ran = run_cli(*command, f"{words[0]}={words[1]}")
+        assert ran.status == 2 and f"argument {words[0]}: need " in ran.stderr and "Traceback" not in ran.stderr, ran
 
 
 def test_a_rate_that_no_cycle_gives_is_refused(network: IntegerGraph) -> None:

@@ -54,10 +54,10 @@ def test_the_output_says_what_it_is_worth() -> None:
     network = ForeignModel((1, 4, 4), 1)
     network.flatten().dense(3, bits=None)
     weights = network.scale * network.constants["k4"].item()
-    network.then("Mul", network.constant([[2.0, -3.0, 0.1]])).then("Sub", network.constant(1.5))
+    network.then("Sub", network.constant(1.5)).then("Mul", network.constant([[2.0, -3.0, 0.1]]))
     lowered = check(network.model(), 1)
     np.testing.assert_allclose(lowered.scale, weights * np.array([2.0, -3.0, np.float32(0.1)]))
-    np.testing.assert_allclose(lowered.offset, [-1.5] * 3)
+    np.testing.assert_allclose(lowered.offset, [-3.0, 4.5, -0.15])
     with pytest.raises(ValueError, match="not made of integer accumulators"):
         lower(network.model(), RULES)
 

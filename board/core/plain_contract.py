@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""accelerator.json of a network of any kind: the shape and type of what it takes, and what its integers are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from board.core.arrays import Integers, Reals
+from board.core.contract import AcceleratorContract, Contract, StreamPacking
+from board.core.files import write_json
+from board.core.reading import is_count, is_number, keys_of, read_json, typed
+from board.core.timing import TimingClosure
+
+FORMAT = "plain-1"
+"""Of a plain accelerator.json; that of a network of action units has a number."""
+
+
+@dataclass(frozen=True)
+class PlainInput:
+    """What enters.
+
+    Attributes:
+        shape: (height, width, channels) of a frame.
+        dtype: "uint8": the integers 0 to 255 that the model's input holds.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str = "uint8"
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape, "input.shape")
+        if self.dtype != "uint8":
+            raise ValueError(f"input.dtype must be uint8, got {self.dtype!r}")
+
+
+@dataclass(frozen=True)
+class PlainOutput:
+    """What leaves: real = integer * scale + offset, by channel.
+
+    Attributes:
+        shape: (height, width, channels) of an output frame; a vector has height and width 1.
+        scale: What one unit of each channel is worth, in the order of the channels.
+        offset: Real value of each channel at integer 0.
+    """
+
+    shape: tuple[int, int, int]
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape, "output.shape")
+        for key in ("scale", "offset"):
+            values = getattr(self, key)
+            if len(values) != self.shape[2] or not all(is_number(value) for value in values):
+                raise ValueError(f"output.{key} must be one number for each of {self.shape[2]} channels, got {values}")
+        if not all(self.scale):
+            raise ValueError(f"output.scale must be other than 0, got {self.scale}")
+
+
+@dataclass(frozen=True)
+class PlainContract(AcceleratorContract):
+    """All of accelerator.json of a network that `auflow compile` compiled.
+
+    Attributes:
+        model_sha256: Digest of model.onnx.
+        bitfile_sha256: Digest of the bitfile, None where none was made.
+        input: What enters.
+        output: What leaves.
+        input_stream: Packing of a frame.
+        output_stream: Packing of an output frame.
+        clock_mhz: Clock that the accelerator is built for.
+        part: FPGA part, such as "xc7z020clg400-1".
+        board: Board, such as "Pynq-Z2".
+        folding: Parameters of each hardware layer by its name.
+        layers: Names of the hardware layers, in stream order.
+        timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
+        format: Version of this file's format.
+    """
+
+    model_sha256: str
+    bitfile_sha256: str | None
+    input: PlainInput
+    output: PlainOutput
+    input_stream: StreamPacking
+    output_stream: StreamPacking
+    clock_mhz: float
+    part: str
+    board: str
+    folding: Mapping[str, Mapping[str, int | str]]
+    layers: tuple[str, ...]
+    timing: TimingClosure | None = None
+    format: str = FORMAT
+
+    def __post_init__(self) -> None:
+        self._check(prod(self.output.shape))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of a frame."""
+        return self.input.shape
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the elements of an output frame: their channels, with row and column where it is a map."""
+        height, width, channels = self.output.shape
+        if height == width == 1:
+            return tuple(f"output {channel}" for channel in range(channels))
+        return tuple(f"output {list(place)}" for place in product(range(height), range(width), range(channels)))
+
+    def real(self, frames: Integers) -> Reals:
+        """What raw integers are worth.
+
+        Args:
+            frames: As every executor gives them, of shape (N, elements).
+
+        Returns:
+            float64 of shape (N, height, width, channels).
+
+        Raises:
+            ValueError: They have another type or shape.
+        """
+        elements = self.output_stream.elements
+        if frames.ndim != 2 or frames.shape[1] != elements or not np.issubdtype(frames.dtype, np.integer):
+            raise ValueError(f"need integers of shape (N, {elements}), got {frames.dtype} {frames.shape}")
+        real: Reals = frames.reshape(-1, *self.output.shape) * np.array(self.output.scale) + self.output.offset
+        return real
+
+    def with_bitfile(self, digest: str | None, timing: TimingClosure | None = None) -> PlainContract:
+        """The same with a bitfile's sha256 and timing, or with none."""
+        return replace(self, bitfile_sha256=digest, timing=timing)
+
+    def write(self, path: Path) -> None:
+        """Write accelerator.json."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> PlainContract:
+        """Read a plain accelerator.json.
+
+        Raises:
+            ValueError: It is none, or cannot be.
+        """
+        contract = read_contract(path)
+        if not isinstance(contract, cls):
+            raise ValueError(f"this needs a network of `auflow compile`, got one of action units in {path}")
+        return contract
+
+    @classmethod
+    def parse(cls, content: Any) -> PlainContract:
+        """The contract of a file's JSON.
+
+        Raises:
+            ValueError: A key is missing or unknown, or a value cannot be.
+        """
+        top = dict(keys_of(cls, content, "accelerator.json", ("timing",)))
+        for key, kind, lists in (("input", PlainInput, "shape"), ("output", PlainOutput, "shape scale offset")):
+            entry = dict(keys_of(kind, top[key], key))
+            entry |= {name: tuple(typed(list, entry[name], f"{key}.{name}")) for name in lists.split()}
+            top[key] = kind(**entry)
+        for key in ("input_stream", "output_stream"):
+            top[key] = StreamPacking(**keys_of(StreamPacking, top[key], key))
+        if top.get("timing") is not None:
+            top["timing"] = TimingClosure.parse(top["timing"])
+        top["layers"] = tuple(typed(list, top["layers"], "layers"))
+        for layer in typed(dict, top["folding"], "folding").values():
+            typed(dict, layer, "each layer's folding")
+        for key in ("part", "board"):
+            typed(str, top[key], key)
+        return cls(**top)
+
+
+def read_contract(path: Path) -> Contract | PlainContract:
+    """Read accelerator.json of either kind.
+
+    Raises:
+        ValueError: It is of an unknown version, lacks a key, has an unknown one or a bad value.
+    """
+    content = read_json(path, "accelerator.json", "build again")
+    if not (isinstance(content, dict) and content.get("format") == FORMAT):
+        return Contract.read(path)
+    try:
+        return PlainContract.parse(content)
+    except ValueError as error:
+        raise ValueError(f"{error} (in {path})") from None
+
+
+def _check_shape(shape: tuple[int, int, int], where: str) -> None:
+    if len(shape) != 3 or not all(is_count(size) for size in shape):
+        raise ValueError(f"{where} must be three sizes of at least 1, got {shape}")
