@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
@@ -22,25 +21,32 @@ SUPPORT = Path(__file__).parent
 SETTINGS = "AUFLOW_BENCH"
 """Environment variable that carries a run's settings as JSON."""
 TIMEOUT_S = 3000
-_RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
+RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
 
 
 def compiled(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str]) -> Path:
     """The executable of a design whose top's signals cocotb can reach; assertions end it."""
-    import cocotb_tools.config as installed
-
     options = [
         *("--cc", "--vpi", "-O3", "--no-timing", "--assert", "--prefix", "Vtop", "-Wno-fatal", "-Wno-lint"),
         *("-Wno-style", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"),
     ]
-    start = Path(installed.share_dir) / "lib/verilator/verilator.cpp"
-    digest = hashlib.sha256(repr((options, top, sorted(parameters.items()), inspect.getsource(_make))).encode())
-    for source in (*sources, start):
-        digest.update(source.read_bytes())
-    key = digest.hexdigest()[:32]
-    return cache.entry(
-        "models", key, lambda folder: _make(folder, sources, top, parameters, options, start, installed.libs_dir)
-    ) / "bench"  # fmt: skip
+    runtime = _runtime()
+    words = [runtime.name, top, *options, repr(sorted(parameters.items())), inspect.getsource(_make)]
+    key = verilator._digest(words, sources)
+    make = lambda folder: _make(folder, sources, top, parameters, options, runtime)  # noqa: E731
+    return cache.entry("models", key, make) / "bench"
+
+
+def _runtime() -> Path:
+    """Folder of Verilator's compiled runtime with its VPI, made once for all designs."""
+    units = [verilator.verilator_root() / f"include/{name}.cpp" for name in RUNTIME]
+    key = verilator._digest([verilator._compiler_version(verilator.compiler()), inspect.getsource(_flags)], units)
+    return cache.entry("runtime", key, lambda folder: verilator._compile(units, folder, ["-O2", *_flags()], jobs=1))
+
+
+def _flags() -> list[str]:
+    """Of the compiler: cocotb's library takes symbols out of the executable."""
+    return [flag for flag in verilator._flags(trace=False) if flag != "-fvisibility=hidden"]
 
 
 def _make(
@@ -49,24 +55,24 @@ def _make(
     top: str,
     parameters: Mapping[str, int | str],
     options: Sequence[str],
-    start: Path,
-    libraries: Path,
+    runtime: Path,
 ) -> None:
     """Leave the executable in a folder."""
-    root = verilator.verilator_root()
+    import cocotb_tools.config as installed
+
     public = folder / "public.vlt"  # the top's ports alone: the design behind them stays optimised
     public.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
     read = [verilator._readable(source, folder) for source in sources]
     arguments = [*options, "--Mdir", ".", str(public), *verilator._arguments(read, top, parameters, {})]
     verilator._verilate(arguments, folder, top)
+    start = Path(installed.share_dir) / "lib/verilator/verilator.cpp"
     made = sorted(folder.glob("*.cpp"))
     whole = folder / "whole.cpp"
-    whole.write_text("".join(f'#include "{unit.name}"\n' for unit in made))
-    flags = [flag for flag in verilator._flags(trace=False) if flag != "-fvisibility=hidden"]
-    units = [whole, start, *(root / f"include/{name}.cpp" for name in _RUNTIME)]
-    objects = verilator._compile(units, folder, ["-O1", "-I.", *flags], jobs=1)
-    links = [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator", "-lpthread", "-latomic"]
-    command = [verilator.compiler(), "-o", "bench", "-rdynamic", *(str(made) for made in objects), *links]
+    whole.write_text("".join(f'#include "{unit}"\n' for unit in [*(unit.name for unit in made), start]))
+    objects = verilator._compile([whole], folder, ["-O1", "-I.", *_flags()], jobs=1)
+    links = [f"-L{installed.libs_dir}", f"-Wl,-rpath,{installed.libs_dir}", "-lcocotbvpi_verilator", "-lpthread"]
+    units = [*objects, *sorted(runtime.glob("*.o"))]
+    command = [verilator.compiler(), "-o", "bench", "-rdynamic", *map(str, units), *links, "-latomic"]
     verilator._run(command, folder)
     for path in folder.iterdir():
         if path.name != "bench":

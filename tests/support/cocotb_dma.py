@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import cocotb
@@ -57,6 +58,15 @@ class Memory(Region):
         self.content[address : address + len(data)] = data
 
 
+def pauses(seed: float) -> Iterator[bool]:
+    """When a channel holds back: phases that starve, phases that run."""
+    rng = random.Random(seed)
+    while True:
+        share = rng.choice([0.0, 0.2, 0.5, 0.9])
+        for _ in range(rng.randrange(10, 100)):
+            yield rng.random() < share
+
+
 class Bench:
     """A design under reset, its clock, and all that is connected to it."""
 
@@ -85,13 +95,6 @@ class Bench:
 
     def stall(self, pattern: str) -> None:
         """Hold channels back at random, each by its own sequence, in phases that starve and phases that run."""
-
-        def pauses(seed: float) -> Any:
-            rng = random.Random(seed)
-            while True:
-                share = rng.choice([0.0, 0.2, 0.5, 0.9])
-                for _ in range(rng.randrange(10, 100)):
-                    yield rng.random() < share
 
         memory, stream = pattern in ("memory", "both"), pattern in ("stream", "both")
         read, write = self.slave.read_if, self.slave.write_if
@@ -283,6 +286,10 @@ async def an_address_that_does_not_fit_is_refused(dut: Any) -> None:
             await ClockCycles(dut.clk, 50)
             assert int(await dma.read_dword(Register.CONTROL)) == Control.IDLE | REFUSED
             assert int(await dma.read_dword(ERROR)) == REFUSED
+        dut.abort.value = 1
+        await ClockCycles(dut.clk, 2)
+        dut.abort.value = 0
+        assert int(await dma.read_dword(Register.CONTROL)) == Control.IDLE  # an abort clears errors
         assert bench.bursts == []
         await bench.start(dma, 0x1000, 0)  # no frame: ended at once
         assert await bench.ended(dma) == ENDED

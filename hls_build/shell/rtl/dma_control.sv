@@ -15,8 +15,8 @@
 ///   0x20  ERROR          1:0 the first error response, 16 to 18 as in CONTROL
 ///   0x24  ERROR_ADDRESS  the lower half of the address that it answered
 ///
-/// A start is refused, and nothing moves, unless the address is a multiple of WORD_BYTES and fits ADDR_BITS. Errors stay
-/// until the next start; one while busy is ignored. A transfer that is aborted leaves done at 0.
+/// A start is refused, and nothing moves, unless the address is a multiple of WORD_BYTES and fits ADDR_BITS; one while
+/// busy is ignored. Errors stay until the next start or abort. A transfer that is aborted leaves done at 0.
 module dma_control #(
   parameter int unsigned ADDR_BITS  = 32,  // of memory, 32 to 64
   parameter int unsigned WORD_BYTES = 8    // of memory, a power of two
@@ -44,6 +44,7 @@ module dma_control #(
   output      logic                 start_o,  // one cycle
   output      logic [ADDR_BITS-1:0] address_o,
   output      logic [31:0]          frames_o,
+  input  wire logic                 abort_i,  // clears errors
   input  wire logic                 busy_i,
   input  wire logic                 ended_i,  // one cycle
   input  wire logic                 error_i,  // a response is an error: its code, and the address that it answers
@@ -140,9 +141,10 @@ module dma_control #(
         done_q  <= 1'b0;
         ready_q <= 1'b0;
       end
-      failed_q     <= (failed_q && !start_o) || error_i;
-      misaligned_q <= (misaligned_q && !start_o) || misaligned_i;
+      failed_q     <= (failed_q && !start_o && !abort_i) || error_i;
+      misaligned_q <= (misaligned_q && !start_o && !abort_i) || misaligned_i;
       if (asked) refused_q <= !legal;
+      else if (abort_i) refused_q <= 1'b0;
     end
   end
 

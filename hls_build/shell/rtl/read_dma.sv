@@ -102,7 +102,7 @@ module read_dma #(
     .s_axi_control_wvalid, .s_axi_control_wready, .s_axi_control_bresp, .s_axi_control_bvalid, .s_axi_control_bready,
     .s_axi_control_araddr, .s_axi_control_arvalid, .s_axi_control_arready, .s_axi_control_rdata, .s_axi_control_rresp,
     .s_axi_control_rvalid, .s_axi_control_rready,
-    .start_o(start), .address_o(start_address), .frames_o(start_frames), .busy_i(busy_o), .ended_i(ended),
+    .start_o(start), .address_o(start_address), .frames_o(start_frames), .abort_i, .busy_i(busy_o), .ended_i(ended),
     .error_i(failed), .error_code_i(m_axi_gmem_rresp), .error_address_i(failed_address), .misaligned_i, .error_o,
     .interrupt_o
   );

@@ -109,8 +109,14 @@ MUTANTS = {
         "dma_control.sv", "if (error_i && !failed_q)", "if (error_i)",
         "an_error_response_is_told_and_the_transfer_ends"),
     "an error stays for ever": (
-        "dma_control.sv", "(failed_q && !start_o) || error_i", "failed_q || error_i",
+        "dma_control.sv", "(failed_q && !start_o && !abort_i) || error_i", "failed_q || error_i",
         "an_error_response_is_told_and_the_transfer_ends"),
+    "an abort keeps errors": (
+        "dma_control.sv",
+        "else if (abort_i) refused_q <= 1'b0;",
+        "",
+        "an_address_that_does_not_fit_is_refused",
+    ),
     "error responses to writes are not seen": (
         "write_dma.sv", "m_axi_gmem_bvalid && m_axi_gmem_bresp[1]", "1'b0",
         "an_error_response_is_told_and_the_transfer_ends"),
