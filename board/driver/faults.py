@@ -43,6 +43,7 @@ class Diagnosis:
         moved_bytes: Of those, how many came, judged by the last byte that was overwritten.
         controls: ap_ctrl of both DMAs, in words.
         waited_s: How long nothing had come, where that was the reason.
+        stuck: Which stream was stuck, in a clause, where the overlay has a debug block.
     """
 
     cause: Cause
@@ -52,6 +53,7 @@ class Diagnosis:
     moved_bytes: int
     controls: str
     waited_s: float
+    stuck: str = ""
 
     @property
     def last_good_frame(self) -> int | None:
@@ -68,7 +70,7 @@ class Diagnosis:
         good = "no frame came yet" if self.last_good_frame is None else f"the last good frame is {self.last_good_frame}"
         return (
             f"{what} at frame {self.frame}: {self.moved_bytes} of {self.expected_bytes} bytes came, {good},"
-            f" ap_ctrl of {self.controls}"
+            f" ap_ctrl of {self.controls}{'; ' * bool(self.stuck)}{self.stuck}"
         )
 
 

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verilated shell as the board's fabric: its registers are the RTL's own, and memory answers its bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from board.emulator.memory import Memory
+from board.simulation.harness import Simulation
+
+IDMA, ODMA, DEBUG = "idma", "odma", "debug"
+"""AXI-Lite slaves of the shell."""
+CHUNK_CYCLES = 16
+"""Between looks at memory's channels: so long a burst waits at most, as it does for a real memory."""
+OKAY, SLVERR = 0, 2
+_LENGTH_BITS = 8
+
+
+class LitePort:
+    """Registers behind one AXI-Lite slave of the shell; every access takes the cycles that the bus takes.
+
+    Args:
+        simulation: Of the shell.
+        name: IDMA, ODMA or DEBUG.
+    """
+
+    def __init__(self, simulation: Simulation, name: str) -> None:
+        self._simulation, self._name = simulation, name
+
+    def read(self, offset: int) -> int:
+        """Read a register."""
+        self._poke(araddr=offset, arvalid=1)
+        self._pass("arready")
+        self._poke(arvalid=0, rready=1)
+        value = self._pass("rvalid", "rdata")
+        self._poke(rready=0)
+        return value
+
+    def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        self._poke(awaddr=offset, awvalid=1)
+        self._pass("awready")
+        self._poke(awvalid=0, wdata=value, wstrb=15, wvalid=1)
+        self._pass("wready")
+        self._poke(wvalid=0, bready=1)
+        self._pass("bvalid")
+        self._poke(bready=0)
+
+    def _poke(self, **signals: int) -> None:
+        for signal, value in signals.items():
+            self._simulation.poke(f"s_axi_{self._name}_{signal}", value)
+
+    def _pass(self, signal: str, shown: str = "") -> int:
+        """Let cycles pass up to the one in which a signal is up; what another one shows then."""
+        for _ in range(8):
+            up = self._simulation.peek(f"s_axi_{self._name}_{signal}")
+            value = self._simulation.peek(f"s_axi_{self._name}_{shown}") if shown else 0
+            self._simulation.step(1)
+            if up:
+                return value
+        raise RuntimeError(f"the shell must answer on s_axi_{self._name} within 8 cycles, got none: {signal} is down")
+
+
+class RtlFabric:
+    """The programmable logic as RTL: DMAs, debug block and accelerator, with memory behind their bursts.
+
+    Args:
+        simulation: Of `shell_emulated`, see hls_build/shell/spec.py; closed by its owner.
+        memory: What the DMAs read and write.
+        word_bytes: Of the shell's memory port.
+        addr_bits: Of its addresses.
+    """
+
+    def __init__(self, simulation: Simulation, memory: Memory, word_bytes: int = 8, addr_bits: int = 32) -> None:
+        self.idma, self.odma, self.debug = (LitePort(simulation, name) for name in (IDMA, ODMA, DEBUG))
+        self.silent = False
+        """Whether memory answers nothing any more."""
+        self.refuses = False
+        """Whether memory answers everything with an error."""
+        self._simulation, self._memory, self._word, self._addr_bits = simulation, memory, word_bytes, addr_bits
+        self.reset()
+
+    def reset(self) -> None:
+        """As after loading a bitfile: everything under way is gone."""
+        self._simulation.reset()
+        self._burst = (0, 0)  # address and words of the burst that is being written
+        for stream in ("s_axis_r", "s_axis_b"):
+            self._simulation.feed(stream, np.empty((0, self._simulation.beat_bytes(stream)), np.uint8))
+        for stream, beats in (("m_axis_ar", 1), ("m_axis_aw", 1), ("m_axis_w", 0)):
+            self._simulation.expect(stream, beats)
+
+    def step(self, cycles: int) -> None:
+        """Let time pass."""
+        while cycles > 0:
+            chunk = cycles if self.silent else min(cycles, CHUNK_CYCLES)
+            end = self._simulation.cycle + chunk
+            while self._simulation.cycle < end:
+                self._simulation.step(end - self._simulation.cycle)
+                self._answer()
+            cycles -= chunk
+
+    def unlock(self) -> None:
+        """The clock changes, which this model does at once."""
+
+    def _answer(self) -> None:
+        """Memory's part: take what the shell asks for and give what it waits for."""
+        if self.silent:
+            return
+        for address, words in self._bursts("m_axis_ar"):
+            size = words * self._word
+            data = np.zeros(size, np.uint8) if self.refuses else self._memory.read(address, size)
+            beats = np.zeros((words, self._simulation.beat_bytes("s_axis_r")), np.uint8)
+            beats[:, : self._word] = data.reshape(words, self._word)
+            beats[:, self._word] = self._response
+            self._simulation.feed("s_axis_r", beats)
+        for burst in self._bursts("m_axis_aw"):
+            self._burst = burst
+            self._simulation.expect("m_axis_w", burst[1])
+        taken = self._simulation.take("m_axis_w")[0]
+        if len(taken) and len(taken) == self._burst[1]:
+            self._write(self._burst[0], taken.copy())
+            self._simulation.expect("m_axis_w", 0)
+
+    def _write(self, address: int, words: np.ndarray) -> None:
+        """Write a burst's bytes where their strobes are up, and answer it."""
+        data = words[:, : self._word].ravel()
+        strobes = np.unpackbits(words[:, self._word :], axis=1, bitorder="little")[:, : self._word].ravel()
+        written = np.flatnonzero(strobes)
+        if not self.refuses:
+            first, last = int(written[0]), int(written[-1]) + 1  # a frame's bytes are contiguous
+            self._memory.write(address + first, data[first:last])
+        self._simulation.feed("s_axis_b", np.array([[self._response]], np.uint8))
+
+    @property
+    def _response(self) -> int:
+        return SLVERR if self.refuses else OKAY
+
+    def _bursts(self, stream: str) -> list[tuple[int, int]]:
+        """Address and words of the bursts that were asked for since the last call."""
+        taken = self._simulation.take(stream)[0]
+        if not len(taken):
+            return []
+        value = int.from_bytes(taken[0].tobytes(), "little")
+        self._simulation.expect(stream, 1)
+        return [(value & (1 << self._addr_bits) - 1, (value >> self._addr_bits & (1 << _LENGTH_BITS) - 1) + 1)]

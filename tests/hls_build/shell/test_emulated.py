@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The board's driver on the RTL of the shell: transfers, errors, hangs by name, resets and the self-test."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from shells import BEATS, LANES, stub_answers, stub_shell, stub_sources
+from small import small_contract
+
+from board.core.contract import InputRule
+from board.driver import Driver, HangError, TransferError
+from board.driver.debug import DebugBlock, build_digest
+from board.driver.device import Pynq
+from board.driver.faults import Cause, Fault
+from board.driver.iodma import Iodma, describe
+from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
+from board.driver.watermark import Watermark
+from board.emulator.memory import Memory
+from board.emulator.overlay import write_overlay
+from board.emulator.shell import RtlFabric
+from board.simulation.harness import Simulation
+from hls_build.shell.spec import EMULATED, FRAME_FILE, TOP, ShellSpec, emulated_text, top_text
+from hls_build.simulation import verilator
+
+pytestmark = pytest.mark.verilator
+FRAMES, TIMEOUT_S = 4, 1e-3
+SPEC = stub_shell(np.random.default_rng(1))[0]
+CONTRACT = small_contract(
+    input=InputRule((BEATS, 1, LANES), "uint8", "grey", 0.0),
+    accumulator="UINT16",
+    input_stream=SPEC.input_stream,
+    output_stream=SPEC.output_stream,
+)
+DIGEST = build_digest(CONTRACT)
+CLOCK_HZ = 100e6
+
+
+class Buffer(np.ndarray):
+    """What pynq.allocate gives, without a cache."""
+
+    device_address = 0
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def invalidate(self) -> None:
+        """Nothing to do."""
+
+
+@dataclass
+class Board:
+    """A fabric of RTL with memory, time, both DMAs and the debug block."""
+
+    spec: ShellSpec
+    fabric: RtlFabric
+    memory: Memory
+    cycles: int = 0
+
+    def __post_init__(self) -> None:
+        self.dmas = Iodma(self.fabric.idma, "idma0"), Iodma(self.fabric.odma, "odma0")
+        self.debug = DebugBlock(self.fabric.debug, self.spec.streams, self)
+        streams = self.spec.input_stream, self.spec.output_stream
+        buffers = [self._allocate(stream.frame_bytes) for stream in streams * 2]
+        self.slots = Slot(*buffers[:2]), Slot(*buffers[2:])
+
+    def monotonic(self) -> float:
+        return self.cycles / CLOCK_HZ
+
+    def sleep(self, seconds: float, /) -> None:
+        cycles = max(1, round(seconds * CLOCK_HZ))
+        self.fabric.step(cycles)
+        self.cycles += cycles
+
+    def _allocate(self, size: int) -> Buffer:
+        block = self.memory.allocate(FRAMES * size, cacheable=False)
+        rows = self.memory.dram[block.start : block.start + FRAMES * size].reshape(FRAMES, size).view(Buffer)
+        rows.device_address = self.memory.base + block.start
+        return rows
+
+    def transfer(self, faces: np.ndarray) -> np.ndarray:
+        contract: Any = SimpleNamespace(input_stream=self.spec.input_stream, output_stream=self.spec.output_stream)
+        results = np.zeros((len(faces), LANES), np.int64)
+        mark = Watermark(self.spec.output_stream, high=True)
+        Transfer(self.dmas, self.slots, contract, self, TIMEOUT_S, UNKNOWN_PACE, mark).run(faces, results)
+        return results
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    """The stand-in in its shell."""
+    folder = tmp_path_factory.mktemp("shell")
+    spec, _ = stub_shell(np.random.default_rng(1), digest=DIGEST)
+    assert spec.self_test is not None
+    (folder / FRAME_FILE).write_text(spec.self_test.text())
+    (folder / f"{TOP}.v").write_text(top_text(spec))
+    (folder / f"{EMULATED}.sv").write_text(emulated_text(spec))
+    library = verilator.build([*stub_sources(spec), folder / f"{TOP}.v", folder / f"{EMULATED}.sv"], EMULATED)
+    with Simulation(library, workdir=folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def board(simulation: Simulation) -> Board:
+    """Just loaded."""
+    memory = Memory(0x1680_0000, 1 << 16)
+    board = Board(SPEC, RtlFabric(simulation, memory), memory)
+    board.sleep(1e-5)
+    return board
+
+
+def sums(faces: np.ndarray) -> np.ndarray:
+    """Answers of faces uint8 (N, 64, 1, 3), int64 (N, 3)."""
+    return stub_answers(faces.reshape(-1, BEATS, LANES)).view("<u2").astype(np.int64)
+
+
+def some_faces(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.integers(0, 256, (count, BEATS, 1, LANES), np.uint8)
+
+
+def test_the_driver_moves_frames(board: Board, rng: np.random.Generator) -> None:
+    faces = some_faces(rng, 3 * FRAMES + 1)
+    np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+    assert board.debug.beats() == {"in0": 13 * 64, "input->sum": 13 * 64, "sum->output": 13 * 3, "out0": 13 * 3}
+    assert board.debug.stuck() == "no stream is stuck"
+
+
+def test_an_error_response_is_an_error_of_its_dma(board: Board, rng: np.random.Generator) -> None:
+    board.fabric.refuses = True
+    with pytest.raises(Fault) as caught:
+        board.transfer(some_faces(rng, FRAMES))
+    assert caught.value.cause is Cause.ERROR
+    failed = next(dma for dma in board.dmas if dma.name == caught.value.dma)
+    assert failed.control & 1 << 16 and "no such state" in describe(failed.control)
+    board.fabric.refuses = False
+    assert board.debug.reset()
+    faces = some_faces(rng, FRAMES)
+    np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+
+
+def test_a_silent_memory_is_a_hang_that_a_reset_outlasts(board: Board, rng: np.random.Generator) -> None:
+    board.fabric.silent = True
+    with pytest.raises(Fault) as caught:
+        board.transfer(some_faces(rng, FRAMES))
+    assert caught.value.cause is Cause.HANG
+    assert not board.debug.reset(timeout_s=1e-4)  # what was asked for must come first
+    board.fabric.silent = False
+    assert board.debug.reset()
+    faces = some_faces(rng, FRAMES)
+    np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+
+
+def test_a_stuck_stream_is_named(board: Board, rng: np.random.Generator) -> None:
+    board.dmas[0].start(board.slots[0].input.device_address, FRAMES)  # and nobody takes what comes out
+    board.sleep(1e-3)
+    assert board.debug.stuck() == "stream 'sum->output' is stuck: valid, never ready, after 2 beats"
+    assert board.debug.reset() and board.debug.stuck() == "no stream is stuck"
+
+
+def test_the_self_test_passes(board: Board, rng: np.random.Generator) -> None:
+    board.debug.check(DIGEST)
+    cycles = board.debug.self_test()
+    assert cycles is not None and BEATS < cycles < 300
+    faces = some_faces(rng, 2)
+    np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+
+
+def test_another_build_is_refused(board: Board) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"the FPGA must hold build 000000000000, got [0-9a-f]{12}: use the files of"
+    ):
+        board.debug.check("0" * 64)
+    other = DebugBlock(board.fabric.debug, (), board)
+    with pytest.raises(RuntimeError, match="the debug block must watch 2 streams, got 4"):
+        other.check(DIGEST)
+    with pytest.raises(RuntimeError, match="the debug block must read 0x41554631, got 0x00000004"):
+        DebugBlock(board.fabric.idma, (), board).check(DIGEST)
+
+
+class Overlay:
+    """What pynq's Overlay is to the driver: loading resets the fabric."""
+
+    def __init__(self, fabric: RtlFabric) -> None:
+        self.idma0, self.odma0, self.debug0, self._fabric = fabric.idma, fabric.odma, fabric.debug, fabric
+        self.loads = 0
+
+    def download(self) -> None:
+        self.loads += 1
+        self._fabric.reset()
+
+
+@pytest.fixture
+def driver(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    """The driver on that board, its pynq reduced to what the driver takes of it."""
+    bitfile, contract = write_overlay(tmp_path, CONTRACT)
+    (tmp_path / "shell.json").write_text(json.dumps({"streams": SPEC.streams, "fifos": SPEC.fifos}))
+    overlay = Overlay(board.fabric)
+
+    def allocate(shape: tuple[int, int], dtype: Any, cacheable: int) -> Buffer:
+        return board._allocate(shape[1])
+
+    pynq = Pynq(None, lambda *_, **__: overlay, SimpleNamespace(fclk0_mhz=0.0), allocate, board, tmp_path / "lock")
+    monkeypatch.setattr("board.driver.driver.open_pynq", lambda: pynq)
+    monkeypatch.setattr("board.driver.driver.forget_metadata", lambda: None)
+    monkeypatch.setattr("board.driver.driver.loaded_overlay", lambda: ("this", "one"))
+    monkeypatch.setattr(Buffer, "freebuffer", lambda _: None, raising=False)
+    with Driver(bitfile, contract, FRAMES, TIMEOUT_S) as opened:
+        yield opened
+
+
+def test_the_driver_tests_itself_and_computes(
+    driver: Driver, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces = some_faces(rng, 2 * FRAMES + 1)
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    with caplog.at_level(logging.INFO, "auflow.driver"):
+        driver._load()
+    assert [message for message in caplog.messages if message.startswith("the self-test passed in ")]
+
+
+def test_a_hang_error_names_the_stuck_stream(driver: Driver, board: Board, rng: np.random.Generator) -> None:
+    board.fabric.silent = True
+    with pytest.raises(HangError, match=r"no frame for 0.001 s .*; stream 'in0' is stuck: never valid; power"):
+        driver.accumulators(some_faces(rng, 1))
+    board.fabric.silent = False
+    faces = some_faces(rng, 3)
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+
+
+def test_a_transfer_error_is_told_and_recovered_from(driver: Driver, board: Board, rng: np.random.Generator) -> None:
+    board.fabric.refuses = True
+    with pytest.raises(TransferError, match=r"[io]dma0 reports an error at frame 0"):
+        driver.accumulators(some_faces(rng, 1))
+    board.fabric.refuses = False
+    faces = some_faces(rng, 3)
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+
+
+def test_an_overlay_of_another_build_is_refused(driver: Driver) -> None:
+    driver.contract = small_contract()
+    with pytest.raises(RuntimeError, match="the FPGA must hold build"):
+        driver._load()
+    driver.contract = CONTRACT
