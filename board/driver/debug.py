@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from pathlib import Path
 
-from board.core.contract import Contract
+from board.core.contract import AcceleratorContract
 from board.core.reading import parsing, read_json
 from board.driver.iodma import Ip
 from board.driver.transfer import POLL_S, Clock
@@ -137,7 +137,7 @@ class Watched:
             return cls(tuple(map(str, content["streams"])), tuple(map(str, content["fifos"])))
 
 
-def build_digest(contract: Contract) -> str:
+def build_digest(contract: AcceleratorContract) -> str:
     """sha256 that names a build: of its contract, the bitfile's own digest left out."""
     content = json.dumps(replace(contract, bitfile_sha256=None).as_json(), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -52,6 +52,12 @@ _WINDOW = {
 
 ATTRIBUTES: Mapping[str, Mapping[str, Attribute]] = {
     "Add": {},
+    "AveragePool": {
+        **_WINDOW,
+        "ceil_mode": Attribute(0, (0,)),
+        "count_include_pad": Attribute(0),
+        "kernel_shape": Attribute(_REQUIRED),
+    },
     "BatchNormalization": {
         "epsilon": _FREE,
         "momentum": _FREE,  # of training alone
@@ -71,6 +77,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Attribute]] = {
     "Flatten": {"axis": Attribute(1)},
     "Floor": {},
     "Gemm": {"alpha": Attribute(1.0), "beta": Attribute(1.0), "transA": Attribute(0), "transB": Attribute(0)},
+    "GlobalAveragePool": {},
     "HardSigmoid": {"alpha": _FREE, "beta": _FREE},
     "Identity": {},
     "IntQuant": _QUANT,
@@ -87,6 +94,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Attribute]] = {
     "PRelu": {},
     "Quant": _QUANT,
     "ReduceMax": _AXES,
+    "ReduceMean": _AXES,
     "ReduceSum": _AXES,
     "Relu": {},
     "Reshape": {"allowzero": Attribute(0, (0,))},

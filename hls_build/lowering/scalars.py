@@ -15,13 +15,7 @@ from board.core.layers.conv import Conv
 from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer, powers_of_two
 from hls_build.lowering.abstract_values import CHANNEL_AXIS, Constant, Edge, Scales, Weights
-from hls_build.lowering.activation_thresholds import (
-    ScalarFunction,
-    borderline,
-    directions,
-    tabulate,
-    thresholds_from_codes,
-)
+from hls_build.lowering.activation_thresholds import ScalarFunction, borderline, find
 from hls_build.lowering.context import LoweringContext, Unquantized, Value, typed_edge
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import attributes
@@ -64,16 +58,13 @@ class ScalarChain(Unquantized):
         per_channel = any(operands[name].size > 1 for n in self.nodes for name in n.input if name in operands)
         alike = not per_channel and all(len(a) == 1 for a in (edge.scale, edge.low, edge.high))
         function = ScalarFunction(self.source, self.nodes, operands, context.opset)
-        values, codes = tabulate(node, edge, function, quantizer, 1 if alike else edge.shape[2])
-        if self.is_rounded and (found := borderline(node, edge, function, quantizer, codes)):
+        falling, thresholds = find(node, edge, function, quantizer, 1 if alike else edge.shape[2])
+        if self.is_rounded and (found := borderline(node, edge, function, quantizer, thresholds)):
             context.remarks.append(
                 f"{found} sums before {node.name} lie where float32 may round to either side of an activation threshold"
             )
-        falling = directions(codes, node) < 0
         if falling.any():
             edge = _negated(context, node, edge, falling)
-            codes = np.where(falling[:, None], codes[:, ::-1], codes)
-        thresholds = thresholds_from_codes(values, codes, quantizer)
         thresholds = np.clip(thresholds, edge.low[:, None], edge.high[:, None] + 1)
         if (thresholds == thresholds[:1]).all():
             thresholds = thresholds[:1]

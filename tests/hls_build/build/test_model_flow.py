@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -133,8 +134,12 @@ def test_inputs_are_compared_too(tmp_path: Path) -> None:
 
 def test_a_wrong_integer_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, out = small(tmp_path), tmp_path / "out"
-    right = activation_thresholds.thresholds_from_codes
-    monkeypatch.setattr(scalars, "thresholds_from_codes", lambda *values: right(*values) + 300)
+
+    def shifted(*values: Any) -> tuple[Any, Any]:
+        falling, thresholds = activation_thresholds.find(*values)
+        return falling, thresholds + 300
+
+    monkeypatch.setattr(scalars, "find", shifted)
     said = refused("compile", model, "--out", out, "--fps", 2000, "--stop-after", "check")
     assert said.startswith("parity failed: numpy differs at its output, tensor gemm") and "frame 0, output" in said
     assert not (out / "report/check.json").exists()

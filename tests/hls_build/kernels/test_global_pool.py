@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from kernel_cases import FRAMES, Cases, NodeCase, label, random_inputs
 from kernels import Simulate, lanes
-from onnx import helper
-from qonnx_models import BRANCH, QonnxCase, channel_branch, described, refuse
+from onnx import NodeProto, helper
+from qonnx_models import BRANCH, QonnxCase, channel_branch, described, quant, refuse
 
 from hls_build.kernels.global_pool.spec import GlobalPoolSpec
 
@@ -76,7 +76,16 @@ CASES = Cases(
             (4, 1, 1),
             {**BRANCH, "eight": np.array(8.0)},
             scale=8.0,
-        )
+        ),
+        QonnxCase(  # over 144 pixels, which no power of two divides by
+            [
+                helper.make_node("GlobalAveragePool", ["x"], ["mean"], name="mean"),
+                quant("mean", "y", 8, scale="fine", signed=1),
+            ],
+            (4, 1, 1),
+            {"fine": np.array(1 / 64)},
+            scale=1 / 64,
+        ),
     ],
 )
 
@@ -131,3 +140,20 @@ def test_a_maximum_over_pixels_of_a_dense_layer_is_refused() -> None:
     nodes = channel_branch("sixteenth", signed=1)[:-2]
     top = helper.make_node("ReduceMax", ["products_of_pixels", "axis_1"], ["y"], name="top", keepdims=0)
     refuse([*nodes, top], r"top \(ReduceMax\) of products_of_pixels \(1, 2, 4\), axis_1 has no hardware", BRANCH)
+
+
+@pytest.mark.parametrize(
+    ("mean", "rule"),
+    [
+        (
+            helper.make_node("ReduceMean", ["x", "axis_1"], ["y"], name="mean"),
+            r"mean \(ReduceMean\) of x \(12, 12, 4\), axis_1 has no hardware; supported are all pixels of a quantized",
+        ),
+        (
+            helper.make_node("GlobalAveragePool", ["positive"], ["y"], name="mean"),
+            r"mean \(GlobalAveragePool\) .*positive.* put a Quant node",
+        ),
+    ],
+)
+def test_other_means_are_refused(mean: NodeProto, rule: str) -> None:
+    refuse([helper.make_node("Relu", ["x"], ["positive"], name="relu"), mean], rule, BRANCH)

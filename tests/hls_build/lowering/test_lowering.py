@@ -16,7 +16,7 @@ from board.core.layers.threshold import Threshold
 from board.core.quantizer import Quantizer
 from hls_build.compiler import RULES, lower_file
 from hls_build.lowering import weighted
-from hls_build.lowering.activation_thresholds import directions, thresholds_from_codes
+from hls_build.lowering.activation_thresholds import thresholds_from_steps
 from hls_build.lowering.context import LoweringContext, Value
 from hls_build.lowering.lower import lower
 from hls_build.lowering.rule import Rule
@@ -117,10 +117,10 @@ def test_the_first_rule_that_matches_lowers_a_node(rng: np.random.Generator) -> 
 
 def test_thresholds_are_where_codes_change() -> None:
     quantizer = Quantizer(np.array(1.0), 2, signed=False)
-    values = np.arange(-4, 5)
-    codes = np.array([[0, 0, 0, 1, 1, 2, 2, 2, 2], [3] * 9])
-    expected = [[-1, 1, 5], [-4, -4, -4]]
-    np.testing.assert_array_equal(thresholds_from_codes(values, codes, quantizer), expected)
+    found = thresholds_from_steps(np.array([-4, -1, 1]), np.array([0, 1, 2]), 4, quantizer)
+    np.testing.assert_array_equal(found, [-1, 1, 5])
+    found = thresholds_from_steps(np.array([-4]), np.array([3]), 4, quantizer)
+    np.testing.assert_array_equal(found, [-4, -4, -4])
 
 
 def test_a_graph_survives_its_file(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -260,9 +260,12 @@ def test_a_batch_norm_node_with_negative_gain_negates_the_weights(rng: np.random
     np.testing.assert_array_equal(graph.nodes[0].weights, -weights.transpose(0, 2, 3, 1))
 
 
-def test_refuses_a_function_that_rises_and_falls() -> None:
-    with pytest.raises(ValueError, match=r"quant_y \(Quant\) quantizes a function that rises and falls over channel 1"):
-        directions(np.array([[0, 0, 1], [0, 1, 0]]), quant("x", "y", 4))
+def test_refuses_a_function_that_rises_and_falls(rng: np.random.Generator) -> None:
+    function = [helper.make_node("PRelu", ["sums", "slopes"], ["real"], name="bent")]
+    slopes = {"slopes": np.array([0.5, -0.5, 0.5, 0.5]).reshape(4, 1, 1)}
+    rule = r"quant_y \(Quant\) quantizes a function that rises and falls over channel 1's accumulator range"
+    with pytest.raises(ValueError, match=rule):
+        lower(conv_model(function, slopes, rng.integers(-7, 8, (4, 3, 3, 3))), RULES)
 
 
 def test_refuses_a_file_that_is_no_model(tmp_path: Path) -> None:

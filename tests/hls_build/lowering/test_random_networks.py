@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random QONNX networks mean to the compiler what they mean to qonnx's executor, or are refused in a sentence."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 from random_qonnx import random_model
 from random_verdicts import judge
@@ -19,7 +22,12 @@ def test_random_networks_are_exact_or_refused() -> None:
 
 
 def test_a_wrong_integer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = activation_thresholds.thresholds_from_codes
-    monkeypatch.setattr(scalars, "thresholds_from_codes", lambda *values: right(*values) + 40)
+    right = activation_thresholds.find
+
+    def shifted(*given: Any) -> tuple[np.ndarray, np.ndarray]:
+        falling, thresholds = right(*given)
+        return falling, thresholds + 40
+
+    monkeypatch.setattr(scalars, "find", shifted)
     found = [judge(random_model(seed), seed) for seed in SEEDS[:12]]
     assert any(each.kind == "wrong" and each.said.startswith("lowering differs") for each in found)

@@ -72,7 +72,7 @@ def test_sums_on_the_border_of_codes_are_refused() -> None:
     weights = network.node("Quant", *operands, source=weights, signed=1, narrow=1, rounding_mode="ROUND")
     network.then("Conv", weights, kernel_shape=[3, 3], pads=[1] * 4)
     network.quantize(4, 25.6)
-    with pytest.raises(ValueError, match=r"has the sum \d+ of channel 0 on the border of code \d+, where float32"):
+    with pytest.raises(ValueError, match=r"a sum beside \d+ of channel 0 on the border of code \d+, where float32"):
         lower_scaled(network.model(), RULES)
 
 
