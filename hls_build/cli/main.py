@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from board.cli import bench, cache, completion, detect, live
 from board.cli.command import main as run
-from hls_build.cli import build, compile, fifos, fold, parity, report, simulate, synth
+from hls_build.cli import build, compile, explore, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
 from qnn.cli import complexity, data, evaluate, explain, export, label, render, study, train, tune
 
@@ -36,6 +36,7 @@ COMMANDS = (
     export.COMMAND,
     explain.COMMAND,
     study.COMMAND,
+    explore.COMMAND,
     complexity.COMMAND,
 )
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from board.cli.options import add_one_of, number
+from board.cli.options import add_one_of, integer, number
+
+if TYPE_CHECKING:
+    from hls_build.cluster.run import Workers
 
 
 def weights(name: str) -> Path | None:
@@ -68,3 +72,33 @@ def add_accept_timing_failure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="pack a bitfile whose timing Vivado did not meet, which may compute wrong results: the contract says so",
     )
+
+
+def add_workers(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --workers and --scheduler; `workers` says whom they name, None where neither is given."""
+    parser.add_argument(
+        "--workers",
+        type=integer(1),
+        metavar="N",
+        help=f"processes that are started on this computer, a task at a time in each (default: {default})",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="take the workers of a dask.distributed cluster instead, by its scheduler's address, such as"
+        " tcp://10.0.0.1:8786; they have this version of AUFlow and one thread each (`dask worker ADDRESS --nthreads"
+        " 1`), and see all files of this command under the same paths",
+    )
+
+
+def workers(options: argparse.Namespace) -> Workers | None:
+    """What --workers and --scheduler say.
+
+    Raises:
+        ValueError: Both were given.
+    """
+    from hls_build.cluster.run import Workers
+
+    if options.workers is None and options.scheduler is None:
+        return None
+    return Workers(options.workers, options.scheduler)
