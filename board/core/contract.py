@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -126,6 +126,10 @@ class StreamPacking:
         return cls(lanes, bits, signed, -(-lanes * bits // 8), elements // lanes)
 
 
+Kind = TypeVar("Kind", bound="AcceleratorContract")
+"""One kind of contract."""
+
+
 class AcceleratorContract:
     """What every accelerator.json says of the accelerator, whatever the network computes.
 
@@ -161,7 +165,7 @@ class AcceleratorContract:
         """Names of the elements of an output frame."""
 
     @abstractmethod
-    def with_bitfile(self, digest: str | None, timing: TimingClosure | None = None) -> AcceleratorContract:
+    def with_bitfile(self: Kind, digest: str | None, timing: TimingClosure | None = None) -> Kind:
         """The same with a bitfile's sha256 and timing, or with none."""
 
     @abstractmethod

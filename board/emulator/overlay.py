@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
-from board.core.contract import AcceleratorContract, StreamPacking
+from board.core.contract import AcceleratorContract, Kind, StreamPacking
 from board.core.files import sha256
 from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA, STREAMS
@@ -64,7 +64,7 @@ def dma_bases(part: str) -> dict[str, int]:
     return {IDMA: base, ODMA: base + SPAN_BYTES}
 
 
-def write_overlay(folder: Path, contract: AcceleratorContract) -> tuple[Path, AcceleratorContract]:
+def write_overlay(folder: Path, contract: Kind) -> tuple[Path, Kind]:
     """Write accelerator.bit and accelerator.hwh.
 
     Returns:
