@@ -24,7 +24,9 @@ QUANT = quant("real", "y", 4)
 def edge(layout: Any, rng: np.random.Generator) -> Edge:
     """Sums of some channels, each of its own range and scale."""
     low, high = -rng.integers(0, MOST, CHANNELS), rng.integers(1, MOST, CHANNELS)
-    return Edge("sums", (4, 4, CHANNELS), np.exp2(rng.integers(-12, -8, CHANNELS)).astype(np.float64), low, high, layout)
+    return Edge(
+        "sums", (4, 4, CHANNELS), np.exp2(rng.integers(-12, -8, CHANNELS)).astype(np.float64), low, high, layout
+    )
 
 
 def chain(kinds: list[str], layout: str, rng: np.random.Generator) -> tuple[list[NodeProto], dict[str, np.ndarray]]:
