@@ -59,3 +59,20 @@ def latency_of(parts: Sequence[Segment], cycles: Mapping[str, int]) -> int:
     """
     slowest = sum(max(cycles[layer] for layer in part.layers) for part in parts)
     return round(slowest + sum(tail * cycles[layer] for part in parts for layer, tail in part.tails.items()))
+
+
+def frames_held(layer: Node, tensors: Mapping[str, Tensor]) -> float:
+    """Frames that a layer takes before it gives its first element, and while it gives none of them room.
+
+    A window waits for its rows, and while it gives its last ones it takes none of the next frame, which waits in the
+    FIFO in front of it. What needs a whole frame has the next one come in before it has used the first.
+
+    Args:
+        layer: The layer.
+        tensors: Of its graph.
+    """
+    if layer.needs_whole_frame:
+        return 2.0
+    rows, _ = getattr(layer, "kernel", (1, 1))
+    height = tensors[layer.inputs[0]].shape[0]
+    return 0.0 if rows == 1 else (rows + rows // 2 + 1) / height

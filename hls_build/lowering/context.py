@@ -155,7 +155,8 @@ class LoweringContext:
                 node = nodes[index]
                 nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
             forks[name] = Fork(self._unused(f"{name}_fork"), (name,), copies)
-        ordered: list[Node] = []
+        written = {name for node in nodes for name in node.outputs}
+        ordered: list[Node] = [fork for name, fork in forks.items() if name not in written]  # of the pixels
         for node in nodes:
             ordered.append(node)
             ordered += [forks[name] for name in node.outputs if name in forks]

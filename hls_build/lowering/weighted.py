@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import NodeProto, helper
 
@@ -23,10 +25,28 @@ def conv(context: LoweringContext, node: NodeProto) -> Value:
     weights = context.weights(node, 1)
     if weights.integers.ndim != 4:
         raise LoweringError(f"node {node.name} (Conv) has {weights.integers.ndim - 2} spatial axes, supported are 2")
-    check_attributes(node, {"group": 1})
     edge = context.quantized(node, 0)
+    weights = _ungrouped(node, weights, attributes(node)["group"])
     window = window_of(node, edge, (weights.integers.shape[2], weights.integers.shape[3]))
     return _layer(context, node, edge, weights, weights.integers.transpose(0, 2, 3, 1), window)
+
+
+def _ungrouped(node: NodeProto, weights: Weights, groups: int) -> Weights:
+    """Weights of a convolution of one group: zeros for the inputs of the other groups.
+
+    Raises:
+        LoweringError: The groups do not share the outputs alike.
+    """
+    if groups == 1:
+        return weights
+    outputs, inputs = weights.integers.shape[:2]
+    if groups < 1 or outputs % groups:
+        raise LoweringError(f"node {node.name} (Conv) has group {groups}, need a divisor of its {outputs} outputs")
+    whole = np.zeros((outputs, inputs * groups, *weights.integers.shape[2:]), np.int64)
+    for output, own in enumerate(weights.integers):
+        first = output // (outputs // groups) * inputs
+        whole[output, first : first + inputs] = own
+    return replace(weights, integers=whole)
 
 
 def window_of(node: NodeProto, edge: Edge, kernel: tuple[int, int]) -> Window:

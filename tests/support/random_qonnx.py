@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 QONNX = "qonnx.custom_op.general"
-ODD = 0.03
+ODD = 0.015
 """How often a choice falls on what is unusual: most of that is refused."""
 
 
@@ -105,15 +105,33 @@ class RandomNetwork:
         """A convolution, its scalar functions, and its quantizer."""
         channels, height, width = self.shape
         outputs, kernel = int(self.rng.integers(1, 6)), self.kernel()
+        if not self.odd:  # most of what has no hardware is left out
+            kernel = (1, 1) if min(height, width) < 2 else (3, 3) if channels * kernel[0] * kernel[1] < 2 else kernel
+            outputs = max(2, outputs)
         form, size = self.window(kernel, (height, width))
         attributes = {"kernel_shape": self.pick([None, list(kernel)], []), **form}
-        if self.rng.random() < 0.2:
-            attributes |= {"dilations": [1, 1], "group": 1}
-        weights, scales = self.weights((outputs, channels, *kernel), 0)
+        groups = int(self.pick([1, 1, 1, 1, channels], [2]))
+        outputs = outputs if groups == 1 else int(self.rng.integers(1, 3)) * self.pick([groups], [3])
+        if groups > 1 or self.rng.random() < 0.2:
+            attributes |= {"group": groups}
+        weights, scales = self.weights((outputs, -(-channels // groups), *kernel), 0)
         bias = self.bias(outputs, scales) if self.rng.random() < 0.3 else []
         self.step("Conv", weights, *bias, **attributes)
         self.shape = (outputs, *size)
-        self.activation(scales * self.scale, channels * kernel[0] * kernel[1])
+        self.activation(scales * self.scale, channels // groups * kernel[0] * kernel[1])
+
+    def residual(self) -> None:
+        """A branch of one or two convolutions that keeps the size, added to what it branches from, and a quantizer."""
+        source, (channels, height, width), scale = self.value, self.shape, self.scale
+        for outputs in self.pick([[channels], [3, channels]], [[channels + 1]]):
+            kernel = int(self.pick([1, 3], []))
+            weights, scales = self.weights((outputs, self.shape[0], kernel, kernel), 0)
+            self.step("Conv", weights, pads=[kernel // 2] * 4)
+            self.shape = (outputs, height, width)
+            self.activation(scales * self.scale, self.shape[0] * kernel * kernel)
+        operands = [self.value, self.pick([source], [self.value])]
+        self.value = self.node("Add", operands[:: self.pick([1, -1], [])])
+        self.activation(np.array([max(scale, self.scale)]), 1)
 
     def kernel(self) -> tuple[int, int]:
         """Rows and columns of a window."""
@@ -123,6 +141,8 @@ class RandomNetwork:
     def window(self, kernel: tuple[int, int], size: tuple[int, int]) -> tuple[dict[str, Any], tuple[int, int]]:
         """Attributes that say how a window moves, and how many rows and columns of windows that makes."""
         strides = self.pick([[1, 1], [1, 1], [2, 2], None], [[2, 1], [3, 3]])
+        if kernel == (1, 1) and min(size) < 3:
+            return {}, size
         half, down = [side // 2 for side in kernel], strides or [1, 1]
         form = self.pick(["pads", "pads", "uneven", "none", "SAME_UPPER", "SAME_LOWER", "VALID"], ["dilation"])
         uneven = [int(self.rng.integers(0, side)) for side in kernel * 2]
@@ -193,6 +213,20 @@ class RandomNetwork:
         self.step("MaxPool", kernel_shape=self.pick([[2, 2]], [[3, 3], [1, 1]]), **form)
         self.shape = (channels, height // 2, width // 2)
 
+    def mean(self) -> None:
+        """The mean over all pixels, and its quantizer; as a map of one pixel, or as a vector."""
+        channels, height, width = self.shape
+        form = self.pick(["GlobalAveragePool", "ReduceMean", "ReduceMean of a vector", "AveragePool"], [])
+        if form == "AveragePool":
+            self.step(form, kernel_shape=[height, width], strides=self.pick([None, [height, width]], []))
+        elif form == "GlobalAveragePool":
+            self.step(form)
+        else:
+            axes = self.pick([[2, 3], [-2, -1], [-1, 2]], [[1, 2]])
+            self.step("ReduceMean", axes=axes, keepdims=0 if "vector" in form else self.pick([1, None], []))
+        self.shape = (channels,) if "vector" in form else (channels, 1, 1)
+        self.activation(np.full(channels, self.scale / 4), 1)
+
     def flatten(self) -> None:
         """The map as a vector."""
         elements = int(np.prod(self.shape))
@@ -251,7 +285,12 @@ def random_model(seed: int) -> onnx.ModelProto:
         if rng.random() < 0.3 and all(side % 2 == 0 for side in network.shape[1:]):
             network.pool()
         network.conv()
-    network.flatten()
+        if rng.random() < 0.25:
+            network.residual()
+    if rng.random() < 0.3:
+        network.mean()
+    if len(network.shape) > 1:
+        network.flatten()
     if rng.random() < 0.5:
         network.dense(last=False)
     network.dense(last=True)

@@ -77,14 +77,16 @@ CASES = Cases(
             {**BRANCH, "eight": np.array(8.0)},
             scale=8.0,
         ),
-        QonnxCase(  # over 144 pixels, which no power of two divides by
+        QonnxCase(  # squeeze-and-excitation by a mean over 144 pixels, which no power of two divides by
             [
                 helper.make_node("GlobalAveragePool", ["x"], ["mean"], name="mean"),
-                quant("mean", "y", 8, scale="fine", signed=1),
+                helper.make_node("Sigmoid", ["mean"], ["squeezed"], name="squeeze"),
+                quant("squeezed", "gate", 4, scale="sixteenth"),
+                helper.make_node("Mul", ["x", "gate"], ["excited"], name="excite"),
+                quant("excited", "y", 4, signed=1),
             ],
-            (4, 1, 1),
-            {"fine": np.array(1 / 64)},
-            scale=1 / 64,
+            (4, 12, 12),
+            BRANCH,
         ),
     ],
 )

@@ -181,7 +181,8 @@ def test_refuses_a_quantizer_that_is_not_exact(constants: dict[str, np.ndarray],
         ((4, 3, 3, 3), {"pads": [1] * 4, "kernel_shape": [5, 5]}, r"has kernel_shape \[5, 5\], need \[3, 3\]"),
         ((4, 3, 3, 3), {"pads": [1] * 4, "padding": 1}, "has an attribute padding, known are auto_pad, .*strides"),
         ((4, 3, 3), {"pads": [1] * 2}, "has 1 spatial axes, supported are 2"),
-        ((3, 1, 3, 3), {"pads": [1] * 4, "group": 3}, "has group 3, supported is 1"),
+        ((4, 1, 3, 3), {"pads": [1] * 4, "group": 3}, "has group 3, need a divisor of its 4 outputs"),
+        ((4, 3, 3, 3), {"pads": [1] * 4, "group": 2}, "has weights for 6 inputs, gets 3"),
         ((4, 2, 3, 3), {"pads": [1] * 4}, "has weights for 2 inputs, gets 3"),
     ],
 )
@@ -195,6 +196,20 @@ def test_refuses_a_convolution_that_the_hardware_lacks(
     ]
     with pytest.raises(ValueError, match=rf"node c \(Conv\) ({complaint})"):
         lower(model(nodes, {"w": rng.integers(-7, 8, shape).astype(np.float32)}), RULES)
+
+
+def test_a_group_sees_its_own_inputs_alone(rng: np.random.Generator) -> None:
+    nodes = [
+        quant("pixels", "x", 8),
+        quant("w", "wq", 4, signed=1, narrow=1),
+        helper.make_node("Conv", ["x", "wq"], ["out"], name="c", pads=[1] * 4, group=3),
+    ]
+    weights, x = rng.integers(-7, 8, (6, 1, 3, 3)), rng.integers(0, 256, (2, SIZE, SIZE, 3))
+    graph = lower(model(nodes, {"w": weights.astype(np.float32)}), RULES)
+    for output in range(6):
+        alone = Conv("alone", ("x",), ("y",), weights[output : output + 1].transpose(0, 2, 3, 1), 4)
+        (expected,) = alone.run(x[..., output // 2 : output // 2 + 1])
+        np.testing.assert_array_equal(graph.run(x)[..., output : output + 1], expected)
 
 
 @pytest.mark.parametrize(
