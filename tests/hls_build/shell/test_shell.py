@@ -12,14 +12,21 @@ from typing import Any
 import cocotb_bench
 import numpy as np
 import pytest
-from shells import faulty, stub_answers, stub_shell, stub_sources
+from networks import random_block
+from shells import DIGEST, faulty, stub_answers, stub_shell, stub_sources
 
 from board.driver.debug import Debug, Fault
+from hls_build.compiler import compile_graph
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.rtl.stitch import stitch
 from hls_build.shell.dma import RTL
-from hls_build.shell.spec import FRAME_FILE, TOP, SelfTest, ShellSpec, top_text
+from hls_build.shell.spec import FRAME_FILE, TOP, SelfTest, ShellSpec, top_text, write
 from hls_build.simulation import verilator
 
 MODULE = "cocotb_shell"
+BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
 def judge(
@@ -77,6 +84,19 @@ def test_frames_counters_checks_resets_and_self_test(tmp_path: Path, seed: int) 
 @pytest.mark.cocotb
 def test_a_hundred_frames_with_stalls_and_errors(tmp_path: Path, seed: int) -> None:
     judge_stub(None, tmp_path, seed, count=400, resets=60)
+
+
+@pytest.mark.verilator
+def test_a_stitched_accelerator_fits_into_its_shell(tmp_path: Path) -> None:
+    rtl = tmp_path / "rtl"
+    manifest = stitch(compile_graph(random_block(1), BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
+    spec = ShellSpec.of(manifest, DIGEST)
+    sources = [verilator._readable(source, tmp_path) for source in write(spec, rtl, tmp_path)]
+    options = ["--lint-only", "-Wno-fatal", "-Wno-lint", "-Wno-style"]  # FINN+'s files are not clean
+    verilator._verilate([*options, *verilator._arguments(sources, TOP, {}, {})], tmp_path, TOP)
+    inner = (tmp_path / "accelerator_watched.sv").read_text()
+    assert inner.count(".maxcount(watch_fill[") == len(manifest.fifos) > 0
+    assert json.loads((tmp_path / "shell.json").read_text())["streams"] == list(manifest.streams)
 
 
 MUTANTS = {
