@@ -24,6 +24,7 @@ from board.core.text import printable
 from board.progress import bar
 
 if TYPE_CHECKING:  # OpenCV takes time to import: commands do it when they run
+    from board.deployment import Deployment
     from board.detector import AUDetector
     from board.outputs import RunOutputs
     from board.sources.frame import Source
@@ -39,8 +40,8 @@ def command(weights: Weights | None) -> Command:
         "detect",
         USE,
         "Find faces and their action units (AUs) in pictures, videos or a camera.",
-        lambda parser: _arguments(parser, weights),
-        lambda options: _run(options, weights),
+        lambda parser: add_arguments(parser, weights),
+        lambda options: run(options, weights),
         (
             "auflow detect photo.jpg",
             "auflow detect clip.mp4 --out aus.csv --annotate seen.mp4",
@@ -62,7 +63,8 @@ def command(weights: Weights | None) -> Command:
     )
 
 
-def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
+def add_arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None:
+    """Add the options."""
     parser.add_argument(
         "inputs",
         nargs="+",
@@ -101,25 +103,30 @@ def _arguments(parser: argparse.ArgumentParser, weights: Weights | None) -> None
     add_tracking(parser)
 
 
-def _run(options: argparse.Namespace, weights: Weights | None) -> int:
-    from board.detector import AUDetector
-    from board.outputs import Places, RunOutputs
-
+def run(options: argparse.Namespace, weights: Weights | None) -> int:
+    """Detect in all that the options name."""
     if options.attention and options.annotate is None and (options.out is None or options.out.suffix != ".jsonl"):
         raise ValueError("--attention needs a place that shows it: name --out F.jsonl or --annotate F|DIR")
     deployed = deployment(options.deploy, weights, options.trust)
-    sources = _sources(options, deployed.contract.input.colour)
+    return detect(options, deployed, named_sources(options, deployed))
+
+
+def detect(options: argparse.Namespace, deployed: Deployment, sources: list[Source]) -> int:
+    """Detect in some sources, as the options say."""
+    from board.detector import AUDetector
+    from board.outputs import Places, RunOutputs
+
     places = Places(sources, options.out, options.annotate, options.resume)
     places.check(options.inputs)
     with AUDetector(deployed, options.executor, finder(options, deployed)) as detector:
         searched = detector.finder.description
         said = f"{deployed.manifest.name} on {detector.executor.description}, faces by {searched}"
         print(printable(said), file=sys.stderr)
-        with RunOutputs(places, detector.contract, _deciding(options)) as outputs:
+        with RunOutputs(places, detector.contract, deciding(options)) as outputs:
             return _read(sources, detector, outputs, options)
 
 
-def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
+def named_sources(options: argparse.Namespace, deployed: Deployment) -> list[Source]:
     """What the user named; what is left out is told.
 
     Files are read in colours, in which the finder finds more. A camera's take a board most of its time, so they are
@@ -127,6 +134,7 @@ def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
     """
     from board.sources.open_source import is_camera, open_sources
 
+    colour = deployed.contract.input.colour
     sources = open_sources(
         options.inputs,
         recursive=options.recursive,
@@ -141,7 +149,7 @@ def _sources(options: argparse.Namespace, colour: str) -> list[Source]:
     return sources
 
 
-def _deciding(options: argparse.Namespace) -> dict[str, str | int | float | bool | None]:
+def deciding(options: argparse.Namespace) -> dict[str, str | int | float | bool | None]:
     """Options that decide over rows, and the programs that compute them, by the names that a user knows them by."""
     import cv2
 

@@ -7,14 +7,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from board.cli import bench, cache, completion, detect, live
+from board.cli import bench, cache, completion, live
 from board.cli.command import main as run
-from hls_build.cli import build, compile, explore, fifos, fold, parity, report, simulate, synth
+from hls_build.cli import build, compile, detect, explore, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
 from qnn.cli import complexity, data, evaluate, explain, export, label, render, study, train, tune
 
 COMMANDS = (
-    detect.command(weights),
+    detect.COMMAND,
     live.command(weights),
     bench.command(weights),
     cache.COMMAND,

@@ -18,6 +18,11 @@ from hls_build.cluster.task import Kept, Result, Task, keys, ordered
 
 WAIT_S = 60.0
 """For a scheduler to answer, and for its first worker."""
+POLL_S = 5.0
+"""Between looks at whether there are workers."""
+START_S = 300.0
+"""For a process to start and answer, as after all have died: a computer that builds keep busy needs more than dask's
+30 s."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,12 @@ class Workers:
             with (
                 tempfile.TemporaryDirectory(prefix="auflow-workers-") as folder,
                 self._local(folder) as cluster,
-                Client(cluster, set_as_default=False) as client,
+                Client(cluster) as client,
             ):
                 yield client
             return
         try:
-            client = Client(self.scheduler, timeout=WAIT_S, set_as_default=False)
+            client = Client(self.scheduler, timeout=WAIT_S)
         except (OSError, ValueError) as error:
             raise RuntimeError(
                 f"the scheduler {self.scheduler} must answer within {WAIT_S:g} s, got {error}: start it with"
@@ -78,8 +83,13 @@ class Workers:
         """
         import logging
 
+        import dask
         from distributed import LocalCluster
 
+        patience = dict.fromkeys(
+            ("distributed.comm.timeouts.connect", "distributed.comm.timeouts.tcp"), f"{START_S:g}s"
+        )
+        dask.config.set(patience)  # its workers get it from here
         return LocalCluster(
             n_workers=self.count or os.cpu_count() or 1,
             threads_per_worker=1,
@@ -107,7 +117,12 @@ class Outcome:
 
 
 def run(
-    tasks: Sequence[Task], folder: Path, workers: Workers, program: str, tell: Callable[[str, int], None]
+    tasks: Sequence[Task],
+    folder: Path,
+    workers: Workers,
+    program: str,
+    tell: Callable[[str, int], None],
+    anew: bool = False,
 ) -> Outcome:
     """Do the tasks of a graph that were not done before, each as soon as those that it needs are.
 
@@ -121,6 +136,7 @@ def run(
         workers: Who does them.
         program: Digest of the program; results of another one are not taken.
         tell: Told each name when its task is done or has failed, and how many tasks there are to do.
+        anew: Do all tasks, whatever was kept.
 
     Raises:
         ValueError: The tasks are no graph.
@@ -129,21 +145,23 @@ def run(
     graph, kept = ordered(tasks), Kept(folder.resolve())
     key_of = keys(graph, program)
     with locked(lock_name(kept.folder), f"the results in {folder}"):
-        known = {task.name: kept.read(task.name, key_of[task.name]) for task in graph}
+        for task in graph if anew else ():
+            kept.forget(task, key_of[task.name])
+        known = {task.name: kept.read(task, key_of[task.name]) for task in graph}
         results = {name: result for name, result in known.items() if result is not None}
         before = len(results)
         todo = [task for task in graph if task.name not in results]
         failures: dict[str, str] = {}
         if todo:
             with workers.opened() as client:
-                for name, found in _finished(client, todo, kept, key_of, results):
+                for task, found in _finished(client, todo, kept, key_of, results):
                     if isinstance(found, str):
-                        failures[name] = found
+                        failures[task.name] = found
                     else:
-                        results[name] = found
-                        if kept.read(name, key_of[name]) is None:
-                            kept.write(name, key_of[name], found, 0.0)
-                    tell(name, len(todo))
+                        results[task.name] = found
+                        if kept.read(task, key_of[task.name]) is None:
+                            kept.write(task, key_of[task.name], found, 0.0)
+                    tell(task.name, len(todo))
     for task in todo:  # in the order of needs
         if task.name in failures and (broken := [name for name in task.needs if name in failures]):
             failures[task.name] = f"needs {broken[0]!r}, which failed"
@@ -152,9 +170,9 @@ def run(
 
 def _finished(
     client: Any, todo: Sequence[Task], kept: Kept, key_of: Mapping[str, str], results: Mapping[str, Result]
-) -> Iterator[tuple[str, Result | str]]:
-    """Names of tasks in the order in which they finish, with their results, or with why there is none."""
-    from distributed import as_completed
+) -> Iterator[tuple[Task, Result | str]]:
+    """Tasks in the order in which they finish, with their results, or with why there is none."""
+    from distributed import wait
 
     known, futures = dict(results), dict[str, Any]()
     for priority, task in enumerate(todo):
@@ -163,15 +181,29 @@ def _finished(
         futures[task.name] = client.submit(
             kept.compute, task, key, needed, key=f"{task.name} {of_run}", priority=-priority
         )
-    name_of = {future.key: name for name, future in futures.items()}
-    for future, found in as_completed(futures.values(), client.loop, with_results=True, raise_errors=False):
-        name = name_of[future.key]
-        yield name, found if future.status == "finished" else _sentence(found)
+    task_of, alone_s = {future: task for future, task in zip(futures.values(), todo, strict=True)}, 0.0
+    while task_of:
+        try:
+            done = wait(list(task_of), timeout=POLL_S, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            alone_s = 0.0 if client.scheduler_info()["workers"] else alone_s + POLL_S
+            if alone_s >= START_S:
+                raise RuntimeError(
+                    f"{len(task_of)} tasks must have a worker, got none for {alone_s:g} s: all have died; the same"
+                    " command goes on with what is not done"
+                ) from None
+            continue
+        for future in done:
+            task = task_of.pop(future)
+            if future.status == "finished":
+                found = kept.read(task, key_of[task.name])
+                yield task, future.result() if found is None else found
+            else:
+                yield task, _sentence(future.exception())
 
 
-def _sentence(found: Any) -> str:
-    """Why a task has no result, out of what `as_completed` gives in its place."""
-    error = found[1] if isinstance(found, tuple) else found
+def _sentence(error: BaseException) -> str:
+    """Why a task has no result."""
     said = " ".join(str(error).split()) or type(error).__name__
     if type(error).__name__ == "KilledWorker":
         return "every worker that took it died, as for want of memory: take fewer workers"

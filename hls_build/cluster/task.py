@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -33,6 +33,8 @@ class Task:
         arguments: What it is told, as JSON has it. All of it counts for the key.
         files: Files that it reads, whose content counts for the key, their paths not; they come behind `arguments`.
         needs: Names of the tasks whose results it takes.
+        leaves: Files that it writes besides: its result counts only where they are there.
+        where: What it is told besides and what no result depends on, such as paths.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Task:
     arguments: Mapping[str, Any]
     files: Mapping[str, Path]
     needs: tuple[str, ...] = ()
+    leaves: tuple[Path, ...] = ()
+    where: Mapping[str, Any] = field(default_factory=dict)
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:
@@ -97,33 +101,40 @@ class Kept:
         """The folder for a task's own files; its result lies beside it, as .json."""
         return self.folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name).strip('-')[:60]}-{key[:12]}"
 
-    def read(self, name: str, key: str) -> Result | None:
-        """The result of a task, None where it is not finished, or where its file is broken or another task's."""
-        place = self.place(name, key)
+    def read(self, task: Task, key: str) -> Result | None:
+        """The result of a task, None where it is not finished, where its file is broken or what it left is gone."""
+        place = self.place(task.name, key)
+        if not all(path.is_file() for path in task.leaves):
+            return None
         try:
             content = read_json(place.with_name(f"{place.name}.json"), "a task's result", "run again")
             return dict(content["result"]) if content["key"] == key else None
         except (ValueError, LookupError, TypeError):
             return None
 
-    def write(self, name: str, key: str, result: Result, seconds: float) -> None:
+    def forget(self, task: Task, key: str) -> None:
+        """Let the result of a task count no more."""
+        place = self.place(task.name, key)
+        place.with_name(f"{place.name}.json").unlink(missing_ok=True)
+
+    def write(self, task: Task, key: str, result: Result, seconds: float) -> None:
         """Keep a result, whole or not at all.
 
         Raises:
             RuntimeError: It cannot be written.
         """
-        place = self.place(name, key)
-        content = {"task": name, "key": key, "seconds": round(seconds, 1), "result": result}
+        place = self.place(task.name, key)
+        content = {"task": task.name, "key": key, "seconds": round(seconds, 1), "result": result}
         write_json(place.with_name(f"{place.name}.json"), content)
 
     def compute(self, task: Task, key: str, results: Sequence[Result]) -> Result:
         """A task's result, kept or found now of those of the tasks that it needs; what it says goes to a log."""
-        if (known := self.read(task.name, key)) is not None:
+        if (known := self.read(task, key)) is not None:
             return known
         start, place = time.monotonic(), self.place(task.name, key)
-        given = {**task.arguments, **{name: str(path) for name, path in task.files.items()}}
+        given = {**task.arguments, **task.where, **{name: str(path) for name, path in task.files.items()}}
         place.parent.mkdir(parents=True, exist_ok=True)
         with open(place.with_name(f"{place.name}.log"), "w") as log, redirect_stdout(log), redirect_stderr(log):
             found = json.loads(json.dumps(task.call(given, results, place)))
-        self.write(task.name, key, found, time.monotonic() - start)
+        self.write(task, key, found, time.monotonic() - start)
         return dict(found)

@@ -3,19 +3,38 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from board.outputs.resumable_table import partial_of
+from hls_build.cli.detect import film
+from hls_build.cluster.run import Workers
 from hls_build.cluster.task import Result
 
 needs_dask = pytest.mark.skipif(
     find_spec("distributed") is None, reason="dask.distributed is not installed: requirements/cluster.txt has it"
 )
+
+
+@contextmanager
+def two_workers(deaths: int | None = None) -> Iterator[Workers]:
+    """A cluster of two processes, of which those that die are replaced; so many `deaths` a task survives."""
+    from distributed import LocalCluster
+
+    place = "127.0.0.1:0"
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=place, silence_logs=logging.CRITICAL) as cluster:
+        if deaths is not None:
+            cluster.scheduler.allowed_failures = deaths
+        yield Workers(scheduler=cluster.scheduler_address)
 
 
 def add(arguments: Mapping[str, Any], results: Sequence[Result], place: Path) -> Result:
@@ -43,7 +62,34 @@ def always_die(arguments: Mapping[str, Any], results: Sequence[Result], place: P
     os._exit(9)
 
 
+def leave_the_cluster(arguments: Mapping[str, Any], results: Sequence[Result], place: Path) -> Result:
+    """Its worker closes for good while it runs."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    worker.loop.add_callback(worker.close, executor_wait=False)
+    time.sleep(5)
+    return add(arguments, results, place)
+
+
 def fail(arguments: Mapping[str, Any], results: Sequence[Result], place: Path) -> Result:
     """Has no result."""
     del results, place
     raise ValueError(f"need a number below 3, got {arguments['number']}")
+
+
+def film_of_a_dying_worker(arguments: Mapping[str, Any], results: Sequence[Result], place: Path) -> Result:
+    """Detect in a film, but the first worker is gone once some of its rows are written."""
+    marker = place.with_suffix(".died")
+    if not marker.exists():
+        threading.Thread(
+            target=_die_with_rows, args=(partial_of(Path(arguments["table"])), marker), daemon=True
+        ).start()
+    return film(arguments, results, place)
+
+
+def _die_with_rows(table: Path, marker: Path) -> None:
+    while not table.exists() or table.read_bytes().count(b"\n") < 8:
+        time.sleep(0.0005)
+    marker.write_text(str(table.read_bytes().count(b"\n")))
+    os._exit(9)

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_tasks import add, always_die, die_once, fail, needs_dask
+from cluster_tasks import add, always_die, die_once, fail, leave_the_cluster, needs_dask, two_workers
 
 from hls_build.cluster import needs
 from hls_build.cluster.run import Outcome, Workers, run
@@ -19,13 +18,8 @@ from hls_build.cluster.task import Kept, Task, keys, ordered
 
 @pytest.fixture(scope="module")
 def two() -> Iterator[Workers]:
-    """A cluster of two processes, of which those that die are replaced."""
-    from distributed import LocalCluster
-
-    with LocalCluster(
-        2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
-    ) as cluster:
-        yield Workers(scheduler=cluster.scheduler_address)
+    with two_workers() as cluster:
+        yield cluster
 
 
 def task(name: str, number: int, log: Path, *needed: str, call: Any = add, **more: Any) -> Task:
@@ -76,6 +70,9 @@ def test_what_changed_runs_again_with_all_that_needs_it(tmp_path: Path, two: Wor
     assert changed.results["end"] == {"sum": 1122} and changed.kept == 2
     assert ran(log) == [20, 1000]
     assert done(diamond(log), tmp_path / "kept", two, "another").kept == 0
+    assert ran(log) == [1, 10, 100, 1000]
+    assert run(diamond(log), tmp_path / "kept", two, "one", lambda name, total: None, anew=True).kept == 0
+    assert ran(log) == [1, 10, 100, 1000]
 
 
 @needs_dask
@@ -89,9 +86,13 @@ def test_a_worker_that_dies_loses_nothing(tmp_path: Path, two: Workers) -> None:
 
 
 @needs_dask
-def test_a_task_that_kills_every_worker_is_told_and_ends_only_what_needs_it(tmp_path: Path, two: Workers) -> None:
+def test_a_task_that_kills_its_workers_is_told_and_ends_only_what_needs_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    found = done(diamond(log, {"right": task("right", 100, log, call=always_die)}), tmp_path / "kept", two)
+    killing = diamond(log, {"right": task("right", 100, log, call=always_die)})
+    with two_workers(deaths=0) as own:
+        before = [one for one in killing if one.name in ("begin", "left")]
+        assert not done(before, tmp_path / "kept", own).failures
+        found = done(killing, tmp_path / "kept", own)
     assert dict(found.results) == {"begin": {"sum": 1}, "left": {"sum": 11}}
     assert "every worker that took it died" in found.failures["right"]
     assert found.failures["end"] == "needs 'right', which failed"
@@ -133,10 +134,21 @@ def test_a_task_leaves_files_in_a_folder_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": "other", "result": {}}', '{"key": "k", "result": 1}'])
 def test_a_broken_result_counts_as_none(tmp_path: Path, content: str) -> None:
     kept = Kept(tmp_path)
-    kept.write("a", "k", {"sum": 1}, 0.5)
-    assert kept.read("a", "k") == {"sum": 1}
+    one = task("a", 1, tmp_path)
+    kept.write(one, "k", {"sum": 1}, 0.5)
+    assert kept.read(one, "k") == {"sum": 1}
     next(tmp_path.glob("*.json")).write_text(content)
-    assert kept.read("a", "k") is None
+    assert kept.read(one, "k") is None
+
+
+def test_a_result_counts_only_where_what_the_task_left_is_there(tmp_path: Path) -> None:
+    kept, table = Kept(tmp_path / "kept"), tmp_path / "rows.csv"
+    one = replace(task("a", 1, tmp_path / "log"), leaves=(table,))
+    table.write_text("rows")
+    kept.write(one, "k", {"sum": 1}, 0.5)
+    assert kept.read(one, "k") == {"sum": 1}
+    table.unlink()
+    assert kept.read(one, "k") is None
 
 
 @pytest.mark.parametrize(
@@ -151,6 +163,19 @@ def test_what_is_no_graph_is_refused(tmp_path: Path, needed: dict[str, tuple[str
         ordered([task(name, 1, tmp_path, *of) for name, of in needed.items()])
     with pytest.raises(ValueError, match="names of their own"):
         ordered([task("a", 1, tmp_path), task("a", 2, tmp_path)])
+
+
+@needs_dask
+def test_a_run_whose_workers_are_all_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("hls_build.cluster.run.START_S", 2.0)
+    monkeypatch.setattr("hls_build.cluster.run.POLL_S", 1.0)
+    place = "127.0.0.1:0"
+    with LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=place) as cluster:
+        alone = task("slow", 1, tmp_path / "log", call=leave_the_cluster)
+        with pytest.raises(RuntimeError, match=r"1 tasks must have a worker, got none for 2 s: all have died"):
+            done([alone], tmp_path / "kept", Workers(scheduler=cluster.scheduler_address))
 
 
 @needs_dask
