@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from board.cli import bench, cache, completion, live
 from board.cli.command import main as run
-from hls_build.cli import build, compile, detect, explore, fifos, fold, parity, report, simulate, synth
+from hls_build.cli import build, check, compile, detect, explore, fifos, fold, parity, report, simulate, synth
 from hls_build.cli.options import weights
 from qnn.cli import complexity, data, evaluate, explain, export, label, render, study, train, tune
 
@@ -19,6 +19,7 @@ COMMANDS = (
     bench.command(weights),
     cache.COMMAND,
     completion.COMMAND,
+    check.COMMAND,
     fold.COMMAND,
     fifos.COMMAND,
     build.COMMAND,
