@@ -51,6 +51,7 @@ class Machine:
         monkeypatch.setattr(pynq.Clocks, "device", None, raising=False)
         monkeypatch.setattr(device, "FPGA_MANAGER", IMAGE.root / MANAGER)
         monkeypatch.setattr(device, "LOCK", IMAGE.root / "lock")
+        monkeypatch.setattr(os, "geteuid", lambda: 0)  # a board's programs are root's
         monkeypatch.chdir(folder)
         self.device = Device
 
