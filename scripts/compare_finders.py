@@ -33,7 +33,10 @@ from hls_build.build.shipped import software
 from qnn.data.example import example_picture
 from qnn.data.faces import Faces
 from qnn.data.loading import load
+from qnn.network.presets import shipped_checkpoint
 
+PAPERS = "w4a4-paper"
+"""The weights whose AUs follow Table 2, as FERPlus's labels do."""
 FRAME = Box(96, 96, 192)
 """Where a FERPlus picture lies in what `surrounded` makes of it."""
 HIT = 0.5
@@ -130,8 +133,8 @@ def ferplus(root: Path, split: str, every: int) -> Faces:
 
 
 def recognition(haar: Finder, yunet: YuNet, root: Path, every: int) -> None:
-    """Print F1 and emotions of the shipped weights by finder and crop, over faces that the finder finds."""
-    faces, deployment = ferplus(root, "valid", every), Deployment(software())
+    """Print F1 by Table 2 and emotions of PAPERS by finder and crop, over faces that the finder finds."""
+    faces, deployment = ferplus(root, "valid", every), Deployment(software(shipped_checkpoint(PAPERS)))
     executor = OnnxExecutor(deployment.onnx)
 
     def row(title: str, rows: Sequence[int], crops: Sequence[Pixels]) -> None:

@@ -84,7 +84,6 @@ def write_aus(found: AuFigures, path: Path) -> None:
 
 def _write(card: Card, sha256: str, tables: Sequence[Grid], failures: Sequence[str], truth: str, path: Path) -> None:
     """Write a card with tables of metrics, known failures and where the truth behind both comes from."""
-    unknown = "- Faces turned away, covered, cut off or smaller than 48 pixels were not measured."
     parts = [
         f"# {card.preset}, {'with' if card.architecture.attention else 'without'} attention",
         _what(card, sha256),
@@ -94,9 +93,9 @@ def _write(card: Card, sha256: str, tables: Sequence[Grid], failures: Sequence[s
         "## Metrics",
         *(grid.markdown().strip() for grid in tables),
         "## Known failures",
-        "\n".join((*failures, unknown)),
+        "\n".join(failures),
         "## Uses",
-        f"{USES.strip()} {truth}",
+        f"{USES.strip()}\n{truth}",
     ]
     write_text(path, "\n\n".join(parts) + "\n")
 
@@ -138,12 +137,12 @@ def _training(preset: str, training: Mapping[str, Any]) -> str:
     if digest := training.get("soft_labels"):
         lines += [f"AUs of its faces by `auflow label`, whose file has sha256 `{digest}`."]
     for beside in training.get("beside", []):
-        lines += [f"{beside['data']}, {beside['terms']}: {beside['share'] * 100:g} % of each batch."]
+        lines += [f"{beside['data']}, {beside['share'] * 100:g} % of each batch. {beside['terms']}"]
     lines += [""]
     for name, stage in _stages(preset, training):
         hours = stage.get("hours")
         took = "" if hours is None else f", {hours:g} hours"
-        lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {})}"]
+        lines += [f"- {name}{took}: {_settings(stage.get('recipe') or {}) or 'its card does not say how'}"]
     for teacher in training.get("teachers", []):
         attention = "with" if teacher["attention"] else "without"
         lines += [f"- distilled from a float network {attention} attention: {_settings(teacher['recipe'])}"]
@@ -193,7 +192,8 @@ def _failures(found: Evaluation) -> list[str]:
         for number, au in found.per_au.items()
         if au.f1 is not None and au.f1 < WEAK_F1
     ]
-    return [*weak, *(f"- {line}" for line in _confusions(found))]
+    unknown = "- Faces turned away, covered, cut off or smaller than 48 pixels were not measured."
+    return [*weak, *(f"- {line}" for line in _confusions(found)), unknown]
 
 
 def _failures_of_aus(found: AuFigures) -> list[str]:
