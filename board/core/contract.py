@@ -169,8 +169,12 @@ class AcceleratorContract:
         """The same with a bitfile's sha256 and timing, or with none."""
 
     @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """What accelerator.json says."""
+
     def write(self, path: Path) -> None:
         """Write accelerator.json."""
+        write_json(path, self.as_json())
 
     def check_model(self, path: Path) -> None:
         """Refuse a model.onnx other than the one this accelerator was built from."""
@@ -357,10 +361,6 @@ class Contract(AcceleratorContract):
             if key in content:
                 content[key] = [_without_defaults(output) for output in getattr(self, key)]
         return content
-
-    def write(self, path: Path) -> None:
-        """Write accelerator.json."""
-        write_json(path, self.as_json())
 
     @classmethod
     def read(cls, path: Path) -> Contract:

@@ -14,7 +14,6 @@ import numpy as np
 
 from board.core.arrays import Integers, Reals
 from board.core.contract import AcceleratorContract, Contract, StreamPacking
-from board.core.files import write_json
 from board.core.reading import is_count, is_number, keys_of, read_json, typed
 from board.core.timing import TimingClosure
 
@@ -136,9 +135,9 @@ class PlainContract(AcceleratorContract):
         """The same with a bitfile's sha256 and timing, or with none."""
         return replace(self, bitfile_sha256=digest, timing=timing)
 
-    def write(self, path: Path) -> None:
-        """Write accelerator.json."""
-        write_json(path, asdict(self))
+    def as_json(self) -> dict[str, Any]:
+        """What accelerator.json says."""
+        return asdict(self)
 
     @classmethod
     def load(cls, path: Path) -> PlainContract:

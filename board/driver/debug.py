@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from pathlib import Path
 
@@ -138,8 +138,8 @@ class Watched:
 
 
 def build_digest(contract: AcceleratorContract) -> str:
-    """sha256 that names a build: of its contract, the bitfile's own digest left out."""
-    content = json.dumps(replace(contract, bitfile_sha256=None).as_json(), sort_keys=True)
+    """sha256 that names a build: of its contract, the bitfile's own digest and timing left out."""
+    content = json.dumps(contract.with_bitfile(None).as_json(), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

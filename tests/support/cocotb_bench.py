@@ -107,7 +107,7 @@ def run(
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(SUPPORT), *sys.path]),
             "PYGPI_PYTHON_BIN": sys.executable,
-            "GPI_USERS": ";".join(users),
+            "GPI_USERS": ";".join(filter(None, users)),
             "COCOTB_TOPLEVEL": top,
             "COCOTB_TEST_MODULES": module,
             "COCOTB_RESULTS_FILE": str(results),

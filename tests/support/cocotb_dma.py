@@ -76,7 +76,7 @@ class Bench:
         self.in_bytes = self.set["IN_BEAT_BYTES"] * self.set["IN_FRAME_BEATS"]
         self.out_bytes = self.set["OUT_BEAT_BYTES"] * self.set["OUT_FRAME_BEATS"]
         self.memory = Memory()
-        cocotb.start_soon(Clock(dut.clk, PERIOD_NS, unit="ns").start())
+        Clock(dut.clk, PERIOD_NS, unit="ns").start()
         active_low = {"reset_active_level": False}
         self.idma = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi_idma"), dut.clk, dut.rst_n, **active_low)
         self.odma = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi_odma"), dut.clk, dut.rst_n, **active_low)

@@ -34,7 +34,7 @@ class Bench:
         self.frames, self.answers = held["frames"], held["answers"]  # uint8 (N, bytes of a frame)
         self.streams: list[str] = json.loads(Path(self.set["shell"]).read_text())["streams"]
         self.memory = Memory()
-        cocotb.start_soon(Clock(dut.ap_clk, PERIOD_NS, unit="ns").start())
+        Clock(dut.ap_clk, PERIOD_NS, unit="ns").start()
         low = {"reset_active_level": False}
         self.idma, self.odma, self.debug = (
             AxiLiteMaster(AxiLiteBus.from_prefix(dut, f"s_axi_{name}"), dut.ap_clk, dut.ap_rst_n, **low)
