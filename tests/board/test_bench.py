@@ -34,7 +34,9 @@ def test_a_bench_holds_a_few_pictures_however_long_it_is(tmp_path: Path, monkeyp
     with AUDetector(write_package(tmp_path / "deploy"), "numpy") as detector:
         found = measure(detector, 60)
     assert found.pipeline.frames == 60 and len(most) == 60 * 4
-    assert max(most) <= 24  # three queues of four frames, one in work in each stage, and one of each measurement
+    # three queues of four frames, one in work in each stage and one of each measurement, and of each stage now and then
+    # the one before, until it has the next: 28 of 240
+    assert max(most) <= 28
 
 
 def test_a_swaying_video_is_the_same_each_time() -> None:
