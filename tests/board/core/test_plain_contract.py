@@ -30,7 +30,7 @@ def test_both_kinds_survive_their_file(tmp_path: Path) -> None:
 
 def test_integers_are_worth_their_channels_scale_and_offset() -> None:
     contract = plain_contract()
-    frames = np.arange(144).reshape(2, 72)
+    frames = np.arange(144, dtype=np.int64).reshape(2, 72)
     real = contract.real(frames)
     assert real.shape == (2, 4, 6, 3)
     assert real[1, 0, 1].tolist() == [75 * 0.5, 76 * -0.1 + 1, 77 * 2 - 3]
