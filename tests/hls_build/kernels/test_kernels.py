@@ -186,7 +186,8 @@ def test_qonnx_nodes_are_equal_in_every_executor(
         Level.of(DataflowExecutor(dataflow), 1),
         Level.of(RtlExecutor(open_rtl(tmp_path / "rtl")), 1, batch=None),
     ]
-    faces = random_faces(rng, 4)
+    darker = np.array([1, 2, 4, 16], np.uint8)[:, np.newaxis, np.newaxis, np.newaxis]
+    faces = random_faces(rng, 4) // darker  # noise of one brightness has one mean
     found = compare(ladder, faces, ["AU1", "AU2", "AU3"])
     assert found.difference is None, str(found.difference)
     assert [one.faces for one in found.executors] == [10, 10, 7, 7]
