@@ -108,8 +108,8 @@ INPUT, OUTPUT = "in0", "out0"
 TEST_S, RESET_S = 1.0, 1e-3
 """Longest self-test, of a frame that takes milliseconds, and longest reset: memory answers in microseconds."""
 
-INSTANCE, FILE = "debug0", "shell.json"
-"""The debug block in an overlay, and the file beside a bitfile that names what it watches."""
+FILE = "shell.json"
+"""Beside a bitfile: names what the debug block watches."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from hls_build.shell.dma import LONGEST_BURST, PARTS, READ, RTL, WRITE, DmaSpec
 TOP, EMULATED, FRAME_FILE = "shell_top", "shell_emulated", "self_test.mem"
 QUIET_CYCLES = 1 << 20
 """More than any accelerator pauses: ten milliseconds at 100 MHz."""
-MODULES = ("read_dma", "write_dma", "stream_counters", "frame_check", "self_test", "debug", "shell")
+MODULES = ("axi_lite_router", "read_dma", "write_dma", "stream_counters", "frame_check", "self_test", "debug", "shell")
 CLOCKS = {"clk_i": "ap_clk", "rst_ni": "ap_rst_n"}
 ACCELERATOR_PORTS = ("rst_no", "m_axis_", "s_axis_", "watch_")
 _PARAMETER = re.compile(r"^  parameter [\w ]*?(?:\[255:0\])? *(\w+) += ", re.MULTILINE)

@@ -22,10 +22,11 @@ from board.driver.debug import DebugBlock, build_digest
 from board.driver.device import Pynq
 from board.driver.faults import Cause, Fault
 from board.driver.iodma import Iodma, describe
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
 from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
 from board.driver.watermark import Watermark
 from board.emulator.memory import Memory
-from board.emulator.overlay import write_overlay
+from board.emulator.overlay import SHELL_BLOCKS, write_overlay
 from board.emulator.shell import RtlFabric
 from board.simulation.harness import Simulation
 from hls_build.shell.spec import EMULATED, FRAME_FILE, TOP, ShellSpec, emulated_text, top_text
@@ -66,8 +67,9 @@ class Board:
     cycles: int = 0
 
     def __post_init__(self) -> None:
-        self.dmas = Iodma(self.fabric.idma, "idma0"), Iodma(self.fabric.odma, "odma0")
-        self.debug = DebugBlock(self.fabric.debug, self.spec.streams, self)
+        idma, odma, debug = (Window(self.fabric.registers, base) for base in (IDMA_BASE, ODMA_BASE, DEBUG_BASE))
+        self.dmas = Iodma(idma, "idma0"), Iodma(odma, "odma0")
+        self.debug = DebugBlock(debug, self.spec.streams, self)
         streams = self.spec.input_stream, self.spec.output_stream
         buffers = [self._allocate(stream.frame_bytes) for stream in streams * 2]
         self.slots = Slot(*buffers[:2]), Slot(*buffers[2:])
@@ -178,18 +180,18 @@ def test_another_build_is_refused(board: Board) -> None:
         RuntimeError, match=r"the FPGA must hold build 000000000000, got [0-9a-f]{12}: use the files of"
     ):
         board.debug.check("0" * 64)
-    other = DebugBlock(board.fabric.debug, (), board)
+    other = DebugBlock(board.fabric.registers, (), board)
     with pytest.raises(RuntimeError, match="the debug block must watch 2 streams, got 4"):
         other.check(DIGEST)
     with pytest.raises(RuntimeError, match="the debug block must read 0x41554631, got 0x00000004"):
-        DebugBlock(board.fabric.idma, (), board).check(DIGEST)
+        DebugBlock(Window(board.fabric.registers, IDMA_BASE), (), board).check(DIGEST)
 
 
 class Overlay:
     """What pynq's Overlay is to the driver: loading resets the fabric."""
 
     def __init__(self, fabric: RtlFabric) -> None:
-        self.idma0, self.odma0, self.debug0, self._fabric = fabric.idma, fabric.odma, fabric.debug, fabric
+        self.shell0, self._fabric = fabric.registers, fabric
         self.loads = 0
 
     def download(self) -> None:
@@ -200,7 +202,7 @@ class Overlay:
 @pytest.fixture
 def driver(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     """The driver on that board, its pynq reduced to what the driver takes of it."""
-    bitfile, contract = write_overlay(tmp_path, CONTRACT)
+    bitfile, contract = write_overlay(tmp_path, CONTRACT, SHELL_BLOCKS)
     (tmp_path / "shell.json").write_text(json.dumps({"streams": SPEC.streams, "fifos": SPEC.fifos}))
     overlay = Overlay(board.fabric)
 

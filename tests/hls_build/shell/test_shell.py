@@ -16,6 +16,7 @@ from networks import random_block
 from shells import DIGEST, faulty, stub_answers, stub_shell, stub_sources
 
 from board.driver.debug import Debug, Fault
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
@@ -238,6 +239,12 @@ def test_the_driver_knows_the_registers() -> None:
     check = (RTL / "frame_check.sv").read_text()
     codes = dict(re.findall(r"(NONE|INPUT_\w+|OUTPUT_\w+) = (\d)", check))
     assert {name: int(code) for name, code in codes.items()} == {fault.name: int(fault) for fault in Fault}
+
+
+def test_the_driver_knows_the_places_of_the_blocks() -> None:
+    head = (RTL / "shell.sv").read_text().split("module shell")[0]
+    told = [int(place, 16) for place in re.findall(r"0x\w+", head)]
+    assert told == [DEBUG_BASE, IDMA_BASE, ODMA_BASE]
 
 
 def test_a_grey_frame_is_stored_once() -> None:
