@@ -26,6 +26,7 @@ INTEGER = "integer.npz"
 ONNX = "standard.onnx"
 BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
+SHELL_FILE = "shell.json"
 LIBRARY = "sim/accelerator.so"
 EXAMPLE = "example.jpg"
 FINDER_MODEL = "finder/yunet.onnx"
@@ -176,8 +177,9 @@ class Deployment:
 
     @property
     def bitfile(self) -> Path:
-        """The bitfile; its .hwh is checked too and lies beside it."""
-        self.file(HANDOFF)
+        """The bitfile; its .hwh is checked too and lies beside it, as does shell.json where there is one."""
+        for name in (HANDOFF, *({SHELL_FILE} & set(self.manifest.files))):
+            self.file(name)
         path = self.file(BITFILE)
         self.accelerator.check_bitfile(path)
         return path

@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from board.core import trust
 from board.core.files import whole, write_json
 from board.core.reading import parsing, read_json
-from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
+from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY, SHELL_FILE
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
@@ -101,6 +101,11 @@ class BuildFolder:
     def handoff(self) -> Path:
         """The bitstream's description for pynq."""
         return self.root / HANDOFF
+
+    @property
+    def shell(self) -> Path:
+        """What AUFlow's shell watches, where the bitstream has that shell."""
+        return self.root / SHELL_FILE
 
     @property
     def vivado(self) -> Path:

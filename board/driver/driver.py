@@ -17,7 +17,8 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.lock import locked
-from board.driver.debug import FILE, DebugBlock, Watched, build_digest
+from board.deployment import SHELL_FILE
+from board.driver.debug import DebugBlock, Watched, build_digest
 from board.driver.device import (
     POWER,
     contiguous_memory,
@@ -95,7 +96,7 @@ class Driver:
         signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         self._stale = True  # whether something may be under way that nobody waits for
-        self._watched = Watched.read(bitfile.with_name(FILE)) if SHELL in self._names else None
+        self._watched = Watched.read(bitfile.with_name(SHELL_FILE)) if SHELL in self._names else None
         self._debug: DebugBlock | None = None
         self._turn = threading.Lock()
         with ExitStack() as starting:

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from board.core.contract import AcceleratorContract, StreamPacking
-from board.driver.debug import FILE
+from board.deployment import SHELL_FILE
 from board.driver.shell import SHELL
 
 IDMA, ODMA = "idma0", "odma0"
@@ -41,9 +41,9 @@ def check_overlay(bitfile: Path, contract: AcceleratorContract) -> dict[str, str
     root = _read(handoff)
     _check_part(handoff_part(root), contract, "hardware handoff", handoff)
     if (shell := _find_shell(root)) is not None:
-        if not bitfile.with_name(FILE).is_file():
+        if not bitfile.with_name(SHELL_FILE).is_file():
             raise ValueError(
-                f"an overlay with AUFlow's shell needs what the shell watches, got no {bitfile.with_name(FILE)}:"
+                f"an overlay with AUFlow's shell needs what the shell watches, got no {bitfile.with_name(SHELL_FILE)}:"
                 " copy it from the same build"
             )
         return {SHELL: _path(shell)}
