@@ -18,7 +18,9 @@ from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY, SHELL
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-Report = Literal["export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis"]
+Report = Literal[
+    "export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis", "timing"
+]
 """Names of the files in report/ that steps and commands write, each for one."""
 
 
@@ -131,6 +133,11 @@ class BuildFolder:
     def timeline(self) -> Path:
         """When every stream moved, recorded for the report's page."""
         return self.report / "timeline.npz"
+
+    @property
+    def timing_rows(self) -> Path:
+        """The slowest path of each layer, as CSV."""
+        return self.report / "timing.csv"
 
     @property
     def vivado_reports(self) -> Path:

@@ -15,6 +15,7 @@ from board.core.layers.conv import Conv
 from board.core.layers.fork import Fork
 from board.core.node import Node
 from hls_build.cost.resources import Resources
+from hls_build.dataflow.names import layer_of
 from hls_build.estimate import NodeEstimate, multiplier_of
 from hls_build.finn_adapter import operator
 
@@ -87,10 +88,8 @@ def gather(graph: IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEst
         part: FPGA part.
     """
     owned: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    names = sorted(owned, key=len, reverse=True)
     for node in model.graph.node:
-        owner = next(name for name in names if node.name == name or node.name.startswith(f"{name}_"))
-        owned[owner].append(node.name)
+        owned[layer_of(node.name, owned)].append(node.name)
     return [_layer(graph, model, nodes, node, owned[node.name], part) for node in graph.nodes if owned[node.name]]
 
 
