@@ -172,8 +172,10 @@ def fold_step(job: ModelJob) -> None:
         write_text(job.folder.root / CONFIG, results.toml(build, f"{job.model.name}, folded as {wish.config.name}"))
         return
     graph = IntegerGraph.load(job.folder.integer)
-    if not any(isinstance(node, Conv) for node in graph.nodes):
-        raise ValueError(f"{job.model} must have a convolution or dense layer, got none: there is nothing to fold")
+    if not any(type(node) is Conv for node in graph.nodes):
+        raise ValueError(
+            f"{job.model} must have a dense layer or a convolution other than depthwise, got none: nothing to fold"
+        )
     use_build_folder(job.folder.finn)
     clock_mhz = wish.clock_mhz or wish.board.clock_mhz
     request = search.Request(graph, wish.board, clock_mhz, not wish.single_clock, wish.latency)

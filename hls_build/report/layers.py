@@ -64,7 +64,7 @@ class Layer:
         entrance: FIFOs and width converters before it.
         cycles: Per frame of its slowest node.
         resources: Of all of them.
-        multiplier: None where it has no weights.
+        multiplier: None where no DSP slices multiply.
         is_attention: Whether it is a part of CBAM.
     """
 
@@ -108,7 +108,7 @@ def _layer(
         entrance=tuple(name for name in owned if _ENTRANCE.search(name)),
         cycles=max(nodes[name].cycles for name in owned),
         resources=sum((nodes[name].resources for name in owned), Resources()),
-        multiplier=_multiplier(graph, model, node, part) if isinstance(node, Conv) else None,
+        multiplier=_multiplier(graph, model, node, part) if type(node) is Conv else None,
         is_attention=_is_attention(graph, node),
     )
 
