@@ -30,7 +30,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from board.core.files import unwritable, write_json
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, locked
 from qnn.data.splits import Splits
 from qnn.evaluation import evaluate
 from qnn.evaluation.decision_thresholds import tune
@@ -358,7 +358,7 @@ def held(folder: Path, what: str) -> Iterator[None]:
     if not is_first():
         yield
         return
-    with locked(lock_name(folder.resolve()), f"{what} {folder}"):
+    with locked(lock_in(folder), f"{what} {folder}"):
         yield
 
 

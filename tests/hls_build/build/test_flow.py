@@ -27,7 +27,7 @@ from rich.console import Console
 from board.core.contract import Contract
 from board.core.facs import AUS
 from board.core.graph import IntegerGraph
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, locked
 from board.core.outputs import Attention
 from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
@@ -382,10 +382,10 @@ def test_a_resumed_build_makes_again_what_is_no_longer_what_it_made(tmp_path: Pa
 def test_one_build_at_a_time_in_a_folder(tmp_path: Path) -> None:
     """Two at once once ended in a segmentation fault."""
     out = tmp_path / "tiny"
-    with locked(lock_name(out), "the build"):
+    with locked(lock_in(out), "the build"):
         said = told("build", "--config", TINY, "--out", out)
     assert f"the build {out} is in use by this process already" in said
-    assert not out.exists()
+    assert list(out.iterdir()) == []
 
 
 def test_the_command_that_goes_on_can_be_copied(tmp_path: Path) -> None:
@@ -441,8 +441,17 @@ def test_refuses_an_unknown_step_and_an_unknown_board(tmp_path: Path) -> None:
 
 
 def test_refuses_a_folder_it_cannot_write() -> None:
-    """The folder, or the lock beside it: whichever is written first."""
-    assert re.search(r"/proc/\.?auflow", refused("build", "--config", TINY, "--out", "/proc/auflow"))
+    said = refused("build", "--config", TINY, "--out", "/proc/auflow")
+    assert said.startswith("auflow: cannot write /proc/auflow: ")
+
+
+def test_begins_in_a_folder_that_a_killed_build_left_empty(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".lock").write_text("process 1 (auflow)\n")
+    (out / ".build.1.partial.json").write_text('{"key"')
+    done = run_cli("build", "--config", TINY, "--out", out, "--stop-after", "export")
+    assert done.status == 0, done.stderr
 
 
 def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
