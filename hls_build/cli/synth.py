@@ -38,6 +38,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.flatten and options.module:
         raise ValueError("--flatten takes the whole accelerator, got --module too: leave one of them out")
     folder = BuildFolder(options.build)
+    folder.check_unchanged("compile")
     if not options.flatten and not options.module:
         check_output(folder.report_file("synthesis"))
     wanted = synthesis_report.designs(folder, options.module, options.flatten)

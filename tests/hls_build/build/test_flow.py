@@ -543,5 +543,56 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     assert timeline.begin("out0", 0) - figures["first_out_cycles"] in range(step + 2)
 
 
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    ("file", "step"),
+    [
+        *(("report/simulation.json", "simulate"), ("report/estimate.json", "compile"), ("accelerator.json", "compile")),
+        *(("dataflow.onnx", "compile"), ("integer.npz", "lower")),
+    ],
+)
+def test_a_report_refuses_a_build_that_was_damaged(build: Path, file: str, step: str) -> None:
+    """These once ended in sixteen different tracebacks."""
+    whole = (build / file).read_bytes()
+    try:
+        (build / file).write_bytes(whole[: len(whole) // 2])
+        said = told("report", "--build", build)
+    finally:
+        (build / file).write_bytes(whole)
+    assert (
+        said == f"{build / file} is not what step {step} made: give the same `auflow build` with --resume, which"
+        " makes it anew"
+    )
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", '{"nodes": {}}', '{"nodes": {"conv1": {"lut": "many"}}}', "[" * 99_999]
+)
+def test_a_report_refuses_a_damaged_synthesis(build: Path, content: str) -> None:
+    path = build / "report/synthesis.json"
+    try:
+        path.write_text(content)
+        said = told("report", "--build", build)
+    finally:
+        path.unlink()
+    assert said.startswith("the synthesis report of a build must be ") or said.startswith("invalid literal")
+    assert said.endswith(f"in {path}: run `auflow synth` again")
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("command", ["parity", "simulate"])
+def test_rtl_that_was_changed_does_not_run(build: Path, faces: Path, command: str) -> None:
+    """It is program code, and what the build remembers of it is a digest."""
+    path = build / "rtl/accelerator.sv"
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole + b"// not ours\n")
+        said = told(command, "--build", build, "--faces", faces)
+    finally:
+        path.write_bytes(whole)
+    assert f"{path} is not what step compile made" in said
+
+
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "the estimate report of a build must be a file, got none at" in refused("report", "--build", tmp_path)
+    assert "no build in" in refused("report", "--build", tmp_path)

@@ -12,7 +12,8 @@ from commands import refused, run_cli
 from networks import random_block
 from packages import small_contract
 
-from hls_build.build_folder import BuildFolder
+from board.core.files import digests
+from hls_build.build_folder import BuildFolder, State
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
@@ -47,6 +48,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
     folder.write_report("estimate", estimate(model, told).as_json())
     small_contract().write(folder.contract)
+    files = {f"rtl/{name}": digest for name, digest in digests(folder.rtl).items()}
+    folder.write_state(State("0" * 64, "", {"compile": {"seconds": 1.0, "files": files}}))
     return folder
 
 
@@ -158,6 +161,18 @@ def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
         synthesis_report.designs(BuildFolder(tmp_path))
     said = refused("synth", "--build", build.root, "--module", "conv", "--flatten")
     assert "--flatten takes the whole accelerator, got --module too" in said
+
+
+def test_rtl_that_was_damaged_is_told(build: BuildFolder, tmp_path: Path) -> None:
+    """Yosys once was asked, and spoke of a line of ours."""
+    copy = tmp_path / "copy"
+    shutil.copytree(build.root, copy)
+    source = copy / "rtl/accelerator.sv"
+    for damage in (lambda: source.write_bytes(source.read_bytes()[:-200]), source.unlink):
+        damage()
+        assert f"{source} is not what step compile made: give the same `auflow compile`" in refused(
+            "synth", "--build", copy, "--module", "conv1"
+        )
 
 
 def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
