@@ -94,7 +94,7 @@ def test_a_zip_that_unpacks_to_more_than_it_may_is_not_unpacked(
 ) -> None:
     monkeypatch.setattr(reading, "LARGEST_ARRAYS_BYTES", 1 << 20)
     files.write_npz(tmp_path / "x.npz", {"zeros": np.zeros(2 << 20, np.uint8)})
-    with pytest.raises(ValueError, match="2 MiB of arrays, more than 1"):
+    with pytest.raises(ValueError, match="one that unpacks to 2 MiB, more than 1"):
         reading.read_arrays(tmp_path / "x.npz", "weights", "build again")
 
 
