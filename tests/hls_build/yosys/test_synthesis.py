@@ -40,8 +40,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
-    """A small network's folder, as the compile step leaves it."""
-    folder = BuildFolder(tmp_path_factory.mktemp("build"))
+    """A small network's folder, as the compile step leaves it, at a path that not every tool would take."""
+    folder = BuildFolder(tmp_path_factory.mktemp("build") / "a blank")
     use_build_folder(folder.root / "finn")
     told = BuildConfig("small", "tiny", BOARD, 100.0)
     model = compile_graph(random_block(1), told)
