@@ -51,6 +51,8 @@ def parsing(path: Path, what: str, remedy: str) -> Iterator[None]:
         yield
     except ValueError as error:  # which states its rule
         raise ValueError(f"{_short(str(error))} in {path}: {remedy}") from None
+    except RecursionError:
+        _refuse(what, "of the form that this version knows, got one that is nested too deep", path, remedy)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)
         _refuse(what, f"of the form that this version knows, got {_short(said)}", path, remedy)
