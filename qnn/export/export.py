@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,17 @@ def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCb
     if len(card.aus) != card.architecture.aus:
         raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
     network.freeze()
-    return network, card, correct_sigmoids(network)
+    with _named(checkpoint):
+        return network, card, correct_sigmoids(network)
+
+
+@contextmanager
+def _named(checkpoint: Path) -> Iterator[None]:
+    """Say of which checkpoint it is that its weights cannot be computed exactly."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{error} in checkpoint {checkpoint}: train again") from None
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bool = False) -> ExportReport:
@@ -131,8 +142,9 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
     """
     network, card, sigmoids = frozen_network(checkpoint, preset)
     _make_folder(out)
-    model = to_qonnx(network)
-    bounds = accumulator_bounds(model)
+    with _named(checkpoint):
+        model = to_qonnx(network)
+        bounds = accumulator_bounds(model)
     if attention:
         model = with_attention(model)
     report = ExportReport(
