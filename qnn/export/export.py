@@ -147,6 +147,8 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
         bounds = accumulator_bounds(model)
     if attention:
         model = with_attention(model)
+    with _named(checkpoint):
+        standard = to_standard(model)
     report = ExportReport(
         preset=card.preset,
         aus=card.aus,
@@ -160,7 +162,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
         accumulator_bounds=bounds,
         checkpoint_sha256=sha256(checkpoint),
         model_sha256=_write_model(out / MODEL, model),
-        standard_sha256=_write_model(out / STANDARD, to_standard(model)),
+        standard_sha256=_write_model(out / STANDARD, standard),
         calibration=card.calibration,
         validity=card.validity,
     )

@@ -254,15 +254,22 @@ def test_another_preset_is_refused(tiny: Exported, tmp_path: Path) -> None:
         export(tiny.checkpoint, tmp_path, preset="w2a2")
 
 
-def test_a_checkpoint_whose_scales_are_none_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("parameter", "node"),
+    [
+        ("attention1.fc1.weight_quant.tensor_quant", "attention1.fc1.weight"),
+        ("attention1.channel_q.act_quant.fused_activation_quant_proxy.tensor_quant", "attention1.channel_q"),
+    ],
+)
+def test_a_checkpoint_whose_scales_are_none_is_named(tmp_path: Path, parameter: str, node: str) -> None:
     """It once said that something has scale inf, and neither what nor where."""
     path, source = tmp_path / "x.safetensors", shipped_checkpoint("tiny")
     state = load_file(source)
-    state["attention1.fc1.weight_quant.tensor_quant.scaling_impl.value"][0] = 1e38
+    state[f"{parameter}.scaling_impl.value"].fill_(1e38)
     save_file(state, path)
     card = {**json.loads(checkpoint.card_path(source).read_text()), "sha256": sha256(path)}
     checkpoint.card_path(path).write_text(json.dumps(card))
-    said = r"node attention1\.fc1\.weight \(Quant\) has scale inf, need a positive number in checkpoint .*: train again"
+    said = rf"node {node} \(Quant\) has scale inf, need a positive number in checkpoint .*: train again"
     with pytest.raises(ValueError, match=said):
         export(path, tmp_path / "out")
 
