@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from board.core import trust
-from board.core.files import whole, write_json
+from board.core.files import sha256, whole, write_json
 from board.core.reading import parsing, read_json
 from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY, SHELL_FILE
 
@@ -192,6 +192,23 @@ class BuildFolder:
             raise ValueError(
                 f"the build in {self.root} has not finished step {step}: run `auflow build --out {self.root} --resume`"
             )
+
+    def check_unchanged(self, *steps: str) -> None:
+        """Hold every file of some steps, by default of all, to what its step made.
+
+        Raises:
+            ValueError: There is no build, or a file of it is missing or another one.
+        """
+        state = self.read_state()
+        command = "build" if state.checkpoint else "compile"
+        for step, entry in state.steps.items():
+            for name, digest in entry["files"].items() if step in steps or not steps else ():
+                path = self.root / name
+                if not path.is_file() or sha256(path) != digest:
+                    raise ValueError(
+                        f"{path} is not what step {step} made: give the same `auflow {command}` with --resume, which"
+                        " makes it anew"
+                    )
 
     def report_file(self, name: Report) -> Path:
         """report/<name>.json."""

@@ -53,6 +53,7 @@ def _run(options: argparse.Namespace) -> int:
 
     _check(options)
     folder = BuildFolder(options.build)
+    folder.check_unchanged("compile")
     is_all = not options.flatten and not options.module
     if is_all:
         check_output(folder.report_file("synthesis"))

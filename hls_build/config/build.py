@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hls_build.config.board import Board, load_board
+from hls_build.config.board import Board, check_clock, load_board
 from hls_build.config.folding import Folding
 from hls_build.config.parsing import parse, read_toml, typed
 
@@ -48,8 +48,7 @@ class BuildConfig:
     def __post_init__(self) -> None:
         if not self.name or any(not (c.isalnum() or c in "._-") for c in self.name):
             raise ValueError(f"need a name of letters, digits, '.', '_' and '-', got {self.name!r}")
-        if not self.clock_mhz > 0:
-            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz}")
+        check_clock(self.clock_mhz)
         if self.shell not in SHELLS:
             raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
 

@@ -13,7 +13,8 @@ from commands import refused, run_cli
 from networks import random_block
 from packages import small_contract
 
-from hls_build.build_folder import BuildFolder
+from board.core.files import digests
+from hls_build.build_folder import BuildFolder, State
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
@@ -42,8 +43,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
-    """A small network's folder, as the compile step leaves it."""
-    folder = BuildFolder(tmp_path_factory.mktemp("build"))
+    """A small network's folder, as the compile step leaves it, at a path that not every tool would take."""
+    folder = BuildFolder(tmp_path_factory.mktemp("build") / "a blank")
     use_build_folder(folder.root / "finn")
     told, network = BuildConfig("small", "tiny", BOARD, 100.0), random_block(1)
     network.save(folder.integer)
@@ -51,6 +52,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
     folder.write_report("estimate", estimate(model, told).as_json())
     small_contract().write(folder.contract)
+    files = {f"rtl/{name}": digest for name, digest in digests(folder.rtl).items()}
+    folder.write_state(State("0" * 64, "", {"compile": {"seconds": 1.0, "files": files}}))
     return folder
 
 
@@ -185,6 +188,18 @@ def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
     assert "--timing goes over modules, got --flatten too" in said
     said = refused("synth", "--build", build.root, "--net-scale", 1.5)
     assert "--net-scale is for --timing, got none: add it" in said
+
+
+def test_rtl_that_was_damaged_is_told(build: BuildFolder, tmp_path: Path) -> None:
+    """Yosys once was asked, and spoke of a line of ours."""
+    copy = tmp_path / "copy"
+    shutil.copytree(build.root, copy)
+    source = copy / "rtl/accelerator.sv"
+    for damage in (lambda: source.write_bytes(source.read_bytes()[:-200]), source.unlink):
+        damage()
+        assert f"{source} is not what step compile made: give the same `auflow compile`" in refused(
+            "synth", "--build", copy, "--module", "conv1"
+        )
 
 
 def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:
