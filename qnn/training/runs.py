@@ -52,7 +52,8 @@ STATE_EVERY_STEPS = 50
 LOG_EVERY_STEPS = 10
 AVERAGE_EVERY_STEPS = 10
 """Averaging walks the thousand modules of a quantized network, which takes as long as a whole step on a GPU."""
-VALIDATION_BATCH = 512
+VALIDATION_BATCH = 32
+"""Of a quantized network 128 at once take a core half as long again: their maps no longer fit into its cache."""
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # batches are rows of tensors in memory
     ".*your dataloader is not resumable",  # ShuffledRows is
