@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sysconfig
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
 from board.core.plain_contract import PlainContract, read_contract
+from board.core.reading import LARGEST_TEXT_BYTES, decoding, member, packed_files, parse_json, read_bytes
 
 if TYPE_CHECKING:  # what few deployments need takes a board's time to import
     from board.core.graph import IntegerGraph
@@ -26,6 +28,7 @@ INTEGER = "integer.npz"
 ONNX = "standard.onnx"
 BITFILE = "accelerator.bit"
 HANDOFF = "accelerator.hwh"
+SHELL_FILE = "shell.json"
 LIBRARY = "sim/accelerator.so"
 EXAMPLE = "example.jpg"
 FINDER_MODEL = "finder/yunet.onnx"
@@ -34,6 +37,8 @@ FINDER_LICENCE = "finder/LICENSE"
 
 LARGEST_BYTES = 512 << 20
 """Of an unpacked archive; the largest real one is a tenth of it."""
+ARCHIVE = "a deployment", f"a folder or a whole .zip archive with {MANIFEST}", "copy it again"
+"""What an archive is, what it must be and what helps where it is none, for `board.core.reading`."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ class Manifest:
         Raises:
             ValueError: It is broken or of another version.
         """
+        content: Any = parse_json(text, where, f"a deployment's {MANIFEST}", "build it again")
         try:
-            content: Any = json.loads(text)
             if content["format"] != FORMAT:
                 raise ValueError(f"got {content['format']!r}")
             simulation = content["simulation"]
@@ -106,8 +111,9 @@ class Manifest:
                 simulation = Simulated(str(simulation["platform"]), streams, fifos)
             return cls(str(content["name"]), str(content["preset"]), files, Timing(**content["timing"]), simulation)
         except (ValueError, KeyError, TypeError) as error:
+            said = str(error) if isinstance(error, ValueError) else f"got {'no ' * isinstance(error, KeyError)}{error}"
             raise ValueError(
-                f"a deployment's {MANIFEST} must be of format {FORMAT}, {error} in {where}: build it again"
+                f"a deployment's {MANIFEST} must be of format {FORMAT}, {said} in {where}: build it again"
             ) from None
 
 
@@ -137,7 +143,8 @@ class Deployment:
                 f"a deployment must hold {MANIFEST}, got none in {path}: name the folder deploy/ that `auflow build`"
                 " left, or its archive"
             )
-        self.manifest = Manifest.parse(manifest.read_text(errors="replace"), manifest)
+        text = read_bytes(manifest, f"a deployment's {MANIFEST}", "build it again").decode(errors="replace")
+        self.manifest = Manifest.parse(text, manifest)
         self.accelerator: Contract | PlainContract = read_contract(self.file(CONTRACT))
 
     @property
@@ -176,8 +183,9 @@ class Deployment:
 
     @property
     def bitfile(self) -> Path:
-        """The bitfile; its .hwh is checked too and lies beside it."""
-        self.file(HANDOFF)
+        """The bitfile; its .hwh is checked too and lies beside it, as does shell.json where there is one."""
+        for name in (HANDOFF, *({SHELL_FILE} & set(self.manifest.files))):
+            self.file(name)
         path = self.file(BITFILE)
         self.accelerator.check_bitfile(path)
         return path
@@ -250,26 +258,26 @@ def unpack(archive: Path) -> Path:
         RuntimeError: It cannot be written.
     """
     folder = archive.with_suffix("")
-    try:
-        with ZipFile(archive) as packed:
-            manifest = Manifest.parse(packed.read(MANIFEST).decode(errors="replace"), archive)
-            if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == packed.read(MANIFEST):
-                return folder
-            if folder.exists():
-                raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
-            _check_names(packed, manifest, archive)
-            _extract(packed, manifest, folder, archive)
-    except (BadZipFile, KeyError, EOFError, NotImplementedError):  # the last for a compression that zipfile lacks
-        raise ValueError(
-            f"a deployment must be a folder or a .zip archive with {MANIFEST}, got {archive}, which is none or is"
-            " damaged: copy it again"
-        ) from None
+    with ExitStack() as opened:
+        with decoding(archive, *ARCHIVE):
+            packed = opened.enter_context(ZipFile(archive))
+            infos = packed_files(packed, LARGEST_BYTES)
+            listed = next((info for info in infos if info.filename == MANIFEST), None)
+            if listed is None:
+                raise ValueError("one without it")
+            content = member(packed, listed, LARGEST_TEXT_BYTES)
+        manifest = Manifest.parse(content.decode(errors="replace"), archive)
+        if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == content:
+            return folder
+        if folder.exists():
+            raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
+        _check_names(infos, manifest, archive)
+        _extract(packed, infos, manifest, folder, archive)
     return folder
 
 
-def _check_names(packed: ZipFile, manifest: Manifest, archive: Path) -> None:
+def _check_names(infos: Sequence[ZipInfo], manifest: Manifest, archive: Path) -> None:
     """Refuse an archive that holds more or other than its manifest says, or names that lead elsewhere."""
-    infos = packed.infolist()
     for info in infos:
         path = PurePosixPath(info.filename)
         kind = info.external_attr >> 28  # of a Unix file: 8 regular, 0 unknown, 10 a link
@@ -281,15 +289,15 @@ def _check_names(packed: ZipFile, manifest: Manifest, archive: Path) -> None:
     if names != expected:
         odd = sorted(set(names) ^ set(expected)) or names
         raise ValueError(f"an archive must hold what its {MANIFEST} lists, got a difference at {odd[0]!r} in {archive}")
-    if (size := sum(info.file_size for info in infos)) > LARGEST_BYTES:
-        raise ValueError(f"an archive must unpack to at most {LARGEST_BYTES >> 20} MiB, got {size >> 20} in {archive}")
 
 
-def _extract(packed: ZipFile, manifest: Manifest, folder: Path, archive: Path) -> None:
+def _extract(packed: ZipFile, infos: Sequence[ZipInfo], manifest: Manifest, folder: Path, archive: Path) -> None:
     """Write all files, or none."""
     with whole(folder) as partial:
-        for name in (*manifest.files, MANIFEST):
-            content = packed.read(name)
+        for info in infos:
+            name = info.filename
+            with decoding(archive, *ARCHIVE):
+                content = member(packed, info, info.file_size)
             if name != MANIFEST and (actual := sha256(content)) != manifest.files[name]:
                 raise ValueError(
                     f"{name} must have sha256 {manifest.files[name][:12]}..., got {actual[:12]}... in {archive}:"

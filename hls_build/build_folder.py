@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from board.core import trust
-from board.core.files import whole, write_json
+from board.core.files import sha256, whole, write_json
 from board.core.reading import parsing, read_json
-from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY
+from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY, SHELL_FILE
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-Report = Literal["export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis"]
+Report = Literal[
+    "export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis", "timing"
+]
 """Names of the files in report/ that steps and commands write, each for one."""
 
 
@@ -103,6 +105,11 @@ class BuildFolder:
         return self.root / HANDOFF
 
     @property
+    def shell(self) -> Path:
+        """What AUFlow's shell watches, where the bitstream has that shell."""
+        return self.root / SHELL_FILE
+
+    @property
     def vivado(self) -> Path:
         """The Vivado project as an archive, and unpacked where it was run."""
         return self.root / "vivado"
@@ -126,6 +133,11 @@ class BuildFolder:
     def timeline(self) -> Path:
         """When every stream moved, recorded for the report's page."""
         return self.report / "timeline.npz"
+
+    @property
+    def timing_rows(self) -> Path:
+        """The slowest path of each layer, as CSV."""
+        return self.report / "timing.csv"
 
     @property
     def vivado_reports(self) -> Path:
@@ -180,6 +192,23 @@ class BuildFolder:
             raise ValueError(
                 f"the build in {self.root} has not finished step {step}: run `auflow build --out {self.root} --resume`"
             )
+
+    def check_unchanged(self, *steps: str) -> None:
+        """Hold every file of some steps, by default of all, to what its step made.
+
+        Raises:
+            ValueError: There is no build, or a file of it is missing or another one.
+        """
+        state = self.read_state()
+        command = "build" if state.checkpoint else "compile"
+        for step, entry in state.steps.items():
+            for name, digest in entry["files"].items() if step in steps or not steps else ():
+                path = self.root / name
+                if not path.is_file() or sha256(path) != digest:
+                    raise ValueError(
+                        f"{path} is not what step {step} made: give the same `auflow {command}` with --resume, which"
+                        " makes it anew"
+                    )
 
     def report_file(self, name: Report) -> Path:
         """report/<name>.json."""

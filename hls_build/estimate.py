@@ -75,7 +75,7 @@ class Estimate:
 
     @property
     def slowest_layer(self) -> str:
-        """The multiplier or sliding window that takes most cycles per frame; it sets the frame rate."""
+        """The layer with weights or sliding window that takes most cycles per frame; it sets the frame rate."""
         layers = [name for name, node in self.nodes.items() if node.op_type in _LAYERS]
         return max(layers, key=lambda name: self.nodes[name].cycles)
 
@@ -194,7 +194,7 @@ def _converter(op: Any, part: str) -> tuple[int, Resources]:
 
 
 THRESHOLDING = "Thresholding_rtl"
-_LAYERS = ("MVAU_rtl", "ConvolutionInputGenerator_rtl")
+_LAYERS = ("MVAU_rtl", "ConvolutionInputGenerator_rtl", "Depthwise_rtl")
 _ESTIMATORS: dict[str, Callable[[Any, str], tuple[int, Resources]]] = {
     "MVAU_rtl": _multiplier,
     "ConvolutionInputGenerator_rtl": _window,

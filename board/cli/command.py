@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from board import __version__
 from board.cli.options import check_outputs
@@ -168,7 +168,7 @@ def parser(commands: Sequence[Command], words: Sequence[str]) -> argparse.Argume
         words = os.environ.get("COMP_LINE", "").split()[int(os.environ["_ARGCOMPLETE"]) :]
     chosen = asked(commands, words)
     style = _formatter()
-    top = argparse.ArgumentParser(
+    top = _Parser(
         PROGRAM,
         f"{PROGRAM} [-h] [--version] COMMAND ...",
         ABOUT,
@@ -206,6 +206,13 @@ def parser(commands: Sequence[Command], words: Sequence[str]) -> argparse.Argume
         if command is chosen:
             command.arguments(leaf)
     return top
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names in its errors cannot steer a terminal: a shell's * may take one for an option."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -113,8 +113,8 @@ REMEDIES = {
 
 def unwritable(path: Path, error: OSError) -> RuntimeError:
     """The sentence for a file or folder that cannot be written: path, reason, remedy."""
-    remedy = REMEDIES.get(error.errno or 0)
-    return RuntimeError(f"cannot write {path}: {error.strerror or error}{f'; {remedy}' if remedy else ''}")
+    remedy = REMEDIES.get(error.errno or 0, "name another place")
+    return RuntimeError(f"cannot write {path}: {error.strerror or error}; {remedy}")
 
 
 def check_writable(folder: Path) -> None:

@@ -13,10 +13,18 @@ from pathlib import Path
 from board.core.files import unwritable
 from board.core.text import printable
 
+IN_FOLDER = ".lock"
+"""Name of a folder's lock."""
+
 
 def lock_name(path: Path) -> Path:
-    """The lock of a file or folder: hidden beside it."""
+    """The lock of a file, or of an entry that comes and goes whole: hidden beside it."""
     return path.with_name(f".{path.name}.lock")
+
+
+def lock_in(folder: Path) -> Path:
+    """The lock of a folder: hidden in it, since who may write there need not be able to write beside it."""
+    return folder.resolve() / IN_FOLDER
 
 
 @contextmanager
@@ -24,13 +32,14 @@ def locked(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock, which this process gives back at the end or when it dies, however that comes.
 
     Args:
-        lock: Its file, which is there only while somebody holds it; `lock_name` gives one. Its folder is made where it
-            is missing.
+        lock: Its file, which is there only while somebody holds it; `lock_name` or `lock_in` gives one. Its folder is
+            made where it is missing.
         what: What it guards, for the sentence, such as "the table aus.csv".
         wait: Wait for who holds it, which is told on standard error, instead of refusing.
 
     Raises:
-        RuntimeError: Another process, or this one a second time, holds it; or its file cannot be written.
+        RuntimeError: Another process, or this one a second time, holds it; or its folder cannot be written, which the
+            sentence then names.
     """
     file = _take(lock, what, wait)
     try:
@@ -47,7 +56,7 @@ def _take(lock: Path, what: str, wait: bool) -> int:
             lock.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise unwritable(lock, error) from None
+            raise unwritable(lock if os.path.lexists(lock) else lock.parent, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
-from zipfile import BadZipFile, LargeZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 if TYPE_CHECKING:  # its import takes time, as numpy's does, for which readers of text do not wait
     import numpy.typing as npt
@@ -29,6 +29,8 @@ LARGEST_TEXT_BYTES = 64 << 20
 """Of a JSON, TOML or CSV file; the largest real one, FERPlus's labels, is a thirtieth of it."""
 LARGEST_ARRAYS_BYTES = 1 << 30
 """Of all arrays of an .npz, unpacked."""
+ENCRYPTED = 1
+"""Bit of the flags of a file in an archive."""
 _BROKEN = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, BadZipFile, LargeZipFile, tokenize.TokenError, zlib.error),
@@ -49,6 +51,8 @@ def parsing(path: Path, what: str, remedy: str) -> Iterator[None]:
         yield
     except ValueError as error:  # which states its rule
         raise ValueError(f"{_short(str(error))} in {path}: {remedy}") from None
+    except RecursionError:
+        _refuse(what, "of the form that this version knows, got one that is nested too deep", path, remedy)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)
         _refuse(what, f"of the form that this version knows, got {_short(said)}", path, remedy)
@@ -122,22 +126,14 @@ def read_arrays(path: Path, what: str, remedy: str) -> dict[str, npt.NDArray[Any
     """
     import numpy as np
 
-    try:
-        with ZipFile(path) as packed:
-            announced = sum(info.file_size for info in packed.infolist())
-            if announced > LARGEST_ARRAYS_BYTES:
-                raise ValueError(f"{announced >> 20} MiB of arrays, more than {LARGEST_ARRAYS_BYTES >> 20}")
-            arrays = {}
-            for info in packed.infolist():
-                with packed.open(info) as file:
-                    check_array(file, info.file_size)
-                with packed.open(info) as file:
-                    arrays[info.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
-            return arrays
-    except FileNotFoundError:
-        raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
-    except _BROKEN as error:
-        _refuse(what, f"an .npz of plain arrays, got {_said(error)}", path, remedy)
+    with decoding(path, what, "an .npz of plain arrays", remedy), ZipFile(path) as packed:
+        arrays = {}
+        for info in packed_files(packed, LARGEST_ARRAYS_BYTES):
+            with packed.open(info) as file:
+                check_array(file, info.file_size)
+            with packed.open(info) as file:
+                arrays[info.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+        return arrays
 
 
 def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
@@ -148,15 +144,62 @@ def read_array(path: Path, what: str, remedy: str) -> npt.NDArray[Any]:
     """
     import numpy as np
 
-    try:
+    with decoding(path, what, "a plain array", remedy):
         with open(path, "rb") as file:
             check_array(file, path.stat().st_size)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
+
+
+@contextmanager
+def decoding(path: Path, what: str, rule: str, remedy: str) -> Iterator[None]:
+    """Make one ValueError of whatever numpy or zipfile raises on a file that is missing or broken.
+
+    Args:
+        path: The file.
+        what: What it is, such as "a deployment".
+        rule: What it must be, such as "a .zip archive".
+        remedy: What to do where it is none.
+    """
+    try:
+        yield
     except FileNotFoundError:
         raise ValueError(f"{what} must be a file, got none at {path}: {remedy}") from None
     except _BROKEN as error:
-        _refuse(what, f"a plain array, got {_said(error)}", path, remedy)
+        _refuse(what, f"{rule}, got {_said(error)}", path, remedy)
+
+
+def packed_files(packed: ZipFile, largest: int) -> list[ZipInfo]:
+    """What an archive holds.
+
+    Args:
+        packed: The archive.
+        largest: Most bytes that all files may announce together; `member` and `check_array` hold them to that.
+
+    Raises:
+        ValueError: They announce more, or one is encrypted or packed by another method than deflate, whose decoders
+            take what memory a file asks for.
+    """
+    infos = packed.infolist()
+    if (announced := sum(info.file_size for info in infos)) > largest:
+        raise ValueError(f"one that unpacks to {announced >> 20} MiB, more than {largest >> 20}")
+    for info in infos:
+        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.flag_bits & ENCRYPTED:
+            raise ValueError(f"one with {info.filename!r:.100} encrypted or packed by another method than deflate")
+    return infos
+
+
+def member(packed: ZipFile, info: ZipInfo, largest: int) -> bytes:
+    """A file of an archive; no more memory is taken than for the largest that it may be, whatever it unpacks to.
+
+    Raises:
+        ValueError: It is larger; or what zipfile raises on a broken one.
+    """
+    with packed.open(info) as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"{info.filename!r:.100} of more than {largest >> 20} MiB")
+    return content
 
 
 def check_array(file: IO[bytes], size: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from board.core.contract import AcceleratorContract
 from board.core.reading import parsing, read_json
+from board.core.stuck import sentence, stuck_streams
 from board.driver.iodma import Ip
 from board.driver.transfer import POLL_S, Clock
 
@@ -107,9 +108,6 @@ INPUT, OUTPUT = "in0", "out0"
 """Names of the accelerator's own streams, as the simulator calls them."""
 TEST_S, RESET_S = 1.0, 1e-3
 """Longest self-test, of a frame that takes milliseconds, and longest reset: memory answers in microseconds."""
-
-INSTANCE, FILE = "debug0", "shell.json"
-"""The debug block in an overlay, and the file beside a bitfile that names what it watches."""
 
 
 @dataclass(frozen=True)
@@ -213,12 +211,8 @@ class DebugBlock:
 
     def stuck(self) -> str:
         """Which stream is stuck, in a clause, as the simulator says it; and a frame that lost its alignment."""
-        states = self.states()
-        blocked = [name for name, valid, ready in states if valid and not ready]
-        inner = [name for name in blocked if name not in (INPUT, OUTPUT)]
-        if blocked:
-            name = (inner or blocked)[-1]
-            clause = f"stream '{name}' is stuck: valid, never ready, after {self.beats()[name]} beats"
+        if stuck := stuck_streams(self.states()):
+            clause = sentence(stuck, self.beats()[stuck[-1]])
         else:
             status = self._read(Debug.STATUS)
             missing = OUTPUT if status & Status.OWED else INPUT if status & Status.IDMA_BUSY else ""

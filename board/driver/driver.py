@@ -17,7 +17,8 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.lock import locked
-from board.driver.debug import FILE, INSTANCE, DebugBlock, Watched, build_digest
+from board.deployment import SHELL_FILE
+from board.driver.debug import DebugBlock, Watched, build_digest
 from board.driver.device import (
     POWER,
     contiguous_memory,
@@ -29,6 +30,7 @@ from board.driver.device import (
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
 from board.driver.iodma import Control, Iodma, Ip, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, SHELL, Window
 from board.driver.transfer import UNKNOWN_PACE, Clock, Pace, Slot, Transfer
 from board.driver.watermark import Watermark
 
@@ -94,7 +96,7 @@ class Driver:
         signed = contract.output_stream.signed
         self._watermarks = tuple(Watermark(contract.output_stream, high) for high in (not signed, signed))
         self._stale = True  # whether something may be under way that nobody waits for
-        self._watched = Watched.read(found) if (found := bitfile.with_name(FILE)).is_file() else None
+        self._watched = Watched.read(bitfile.with_name(SHELL_FILE)) if SHELL in self._names else None
         self._debug: DebugBlock | None = None
         self._turn = threading.Lock()
         with ExitStack() as starting:
@@ -222,7 +224,10 @@ class Driver:
             if not keep:
                 leftover.unlink(missing_ok=True)
         self._set_clock()
-        self._dmas = (Iodma(self._block(IDMA), IDMA), Iodma(self._block(ODMA), ODMA))
+        self._dmas = (
+            Iodma(self._block(IDMA, IDMA_BASE), IDMA),
+            Iodma(self._block(ODMA, ODMA_BASE), ODMA),
+        )
         for dma in self._dmas:
             if dma.look() != Control.IDLE:
                 raise RuntimeError(
@@ -231,16 +236,17 @@ class Driver:
         self._debug = self._open_debug()
         self._stale = False
 
-    def _block(self, dma: str) -> Ip:
-        """A DMA of the overlay, which pynq shows below its hierarchies."""
-        block: Ip = reduce(getattr, self._names[dma].split("/"), self._overlay)
-        return block
+    def _block(self, dma: str, base: int) -> Ip:
+        """A block of the overlay, which pynq shows below its hierarchies: a DMA, or what a shell has at base."""
+        in_shell = SHELL in self._names
+        ip: Ip = reduce(getattr, self._names[SHELL if in_shell else dma].split("/"), self._overlay)
+        return Window(ip, base) if in_shell else ip
 
     def _open_debug(self) -> DebugBlock | None:
-        """The debug block, where build and overlay have one: of this build, its self-test passed."""
+        """The debug block, where the overlay has AUFlow's shell: of this build, its self-test passed."""
         if self._watched is None:
             return None
-        block = DebugBlock(getattr(self._overlay, INSTANCE), self._watched.streams, self.clock)
+        block = DebugBlock(self._block(SHELL, DEBUG_BASE), self._watched.streams, self.clock)
         block.check(build_digest(self.contract))
         cycles = block.self_test()
         if cycles is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from board.core.contract import AcceleratorContract, StreamPacking
+from board.deployment import SHELL_FILE
+from board.driver.shell import SHELL
 
 IDMA, ODMA = "idma0", "odma0"
 """What FINN's shell calls its DMAs: pictures in, accumulators out."""
@@ -22,10 +24,11 @@ _HEADER_BYTES = 4096
 
 
 def check_overlay(bitfile: Path, contract: AcceleratorContract) -> dict[str, str]:
-    """Compare digest, part, DMAs and stream widths with the contract.
+    """Compare digest, part, DMAs and stream widths with the contract; the driver asks a shell for its own digest.
 
     Returns:
         What pynq calls each DMA, by IDMA and ODMA: its path in the block design, such as "idma0" or "shell/idma0".
+        Or by SHELL what it calls AUFlow's own shell, where the overlay has that.
 
     Raises:
         ValueError: Something is missing or differs; the text names it.
@@ -37,6 +40,13 @@ def check_overlay(bitfile: Path, contract: AcceleratorContract) -> dict[str, str
     handoff = bitfile.with_suffix(".hwh")
     root = _read(handoff)
     _check_part(handoff_part(root), contract, "hardware handoff", handoff)
+    if (shell := _find_shell(root)) is not None:
+        if not bitfile.with_name(SHELL_FILE).is_file():
+            raise ValueError(
+                f"an overlay with AUFlow's shell needs what the shell watches, got no {bitfile.with_name(SHELL_FILE)}:"
+                " copy it from the same build"
+            )
+        return {SHELL: _path(shell)}
     dmas = {dma: _find_dma(root, dma, handoff) for dma in STREAMS}
     for dma, packing in ((IDMA, contract.input_stream), (ODMA, contract.output_stream)):
         _check_dma(dmas[dma], dma, packing, handoff)
@@ -103,6 +113,13 @@ def _path(module: ElementTree.Element) -> str:
     return (module.get("FULLNAME") or module.get("INSTANCE") or "").lstrip("/")
 
 
+def _find_shell(root: ElementTree.Element) -> ElementTree.Element | None:
+    """The block that is AUFlow's shell and has registers."""
+    registers = {each.get("INSTANCE") for each in root.iter("MEMRANGE")}
+    found = (each for each in root.iter("MODULE") if _path(each).rpartition("/")[2] == SHELL)
+    return next((each for each in found if each.get("INSTANCE") in registers), None)
+
+
 def _find_dma(root: ElementTree.Element, dma: str, path: Path) -> ElementTree.Element:
     """The block that is a DMA: the one of its name, in a hierarchy too, or else the only one that works as it does.
 
@@ -118,8 +135,8 @@ def _find_dma(root: ElementTree.Element, dma: str, path: Path) -> ElementTree.El
         return found[0]
     got = ", ".join(map(_path, found)) or ("one without" if named else "none")
     raise ValueError(
-        f"the overlay must have FINN's {dma} with an AXI-lite port, got {got} in {path}:"
-        " build it with FINN's Zynq shell"
+        f"the overlay must have AUFlow's {SHELL}, or FINN's {dma} with an AXI-lite port, got {got} in {path}:"
+        " build it with one of these shells"
     )
 
 

@@ -11,15 +11,16 @@ from types import TracebackType
 from typing import Any
 
 from board.core.contract import AcceleratorContract
-from board.core.parts import is_zynqmp
-from board.driver.overlay import IDMA, ODMA
+from board.core.parts import is_zynqmp, memory_port
 from board.emulator.accelerators import Accelerator
 from board.emulator.device import EmulatedDevice
 from board.emulator.faults import Fault
 from board.emulator.iodma import Fabric
 from board.emulator.memory import Memory
-from board.emulator.overlay import dma_bases
+from board.emulator.overlay import block_bases
 from board.emulator.registers import Bus, Peripheral, zynq_clocks, zynqmp_clocks
+from board.emulator.shell import RtlFabric
+from board.simulation.harness import Simulation
 
 ZYNQ_MEMORY, ZYNQMP_MEMORY = 0x16800000, 0x8_0010_0000
 """Where contiguous memory begins; a Zynq UltraScale+ may have it above 4 GiB."""
@@ -51,8 +52,9 @@ class EmulatedBoard:
 
     Args:
         contract: Of the accelerator.
-        accelerator: What computes.
-        faults: What goes wrong.
+        accelerator: What computes between models of FINN's DMAs; or a simulation of the accelerator in AUFlow's shell,
+            see hls_build.shell.spec.emulated_text.
+        faults: What goes wrong with the models.
         contiguous_bytes: Memory for buffers.
         cycles_per_access: Cycles that an access to a register takes: pynq needs about 10 us for one on a Zynq-7000.
     """
@@ -60,7 +62,7 @@ class EmulatedBoard:
     def __init__(
         self,
         contract: AcceleratorContract,
-        accelerator: Accelerator,
+        accelerator: Accelerator | Simulation,
         faults: Sequence[Fault] = (),
         contiguous_bytes: int = 1 << 20,
         cycles_per_access: int = 1000,
@@ -68,28 +70,40 @@ class EmulatedBoard:
         zynqmp = is_zynqmp(contract.part)
         self.contract = contract
         self.memory = Memory(ZYNQMP_MEMORY if zynqmp else ZYNQ_MEMORY, contiguous_bytes)
-        self.fabric = Fabric(contract, accelerator, self.memory, faults)
+        self.logic: Fabric | RtlFabric
+        """The programmable logic."""
+        if isinstance(accelerator, Simulation):
+            self.logic = RtlFabric(accelerator, self.memory, *memory_port(contract.part))
+        else:
+            self.logic = Fabric(contract, accelerator, self.memory, faults)
         self.cycles = 0
         """Cycles that passed since the board was made."""
         self.loads = 0
         """How often a bitfile was loaded."""
         self.clock = EmulatedClock(self)
         clocks = zynqmp_clocks if zynqmp else zynq_clocks
-        self._peripherals: dict[int, Peripheral] = clocks(self.fabric.unlock)
+        self._peripherals: dict[int, Peripheral] = clocks(self.logic.unlock)
         self.bus = Bus(self._peripherals, lambda: self.advance(cycles_per_access))
         self._before: dict[str, Any] = {}
+
+    @property
+    def fabric(self) -> Fabric:
+        """The programmable logic of a board with FINN's DMAs."""
+        assert isinstance(self.logic, Fabric), "FINN's DMAs are models"
+        return self.logic
 
     def advance(self, cycles: int) -> None:
         """Let time pass."""
         self.cycles += cycles
-        self.fabric.step(cycles)
+        self.logic.step(cycles)
 
     def load(self) -> None:
         """What loading a bitfile does: registers answer, everything under way is gone."""
         self.loads += 1
-        self.fabric.reset()
-        bases = dma_bases(self.contract.part)
-        self._peripherals.update({bases[IDMA]: self.fabric.idma, bases[ODMA]: self.fabric.odma})
+        self.logic.reset()
+        blocks = self.logic.blocks
+        bases = block_bases(self.contract.part, tuple(blocks))
+        self._peripherals.update({bases[name]: block for name, block in blocks.items()})
 
     def __enter__(self) -> EmulatedBoard:
         """Become pynq's active device.

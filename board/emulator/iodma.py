@@ -96,6 +96,11 @@ class Fabric:
         self._cycle = self._locks_at = 0
         self.reset()
 
+    @property
+    def blocks(self) -> dict[str, IodmaModel]:
+        """What the processor reaches, by its name in the block design."""
+        return {IDMA: self.idma, ODMA: self.odma}
+
     def reset(self) -> None:
         """As after loading a bitfile: everything under way is gone."""
         self.idma.reset()

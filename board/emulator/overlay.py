@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
@@ -12,13 +13,18 @@ from board.core.contract import AcceleratorContract, Kind, StreamPacking
 from board.core.files import sha256
 from board.core.parts import is_zynqmp
 from board.driver.overlay import IDMA, ODMA, STREAMS
+from board.driver.shell import SHELL
 
 SPAN_BYTES = 0x10000
 """Addresses that each DMA takes."""
-CONTROL_PORT = "s_axi_control_0"
+CONTROL_PORT, SHELL_PORT = "s_axi_control_0", "s_axi"
 
 _AXI = "xilinx.com:interface:aximm:1.0"
 _AXI_STREAM = "xilinx.com:interface:axis:1.0"
+
+
+FINN_BLOCKS, SHELL_BLOCKS = (IDMA, ODMA), (SHELL,)
+"""What the processor reaches in FINN's shell and in AUFlow's own."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,19 @@ def processor_of(part: str) -> Processor:
     return ZYNQMP if is_zynqmp(part) else ZYNQ
 
 
-def dma_bases(part: str) -> dict[str, int]:
-    """Addresses of the DMAs' registers."""
+def block_bases(part: str, blocks: Sequence[str]) -> dict[str, int]:
+    """Addresses of the registers of blocks, one behind the other."""
     base = processor_of(part).base
-    return {IDMA: base, ODMA: base + SPAN_BYTES}
+    return {block: base + SPAN_BYTES * index for index, block in enumerate(blocks)}
 
 
-def write_overlay(folder: Path, contract: Kind) -> tuple[Path, Kind]:
+def write_overlay(folder: Path, contract: Kind, blocks: Sequence[str] = FINN_BLOCKS) -> tuple[Path, Kind]:
     """Write accelerator.bit and accelerator.hwh.
+
+    Args:
+        folder: Made if need be.
+        contract: Of the accelerator.
+        blocks: What the processor reaches: FINN_BLOCKS or SHELL_BLOCKS.
 
     Returns:
         The bitfile, and the contract bound to it.
@@ -73,7 +84,7 @@ def write_overlay(folder: Path, contract: Kind) -> tuple[Path, Kind]:
     folder.mkdir(parents=True, exist_ok=True)
     bitfile = folder / "accelerator.bit"
     bitfile.write_bytes(bitfile_content(contract.part, contract.model_sha256.encode()))
-    handoff(contract).write(bitfile.with_suffix(".hwh"), encoding="UTF-8", xml_declaration=True)
+    handoff(contract, blocks).write(bitfile.with_suffix(".hwh"), encoding="UTF-8", xml_declaration=True)
     return bitfile, contract.with_bitfile(sha256(bitfile))
 
 
@@ -88,8 +99,8 @@ def bitfile_content(part: str, data: bytes) -> bytes:
     return magic + fields + b"e" + struct.pack(">I", len(data)) + data
 
 
-def handoff(contract: AcceleratorContract) -> ElementTree:
-    """The hardware handoff: the processor, both DMAs, their registers and streams."""
+def handoff(contract: AcceleratorContract, blocks: Sequence[str] = FINN_BLOCKS) -> ElementTree:
+    """The hardware handoff: the processor, the blocks that it reaches, their registers and streams."""
     processor = processor_of(contract.part)
     device, package, speed = _split(contract.part)
     root = Element("EDKSYSTEM", EDWVERSION="1.2")
@@ -98,9 +109,9 @@ def handoff(contract: AcceleratorContract) -> ElementTree:
     )
     SubElement(root, "EXTERNALPORTS")
     modules = SubElement(root, "MODULES")
-    for dma, packing in ((IDMA, contract.input_stream), (ODMA, contract.output_stream)):
-        modules.append(_dma(dma, packing))
-    modules.append(_processor(processor, dma_bases(contract.part)))
+    packings = {IDMA: contract.input_stream, ODMA: contract.output_stream}
+    modules.extend(_shell() if block == SHELL else _dma(block, packings[block]) for block in blocks)
+    modules.append(_processor(processor, block_bases(contract.part, blocks)))
     return ElementTree(root)
 
 
@@ -135,6 +146,12 @@ def _dma(name: str, packing: StreamPacking) -> Element:
     return element
 
 
+def _shell() -> Element:
+    element, buses = _module(SHELL, "shell_top", "xilinx.com:module_ref:shell_top:1.0", is_pl=True)
+    _bus(buses, SHELL_PORT, "SLAVE", _AXI)
+    return element
+
+
 def _processor(processor: Processor, bases: dict[str, int]) -> Element:
     element, buses = _module(
         f"{processor.module}_0", processor.module, f"xilinx.com:ip:{processor.module}:{processor.version}", is_pl=False
@@ -146,10 +163,11 @@ def _processor(processor: Processor, bases: dict[str, int]) -> Element:
             SubElement(parameters, "PARAMETER", NAME=key.format(i=clock), VALUE=str(value))
     _bus(buses, processor.master, "MASTER", _AXI)
     memory = SubElement(element, "MEMORYMAP")
-    for dma, base in bases.items():
+    for block, base in bases.items():
         SubElement(
             memory, "MEMRANGE", ADDRESSBLOCK="Reg", BASENAME="C_BASEADDR", BASEVALUE=f"{base:#x}",
-            HIGHNAME="C_HIGHADDR", HIGHVALUE=f"{base + SPAN_BYTES - 1:#x}", INSTANCE=dma, IS_DATA="TRUE",
-            MASTERBUSINTERFACE=processor.master, MEMTYPE="REGISTER", SLAVEBUSINTERFACE=CONTROL_PORT,
+            HIGHNAME="C_HIGHADDR", HIGHVALUE=f"{base + SPAN_BYTES - 1:#x}", INSTANCE=block, IS_DATA="TRUE",
+            MASTERBUSINTERFACE=processor.master, MEMTYPE="REGISTER",
+            SLAVEBUSINTERFACE=SHELL_PORT if block == SHELL else CONTROL_PORT,
         )  # fmt: skip
     return element

@@ -5,27 +5,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from board.driver.shell import SHELL
 from board.emulator.memory import Memory
 from board.simulation.harness import Simulation
 
-IDMA, ODMA, DEBUG = "idma", "odma", "debug"
-"""AXI-Lite slaves of the shell."""
 CHUNK_CYCLES = 16
 """Between looks at memory's channels: so long a burst waits at most, as it does for a real memory."""
+LONGEST_ACCESS = 8
+"""Cycles until the slave takes an address or data, or answers."""
 OKAY, SLVERR = 0, 2
 _LENGTH_BITS = 8
 
 
 class LitePort:
-    """Registers behind one AXI-Lite slave of the shell; every access takes the cycles that the bus takes.
+    """The registers behind the shell's AXI-Lite slave; every access takes the cycles that the bus takes.
 
     Args:
         simulation: Of the shell.
-        name: IDMA, ODMA or DEBUG.
     """
 
-    def __init__(self, simulation: Simulation, name: str) -> None:
-        self._simulation, self._name = simulation, name
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def read(self, offset: int) -> int:
         """Read a register."""
@@ -48,17 +48,17 @@ class LitePort:
 
     def _poke(self, **signals: int) -> None:
         for signal, value in signals.items():
-            self._simulation.poke(f"s_axi_{self._name}_{signal}", value)
+            self._simulation.poke(f"s_axi_{signal}", value)
 
     def _pass(self, signal: str, shown: str = "") -> int:
         """Let cycles pass up to the one in which a signal is up; what another one shows then."""
-        for _ in range(8):
-            up = self._simulation.peek(f"s_axi_{self._name}_{signal}")
-            value = self._simulation.peek(f"s_axi_{self._name}_{shown}") if shown else 0
+        for _ in range(LONGEST_ACCESS):
+            up = self._simulation.peek(f"s_axi_{signal}")
+            value = self._simulation.peek(f"s_axi_{shown}") if shown else 0
             self._simulation.step(1)
             if up:
                 return value
-        raise RuntimeError(f"the shell must answer on s_axi_{self._name} within 8 cycles, got none: {signal} is down")
+        raise RuntimeError(f"the shell must answer within {LONGEST_ACCESS} cycles, got none: s_axi_{signal} is down")
 
 
 class RtlFabric:
@@ -72,13 +72,19 @@ class RtlFabric:
     """
 
     def __init__(self, simulation: Simulation, memory: Memory, word_bytes: int = 8, addr_bits: int = 32) -> None:
-        self.idma, self.odma, self.debug = (LitePort(simulation, name) for name in (IDMA, ODMA, DEBUG))
+        self.registers = LitePort(simulation)
+        """What is behind the shell's AXI-Lite slave, see board.driver.shell."""
         self.silent = False
         """Whether memory answers nothing any more."""
         self.refuses = False
         """Whether memory answers everything with an error."""
         self._simulation, self._memory, self._word, self._addr_bits = simulation, memory, word_bytes, addr_bits
         self.reset()
+
+    @property
+    def blocks(self) -> dict[str, LitePort]:
+        """What the processor reaches, by its name in the block design."""
+        return {SHELL: self.registers}
 
     def reset(self) -> None:
         """As after loading a bitfile: everything under way is gone."""

@@ -259,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a command must have at most {LARGEST_REQUEST} bytes")
         try:
             content = json.loads(self.rfile.read(int(size)) or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
             raise Refused(HTTPStatus.BAD_REQUEST, "a command must be a JSON object")

@@ -39,22 +39,31 @@ class JsonlOutput(ResumableTable):
 
     def frame_of(self, line: str) -> int:
         """Index of the frame of a line."""
-        content = json.loads(line)
-        if not isinstance(content, dict):
-            raise ValueError("no object")
-        return int(content["frame"])
+        frame = _object(line)["frame"]
+        if type(frame) is not int:
+            raise ValueError("no index of a frame")
+        return frame
 
     def values_of(self, line: str) -> dict[str, object]:
         """The object of a line without its latency."""
-        content = json.loads(line)
-        if not isinstance(content, dict):
-            raise ValueError("no object")
+        content = _object(line)
         content.pop("latency_s", None)
         return content
 
     def rows(self, observations: list[Observation]) -> str:
         """One line for each observation."""
         return "".join(json.dumps(as_json(seen, self._contract)) + "\n" for seen in observations)
+
+
+def _object(line: str) -> dict[str, Any]:
+    """The object of a line; ValueError where it is none."""
+    try:
+        content = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    return content
 
 
 def as_json(seen: Observation, contract: Contract) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import cv2
 
 from board.core.contract import Contract
 from board.core.files import check_writable, write_bytes
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, lock_name, locked
 from board.observation import Observation
 from board.outputs.annotate import draw
 from board.sources.frame import Frame
@@ -34,7 +34,8 @@ class PicturesOutput:
         self.path, self._contract, self._single = path, contract, single
         check_writable(path.parent if single else path)
         self._held = ExitStack()
-        self._held.enter_context(locked(lock_name(path), f"the annotated {'picture' if single else 'folder'} {path}"))
+        lock, kind = (lock_name(path), "picture") if single else (lock_in(path), "folder")
+        self._held.enter_context(locked(lock, f"the annotated {kind} {path}"))
 
     def write(self, frame: Frame, observations: list[Observation]) -> None:
         """Write the picture of a frame, whole or not at all; a frame without a picture leaves none."""

@@ -63,7 +63,7 @@ class Record:
             raise ValueError(f"{what} must have format {FORMAT}, got another in {path}: {remedy}")
         with suppress(TypeError):
             record = cls(**content)
-            if isinstance(record.made_by, dict) and all(isinstance(size, int) for size in record.begun):
+            if isinstance(record.made_by, dict) and all(type(size) is int and size >= 0 for size in record.begun):
                 return replace(record, begun=tuple(record.begun))
         raise ValueError(f"{what} must have its keys, got others in {path}: {remedy}")
 

@@ -211,7 +211,8 @@ class ResumableTable(ABC):
     def _go_on(self, record: Record) -> int:
         """Take over what is certainly whole of an interrupted file, and return its size in bytes."""
         size = self._partial.stat().st_size
-        begun = tuple(at for at in record.begun if at <= size)  # the record may be ahead of a file that lost its end
+        # the record may be ahead of a file that lost its end
+        begun = tuple(at for at in record.begun if at <= size) or (len(self.HEADER),)
         self._record = replace(record, begun=begun, complete=False)
         self.next_input = len(begun) - 1
         end = at = begun[-1]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from board.core.stuck import sentence, stuck_streams
 from board.simulation import library as libraries
 from board.simulation.streams import STALLS, AxiStream, Beats, Counters, DeadlockError, Ports, Result, Signal, Violation
 
@@ -246,12 +247,12 @@ class Simulation:
 
     def report(self) -> str:
         """The stuck stream in one clause, then the state of every stream and FIFO, a line each."""
-        states = [*self._outer_states(), *self._inner_states()]
-        blocked = [name for name, valid, ready in states if valid and not ready]
-        inner = [name for name in blocked if name in self.monitored]
+        outer = self._outer_states()
+        fed = [state for state in outer if self.is_input(state[0])]
+        states = [*fed, *self._inner_states(), *(state for state in outer if state not in fed)]
         missing = [name for name in self._pending if self._remaining(name)]
-        if blocked:
-            stuck = f"stream '{(inner or blocked)[-1]}' is stuck: valid, never ready"
+        if names := stuck_streams(states):
+            stuck = sentence(names)
         elif missing:
             stuck = f"stream '{missing[0]}' is stuck: never valid"
         else:

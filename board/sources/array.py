@@ -6,10 +6,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import is_zipfile
 
 import numpy as np
 
@@ -113,6 +113,13 @@ class ArraySource:
         return picture if self._colour else to_picture(np.ascontiguousarray(picture[..., ::-1]), colour=False)
 
 
+def _begins_as_zip(path: Path) -> bool:
+    """Whether a file is an .npz by its first bytes, as numpy tells it: one that was cut short is still one."""
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(2) == b"PK"
+    return False
+
+
 def read_array(path: Path) -> npt.NDArray[Any]:
     """The array of an .npy file, read as it is used, or the only one of an .npz file.
 
@@ -120,7 +127,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         ValueError: The file cannot be read, holds something else, or does not fit into this computer's memory.
     """
     what, remedy = "a numpy file", "save it again, with numpy.save"
-    if not is_zipfile(path):
+    if not _begins_as_zip(path):
         return reading.read_array(path, what, remedy)
     arrays = reading.read_arrays(path, what, remedy)
     if len(arrays) != 1:

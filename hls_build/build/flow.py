@@ -123,7 +123,13 @@ STEPS: dict[str, Step[Job]] = {
     "bitstream": Step(
         "the Vivado project, and its bitstream where Vivado is",
         bitstream_step,
-        lambda folder: (folder.report_file("bitstream"), folder.vivado_reports, folder.bitfile, folder.handoff),
+        lambda folder: (
+            folder.report_file("bitstream"),
+            folder.vivado_reports,
+            folder.bitfile,
+            folder.handoff,
+            folder.shell,
+        ),
     ),
     "deploy": Step(
         "all that a board needs, as a folder and as one archive",

@@ -40,7 +40,8 @@ def make_rtl(folder: BuildFolder, build: BuildConfig, graph: IntegerGraph) -> Ha
     stitched = stitch.stitch(model, folder.rtl, build.board.part, build.clk_period_ns)
     estimated = estimate.estimate(model, build)
     folder.write_report("estimate", estimated.as_json())
-    folder.report_file("synthesis").unlink(missing_ok=True)  # which was of other RTL
+    for stale in (folder.report_file("synthesis"), folder.report_file("timing"), folder.timing_rows):
+        stale.unlink(missing_ok=True)  # which was of other RTL
     return Hardware(build, stitched, tuple(node.name for node in model.graph.node))
 
 

@@ -172,8 +172,10 @@ def fold_step(job: ModelJob) -> None:
         write_text(job.folder.root / CONFIG, results.toml(build, f"{job.model.name}, folded as {wish.config.name}"))
         return
     graph = IntegerGraph.load(job.folder.integer)
-    if not any(isinstance(node, Conv) for node in graph.nodes):
-        raise ValueError(f"{job.model} must have a convolution or dense layer, got none: there is nothing to fold")
+    if not any(type(node) is Conv for node in graph.nodes):
+        raise ValueError(
+            f"{job.model} must have a dense layer or a convolution other than depthwise, got none: nothing to fold"
+        )
     use_build_folder(job.folder.finn)
     clock_mhz = wish.clock_mhz or wish.board.clock_mhz
     request = search.Request(graph, wish.board, clock_mhz, not wish.single_clock, wish.latency)
@@ -284,7 +286,13 @@ STEPS: dict[str, Step[ModelJob]] = {
     "bitstream": Step(
         "the Vivado project, and its bitstream where Vivado is",
         bitstream_step,
-        lambda folder: (folder.report_file("bitstream"), folder.vivado_reports, folder.bitfile, folder.handoff),
+        lambda folder: (
+            folder.report_file("bitstream"),
+            folder.vivado_reports,
+            folder.bitfile,
+            folder.handoff,
+            folder.shell,
+        ),
     ),
     "deploy": Step(
         "all that a board needs, as a folder and as one archive",

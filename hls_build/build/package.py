@@ -104,7 +104,7 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     contract = read_contract(folder.contract)
     of_faces = isinstance(contract, Contract)
     copies = {INTEGER: folder.integer, CONTRACT: folder.contract}
-    copies |= {path.name: path for path in (folder.bitfile, folder.handoff) if path.is_file()}
+    copies |= {path.name: path for path in (folder.bitfile, folder.handoff, folder.shell) if path.is_file()}
     simulation = None
     if pack_simulation:
         stitched = Stitched.load(folder.rtl)

@@ -159,11 +159,12 @@ def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:
 
 
 def _finished(root: Path, trusted: bool) -> BuildFolder:
-    """A build that got as far as its verilated RTL, made here unless it is trusted."""
+    """A build that got as far as its verilated RTL, which was made here unless it is trusted."""
     folder = BuildFolder(root)
     folder.check_finished("verilate")
     if not trusted:
         folder.check_made_here()
+        folder.check_unchanged("compile", "verilate")
     return folder
 
 

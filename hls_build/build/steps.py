@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from rich.console import Console
 
 from board.core.files import sha256
-from board.core.lock import lock_name, locked
+from board.core.lock import IN_FOLDER, lock_in, locked
 from hls_build.build_folder import BuildFolder, State, files_of
 from hls_build.vivado import bitstream
 from hls_build.vivado.tools import Tools
@@ -95,7 +95,9 @@ def carry_out(
         RuntimeError: A step failed.
     """
     folder, console = job.folder, job.console
-    with locked(lock_name(folder.root.resolve()), f"the build {folder.root}"):
+    if folder.root.exists() and not folder.root.is_dir():
+        raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
+    with locked(lock_in(folder.root), f"the build {folder.root}"):
         done = _open(steps, folder, key, source, resume, console)
         if job.vivado and "bitstream" in done and not bitstream.is_made(folder):
             done = {name: entry for name, entry in done.items() if name not in ("bitstream", "deploy")}
@@ -133,9 +135,7 @@ def _open(
     steps: Mapping[str, Step[Job]], folder: BuildFolder, key: str, source: str, resume: bool, console: Console
 ) -> dict[str, Any]:
     """Prepare the folder; the finished steps to keep."""
-    if folder.root.exists() and not folder.root.is_dir():
-        raise ValueError(f"a build needs a folder, got the file {folder.root}: give another --out")
-    if folder.root.exists() and any(folder.root.iterdir()) and not folder.state.exists():
+    if not folder.state.exists() and not all(_is_of_begun_build(path) for path in folder.root.iterdir()):
         raise ValueError(f"{folder.root} holds files but no build: give another --out or empty it")
     if resume and folder.state.exists():
         before = folder.read_state()
@@ -149,10 +149,14 @@ def _open(
         except RuntimeError as error:
             raise RuntimeError(f"{error}; or build without --resume") from None
         return unchanged(steps, folder, before.steps, console)
-    folder.root.mkdir(parents=True, exist_ok=True)
     folder.write_state(State(key, source, {}))
     _remove(folder.vivado, *(path for step in steps.values() for path in step.leaves(folder)))
     return {}
+
+
+def _is_of_begun_build(path: Path) -> bool:
+    """Whether a build leaves a file that is killed before its state is whole."""
+    return path.name == IN_FOLDER or path.match(".build.*.partial.json")
 
 
 def unchanged(

@@ -46,7 +46,7 @@ def load_module(target: str) -> nn.Module:
         if make is None:
             raise ValueError(f"{path} must define {name}, got nothing of this name")
         made = make() if callable(make) and not isinstance(make, nn.Module) else make
-    except Exception as error:  # of a program that is not ours
+    except (Exception, SystemExit) as error:  # of a program that is not ours
         if isinstance(error, ValueError) and str(error).startswith(f"{path} must define"):
             raise
         raise ValueError(f"{target} must make a network without arguments, got {_told(error)}") from error
@@ -101,7 +101,7 @@ def layer_name(node: NodeProto) -> str:
     return f"{module}.{node.op_type}".strip(".")
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """The first line of another program's error."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

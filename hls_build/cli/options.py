@@ -29,7 +29,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         parser: Takes them.
         open_board: Whether --board is None where it is not given, because a configuration may name one.
     """
-    from hls_build.config.board import DEFAULT_BOARD, board_names
+    from hls_build.config.board import CLOCK_MHZ, DEFAULT_BOARD, board_names
     from hls_build.config.folding import LATENCY_INTERVALS
 
     told = f"board: {', '.join(board_names())}"
@@ -39,7 +39,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         "--fps", type=number(1e-3, MOST_FPS), metavar="X", help="frames per second to reach (default: as many as fit)"
     )
     parser.add_argument(
-        "--clock-mhz", type=number(1, 1000), metavar="X", help="clock of the accelerator (default: the board's)"
+        "--clock-mhz", type=number(*CLOCK_MHZ), metavar="X", help="clock of the accelerator (default: the board's)"
     )
     parser.add_argument(
         "--single-clock",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from board.core.files import sha256
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, locked
 from hls_build.cluster.needs import check_installed
 from hls_build.cluster.task import Kept, Result, Task, keys, ordered
 
@@ -144,7 +144,7 @@ def run(
     """
     graph, kept = ordered(tasks), Kept(folder.resolve())
     key_of = keys(graph, program)
-    with locked(lock_name(kept.folder), f"the results in {folder}"):
+    with locked(lock_in(kept.folder), f"the results in {folder}"):
         for task in graph if anew else ():
             kept.forget(task, key_of[task.name])
         known = {task.name: kept.read(task, key_of[task.name]) for task in graph}

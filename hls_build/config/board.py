@@ -21,6 +21,9 @@ DEFAULT_BOARD = "Pynq-Z2"
 MAX_UTILISATION: Mapping[str, float] = {"lut": 0.80, "ff": 0.80, "bram18": 0.95, "dsp": 1.00}
 """Maximum utilisation: the share of each resource up to which placing and routing are expected to succeed."""
 
+CLOCK_MHZ = (1.0, 1000.0)
+"""Slowest and fastest clock that an accelerator may be asked for."""
+
 SHELL = Resources(lut=5000, ff=7000, bram18=8)
 """Allowance for FINN+'s two IODMAs, the AXI interconnect and the resets, not yet measured with Vivado."""
 
@@ -45,6 +48,13 @@ class Board:
     budget: Resources
     shell: Resources = SHELL
 
+    def __post_init__(self) -> None:
+        check_clock(self.clock_mhz)
+        for what in ("budget", "shell"):
+            for name, count in getattr(self, what).as_json().items():
+                if count < 0:
+                    raise ValueError(f"{what} needs {name} >= 0, got {count}")
+
     @property
     def usable(self) -> Resources:
         """Most that an accelerator may take: the budget up to maximum utilisation, less the shell."""
@@ -55,6 +65,13 @@ class Board:
     def is_zynqmp(self) -> bool:
         """Whether the device is a Zynq UltraScale+, not a Zynq-7000."""
         return is_zynqmp(self.part)
+
+
+def check_clock(clock_mhz: float) -> None:
+    """Refuse a clock, in MHz, that no accelerator has."""
+    slowest, fastest = CLOCK_MHZ
+    if not slowest <= clock_mhz <= fastest:
+        raise ValueError(f"need {slowest:g} <= clock_mhz <= {fastest:g}, got {clock_mhz}")
 
 
 def board_names() -> list[str]:

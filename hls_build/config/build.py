@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hls_build.config.board import Board, load_board
+from hls_build.config.board import Board, check_clock, load_board
 from hls_build.config.folding import Folding
 from hls_build.config.parsing import parse, read_toml, typed
 
 BUILDS = Path(__file__).resolve().parent / "builds"
 """Where the checked-in builds lie."""
+SHELLS = FINN_SHELL, OWN_SHELL = "finn", "auflow"
+"""What stands between processor and accelerator: FINN's DMAs by Vitis HLS, or hls_build/shell."""
 MODEL_PRESET = "model"
 """Preset of a build whose network is a user's own model, of `auflow compile`."""
 
@@ -31,6 +33,7 @@ class BuildConfig:
             the preset there.
         folding: By layer; a layer without an entry gets defaults.
         attention: Whether the first spatial gate's codes follow the accumulators in the output frame.
+        shell: Of SHELLS, round the accelerator in the Vivado project.
     """
 
     name: str
@@ -40,12 +43,14 @@ class BuildConfig:
     checkpoint: str | None = None
     folding: Mapping[str, Folding] = field(default_factory=dict)
     attention: bool = False
+    shell: str = FINN_SHELL
 
     def __post_init__(self) -> None:
         if not self.name or any(not (c.isalnum() or c in "._-") for c in self.name):
             raise ValueError(f"need a name of letters, digits, '.', '_' and '-', got {self.name!r}")
-        if not self.clock_mhz > 0:
-            raise ValueError(f"need clock_mhz > 0, got {self.clock_mhz}")
+        check_clock(self.clock_mhz)
+        if self.shell not in SHELLS:
+            raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
 
     @property
     def clk_period_ns(self) -> float:

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
+from board.core.arrays import Integers
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.folding import Folding
@@ -23,6 +24,11 @@ MOST_ACTIVATION_BITS, MOST_WEIGHT_BITS = 17, 25
 def geometry(graph: IntegerGraph, node: Conv) -> Geometry:
     """How a convolution's window moves."""
     return Geometry(node.name, graph.tensors[node.inputs[0]].shape, node.kernel, node.strides, node.padding)
+
+
+def symmetric_bits(weights: Integers) -> int:
+    """Bits of weights in a range that is symmetric, so always narrow; at least two."""
+    return max(2, int(np.abs(weights).max(initial=1)).bit_length() + 1)
 
 
 def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
@@ -66,7 +72,7 @@ def _multiply(
     matrix = node.weights.reshape(outputs, inputs).T.astype(np.int64)  # window order: row, column, channel
     lows, highs = accumulator_bounds(node.weights, link.low, link.high)
     low, high = int(lows.min()), int(highs.max())
-    weight_bits = max(2, int(np.abs(matrix).max(initial=1)).bit_length() + 1)  # symmetric, so always narrow
+    weight_bits = symmetric_bits(matrix)
     if weight_bits > MOST_WEIGHT_BITS:
         raise ValueError(f"{node.name} has weights of {weight_bits} bits, a DSP48E1 takes {MOST_WEIGHT_BITS}")
     product_bits = weight_bits + link.bits - link.signed  # the multiplier's least accumulator

@@ -18,6 +18,7 @@ from onnx import NodeProto
 
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
+from board.core.layers.depthwise import Depthwise
 from board.core.layers.flatten import Flatten
 from board.core.layers.threshold import Threshold
 from board.core.node import Node
@@ -117,7 +118,8 @@ class FoldingOptions:
     def of(self, node: Node) -> list[Option]:
         """Options of a layer that reach the goal, those that are Pareto-optimal."""
         if isinstance(node, Conv):
-            return list(_pareto_optimal(self._conv(node)))
+            found = self._depthwise(node) if isinstance(node, Depthwise) else self._conv(node)
+            return list(_pareto_optimal(found))
         most = self.goal.interval_cycles * SLACK
         return list(_pareto_optimal(option for option in self._parallel(node) if option.cycles <= most))
 
@@ -183,6 +185,17 @@ class FoldingOptions:
                 for (lanes, fill), window_style in product(windows, styles):
                     windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
                     yield self._option(node, windowed, (lanes,), fill)
+
+    def _depthwise(self, node: Depthwise) -> Iterator[Option]:
+        """Options of a depthwise convolution, whose window has its lanes."""
+        window, styles = geometry(self.graph, node), (LUT_STYLE, BLOCK_STYLE)
+        most = self.goal.interval_cycles * GAP
+        for pe in rules.divisors(window.shape[2]):
+            fill = 0 if window.is_pixel else window.fill(pe)
+            if window.cycles(pe) + fill > most:
+                continue
+            for style, window_style in product(styles, ("auto",) if window.is_pixel else styles):
+                yield self._option(node, Folding(pe=pe, ram_style=style, window_ram_style=window_style), (pe,), fill)
 
     def _windows(self, window: Geometry, simd: int, cycles: int) -> list[tuple[int, int]]:
         """Lanes and fill of the sliding windows that keep up with a multiplier of some cycles per frame."""

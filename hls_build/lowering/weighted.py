@@ -103,12 +103,37 @@ def transpose(context: LoweringContext, node: NodeProto) -> Value:
 def _layer(
     context: LoweringContext, node: NodeProto, edge: Edge, weights: Weights, integers: Integers, window: Window
 ) -> Edge | ScalarChain:
-    """Write a Conv (outputs, rows, columns, inputs); a bias waits for the quantizer."""
+    """Write a Conv that reads all channels."""
+    inputs, channels = integers.shape[3], context.tensors[edge.tensor].shape[2]
+    if inputs != channels:
+        raise LoweringError(f"node {node.name} ({node.op_type}) has weights for {inputs} inputs, gets {channels}")
+    return write_layer(context, node, edge, weights, integers, window)
+
+
+def write_layer(
+    context: LoweringContext,
+    node: NodeProto,
+    edge: Edge,
+    weights: Weights,
+    integers: Integers,
+    window: Window,
+    kind: type[Conv] = Conv,
+) -> Edge | ScalarChain:
+    """Write a layer with weights; a bias waits for the quantizer.
+
+    Args:
+        context: Takes the layer.
+        node: Conv, Gemm or MatMul.
+        edge: What it reads.
+        weights: As the model has them.
+        integers: The same as the layer has them, of shape (outputs, rows, columns, inputs).
+        window: How it moves.
+        kind: Of the layer.
+
+    Raises:
+        LoweringError: Scales, bias or sums cannot be.
+    """
     tensor = context.tensors[edge.tensor]
-    if integers.shape[3] != tensor.shape[2]:
-        raise LoweringError(
-            f"node {node.name} ({node.op_type}) has weights for {integers.shape[3]} inputs, gets {tensor.shape[2]}"
-        )
     if (weight_scales := weights.scales()) is None:
         raise LoweringError(
             f"node {node.name} ({node.op_type}) has weights {node.input[1]} of several scales for one output, supported"
@@ -123,7 +148,7 @@ def _layer(
     if isinstance(bias, Weights):
         added = bias.integers.ravel()
         context.check_exact(node, low + np.minimum(added, 0), high + np.maximum(added, 0))
-    layer = Conv(name, (edge.tensor,), (name,), integers, weights.bits, window.strides, window.pads)
+    layer = kind(name, (edge.tensor,), (name,), integers, weights.bits, window.strides, window.pads)
     context.add(layer, shape, needed_bits(int(low.min()), int(high.max()), True), True)
     sums = Edge(name, shape, scale, low, high, edge.layout)
     if bias is None:

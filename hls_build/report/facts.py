@@ -14,6 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.core.plain_contract import PlainContract, read_contract
+from board.core.reading import parsing
 from board.simulation.streams import Counters
 from hls_build.build_folder import BuildFolder, Report
 from hls_build.config.board import Board, load_board
@@ -105,9 +106,11 @@ def read(root: Path) -> Facts:
     """Gather all of a build.
 
     Raises:
-        ValueError: There is no build, it was not simulated, or its checkpoint is gone.
+        ValueError: There is no build, it was not simulated, a file of it has changed, or its checkpoint is gone.
     """
     folder = BuildFolder(root)
+    folder.check_finished("simulate")
+    folder.check_unchanged()
     names: tuple[Report, ...] = ("estimate", "simulation", "parity")
     reports = {name: folder.read_report(name) for name in names}
     contract, graph = read_contract(folder.contract), IntegerGraph.load(folder.integer)
@@ -115,7 +118,8 @@ def read(root: Path) -> Facts:
     nodes = {name: NodeEstimate.from_json(node) for name, node in reports["estimate"]["nodes"].items()}
     synthesised = synthesis_report.read(folder)
     if synthesised is not None:
-        nodes = {name: replace(node, resources=synthesised[name]) for name, node in nodes.items()}
+        with parsing(folder.report_file("synthesis"), *synthesis_report.REPORT):
+            nodes = {name: replace(node, resources=synthesised[name]) for name, node in nodes.items()}
     layers = gather(graph, model, nodes, contract.part)
     checkpoint = folder.read_state().checkpoint
     multipliers = [layer.multiplier for layer in layers if layer.multiplier]

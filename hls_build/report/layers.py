@@ -15,6 +15,7 @@ from board.core.layers.conv import Conv
 from board.core.layers.fork import Fork
 from board.core.node import Node
 from hls_build.cost.resources import Resources
+from hls_build.dataflow.names import layer_of
 from hls_build.estimate import NodeEstimate, multiplier_of
 from hls_build.finn_adapter import operator
 
@@ -63,7 +64,7 @@ class Layer:
         entrance: FIFOs and width converters before it.
         cycles: Per frame of its slowest node.
         resources: Of all of them.
-        multiplier: None where it has no weights.
+        multiplier: None where no DSP slices multiply.
         is_attention: Whether it is a part of CBAM.
     """
 
@@ -87,10 +88,8 @@ def gather(graph: IntegerGraph, model: ModelWrapper, nodes: Mapping[str, NodeEst
         part: FPGA part.
     """
     owned: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    names = sorted(owned, key=len, reverse=True)
     for node in model.graph.node:
-        owner = next(name for name in names if node.name == name or node.name.startswith(f"{name}_"))
-        owned[owner].append(node.name)
+        owned[layer_of(node.name, owned)].append(node.name)
     return [_layer(graph, model, nodes, node, owned[node.name], part) for node in graph.nodes if owned[node.name]]
 
 
@@ -109,7 +108,7 @@ def _layer(
         entrance=tuple(name for name in owned if _ENTRANCE.search(name)),
         cycles=max(nodes[name].cycles for name in owned),
         resources=sum((nodes[name].resources for name in owned), Resources()),
-        multiplier=_multiplier(graph, model, node, part) if isinstance(node, Conv) else None,
+        multiplier=_multiplier(graph, model, node, part) if type(node) is Conv else None,
         is_attention=_is_attention(graph, node),
     )
 

@@ -6,20 +6,37 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from board.core.contract import StreamPacking
+from board.deployment import SHELL_FILE
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell import watch
 from hls_build.shell.dma import LONGEST_BURST, PARTS, READ, RTL, WRITE, DmaSpec
 
 TOP, EMULATED, FRAME_FILE = "shell_top", "shell_emulated", "self_test.mem"
+ADDRESS_BITS = 16
+"""Of the registers."""
 QUIET_CYCLES = 1 << 20
 """More than any accelerator pauses: ten milliseconds at 100 MHz."""
-MODULES = ("read_dma", "write_dma", "stream_counters", "frame_check", "self_test", "debug", "shell")
+MODULES = ("axi_lite_router", "read_dma", "write_dma", "stream_counters", "frame_check", "self_test", "debug", "shell")
+_ATTRIBUTES = {
+    "ap_clk": (
+        '(* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk CLK",',
+        'X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF m_axi_gmem:s_axi, ASSOCIATED_RESET ap_rst_n,',
+        'FREQ_TOLERANCE_HZ -1" *)',
+    ),
+    "ap_clk2x": (
+        '(* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk2x CLK",',
+        'X_INTERFACE_PARAMETER = "FREQ_TOLERANCE_HZ -1" *)',
+    ),
+}
+"""Of ports in a block design: a second clock would leave open which one the buses have, and a module's clock must be
+exactly 100 MHz unless it says that it takes any (AMD UG994)."""
 CLOCKS = {"clk_i": "ap_clk", "rst_ni": "ap_rst_n"}
 ACCELERATOR_PORTS = ("rst_no", "m_axis_", "s_axis_", "watch_")
 _PARAMETER = re.compile(r"^  parameter [\w ]*?(?:\[255:0\])? *(\w+) += ", re.MULTILINE)
@@ -155,7 +172,7 @@ def write(spec: ShellSpec, rtl: Path, folder: Path) -> list[Path]:
     inner.write_text(watch.watched(rtl))
     if spec.self_test is not None:
         (folder / FRAME_FILE).write_text(spec.self_test.text())
-    (folder / "shell.json").write_text(json.dumps({"streams": spec.streams, "fifos": spec.fifos}, indent=2) + "\n")
+    (folder / SHELL_FILE).write_text(json.dumps({"streams": spec.streams, "fifos": spec.fifos}, indent=2) + "\n")
     top = folder / f"{TOP}.v"
     top.write_text(top_text(spec, doubled="logic ap_clk2x" in inner.read_text()))
     theirs = [rtl / name for name in manifest.sources[:-1]]  # without the top that is not watched
@@ -165,7 +182,7 @@ def write(spec: ShellSpec, rtl: Path, folder: Path) -> list[Path]:
 
 
 def top_text(spec: ShellSpec, doubled: bool = False) -> str:
-    """Verilog of `shell_top`: shell.sv with the accelerator behind it.
+    """Verilog of `shell_top`: shell.sv with the accelerator behind it; a module without parameters, for a block design.
 
     Args:
         spec: The shell.
@@ -181,11 +198,11 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
         if name.startswith(ACCELERATOR_PORTS):
             continue
         outer = CLOCKS.get(name, name)
-        words = [direction.split()[0], "wire", *([width] if width else []), outer]
-        ports.append("  " + " ".join(words))
+        words = [direction.split()[0], "wire", *([_bounds(width, values)] if width else []), outer]
+        ports.append("  " + " ".join([*_ATTRIBUTES.get(outer, ()), *words]))
         connected.append(f".{name}({outer})")
     if doubled:
-        ports.insert(1, "  input wire ap_clk2x")
+        ports.insert(1, "  " + " ".join([*_ATTRIBUTES["ap_clk2x"], "input wire ap_clk2x"]))
     watched, fills = max(1, len(spec.streams)), max(1, 32 * len(spec.fifos))
     clocks = ".ap_clk(ap_clk), .ap_rst_n(accelerator_rst_n)" + (", .ap_clk2x(ap_clk2x)" if doubled else "")
     return "\n".join(
@@ -193,21 +210,19 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             "// SPDX-License-Identifier: Apache-2.0",
             "",
             "// The accelerator in its shell, see shell.sv; generated.",
-            f"module {TOP} #(",
-            ",\n".join(f"  parameter {name} = {_literal(values[name])}" for name in known),
-            ") (",
+            f"module {TOP} (",
             ",\n".join(ports),
             ");",
             "  wire accelerator_rst_n;",
-            "  wire [8*IN_BEAT_BYTES-1:0] in_tdata;",
+            f"  wire [{8 * spec.input_stream.bytes_per_beat - 1}:0] in_tdata;",
             "  wire in_tvalid, in_tready;",
-            "  wire [8*OUT_BEAT_BYTES-1:0] out_tdata;",
+            f"  wire [{8 * spec.output_stream.bytes_per_beat - 1}:0] out_tdata;",
             "  wire out_tvalid, out_tready;",
             f"  wire [{watched - 1}:0] watch_valid, watch_ready;",
             f"  wire [{fills - 1}:0] watch_fill;",
             "",
             "  shell #(",
-            "    " + ", ".join(f".{name}({name})" for name in known),
+            "    " + ", ".join(f".{name}({_literal(values[name])})" for name in known),
             "  ) shell_i (",
             "    " + ",\n    ".join(connected) + ",",
             "    .rst_no(accelerator_rst_n),",
@@ -226,6 +241,12 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             "",
         ]
     )
+
+
+def _bounds(width: str, values: Mapping[str, int | str]) -> str:
+    """Bounds of a port of shell.sv, such as "[8*WORD_BYTES-1:0]", as numbers."""
+    found = re.fullmatch(r"\[(?:(\d+)\*)?([A-Z_]+)-1:0\]", width)
+    return f"[{int(found[1] or 1) * int(values[found[2]]) - 1}:0]" if found else width
 
 
 def _literal(value: int | str) -> str:

@@ -11,14 +11,17 @@ from typing import Any
 
 from board.core.contract import AcceleratorContract
 from board.core.files import sha256
+from board.core.graph import IntegerGraph
 from board.core.plain_contract import read_contract
 from board.core.timing import TimingClosure
-from board.deployment import BITFILE, HANDOFF
+from board.deployment import BITFILE, HANDOFF, SHELL_FILE
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import Board
-from hls_build.config.build import BuildConfig
+from hls_build.config.build import OWN_SHELL, BuildConfig
 from hls_build.cost.resources import LABELS, Resources
+from hls_build.rtl.stitch import Stitched
+from hls_build.shell.of_build import shell_of
 from hls_build.vivado import reports
 from hls_build.vivado.reports import CDC, METHODOLOGY, Implemented
 from hls_build.vivado.run import run
@@ -62,11 +65,13 @@ def make(
     from hls_build.vivado import project  # FINN+'s builder takes seconds to import
 
     archive = archive_of(folder, build)
-    project.write(folder.read_dataflow(), build, folder.rtl, archive)
     contract = read_contract(folder.contract)
     if contract.bitfile_sha256 is not None:
         contract = contract.with_bitfile(None)
         contract.write(folder.contract)
+    own = build.shell == OWN_SHELL
+    shell = shell_of(Stitched.load(folder.rtl), contract, IntegerGraph.load(folder.integer)) if own else None
+    project.write(folder.read_dataflow(), build, folder.rtl, archive, shell)
     figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:
         return figures
@@ -107,6 +112,9 @@ def _bind(result: Path, folder: BuildFolder, contract: AcceleratorContract, impl
         raise RuntimeError(f"Vivado's bitstream is not of this build: {error}") from None
     shutil.copyfile(result / BITFILE, folder.bitfile)
     shutil.copyfile(result / HANDOFF, folder.handoff)
+    folder.shell.unlink(missing_ok=True)
+    if (result / SHELL_FILE).is_file():
+        shutil.copyfile(result / SHELL_FILE, folder.shell)
     bound.write(folder.contract)
 
 

@@ -13,11 +13,13 @@ from zipfile import ZipFile
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.files import plain_folder, sha256
-from board.deployment import BITFILE, HANDOFF
+from board.deployment import BITFILE, HANDOFF, SHELL_FILE
 from hls_build.build_folder import files_of, pack
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
 from hls_build.finn_adapter import operator
+from hls_build.shell.spec import FRAME_FILE, ShellSpec
+from hls_build.shell.spec import write as write_shell
 from hls_build.vivado import reports, shell
 from hls_build.vivado.finn_steps import KERNELS, RTLLIB, Call, zynq_build
 
@@ -31,7 +33,7 @@ LIBRARIES = ("nodes", "rtllib", "kernels", "hls")
 README = """\
 AUFlow accelerator {name} for {board} ({part}), {clock:g} MHz, as a Vivado project.
 
-Needs Vivado with Vitis HLS 2022.2 or 2024.2 on Linux (source both settings64.sh) and the board files of
+Needs Vivado{hls} 2022.2 or 2024.2 on Linux (source {settings}) and the board files of
 {board_part}: from Vivado's board store, or unpacked into board_files/ here. Then, in this folder:
 
     vivado -mode batch -source build.tcl
@@ -41,9 +43,15 @@ other strategies of implementation are tried, and the best is taken: read timing
 What was done is kept in work/, with every tool's log, and not done again. AUFLOW_JOBS=N sets the parallel runs (4),
 AUFLOW_STRATEGIES=N how many strategies are tried at most (4).
 
-{files} lists all files; src/nodes and src/kernels hold the RTL that was simulated, src/rtllib the part of FINN+'s
-library that it uses, src/hls what the DMAs need of finn-hlslib, src/1_* to src/6_* the scripts of FINN+'s Zynq build.
+{files} lists all files; {sources}
 """
+FINN_SOURCES = """\
+src/nodes and src/kernels hold the RTL that was simulated, src/rtllib the part of FINN+'s
+library that it uses, src/hls what the DMAs need of finn-hlslib, src/1_* to src/6_* the scripts of FINN+'s Zynq
+build."""
+OWN_SOURCES = """\
+src/rtl holds the RTL that was simulated and AUFlow's shell round it, src/1_shell the script of
+FINN+'s Zynq design with this shell in it. result/ gets shell.json too, which belongs beside accelerator.bit."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,9 @@ class _Step:
     inputs: tuple[Path, ...]
 
 
-def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> None:
+def write(
+    model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path, own_shell: ShellSpec | None = None
+) -> None:
     """Write a build's Vivado project as one archive, complete or not there.
 
     Args:
@@ -69,6 +79,7 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
         build: Its configuration.
         rtl: Its RTL folder, which was simulated.
         archive: A .zip file; its folder is called like it.
+        own_shell: AUFlow's shell round the accelerator; None takes FINN's.
 
     Raises:
         RuntimeError: FINN+ did not make what is expected, or the disk does not take it.
@@ -77,7 +88,11 @@ def write(model: ModelWrapper, build: BuildConfig, rtl: Path, archive: Path) -> 
         workspace, folder = temporary / "finn", temporary / archive.stem
         workspace.mkdir()
         calls = zynq_build(model, build.board, build.clk_period_ns, rtl, workspace)
-        _fill(folder, calls, workspace, build, _is_double_pumped(model))
+        double_pumped = _is_double_pumped(model)
+        if own_shell is None:
+            _fill(folder, calls, workspace, build, double_pumped)
+        else:
+            _fill_own(folder, calls[-1], own_shell, rtl, build, double_pumped)
         pack(folder, archive, archive.stem)
 
 
@@ -100,7 +115,7 @@ def _is_double_pumped(model: ModelWrapper) -> bool:
 
 
 def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, double_pumped: bool) -> None:
-    """Write the project's folder."""
+    """Write the project's folder, with FINN's shell."""
     steps = [_step(index, call) for index, call in enumerate(calls, 1)]
     places = _places(steps, workspace)
     source = folder / "src"
@@ -108,19 +123,47 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
     shutil.copytree(HERE / "hls", source / "hls")
     for step in steps:
         _copy(step.inputs, source / step.folder)
-    linking = source / steps[-1].folder
-    for name in SCRIPTS:
-        shutil.copyfile(HERE / "scripts" / name, linking / name)
-    script = linking / steps[-1].call.script.name
-    text = script.read_text()
-    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped):
-        text = rewrite.apply(text)
-    script.write_text(text)
+    _finish_design(source / steps[-1].folder, steps[-1].call, build, double_pumped)
     _copy_library(source, list(source.rglob("*.tcl")), workspace)
     for path in files_of(source):
         path.write_text(_placed(path.read_text(), places))
+    _seal(folder, steps, LIBRARIES, build, FINN_SOURCES)
+
+
+def _fill_own(
+    folder: Path, call: Call, own_shell: ShellSpec, rtl: Path, build: BuildConfig, double_pumped: bool
+) -> None:
+    """Write the project's folder, with AUFlow's shell: one call, which reads plain sources."""
+    sources = folder / "src" / shell.OWN_RTL
+    sources.mkdir(parents=True)
+    for path in [*write_shell(own_shell, rtl, sources), *rtl.glob("*.dat")]:
+        if path.parent != sources:
+            shutil.copyfile(path, sources / path.name)
+    for path in files_of(sources):
+        if path.suffix in (".v", ".sv"):
+            placed = path.read_text().replace(f'"{FRAME_FILE}"', f'"./{FRAME_FILE}"')
+            path.write_text(placed.replace('"./', f'"@ROOT@/{shell.OWN_RTL}/'))
+    step = _Step("1_shell", call, (call.script,))
+    _copy(step.inputs, folder / "src" / step.folder)
+    _finish_design(folder / "src" / step.folder, call, build, double_pumped, own=True)
+    _seal(folder, [step], (shell.OWN_RTL,), build, OWN_SOURCES)
+
+
+def _finish_design(folder: Path, call: Call, build: BuildConfig, double_pumped: bool, own: bool = False) -> None:
+    """Put what FINN+'s design lacks into its script, and the scripts that it runs beside it."""
+    for name in SCRIPTS:
+        shutil.copyfile(HERE / "scripts" / name, folder / name)
+    script = folder / call.script.name
+    text = script.read_text()
+    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped, own):
+        text = rewrite.apply(text)
+    script.write_text(text)
+
+
+def _seal(folder: Path, steps: list[_Step], libraries: tuple[str, ...], build: BuildConfig, sources: str) -> None:
+    """Write what runs the steps, what a person reads, and the list of all files."""
     shutil.copyfile(HERE / "scripts/build.tcl", folder / "build.tcl")
-    (folder / "steps.tcl").write_text(_steps_script(steps, build.board))
+    (folder / "steps.tcl").write_text(_steps_script(steps, libraries, build.board))
     (folder / "README.md").write_text(
         README.format(
             name=build.name,
@@ -129,6 +172,9 @@ def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, 
             clock=build.clock_mhz,
             board_part=build.board.board_part,
             files=FILES,
+            hls=" with Vitis HLS" if any(step.call.tool == "vitis_hls" for step in steps) else "",
+            settings="both settings64.sh" if any(step.call.tool == "vitis_hls" for step in steps) else "settings64.sh",
+            sources=sources,
         )
     )
     listed = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files_of(folder)]
@@ -191,7 +237,7 @@ def _copy_library(source: Path, scripts: Iterable[Path], workspace: Path) -> Non
             shutil.copyfile(path, target)
 
 
-def _steps_script(steps: list[_Step], board: Board) -> str:
+def _steps_script(steps: list[_Step], libraries: tuple[str, ...], board: Board) -> str:
     """steps.tcl: what build.tcl does."""
     calls = []
     for step in steps:
@@ -204,13 +250,15 @@ def _steps_script(steps: list[_Step], board: Board) -> str:
         HANDOFF: [f"{last}/finn_zynq_link.{kind}/{handoff}" for kind in ("srcs", "gen")],
         **{name: [f"{last}/{name}"] for name in (*reports.NAMES, reports.CHECKPOINT)},
     }
+    if shell.OWN_RTL in libraries:
+        results[SHELL_FILE] = [f"{shell.OWN_RTL}/{SHELL_FILE}"]
     lines = [f"  {name} {{{' '.join(candidates)}}}" for name, candidates in results.items()]
     return "\n".join(
         [
             "# SPDX-License-Identifier: Apache-2.0",
             f"set part {board.part}",
             f"set board_part {board.board_part}",
-            f"set libraries {{{' '.join(LIBRARIES)}}}",
+            f"set libraries {{{' '.join(libraries)}}}",
             "set steps {",
             *calls,
             "}",

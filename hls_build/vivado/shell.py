@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FINN+'s Zynq shell as a Tcl script, with what it lacks for this accelerator put in by named rewrites.
+"""FINN+'s Zynq design as a Tcl script, with what it lacks for this accelerator put in by named rewrites.
 
 A rewrite whose place FINN+ has changed raises, so that none is ever lost in silence.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from board.driver.shell import SHELL
 from hls_build.config.board import Board
+from hls_build.shell.spec import ADDRESS_BITS, TOP
 
 PIECE = "StreamingDataflowPartition_1"
 """What FINN+'s shell calls the accelerator between the DMAs."""
@@ -22,6 +24,23 @@ foreach pin [get_bd_intf_pins -of_objects [get_bd_cells {idma* odma*}] -filter {
     }
 }"""
 """An accelerator's output DMA moves 16 bits, of which Vitis HLS makes a memory port of 32."""
+OWN_RTL = "rtl"
+"""Folder of the sources that AUFlow's shell is read from."""
+_CREATE_OWN = f"""\
+add_files -norecurse [glob @ROOT@/{OWN_RTL}/*.v @ROOT@/{OWN_RTL}/*.sv]
+add_files -norecurse [glob @ROOT@/{OWN_RTL}/*.dat @ROOT@/{OWN_RTL}/*.mem]
+set_property file_type {{Memory Initialization Files}} [get_files -filter {{NAME =~ *.dat || NAME =~ *.mem}}]
+update_compile_order -fileset sources_1
+create_bd_cell -type module -reference {TOP} {SHELL}
+"""
+_CONNECT_OWN = f"""\
+connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_gmem] [get_bd_intf_pins smartconnect_0/S00_AXI]
+connect_bd_intf_net [get_bd_intf_pins {SHELL}/s_axi] [get_bd_intf_pins axi_interconnect_0/M00_AXI]
+assign_bd_address -offset $axi_peripheral_base -range {1 << ADDRESS_BITS} [get_bd_addr_segs {SHELL}/s_axi/*]
+connect_bd_net [get_bd_pins {SHELL}/ap_clk] [get_bd_pins smartconnect_0/aclk]
+connect_bd_net [get_bd_pins {SHELL}/ap_rst_n] [get_bd_pins smartconnect_0/aresetn]
+
+"""
 
 
 @dataclass(frozen=True)
@@ -55,8 +74,15 @@ class Rewrite:
         return changed
 
 
-def rewrites(board: Board, clock_mhz: float, double_pumped: bool) -> tuple[Rewrite, ...]:
-    """Every change of the shell for a board and a clock, with or without a second clock of twice the rate."""
+def rewrites(board: Board, clock_mhz: float, double_pumped: bool, own: bool = False) -> tuple[Rewrite, ...]:
+    """Every change of the design for a board and a clock.
+
+    Args:
+        board: Which one.
+        clock_mhz: Of the accelerator.
+        double_pumped: Whether there is a second clock of twice the rate.
+        own: Whether AUFlow's shell takes the place of FINN's DMAs and of the accelerator between them.
+    """
     family = "zynq_us+" if board.is_zynqmp else "zynq_7000"
     changes = [
         Rewrite(
@@ -77,16 +103,12 @@ def rewrites(board: Board, clock_mhz: float, double_pumped: bool) -> tuple[Rewri
             r"^    launch_runs -jobs \d+ -to_step write_bitstream impl_1\n    wait_on_run \[get_runs impl_1\]$",
             f"    {_source('implement.tcl')}",
         ),
-        Rewrite(
-            "SmartConnect takes no memory port of another width (AMD PG247), and FINN's DMAs are as narrow as a frame",
-            r"^#finalize clock and reset connections for interconnects$",
-            _CHECK_WIDTHS,
-        ),
         Rewrite("the run whose timing is best", r"^open_run impl_1$", "open_run $best"),
         Rewrite("the reports that are shown", r"^close_project$", f"{_source('reports.tcl')}\nclose_project"),
     ]
+    changes += _own_shell() if own else [_WIDTHS]
     if double_pumped:
-        changes += _second_clock()
+        changes += _second_clock(SHELL if own else PIECE)
     return tuple(changes)
 
 
@@ -95,17 +117,37 @@ def _source(name: str) -> str:
     return f"source [file join [file dirname [info script]] {name}]"
 
 
-def _second_clock() -> list[Rewrite]:
-    """Feed ap_clk2x from the same PLL as ap_clk: rising edges of ap_clk are rising edges of both.
+_WIDTHS = Rewrite(
+    "SmartConnect takes no memory port of another width (AMD PG247), and FINN's DMAs are as narrow as a frame",
+    r"^#finalize clock and reset connections for interconnects$",
+    _CHECK_WIDTHS,
+)
+
+
+def _own_shell() -> list[Rewrite]:
+    """One block with one memory port in place of FINN's DMAs and of the accelerator between them."""
+    why = "AUFlow's shell is one block"
+    return [
+        Rewrite(why, r"^set NUM_AXILITE 2$", "set NUM_AXILITE 1"),
+        Rewrite(why, r"^set NUM_AXIMM 2$", "set NUM_AXIMM 1"),
+        Rewrite(
+            why,
+            r"^#custom IP instantiations/connections start here$\n(?:.*\n)+?(?=# set up debug$)",
+            _CREATE_OWN + _CONNECT_OWN,
+        ),
+    ]
+
+
+def _second_clock(block: str) -> list[Rewrite]:
+    """Feed ap_clk2x of a block from the same PLL as ap_clk: rising edges of ap_clk are rising edges of both.
 
     FINN+'s shell leaves the port open. A second clock of the processor would have no fixed phase.
     """
     first = "CONFIG.CLKOUT1_REQUESTED_OUT_FREQ $FREQ_MHZ"
     second = "CONFIG.CLKOUT2_USED {true} CONFIG.CLKOUT2_REQUESTED_OUT_FREQ [expr {2 * $FREQ_MHZ}]"
-    cell = f"create_bd_cell -type ip -vlnv xilinx_finn:finn:{PIECE}:1.0 {PIECE}"
-    wire = f"connect_bd_net [get_bd_pins clk_wiz_0/clk_out2] [get_bd_pins {PIECE}/{CLOCK_2X}]"
+    wire = f"connect_bd_net [get_bd_pins clk_wiz_0/clk_out2] [get_bd_pins {block}/{CLOCK_2X}]"
     why = "multipliers at twice the clock need it in phase"
     return [
         Rewrite(why, re.escape(first), f"{first} {second} CONFIG.CLKOUT2_REQUESTED_PHASE 0"),
-        Rewrite(why, f"^{re.escape(cell)}$", f"{cell}\n{wire}"),
+        Rewrite(why, rf"^(?=connect_bd_net \[get_bd_pins {block}/ap_clk\])", f"{wire}\n"),
     ]

@@ -17,10 +17,11 @@ from hls_build.cost.resources import Resources
 from hls_build.rtl.blocks import Block
 from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
+from hls_build.yosys.netlist import Netlist
 
 _MULTIPLIER = "mvu.sv"
-KIND, CELLS = "synthesis", "cells.json"
-"""Where the cache keeps cells."""
+KIND, CELLS, NETLIST = "synthesis", "cells.json", "netlist.json.gz"
+"""Where the cache keeps cells by type, and cells with the nets between them."""
 TIMEOUT_S = 3600
 """For a module; a whole accelerator may take as long as it likes."""
 
@@ -123,13 +124,26 @@ class Design:
         cache.release(place)
         return found
 
-    def keep(self, cells: Mapping[str, int]) -> None:
-        """Put its cells into the cache.
+    def netlist(self) -> Netlist | None:
+        """Its cells and nets, if it was synthesised before."""
+        if (place := cache.find(KIND, self.key)) is None:
+            return None
+        found = Netlist.load(place / NETLIST)
+        cache.release(place)
+        return found
+
+    def keep(self, netlist: Netlist) -> None:
+        """Put its cells and nets into the cache.
 
         Raises:
             RuntimeError: The cache cannot be written.
         """
-        cache.release(cache.entry(KIND, self.key, lambda folder: write_json(folder / CELLS, dict(cells))))
+
+        def write(folder: Path) -> None:
+            write_json(folder / CELLS, netlist.cells_by_type)
+            netlist.save(folder / NETLIST)
+
+        cache.release(cache.entry(KIND, self.key, write))
 
 
 def synthesise(
@@ -154,9 +168,9 @@ def synthesise(
     for group in groups(missing):
         names = [design.name for design in group]
         begins(names)
-        for design, cells in zip(group, _together(group), strict=True):
-            design.keep(cells)
-            yield design.name, cells
+        for design, netlist in zip(group, _together(group), strict=True):
+            design.keep(netlist)
+            yield design.name, netlist.cells_by_type
 
 
 def groups(designs: Sequence[Design]) -> list[list[Design]]:
@@ -166,14 +180,14 @@ def groups(designs: Sequence[Design]) -> list[list[Design]]:
     return [small[i : i + _GROUP] for i in range(0, len(small), _GROUP)] + alone
 
 
-def _together(group: Sequence[Design]) -> list[dict[str, int]]:
-    """Cells of the designs of one run."""
+def _together(group: Sequence[Design]) -> list[Netlist]:
+    """The designs of one run."""
     sources = {name: text for design in group for name, text in design.sources.items()}
     ordered = dict(sorted(sources.items(), key=lambda source: not source[0].endswith("_pkg.sv")))
     memories = {name: content for design in group for name, content in design.memories.items()}
     patience = None if group[0].is_whole else TIMEOUT_S
     try:
-        found = tool.cells(ordered, [design.top for design in group], memories, timeout_s=patience)
+        found = tool.netlists(ordered, [design.top for design in group], memories, timeout_s=patience)
     except RuntimeError as error:
         raise RuntimeError(f"synthesis of {', '.join(design.name for design in group)}: {error}") from None
     return [found[design.top] for design in group]

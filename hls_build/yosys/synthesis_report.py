@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from board.core.reading import parsing, read_json
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import Board
 from hls_build.cost.resources import LABELS, Resources
@@ -18,6 +19,8 @@ from hls_build.yosys.synthesis import Counts, Design, synthesise
 
 MEMORY = "_memory"
 """Behind the name of a multiplier: its weights."""
+REPORT = "the synthesis report of a build", "run `auflow synth` again"
+"""What report/synthesis.json is and what helps where it is none, for `board.core.reading`."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,11 @@ def read(folder: BuildFolder) -> dict[str, Resources] | None:
     if not path.is_file():
         return None
     found: dict[str, Resources] = {}
-    for name, counts in folder.read_report("synthesis")["nodes"].items():
-        node = name.removesuffix(MEMORY)
-        found[node] = found.get(node, Resources()) + Resources.from_json(counts)
+    content = read_json(path, *REPORT)
+    with parsing(path, *REPORT):
+        for name, counts in content["nodes"].items():
+            node = name.removesuffix(MEMORY)
+            found[node] = found.get(node, Resources()) + Resources.from_json(counts)
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthesise RTL for xc7 with Yosys and count the cells."""
+"""Synthesise RTL for xc7 with Yosys, and count the cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from pathlib import Path
 
 from board.core.files import writable_cache
 from hls_build.cost.resources import Resources
+from hls_build.yosys.netlist import Netlist
 
+NETLISTS = "netlists.json"
+"""What Yosys writes."""
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
 """A techmap by which Yosys sees shift registers of variable length."""
 
@@ -67,17 +70,17 @@ def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int |
     """
     options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
     texts = {source.name: source.read_text() for source in sources}
-    return count(cells(texts, [top], options=options, timeout_s=TIMEOUT_S)[top])
+    return count(netlists(texts, [top], options=options, timeout_s=TIMEOUT_S)[top].cells_by_type)
 
 
-def cells(
+def netlists(
     sources: Mapping[str, str],
     tops: Sequence[str],
     memories: Mapping[str, bytes] | None = None,
     options: Sequence[str] = (),
     timeout_s: float | None = None,
-) -> dict[str, dict[str, int]]:
-    """Synthesise modules for xc7 in one run, each for itself, and count their cells by type.
+) -> dict[str, Netlist]:
+    """Synthesise modules for xc7 in one run, each for itself.
 
     Args:
         sources: Texts by file name, packages first.
@@ -96,8 +99,8 @@ def cells(
         for name, data in (memories or {}).items():
             (folder / name).write_bytes(data)
         run(folder, script(sources, tops, options), timeout_s)
-        modules = json.loads((folder / "cells.json").read_text())["modules"]
-    return {top: modules[f"\\{top}"]["num_cells_by_type"] for top in tops}
+        modules = json.loads((folder / NETLISTS).read_text())["modules"]
+    return {top: Netlist.of_module(modules[top]) for top in tops}
 
 
 def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] = ()) -> str:
@@ -114,7 +117,7 @@ def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] =
         "read_verilog -lib -specify +/xilinx/cells_sim.v\n"
         "read_verilog -lib +/xilinx/cells_xtra.v\n"
         "synth_xilinx -family xc7 -noiopad -run prepare:\n"
-        "tee -o cells.json stat -json -tech xilinx\n"
+        f"json -noscopeinfo -o {NETLISTS} {' '.join(tops)}\n"
     )
 
 

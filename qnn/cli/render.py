@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from board.cli.command import TRAIN, Command
-from board.cli.options import integer
+from board.cli.options import add_output, integer
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for train.npz, valid.npz and rendered.json")
+    add_output(parser, "--out", folder=True, help="folder for train.npz, valid.npz and rendered.json")
     parser.add_argument("--faces", type=integer(1), default=20000, metavar="N", help="faces to train with")
     parser.add_argument(
         "--valid-faces", type=integer(1), default=3000, metavar="N", help="faces of other people to validate with"
     )
     parser.add_argument("--seed", type=integer(0), default=0, metavar="N", help="draws people, expressions and scenes")
     parser.add_argument("--workers", type=integer(1), metavar="N", help="processes that render (default: one per core)")
-    parser.add_argument(
-        "--sheet", type=Path, metavar="F.png", help="draw a contact sheet, too: six people with each AU, half and full"
+    add_output(
+        parser, "--sheet", metavar="F.png", help="draw a contact sheet, too: six people with each AU, half and full"
     )
 
 

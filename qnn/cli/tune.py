@@ -45,6 +45,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="with --aus: largest share of neutral faces on which an AU may be called (default: 0.05)",
     )
+    parser.add_argument(
+        "--any-false-alarm",
+        type=number(0.001, 0.5),
+        metavar="X",
+        help="with --aus: largest share of calm faces on which any AU may be called: thresholds rise together where it"
+        " costs least (default: each AU is bounded by itself)",
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -66,7 +73,7 @@ def _run_aus(options: argparse.Namespace) -> int:
     rendered, real = open_sources(options, TUNING)
     assert rendered is not None  # they were named
     sources = {"rendered": options.rendered.name, "data": options.data}
-    tuned = tune_aus(options.checkpoint, rendered, real, options.false_alarms, sources)
+    tuned = tune_aus(options.checkpoint, rendered, real, options.false_alarms, sources, options.any_false_alarm)
     console = PlainConsole()
     console.print(tables.tuning(tuned).rich())
     console.print(_written(options), soft_wrap=True)

@@ -171,7 +171,7 @@ def _validity(parts: Sequence[Faces], names: Sequence[str], coded: Sequence[bool
         return CODED
     if not any(map(operator.and_, known, rendered)):
         return UNKNOWN
-    return RENDERED if sum(known) == 1 else REAL_AND_RENDERED
+    return RENDERED if all(made for made, there in zip(rendered, known, strict=True) if there) else REAL_AND_RENDERED
 
 
 def _relabelled(splits: Splits, soft: soft_label_files.SoftLabels | None) -> Splits:

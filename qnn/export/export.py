@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,17 @@ def frozen_network(checkpoint: Path, preset: str | None = None) -> tuple[QuantCb
     if len(card.aus) != card.architecture.aus:
         raise ValueError(f"the card of {checkpoint} must name {card.architecture.aus} AUs, got {len(card.aus)}")
     network.freeze()
-    return network, card, correct_sigmoids(network)
+    with _named(checkpoint):
+        return network, card, correct_sigmoids(network)
+
+
+@contextmanager
+def _named(checkpoint: Path) -> Iterator[None]:
+    """Say of which checkpoint it is that its weights cannot be computed exactly."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{error} in checkpoint {checkpoint}: train again") from None
 
 
 def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bool = False) -> ExportReport:
@@ -131,10 +142,13 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
     """
     network, card, sigmoids = frozen_network(checkpoint, preset)
     _make_folder(out)
-    model = to_qonnx(network)
-    bounds = accumulator_bounds(model)
+    with _named(checkpoint):
+        model = to_qonnx(network)
+        bounds = accumulator_bounds(model)
     if attention:
         model = with_attention(model)
+    with _named(checkpoint):
+        standard = to_standard(model)
     report = ExportReport(
         preset=card.preset,
         aus=card.aus,
@@ -148,7 +162,7 @@ def export(checkpoint: Path, out: Path, preset: str | None = None, attention: bo
         accumulator_bounds=bounds,
         checkpoint_sha256=sha256(checkpoint),
         model_sha256=_write_model(out / MODEL, model),
-        standard_sha256=_write_model(out / STANDARD, to_standard(model)),
+        standard_sha256=_write_model(out / STANDARD, standard),
         calibration=card.calibration,
         validity=card.validity,
     )

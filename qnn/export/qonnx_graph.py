@@ -116,10 +116,13 @@ def quantizer(node: NodeProto, values: dict[str, np.ndarray]) -> Quantizer:
     """Constants of a Quant node of a tidy model, whose scales are powers of two.
 
     Raises:
-        ValueError: One is not.
+        ValueError: One is not, or the node is none that `Quantizer` takes.
     """
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    quantizer = Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
+    try:
+        quantizer = Quantizer.of_node(attributes, *(values[name] for name in node.input[1:4]))
+    except ValueError as error:
+        raise ValueError(f"node {node.name} (Quant) {error}") from None
     if not powers_of_two(quantizer.scale):
         raise ValueError(f"node {node.name} (Quant) has scale {quantizer.scale.ravel()[0]:g}, need powers of two")
     return quantizer

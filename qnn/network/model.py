@@ -113,13 +113,20 @@ class CbamCnn(nn.Module):
         self.dropout = nn.Dropout(0.2)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        return self.from_features(self.features(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What conv4 and the pooling behind it give, (B, 128, 6, 6)."""
         x = pixels * PIXEL_SCALE
         x = torch.relu(self.conv2(torch.relu(self.conv1(x))))
         x = self.dropout(self.pool(x))  # (B, 64, 24, 24)
         x = self.bn(torch.relu(self.conv3(x)))
         x = self.pool(self.attention1(x))  # (B, 128, 12, 12)
-        x = self.pool(torch.relu(self.conv4(x)))
-        x = self.pool(torch.relu(self.conv5(x)))  # (B, 64, 3, 3)
+        return self.pool(torch.relu(self.conv4(x)))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Logits (B, outputs) from what `features` gives."""
+        x = self.pool(torch.relu(self.conv5(features)))  # (B, 64, 3, 3)
         x = self.attention2(x).flatten(1)
         x = self.dropout(torch.relu(self.fc1(x)))
         x = self.dropout(torch.relu(self.fc2(x)))

@@ -217,13 +217,26 @@ class QuantCbamCnn(nn.Module):
 
     def scaled_accumulators(self, pixels: Tensor) -> Tensor:
         """The last layer's integer accumulators times `output_scale`, before the bias (B, outputs)."""
+        return self._accumulated(self._early(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What conv4 and the pooling behind it give, (B, 128, 6, 6), numbers on the grid of `conv4_q`."""
+        return _plain(self._early(pixels))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Logits (B, outputs) from what `features` gives, which its quantizer leaves as they are."""
+        return self._accumulated(self.conv4_q(features)) + self.fc3_bias
+
+    def _early(self, pixels: Tensor) -> Values:
         x = self.pixels_q(pixels * PIXEL_SCALE)
         x = self.conv1_q(torch.relu(self.conv1(x)))
         x = self.dropout(self._maxima(torch.relu(self.conv2(x)), self.conv2_q))  # (B, 64, 24, 24)
         x = self.conv3_q(self.bn(torch.relu(self.conv3(x))))
         x = self.pool(self.attention1(x))  # (B, 128, 12, 12)
-        x = self._maxima(torch.relu(self.conv4(x)), self.conv4_q)
-        x = self._maxima(torch.relu(self.conv5(x)), self.conv5_q)  # (B, 64, 3, 3)
+        return self._maxima(torch.relu(self.conv4(x)), self.conv4_q)
+
+    def _accumulated(self, features: Values) -> Tensor:
+        x = self._maxima(torch.relu(self.conv5(features)), self.conv5_q)  # (B, 64, 3, 3)
         x = self.attention2(x).flatten(1)
         x = self.dropout(self.fc1_q(torch.relu(self.fc1(x))))
         x = self.dropout(self.fc2_q(torch.relu(self.fc2(x))))

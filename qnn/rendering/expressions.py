@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from qnn.rendering.actions import AUS, DETECTED, DISTRACTORS
+from qnn.rendering.actions import ACTIONS, AUS, DETECTED, DISTRACTORS
 from qnn.rendering.arrays import Floats
 
 NEUTRAL, SINGLE, MIXTURE = KINDS = ("neutral", "single", "mixture")
-SHARES = (0.13, 0.41, 0.46)
-WEAKEST = 0.2
+SHARES = (0.16, 0.42, 0.42)
+WEAKEST = 0.3
+WAYS, WITHOUT = (-0.12, 0.18), 0.4
+"""Mean and spread of the logarithm of what an AU's actions do beside `actions.ACTIONS`; how often all but one rest."""
 TYPICAL: dict[str, tuple[tuple[int, ...], ...]] = {
     "enjoyment": ((6, 12), (6, 12, 25), (6, 7, 12, 25, 26), (12,), (12, 25), (6, 12, 26)),
     "surprise": ((1, 2, 5, 26), (1, 2, 26), (1, 2, 5, 25), (1, 2)),
@@ -82,7 +84,24 @@ def make_expression(rng: np.random.Generator) -> Expression:
     if rng.random() < 0.06:  # one half moves much more
         lean += rng.choice([-0.5, 0.5])
     lean[[AUS.index(au) for au in IN_THE_MIDDLE]] = 0
-    return Expression(weights * (1 + lean), weights * (1 - lean), kind, _others(rng))
+    others = _others(rng)
+    for name, strength in _ways(rng, weights * (1 + lean), weights * (1 - lean)).items():
+        others[name] = others.get(name, 0.0) + strength
+    return Expression(weights * (1 + lean), weights * (1 - lean), kind, others)
+
+
+def _ways(rng: np.random.Generator, left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> dict[str, float]:
+    """By how much actions move more or less than `actions.ACTIONS` says: people show an AU in ways of their own."""
+    change: dict[str, float] = {}
+    for au, *halves in zip(AUS, left, right, strict=True):
+        for number, (name, gain) in enumerate(ACTIONS[au].items()):
+            factor = 0.0 if number and rng.random() < WITHOUT else np.exp(rng.normal(*WAYS))
+            sides = (name[:-1] + "Left", name[:-1] + "Right") if name.endswith("*") else (name,)
+            weights = halves if name.endswith("*") else [sum(halves) / 2]
+            for side, weight in zip(sides, weights, strict=True):
+                if weight > 0:
+                    change[side] = change.get(side, 0.0) + float((factor - 1) * gain * weight)
+    return change
 
 
 def _others(rng: np.random.Generator) -> dict[str, float]:

@@ -78,7 +78,8 @@ class Painter:
         else:
             image = np.where(drawn, image, behind)
         held = draw_obstacle(image, rng, person.skin, white) if obstacle else ""
-        small = cv2.resize(np.clip(image, 0, 1.3), (self._side, self._side), interpolation=cv2.INTER_AREA)
+        pixels = cv2.INTER_NEAREST if scene.jagged else cv2.INTER_AREA
+        small = cv2.resize(np.clip(image, 0, 1.3), (self._side, self._side), interpolation=pixels)
         display, middle = np.clip(small, 0, 1) ** scene.gamma, exposed**scene.gamma
         return Painted(develop(middle + scene.contrast * (display - middle), rng, scene.degraded), held)
 
@@ -123,7 +124,9 @@ class Painter:
             triangle = np.where(tooth >= 0, tooth + np.int32(first_tooth), triangle)
             weights = np.where(tooth[..., np.newaxis] >= 0, tooth_weights, weights)
         lit = np.ones(len(turned), np.float32)
-        lit[: len(moved)] = light_reaching(turned[: len(moved)], self._opaque, scene.light.key)
+        if shadow := scene.light.shadow:
+            reaching = light_reaching(turned[: len(moved)], self._opaque, scene.light.key)
+            lit[: len(moved)] = 1 - np.float32(shadow) * (1 - reaching)
         height = height_map(expression.left, expression.right, person.depths, person.at_rest, person.variant)
         tones = {**person.surface, "hair": hair.tone, "cloth": scene.cloth, "skin": person.skin}
         image = np.full((size, size), -1, np.float32)

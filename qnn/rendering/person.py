@@ -14,8 +14,11 @@ from qnn.rendering.obstacles import Glasses, make_glasses
 from qnn.rendering.skin import beard_density, brow_density, paint_skin
 from qnn.rendering.wrinkles import AT_REST, FOLDS, VARIANTS
 
-BALD, SMOOTH = 0.15, 0.25
-"""Shares of the people in a set of faces who lose their hair, and whose skin hardly folds."""
+BALD, SMOOTH, FAINT, TOOTHLESS = 0.25, 0.5, 0.4, 0.25
+"""Shares of the people in a set of faces who lose their hair, whose skin hardly folds, whose brows are faint, and whose
+teeth do not show."""
+LEFT_OF_FOLDS, LEFT_OF_BROWS = (-0.3, 0.6), (0.2, 0.7)
+"""What smooth skin keeps of its folds, none where it is below 0, and faint brows of their strength."""
 PARTS = ("head", "eye", "nose", "mouth", "chin", "cheek", "forehead", "brow", "neck")
 KEPT_PARTS = (
     "ear-", "head-trans", "head-back", "head-angle", "laugh", "neck-trans", "measure-neck", "-trans-out", "age",
@@ -58,8 +61,8 @@ class Person:
     age: float
 
 
-def make_person(head: Head, rng: np.random.Generator) -> Person:
-    """A person drawn at random: ages from children on, all skin tones, hair, brows, beards and glasses."""
+def make_person(head: Head, rng: np.random.Generator, brows: float = 1.0) -> Person:
+    """A person drawn at random: ages from children on, all skin tones, hair, brows so strong, beards, glasses."""
     female = float(np.clip(rng.normal(0.5, 0.45), 0, 1))
     ages = (rng.uniform(0.30, 0.5), rng.uniform(0.55, 0.75), rng.uniform(0.72, 1.0))
     age = float(rng.choice(ages, p=[0.17, 0.5, 0.33]))
@@ -68,7 +71,7 @@ def make_person(head: Head, rng: np.random.Generator) -> Person:
     skin = float(np.exp(rng.uniform(np.log(0.07), np.log(0.66))))
     hair = make_hair(head, rng, skin, female, old)
     albedo = paint_skin(rng, skin, old)
-    brow = brow_density(rng, female)
+    brow = np.float32(brows) * brow_density(rng, female)
     brow_tone = min(min(hair.tone, 0.12) * rng.uniform(0.6, 1.3), skin * rng.uniform(0.08, 0.35))
     albedo = albedo * (1 - brow) + brow_tone * brow
     if female < 0.45 and age > 0.55 and rng.random() < 0.5:
@@ -97,15 +100,18 @@ def make_person(head: Head, rng: np.random.Generator) -> Person:
 
 
 def make_varied_person(head: Head, rng: np.random.Generator) -> Person:
-    """A person for a set of faces: more are bald than elsewhere, and some have skin that hardly folds."""
-    person = make_person(head, rng)
+    """A person for a set of faces: many lack folds or strong brows, so that shape must tell an AU."""
+    person = make_person(head, rng, float(rng.uniform(*LEFT_OF_BROWS)) if rng.random() < FAINT else 1.0)
     if rng.random() < BALD:
         person = replace(person, hair=without_hair(person.hair))
     if rng.random() < SMOOTH:
-        left = float(rng.uniform(0.1, 0.6))
+        left = max(float(rng.uniform(*LEFT_OF_FOLDS)), 0.0)
         depths, at_rest = ({name: left * depth for name, depth in of.items()} for of in (person.depths, person.at_rest))
         person = replace(person, depths=depths, at_rest=at_rest)
-    return person
+    surface = person.surface | {"iris_radius": float(rng.uniform(0.33, 0.46)), "sclera": float(rng.uniform(0.45, 0.8))}
+    if rng.random() < TOOTHLESS:
+        surface["teeth"] = 0.05
+    return replace(person, surface=surface)
 
 
 def _shape(head: Head, rng: np.random.Generator, female: float, age: float) -> Floats:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from qnn.rendering.arrays import Floats, Pixels
 
-CALM, WIDE, PALE = 0.35, 0.35, 0.3
-"""Shares of the scenes in a set of faces that are calm, cut wider, and of little contrast."""
+CALM, WIDE, PALE, PLAIN, JAGGED = 0.4, 0.35, 0.3, 0.45, 0.35
+"""Shares of the scenes in a set of faces that are calm, cut wider, of little contrast, plainly shaded, and jagged."""
 WIDER, PALER = (1.0, 1.45), (0.45, 1.0)
 """Side of a wider cut beside a usual one, and contrast of a pale picture."""
 
@@ -30,6 +30,8 @@ class Light:
         above: How much more of that comes from above than from below, 0..1.
         front: From the camera.
         wrap: How far light reaches around a surface, 0..1: soft light and skin that scatters.
+        shadow: How dark its shadows are, 0..1; 0 as if nothing stood in its way.
+        occlusion: How much of what a point does not see of the surroundings it lacks, 0..1.
     """
 
     key: Floats
@@ -40,6 +42,8 @@ class Light:
     above: float
     front: float
     wrap: float
+    shadow: float = 1.0
+    occlusion: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Scene:
         zoom: Side of the cut beside a usual one.
         shift: How far the cut lies to the right and below, in heights of the face.
         degraded: Whether blur, noise and JPEG are added.
+        jagged: Whether a pixel shows one point instead of the mean over its area.
         seed: Of everything else.
     """
 
@@ -73,6 +78,7 @@ class Scene:
     shift: tuple[float, float]
     degraded: bool
     seed: int
+    jagged: bool = False
 
     @property
     def rotation(self) -> Floats:
@@ -107,13 +113,16 @@ def make_scene(rng: np.random.Generator, calm: bool = False) -> Scene:
 
 
 def make_varied_scene(rng: np.random.Generator) -> Scene:
-    """A scene for a set of faces: calm or not, some cut wider, as other finders cut them, some with little contrast."""
+    """A scene for a set of faces: as all of them, or as cameras, finders and other renderers show faces."""
     scene = make_scene(rng, calm=bool(rng.random() < CALM))
     if rng.random() < WIDE:
         scene = replace(scene, zoom=float(scene.zoom * rng.uniform(*WIDER)))
     if rng.random() < PALE:
         scene = replace(scene, contrast=float(scene.contrast * rng.uniform(*PALER)))
-    return scene
+    if rng.random() < PLAIN:
+        shadow, occlusion = np.maximum(rng.uniform((-0.8, -0.5), 1), 0)
+        scene = replace(scene, light=replace(scene.light, shadow=float(shadow), occlusion=float(occlusion)))
+    return replace(scene, jagged=bool(rng.random() < JAGGED))
 
 
 def _towards(azimuth: float, height: float) -> Floats:

@@ -19,7 +19,8 @@ FRONT_M = 0.03
 def light_array(light: Light) -> Floats:
     """A light as the kernel takes it."""
     around = (light.ambient, light.above, light.front)
-    return np.array([*light.key, light.key_strength, *around, *light.fill, light.fill_strength, light.wrap], np.float32)
+    softness = (light.wrap, light.occlusion)
+    return np.array([*light.key, light.key_strength, *around, *light.fill, light.fill_strength, *softness], np.float32)
 
 
 @compiled
@@ -92,6 +93,7 @@ def shade(
             row = w0 * chart[a, 0] + w1 * chart[b, 0] + w2 * chart[c, 0]
             column = w0 * chart[a, 1] + w1 * chart[b, 1] + w2 * chart[c, 1]
             seen = w0 * surface[a, 0] + w1 * surface[b, 0] + w2 * surface[c, 0]
+            seen = 1 - light[12] * (1 - seen)
             key = w0 * lit[a] + w1 * lit[b] + w2 * lit[c]
             side = w0 * canonical[a, 0] + w1 * canonical[b, 0] + w2 * canonical[c, 0]
             behind = w0 * canonical[a, 1] + w1 * canonical[b, 1] + w2 * canonical[c, 1]

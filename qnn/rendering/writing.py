@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from board import __version__
 from board.core.files import check_writable, write_json, write_npz
+from board.core.lock import lock_in, locked
 from board.core.reading import read_arrays, read_json
 from qnn.data.loading import completed, executor
 from qnn.rendering.actions import AUS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # it needs packages that a test of this module does without
     from qnn.rendering.painter import Painter
 
 FORMAT = "auflow-rendered-1"
-LOOK = 2
+LOOK = 3
 """Rises when the same seed gives other pictures."""
 DESCRIPTION = "rendered.json"
 PARTS = "parts"
@@ -101,10 +102,17 @@ def render(out: Path, settings: Settings, workers: int | None = None, progress: 
 
     Raises:
         ValueError: The folder holds other faces.
-        RuntimeError: What rendering needs is not installed, or the folder cannot be written.
+        RuntimeError: What rendering needs is not installed, the folder cannot be written, or another process renders
+            into it.
     """
     check_installed()
     check_writable(out)
+    with locked(lock_in(out), f"the folder of rendered faces {out}"):
+        return _rendered(out, settings, workers, progress)
+
+
+def _rendered(out: Path, settings: Settings, workers: int | None, progress: bool) -> bool:
+    """`render`, alone in the folder."""
     described = describe(settings)
     if (out / DESCRIPTION).exists():
         known = read_json(out / DESCRIPTION, "a description of rendered faces", "remove the folder")

@@ -29,6 +29,7 @@ class ResidentFaces:
         self.labels = torch.from_numpy(faces.labels)  # (N, AUs)
         self.votes = torch.from_numpy(faces.votes)  # (N, 7)
         self.targets = self.labels
+        self.features: Tensor | None = None  # (views, N, ...), once layers that rest have answered
         self.by_emotion = (
             not recipe.emotion_outputs and follow_from_emotion(faces) and bool((faces.emotions >= 0).all())
         )

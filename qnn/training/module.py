@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torchmetrics.classification import MultilabelF1Score
 
 from board.core.decoding import BY_EMOTION
+from qnn.network.model import CbamCnn
 from qnn.network.pixels import channels_first, network_input
-from qnn.network.quantized import CALIBRATION_STEPS
+from qnn.network.quantized import CALIBRATION_STEPS, QuantCbamCnn
 from qnn.training.batches import ResidentFaces, ShuffledRows, mixed
 from qnn.training.cuda_graph import CudaGraph
 from qnn.training.distributed import share
@@ -38,6 +39,8 @@ OUTPUT = "fc3.weight"
 
 EARLY = ("conv1", "conv2", "conv3", "bn.", "attention1.")
 """Begins the names of what `Recipe.early_rate` slows: layers up to the first attention, with their quantizers."""
+FEATURES = (*EARLY, "conv4")
+"""Begins the names of what gives the features of `Recipe.views`."""
 
 
 def cosine(step: int, rise: int, steps: int) -> float:
@@ -75,6 +78,8 @@ def full_precision(device: torch.device) -> AbstractContextManager[Any]:
     return nullcontext()
 
 
+VIEWED_AT_ONCE = 16
+"""Faces whose features are found at once: more no longer fit into a core's cache."""
 HEAD = ("fc1.weight", "fc2.weight")
 """What `Recipe.pruned` speaks of."""
 
@@ -109,7 +114,12 @@ class AuTraining(lightning.LightningModule):
         self.last_loss: Tensor | None = None
         if recipe.early_rate == 0:
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(not name.startswith(EARLY))
+                parameter.requires_grad_(not name.startswith(FEATURES if recipe.views else EARLY))
+
+    @property
+    def _network(self) -> CbamCnn | QuantCbamCnn:
+        """The model as one of those that views are for."""
+        return cast(CbamCnn | QuantCbamCnn, self.model)
 
     def prune(self) -> None:
         """Do without the recipe's share of head weights from now on: the least ones in magnitude."""
@@ -140,6 +150,28 @@ class AuTraining(lightning.LightningModule):
             faces.to(self.device)
         for teacher in self.teachers:
             teacher.to(self.device).eval().requires_grad_(False)
+        if self.recipe.views:
+            self.train_set.features = self._views()
+
+    @torch.no_grad()
+    def _views(self) -> Tensor:
+        """What the layers that rest give for changed copies of the training faces, (views, N, 128, 6, 6).
+
+        They are drawn from the seed alone, so that a resumed run has the same. Half precision of bfloat16's range
+        holds codes of up to eight bits exactly.
+        """
+        self.train_set.features = None
+        self.model.eval()
+        views = []
+        for view in range(self.recipe.views):
+            torch.manual_seed(mixed(self.recipe.seed, -1 - view))
+            batches = []
+            for rows in torch.arange(len(self.train_set), device=self.device).split(VIEWED_AT_ONCE):
+                with full_precision(self.device):
+                    batches.append(self._network.features(self.augmented(rows)[0]).to(torch.bfloat16).contiguous())
+            views.append(torch.cat(batches))
+        self.model.train()
+        return torch.stack(views)
 
     def on_train_epoch_start(self) -> None:
         self.clock.start()
@@ -182,7 +214,8 @@ class AuTraining(lightning.LightningModule):
 
     def _loss_and_logits(self, faces: Tensor, targets: Tensor, votes: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and logits of a batch; losses are at full precision whatever the network's is."""
-        logits = self.model(faces).float()
+        network = self.model if self.train_set.features is None else self._network.from_features
+        logits = network(faces).float()
         with full_precision(self.device):
             return self.loss(logits, targets, votes, faces), logits
 
@@ -211,8 +244,14 @@ class AuTraining(lightning.LightningModule):
             super().on_validation_model_zero_grad()
 
     def augmented(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces."""
-        change = self.recipe.augmentation
+        """Input (B, 3, 48, 48), AU targets (B, AUs) and votes (B, 7) of some training faces.
+
+        Once there are features, these are the input, (B, 128, 6, 6), each face's of one view.
+        """
+        change, known = self.recipe.augmentation, self.train_set
+        if known.features is not None:
+            view = torch.randint(self.recipe.views, (len(rows),), device=rows.device)
+            return known.features[view, rows].float(), known.targets[rows], known.votes[rows]
         faces = change.corrupt(change.shade(change.warp(channels_first(self.train_set.pixels[rows]))))
         faces, targets, votes = change.blend(faces, self.train_set.targets[rows], self.train_set.votes[rows])
         return network_input(faces), targets, votes

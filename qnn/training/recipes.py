@@ -39,6 +39,8 @@ class Recipe:
             teachers answer once, for every face as it is, and a float network's start teaches it the emotions.
         early_rate: The learning rate of the layers up to the first attention as a share of the others', with AdamW; 0
             leaves them as they are, and a step takes a third of the time.
+        views: With early_rate 0 and emotion outputs, changed copies of each face for which the layers up to conv4
+            answer once, before the first epoch; they stay as they are, and steps draw from their answers. 0 for none.
         dropout: Share of the elements dropped; the paper's is 0.2. Quantization regularises enough by itself.
         pruned: Share of the weights of fc1 and fc2, least in magnitude at the start, that quantization does without.
         average: Decay of the exponential moving average of the weights, which is what is kept; 0 keeps the weights.
@@ -62,6 +64,7 @@ class Recipe:
     decoding: Literal["independent", "emotions"] = "emotions"
     distillation_weight: float = 0.0
     early_rate: float = 1.0
+    views: int = 0
     dropout: float = 0.2
     pruned: float = 0.0
     average: float = 0.99
@@ -91,6 +94,10 @@ class Recipe:
                 raise ValueError(f"need {name} >= 0, got {getattr(self, name)}")
         if self.early_rate != 1 and self.optimiser != "adamw":
             raise ValueError(f"early_rate needs optimiser adamw, got {self.early_rate} with {self.optimiser}")
+        if self.views < 0:
+            raise ValueError(f"need views >= 0, got {self.views}")
+        if self.views and (self.early_rate or not self.emotion_outputs or self.augmentation.mix_up):
+            raise ValueError("views need early_rate 0, emotion outputs and no mix_up: set these, or views 0")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from board.core.files import sha256
-from board.core.reading import read_json
+from board.core.reading import parsing, read_json, typed
 from qnn.data.splits import Splits
 from qnn.network.checkpoint import Card
 from qnn.network.model import Architecture
@@ -55,8 +55,11 @@ def check(folder: Path, settings: dict[str, Any]) -> None:
     path = file_of(folder)
     if not path.exists():
         return
-    found = read_json(path, "a stage's settings", "name another --run folder")
-    for name, before, now in _differences(_with_defaults(found), json.loads(json.dumps(settings))):
+    what = "a stage's settings", "name another --run folder"
+    content = read_json(path, *what)
+    with parsing(path, *what):
+        found = _with_defaults(typed(dict, content, what[0]))
+    for name, before, now in _differences(found, json.loads(json.dumps(settings))):
         raise ValueError(
             f"{folder} was begun with {name} {before}, got {now}: go on with the same or name another --run"
         )

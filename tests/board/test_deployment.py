@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sysconfig
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -79,8 +80,40 @@ def test_a_file_that_is_not_listed_or_twice_there_is_refused(folder: Path, name:
 
 def test_a_bomb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("board.deployment.LARGEST_BYTES", 1000)
-    with pytest.raises(ValueError, match="must unpack to at most"):
+    with pytest.raises(ValueError, match=r"got one that unpacks to 0 MiB, more than 0 in .*package\.zip"):
         unpack(pack(folder))
+
+
+def test_a_manifest_is_read_no_further_than_it_may_be_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its padding once was unpacked, 400 MB of it, before anybody looked at its size."""
+    monkeypatch.setattr("board.deployment.LARGEST_TEXT_BYTES", 1 << 20)
+    (folder / MANIFEST).write_text(" " * (30 << 20) + (folder / MANIFEST).read_text())
+    archive = pack(folder)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"'manifest\.json' of more than 1 MiB in .*package\.zip: copy it again"):
+            unpack(archive)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_manifest_that_is_nested_too_deep_is_refused(folder: Path) -> None:
+    (folder / MANIFEST).write_text("[" * 100_000)
+    for path in (folder, pack(folder)):
+        with pytest.raises(ValueError, match=r"must be JSON, got one that is nested too deep in .*: build it again"):
+            Deployment(path)
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 14)], ids=["encrypted", "LZMA"])
+def test_an_archive_that_others_than_deflate_would_unpack_is_refused(folder: Path, offset: int, value: int) -> None:
+    """Their decoders speak of passwords, or take as much memory as a file asks for."""
+    archive = pack(folder)
+    content = bytearray(archive.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + offset] = value
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"encrypted or packed by another method than deflate in .*: copy it again"):
+        unpack(archive)
 
 
 def test_a_damaged_archive_leaves_nothing(folder: Path) -> None:
@@ -105,7 +138,9 @@ def test_an_archive_of_other_content_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_another_file_is_no_deployment(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.zip").write_bytes(content)
-    with pytest.raises(ValueError, match=r"must be a folder or a \.zip archive with manifest\.json, got .*x\.zip"):
+    with pytest.raises(
+        ValueError, match=r"must be a folder or a whole \.zip archive with manifest\.json, got .*x\.zip"
+    ):
         Deployment(tmp_path / "x.zip")
 
 

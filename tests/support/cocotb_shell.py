@@ -18,10 +18,24 @@ from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiSlave
 
 from board.driver.debug import Command, Debug, Fault, Interrupt, Status
 from board.driver.iodma import Control, Register
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
 
 FAULTS = ("lose_in", "repeat_in", "lose_out", "repeat_out", "hold_in", "hold_out")
 MISALIGNED = 1 << 18
 IN, OUT = 0x4000, 0xC000
+
+
+class Registers:
+    """The registers of one block behind the shell's AXI-Lite slave."""
+
+    def __init__(self, master: AxiLiteMaster, base: int) -> None:
+        self._master, self._base = master, base
+
+    async def read_dword(self, offset: int) -> int:
+        return int(await self._master.read_dword(self._base + int(offset)))
+
+    async def write_dword(self, offset: int, value: int) -> None:
+        await self._master.write_dword(self._base + int(offset), value)
 
 
 class Bench:
@@ -36,10 +50,8 @@ class Bench:
         self.memory = Memory()
         Clock(dut.ap_clk, PERIOD_NS, unit="ns").start()
         low = {"reset_active_level": False}
-        self.idma, self.odma, self.debug = (
-            AxiLiteMaster(AxiLiteBus.from_prefix(dut, f"s_axi_{name}"), dut.ap_clk, dut.ap_rst_n, **low)
-            for name in ("idma", "odma", "debug")
-        )
+        registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.ap_clk, dut.ap_rst_n, **low)
+        self.idma, self.odma, self.debug = (Registers(registers, base) for base in (IDMA_BASE, ODMA_BASE, DEBUG_BASE))
         self.slave = AxiSlave(
             AxiBus.from_prefix(dut, "m_axi_gmem"), dut.ap_clk, dut.ap_rst_n, target=self.memory, **low
         )
@@ -79,7 +91,7 @@ class Bench:
             await dma.write_dword(Register.FRAMES, len(which))
             await dma.write_dword(Register.CONTROL, int(Control.START))
 
-    async def ended(self, dma: AxiLiteMaster) -> int:
+    async def ended(self, dma: Registers) -> int:
         async def polled() -> int:
             while not (word := int(await dma.read_dword(Register.CONTROL))) & Control.DONE:
                 await ClockCycles(self.dut.ap_clk, 50)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -81,8 +82,17 @@ def faces(root: Path) -> None:
         write_split(root, split, band_faces(count, seed=count).pixels)
 
 
+def portraits(root: Path) -> None:
+    """A small dataset in FERPlus's layout, of a face in which a teacher sees landmarks."""
+    from emotion_faces import write_split
+
+    from qnn.data.example import example_faces
+
+    write_split(root, "Train", example_faces(140)[..., 0])
+
+
 def commands(inputs: Path) -> dict[str, Command]:
-    """The commands, and what they read."""
+    """The commands that can run here, and what they read."""
     from hls_build.build.package import write_software
     from hls_build.config.build import BUILDS
     from qnn.network.presets import shipped_checkpoint
@@ -99,7 +109,7 @@ def commands(inputs: Path) -> dict[str, Command]:
         names = [f"{preset}{suffix}" for preset in ("float", "tiny") for suffix in (".safetensors", ".json")]
         return {name: faults.without(text, *TIMES) for name, text in faults.files_in(out, names).items()}
 
-    return {
+    found = {
         "detect": Command(
             "detect",
             lambda out: ["detect", str(clip), "--deploy", str(deploy), "--executor", "numpy",
@@ -130,6 +140,16 @@ def commands(inputs: Path) -> dict[str, Command]:
             ("--resume",),
         ),
     }  # fmt: skip
+    if importlib.util.find_spec("mediapipe") is not None and (model := os.environ.get("AUFLOW_LANDMARKER")):
+        portraits(seen := inputs / "portraits")
+        found["label"] = Command(
+            "label",
+            lambda out: ["label", "--data", "ferplus", "--root", str(seen), "--labels", "all", "--model", model,
+                         "--workers", "1", "--out", str(out / "labels.npz")],
+            lambda out: faults.files_in(out, ["labels.npz"]),
+            anew=("labels",),
+        )  # fmt: skip
+    return found
 
 
 class Faults:
@@ -168,6 +188,7 @@ class Faults:
                 continue
             began, same, refused, wrong = time.monotonic(), 0, 0, []
             for run in runs:
+                forget(self.bench, self.command)
                 found = run()
                 same, refused = same + (found == [SAME]), refused + (found == [REFUSED])
                 wrong += [one for one in found if one not in (SAME, REFUSED)]
@@ -282,6 +303,12 @@ class Faults:
         return wrong or [REFUSED if any(one.status for one in ended) else SAME]
 
 
+def forget(bench: Bench, command: Command) -> None:
+    """Empty what of the cache a command begins without."""
+    for kind in command.anew:
+        shutil.rmtree(bench.work / "cache" / kind, ignore_errors=True)
+
+
 def _lock(folder: Path, is_mounted: bool) -> None:
     if is_mounted:
         remount(folder, "ro")
@@ -328,7 +355,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"{'command':8} {'fault':18} {'runs':>4} {'same':>5} {'refused':>8} {'wrong':>6} {'s':>7}")
         for name in options.commands or COMMANDS:
             if name not in known:
-                print(f"{name:8} is not measured: the bench knows no such command of auflow yet")
+                print(f"{name:8} is not measured: it needs MediaPipe, and its model's path in AUFLOW_LANDMARKER")
                 continue
             with Bench(emptied(work / name), HOST) as bench:
                 for row in _struck(bench, known[name], options.kills, options.only or ()):
@@ -347,6 +374,7 @@ def _struck(bench: Bench, command: Command, kills: int, only: Sequence[str]) -> 
     place, seconds = bench.work / "out", math.inf
     for _ in range(3):
         out = emptied(place)
+        forget(bench, command)
         began = time.monotonic()
         ended = bench.run(command.words(out))
         seconds = min(seconds, time.monotonic() - began)

@@ -38,12 +38,14 @@ class Command:
         words: Its command line, for a folder to write to.
         read: What it left in that folder, by name, without what is a time.
         resume: What is added to go on with an interrupted one; nothing where the same command begins anew.
+        anew: Kinds of the cache that it begins without, since with them it has nothing left to do.
     """
 
     name: str
     words: Callable[[Path], list[str]]
     read: Callable[[Path], Files]
     resume: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

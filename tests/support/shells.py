@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,29 @@ endmodule""",
         assert top.count(old) == 1, old
         top = top.replace(old, new)
     return top
+
+
+def hanging(watched: str, streams: int) -> str:
+    """A watched accelerator with an input `hang`: a stream whose bit is up neither gives nor takes a beat."""
+    listed = re.search(r"assign watch_valid = \{(.*?)\};", watched, re.DOTALL)
+    assert listed
+    wires = list(reversed(re.findall(r"(\w+)_TVALID", listed[1])))
+    assert len(wires) == streams
+    lines = []
+    for bit, wire in enumerate(wires):
+        sink = re.compile(rf"(\.in\w+_TVALID)\({wire}_TVALID\), (\.in\w+_TREADY)\({wire}_TREADY\)")
+        watched, count = sink.subn(rf"\1({wire}_TVALID & ~hang[{bit}]), \2({wire}_free)", watched)
+        assert count == 1, wire
+        lines += [f"  logic {wire}_free;", f"  assign {wire}_TREADY = {wire}_free & ~hang[{bit}];"]
+    head = "\n);"
+    assert head in watched
+    watched = watched.replace(head, f",\n  input logic [{streams - 1}:0] hang{head}\n" + "\n".join(lines), 1)
+    return watched
+
+
+def with_hang(text: str, streams: int) -> str:
+    """`shell_top` or `shell_emulated` with that input led through."""
+    inner = ".watch_valid(watch_valid)" if ".watch_valid(watch_valid)" in text else ".ap_clk(ap_clk)"
+    text = text.replace(inner, f".hang(hang), {inner}", 1) if inner != ".ap_clk(ap_clk)" else text.replace(
+        f"dut (\n    {inner}", f"dut (\n    .hang(hang), {inner}", 1)  # fmt: skip
+    return text.replace("\n);", f",\n  input wire [{streams - 1}:0] hang\n);", 1)

@@ -11,12 +11,15 @@ from zipfile import ZipFile
 
 from networks import random_block
 from qonnx.core.modelwrapper import ModelWrapper
+from small import small_contract
 
+from board.core.contract import Contract, InputRule
 from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.rtl import stitch
+from hls_build.shell.of_build import shell_of
 from hls_build.vivado import project
 
 FOLDER = Path(__file__).parent / "vivado"
@@ -40,13 +43,29 @@ class Written:
     archive: Path
 
 
-def write_project(folder: Path, build: BuildConfig = BLOCK, model: ModelWrapper | None = None) -> Written:
+def write_project(
+    folder: Path, build: BuildConfig = BLOCK, model: ModelWrapper | None = None, own_shell: bool = False
+) -> Written:
     """Stitch a graph, the small block unless another is given, and write its project."""
-    model = compile_graph(random_block(1), build) if model is None else model
-    stitch.stitch(model, folder / "rtl", build.board.part, build.clk_period_ns)
+    graph = random_block(1)
+    model = compile_graph(graph, build) if model is None else model
+    stitched = stitch.stitch(model, folder / "rtl", build.board.part, build.clk_period_ns)
     archive = folder / "vivado" / f"{build.name}-vivado.zip"
-    project.write(model, build, folder / "rtl", archive)
+    shell = shell_of(stitched, block_contract(stitched, build), graph) if own_shell else None
+    project.write(model, build, folder / "rtl", archive, shell)
     return Written(model, build, folder / "rtl", archive)
+
+
+def block_contract(stitched: stitch.Stitched, build: BuildConfig = BLOCK) -> Contract:
+    """Contract of the small block."""
+    size = random_block(1).tensors["pixels"].shape
+    return small_contract(
+        build.board.part,
+        input=InputRule(size, "uint8", "grey", 0.0),
+        input_stream=stitched.input_stream,
+        output_stream=stitched.output_stream,
+        accumulator=f"INT{stitched.output_stream.bits}",
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:

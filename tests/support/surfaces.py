@@ -6,30 +6,39 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
+from observed import CONTRACT as CONTRACT_OF_ROWS
+from observed import face, frame
 from packages import pack, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
 from teachers import soft_labels
+from trees import tree
 
 from board.core.contract import Contract, StreamPacking
 from board.core.facs import AUS
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
 from board.deployment import CONTRACT, INTEGER, MANIFEST, Deployment
+from board.driver.debug import Watched
 from board.driver.overlay import check_overlay
 from board.emulator import write_overlay
 from board.executors.onnx_executor import OnnxExecutor
+from board.live.guard import read_token
+from board.outputs import CsvOutput, JsonlOutput
+from board.outputs.record import record_name
 from board.sources.open_source import open_source
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_file
+from hls_build.config import board as boards
 from hls_build.config.build import BUILDS, load_build
 from hls_build.report.timeline import Timeline
 from hls_build.rtl.stitch import Stitched
@@ -40,6 +49,8 @@ from qnn.evaluation.aus.sources import rendered_faces
 from qnn.export.executors import QonnxExecutor
 from qnn.network import checkpoint, presets
 from qnn.network.presets import shipped_checkpoint
+from qnn.training import run_settings, runs
+from qnn.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -184,10 +195,76 @@ def _rendered(folder: Path) -> None:
         (folder / f"{split}.npz").write_bytes(packed_arrays(faces))
 
 
+def _dataset(name: str) -> Callable[[Path], object]:
+    return lambda folder: tree(name, folder)
+
+
+def _table(kind: type[CsvOutput] | type[JsonlOutput], name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        out = kind(folder / name, CONTRACT_OF_ROWS)
+        for number in range(4):
+            out.write(frame(number), [face(number)])
+        out.abandon()
+
+    return make
+
+
+def _resumed(kind: type[CsvOutput] | type[JsonlOutput], name: str) -> Callable[[Path], None]:
+    def read(folder: Path) -> None:
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        try:
+            kind(folder / name, CONTRACT_OF_ROWS, resume=True).abandon()
+        finally:  # a resumed table is cut where it goes on
+            for left, content in before.items():
+                (folder / left).write_bytes(content)
+
+    return read
+
+
+def _unrecorded(kind: type[CsvOutput] | type[JsonlOutput], name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        _table(kind, name)(folder)
+        record_name(folder / name).unlink()
+
+    return make
+
+
+def _proven(kind: type[CsvOutput] | type[JsonlOutput], name: str) -> Callable[[Path], None]:
+    def read(folder: Path) -> None:
+        before = (folder / f"{name}.partial").read_bytes()
+        out = kind(folder / name, CONTRACT_OF_ROWS, resume=True)
+        try:
+            for number in range(4):
+                out.write(frame(number), [face(number)])
+        finally:
+            out.abandon()
+            record_name(folder / name).unlink(missing_ok=True)
+            (folder / f"{name}.partial").write_bytes(before)
+
+    return read
+
+
+def _board(folder: Path) -> None:
+    with patch.object(boards, "BOARDS", folder):
+        boards.load_board("x")
+
+
+def _settings(folder: Path) -> None:
+    run_settings.check(folder, SETTINGS)
+
+
+def _stage(folder: Path) -> None:
+    import torch
+
+    torch.save({"state_dict": {"weight": torch.zeros(3)}, "epoch": 1}, folder / "state.ckpt")
+
+
 def _indexed(name: str) -> Callable[[Path], object]:
     return lambda folder: index(find(name), folder)
 
 
+SETTINGS = {"preset": "tiny", "recipe": asdict(Recipe(epochs=2, batch=16, learning_rate=1e-3)), "teachers": None}
+"""What a stage was begun with."""
 SURFACES: dict[str, Surface] = {
     "contract": Surface(
         CONTRACT, lambda f: small_contract().write(f / CONTRACT), lambda f: Contract.read(f / CONTRACT), of_json
@@ -249,6 +326,37 @@ SURFACES: dict[str, Surface] = {
         of_arrays,
     ),
     "labels": Surface("FER2013Train/label.csv", _labels, _indexed("ferplus")),
+    "CK+'s AUs": Surface("FACS/S005/001/S005_001_00000005_facs.txt", _dataset("ckplus"), _indexed("ckplus")),
+    "CK+'s emotions": Surface("Emotion/S005/001/S005_001_00000005_emotion.txt", _dataset("ckplus"), _indexed("ckplus")),
+    "DISFA's AUs": Surface("ActionUnit_Labels/SN001/SN001_au12.txt", _dataset("disfa"), _indexed("disfa")),
+    "BP4D's AUs": Surface("AUCoding/AU_OCC/F001_T1.csv", _dataset("bp4d"), _indexed("bp4d")),
+    "BP4D's intensities": Surface("AUCoding/AU_INT/AU06/F001_T1_AU06.csv", _dataset("bp4d"), _indexed("bp4d")),
+    "RAF-DB's emotions": Surface("EmoLabel/list_patition_label.txt", _dataset("rafdb"), _indexed("rafdb")),
+    "CSV to resume": Surface("aus.csv.partial", _table(CsvOutput, "aus.csv"), _resumed(CsvOutput, "aus.csv")),
+    "JSONL to resume": Surface(
+        "aus.jsonl.partial", _table(JsonlOutput, "aus.jsonl"), _resumed(JsonlOutput, "aus.jsonl")
+    ),
+    "CSV without a record": Surface(
+        "aus.csv.partial", _unrecorded(CsvOutput, "aus.csv"), _proven(CsvOutput, "aus.csv")
+    ),
+    "JSONL without a record": Surface(
+        "aus.jsonl.partial", _unrecorded(JsonlOutput, "aus.jsonl"), _proven(JsonlOutput, "aus.jsonl")
+    ),
+    "a table's record": Surface(
+        ".aus.csv.run.json", _table(CsvOutput, "aus.csv"), _resumed(CsvOutput, "aus.csv"), of_json
+    ),
+    "board": Surface("x.toml", lambda f: shutil.copy(boards.BOARDS / "Pynq-Z2.toml", f / "x.toml"), _board),
+    "what a shell watches": Surface(
+        "shell.json",
+        lambda f: (f / "shell.json").write_text('{"streams": ["a->b"], "fifos": ["a_fifo"]}'),
+        lambda f: Watched.read(f / "shell.json"),
+        of_json,
+    ),
+    "live page's token": Surface("token", lambda f: read_token(f / "token"), lambda f: read_token(f / "token")),
+    "a stage's settings": Surface(
+        "settings.json", lambda f: (f / "settings.json").write_text(json.dumps(SETTINGS)), _settings, of_json
+    ),
+    "a stage's state": Surface("state.ckpt", _stage, runs._resumes),
     "soft labels": Surface(
         "labels.npz",
         lambda f: soft_labels(60).save(f / "labels.npz"),

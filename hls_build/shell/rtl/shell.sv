@@ -5,9 +5,10 @@
 /// All between a processor and the accelerator: DMAs from and to memory, counters, self-test, resets.
 ///
 /// The accelerator's input is the read DMA's stream, or the self-test's while that runs; its output is the write DMA's,
-/// or the self-test's. Three AXI-Lite slaves have the registers of dma_control.sv (s_axi_idma_*, s_axi_odma_*) and of
-/// debug.sv (s_axi_debug_*). What the accelerator shows of its inner streams and FIFOs comes in by watch_*; the shell
-/// adds the input in front and the output behind. interrupt_o is up for either DMA's interrupt and for debug.sv's.
+/// or the self-test's. Behind s_axi_* are the registers of debug.sv from address 0x0000 on, those of the read DMA (see
+/// dma_control.sv) from 0x4000 and of the write DMA from 0x8000. What the accelerator shows of its inner streams and FIFOs
+/// comes in by watch_*; the shell adds the input in front and the output behind. interrupt_o is up for either DMA's
+/// interrupt and for debug.sv's.
 module shell #(
   parameter int unsigned            ADDR_BITS       = 32,  // of memory, 32 to 64
   parameter int unsigned            WORD_BYTES      = 8,   // of memory, a power of two up to 128
@@ -22,7 +23,7 @@ module shell #(
   parameter logic [255:0]           DIGEST          = '0,  // of the build; its first byte is the most significant
   parameter int unsigned            QUIET_CYCLES    = 1 << 20,  // more than the accelerator ever pauses
   parameter int unsigned            RESET_CYCLES    = 16,
-  parameter int unsigned            DEBUG           = 1,   // 0: no debug block, no self-test, no reset of its own
+  parameter int unsigned            DEBUG           = 1,   // 0: no debug block (it reads 0), self-test, reset of its own
   parameter int unsigned            CHECK           = 1,   // 0: frames are counted, not checked
   parameter int unsigned            COUNTERS        = 1,   // 0: streams are not counted
   parameter int unsigned            SELF_TEST       = 1,   // 0: there is none
@@ -35,59 +36,23 @@ module shell #(
   input  wire logic                        clk_i,
   input  wire logic                        rst_ni,  // synchronous
 
-  input  wire logic [5:0]                  s_axi_idma_awaddr,
-  input  wire logic                        s_axi_idma_awvalid,
-  output      logic                        s_axi_idma_awready,
-  input  wire logic [31:0]                 s_axi_idma_wdata,
-  input  wire logic [3:0]                  s_axi_idma_wstrb,
-  input  wire logic                        s_axi_idma_wvalid,
-  output      logic                        s_axi_idma_wready,
-  output      logic [1:0]                  s_axi_idma_bresp,
-  output      logic                        s_axi_idma_bvalid,
-  input  wire logic                        s_axi_idma_bready,
-  input  wire logic [5:0]                  s_axi_idma_araddr,
-  input  wire logic                        s_axi_idma_arvalid,
-  output      logic                        s_axi_idma_arready,
-  output      logic [31:0]                 s_axi_idma_rdata,
-  output      logic [1:0]                  s_axi_idma_rresp,
-  output      logic                        s_axi_idma_rvalid,
-  input  wire logic                        s_axi_idma_rready,
-
-  input  wire logic [5:0]                  s_axi_odma_awaddr,
-  input  wire logic                        s_axi_odma_awvalid,
-  output      logic                        s_axi_odma_awready,
-  input  wire logic [31:0]                 s_axi_odma_wdata,
-  input  wire logic [3:0]                  s_axi_odma_wstrb,
-  input  wire logic                        s_axi_odma_wvalid,
-  output      logic                        s_axi_odma_wready,
-  output      logic [1:0]                  s_axi_odma_bresp,
-  output      logic                        s_axi_odma_bvalid,
-  input  wire logic                        s_axi_odma_bready,
-  input  wire logic [5:0]                  s_axi_odma_araddr,
-  input  wire logic                        s_axi_odma_arvalid,
-  output      logic                        s_axi_odma_arready,
-  output      logic [31:0]                 s_axi_odma_rdata,
-  output      logic [1:0]                  s_axi_odma_rresp,
-  output      logic                        s_axi_odma_rvalid,
-  input  wire logic                        s_axi_odma_rready,
-
-  input  wire logic [13:0]                 s_axi_debug_awaddr,
-  input  wire logic                        s_axi_debug_awvalid,
-  output      logic                        s_axi_debug_awready,
-  input  wire logic [31:0]                 s_axi_debug_wdata,
-  input  wire logic [3:0]                  s_axi_debug_wstrb,
-  input  wire logic                        s_axi_debug_wvalid,
-  output      logic                        s_axi_debug_wready,
-  output      logic [1:0]                  s_axi_debug_bresp,
-  output      logic                        s_axi_debug_bvalid,
-  input  wire logic                        s_axi_debug_bready,
-  input  wire logic [13:0]                 s_axi_debug_araddr,
-  input  wire logic                        s_axi_debug_arvalid,
-  output      logic                        s_axi_debug_arready,
-  output      logic [31:0]                 s_axi_debug_rdata,
-  output      logic [1:0]                  s_axi_debug_rresp,
-  output      logic                        s_axi_debug_rvalid,
-  input  wire logic                        s_axi_debug_rready,
+  input  wire logic [15:0]                 s_axi_awaddr,
+  input  wire logic                        s_axi_awvalid,
+  output      logic                        s_axi_awready,
+  input  wire logic [31:0]                 s_axi_wdata,
+  input  wire logic [3:0]                  s_axi_wstrb,
+  input  wire logic                        s_axi_wvalid,
+  output      logic                        s_axi_wready,
+  output      logic [1:0]                  s_axi_bresp,
+  output      logic                        s_axi_bvalid,
+  input  wire logic                        s_axi_bready,
+  input  wire logic [15:0]                 s_axi_araddr,
+  input  wire logic                        s_axi_arvalid,
+  output      logic                        s_axi_arready,
+  output      logic [31:0]                 s_axi_rdata,
+  output      logic [1:0]                  s_axi_rresp,
+  output      logic                        s_axi_rvalid,
+  input  wire logic                        s_axi_rready,
 
   output      logic [ADDR_BITS-1:0]        m_axi_gmem_araddr,
   output      logic [7:0]                  m_axi_gmem_arlen,
@@ -134,24 +99,36 @@ module shell #(
 );
   logic                       abort, open, testing;
   logic [1:0]                 busy, ended, errors, misaligned;
+  logic [13:0]                awaddr, araddr;
+  logic [2:0]                 awvalid, awready, wvalid, wready, bvalid, bready, arvalid, arready, rvalid, rready;
+  logic [2:0][1:0]            bresp, rresp;
+  logic [2:0][31:0]           rdata;
   logic                       idma_interrupt, odma_interrupt, debug_interrupt;
   logic [8*IN_BEAT_BYTES-1:0] idma_tdata, test_tdata;
   logic                       idma_tlast, idma_tvalid, test_tlast, test_tvalid, in_last, odma_tready, test_tready;
+
+  axi_lite_router router (
+    .clk_i, .rst_ni,
+    .s_axi_awaddr, .s_axi_awvalid, .s_axi_awready, .s_axi_wvalid, .s_axi_wready, .s_axi_bresp, .s_axi_bvalid,
+    .s_axi_bready, .s_axi_araddr, .s_axi_arvalid, .s_axi_arready, .s_axi_rdata, .s_axi_rresp, .s_axi_rvalid,
+    .s_axi_rready,
+    .m_axi_awaddr(awaddr), .m_axi_awvalid(awvalid), .m_axi_awready(awready), .m_axi_wvalid(wvalid),
+    .m_axi_wready(wready), .m_axi_bresp(bresp), .m_axi_bvalid(bvalid), .m_axi_bready(bready),
+    .m_axi_araddr(araddr), .m_axi_arvalid(arvalid), .m_axi_arready(arready), .m_axi_rdata(rdata),
+    .m_axi_rresp(rresp), .m_axi_rvalid(rvalid), .m_axi_rready(rready)
+  );
 
   read_dma #(
     .ADDR_BITS(ADDR_BITS), .WORD_BYTES(WORD_BYTES), .BEAT_BYTES(IN_BEAT_BYTES), .FRAME_BEATS(IN_FRAME_BEATS),
     .BURST(BURST)
   ) idma (
     .clk_i, .rst_ni, .abort_i(abort),
-    .s_axi_control_awaddr(s_axi_idma_awaddr), .s_axi_control_awvalid(s_axi_idma_awvalid),
-    .s_axi_control_awready(s_axi_idma_awready), .s_axi_control_wdata(s_axi_idma_wdata),
-    .s_axi_control_wstrb(s_axi_idma_wstrb), .s_axi_control_wvalid(s_axi_idma_wvalid),
-    .s_axi_control_wready(s_axi_idma_wready), .s_axi_control_bresp(s_axi_idma_bresp),
-    .s_axi_control_bvalid(s_axi_idma_bvalid), .s_axi_control_bready(s_axi_idma_bready),
-    .s_axi_control_araddr(s_axi_idma_araddr), .s_axi_control_arvalid(s_axi_idma_arvalid),
-    .s_axi_control_arready(s_axi_idma_arready), .s_axi_control_rdata(s_axi_idma_rdata),
-    .s_axi_control_rresp(s_axi_idma_rresp), .s_axi_control_rvalid(s_axi_idma_rvalid),
-    .s_axi_control_rready(s_axi_idma_rready),
+    .s_axi_control_awaddr(awaddr[5:0]), .s_axi_control_awvalid(awvalid[1]), .s_axi_control_awready(awready[1]),
+    .s_axi_control_wdata(s_axi_wdata), .s_axi_control_wstrb(s_axi_wstrb), .s_axi_control_wvalid(wvalid[1]),
+    .s_axi_control_wready(wready[1]), .s_axi_control_bresp(bresp[1]), .s_axi_control_bvalid(bvalid[1]),
+    .s_axi_control_bready(bready[1]), .s_axi_control_araddr(araddr[5:0]), .s_axi_control_arvalid(arvalid[1]),
+    .s_axi_control_arready(arready[1]), .s_axi_control_rdata(rdata[1]), .s_axi_control_rresp(rresp[1]),
+    .s_axi_control_rvalid(rvalid[1]), .s_axi_control_rready(rready[1]),
     .m_axi_gmem_araddr, .m_axi_gmem_arlen, .m_axi_gmem_arsize, .m_axi_gmem_arburst, .m_axi_gmem_arcache,
     .m_axi_gmem_arprot, .m_axi_gmem_arvalid, .m_axi_gmem_arready, .m_axi_gmem_rdata, .m_axi_gmem_rresp,
     .m_axi_gmem_rlast, .m_axi_gmem_rvalid, .m_axi_gmem_rready,
@@ -166,15 +143,12 @@ module shell #(
     .BURST(BURST)
   ) odma (
     .clk_i, .rst_ni, .abort_i(abort),
-    .s_axi_control_awaddr(s_axi_odma_awaddr), .s_axi_control_awvalid(s_axi_odma_awvalid),
-    .s_axi_control_awready(s_axi_odma_awready), .s_axi_control_wdata(s_axi_odma_wdata),
-    .s_axi_control_wstrb(s_axi_odma_wstrb), .s_axi_control_wvalid(s_axi_odma_wvalid),
-    .s_axi_control_wready(s_axi_odma_wready), .s_axi_control_bresp(s_axi_odma_bresp),
-    .s_axi_control_bvalid(s_axi_odma_bvalid), .s_axi_control_bready(s_axi_odma_bready),
-    .s_axi_control_araddr(s_axi_odma_araddr), .s_axi_control_arvalid(s_axi_odma_arvalid),
-    .s_axi_control_arready(s_axi_odma_arready), .s_axi_control_rdata(s_axi_odma_rdata),
-    .s_axi_control_rresp(s_axi_odma_rresp), .s_axi_control_rvalid(s_axi_odma_rvalid),
-    .s_axi_control_rready(s_axi_odma_rready),
+    .s_axi_control_awaddr(awaddr[5:0]), .s_axi_control_awvalid(awvalid[2]), .s_axi_control_awready(awready[2]),
+    .s_axi_control_wdata(s_axi_wdata), .s_axi_control_wstrb(s_axi_wstrb), .s_axi_control_wvalid(wvalid[2]),
+    .s_axi_control_wready(wready[2]), .s_axi_control_bresp(bresp[2]), .s_axi_control_bvalid(bvalid[2]),
+    .s_axi_control_bready(bready[2]), .s_axi_control_araddr(araddr[5:0]), .s_axi_control_arvalid(arvalid[2]),
+    .s_axi_control_arready(arready[2]), .s_axi_control_rdata(rdata[2]), .s_axi_control_rresp(rresp[2]),
+    .s_axi_control_rvalid(rvalid[2]), .s_axi_control_rready(rready[2]),
     .m_axi_gmem_awaddr, .m_axi_gmem_awlen, .m_axi_gmem_awsize, .m_axi_gmem_awburst, .m_axi_gmem_awcache,
     .m_axi_gmem_awprot, .m_axi_gmem_awvalid, .m_axi_gmem_awready, .m_axi_gmem_wdata, .m_axi_gmem_wstrb,
     .m_axi_gmem_wlast, .m_axi_gmem_wvalid, .m_axi_gmem_wready, .m_axi_gmem_bresp, .m_axi_gmem_bvalid,
@@ -212,10 +186,12 @@ module shell #(
       .COUNTERS(COUNTERS), .EXPECTED(EXPECTED)
     ) registers (
       .clk_i, .rst_ni,
-      .s_axi_debug_awaddr, .s_axi_debug_awvalid, .s_axi_debug_awready, .s_axi_debug_wdata, .s_axi_debug_wstrb,
-      .s_axi_debug_wvalid, .s_axi_debug_wready, .s_axi_debug_bresp, .s_axi_debug_bvalid, .s_axi_debug_bready,
-      .s_axi_debug_araddr, .s_axi_debug_arvalid, .s_axi_debug_arready, .s_axi_debug_rdata, .s_axi_debug_rresp,
-      .s_axi_debug_rvalid, .s_axi_debug_rready,
+      .s_axi_debug_awaddr(awaddr), .s_axi_debug_awvalid(awvalid[0]), .s_axi_debug_awready(awready[0]),
+      .s_axi_debug_wdata(s_axi_wdata), .s_axi_debug_wstrb(s_axi_wstrb), .s_axi_debug_wvalid(wvalid[0]),
+      .s_axi_debug_wready(wready[0]), .s_axi_debug_bresp(bresp[0]), .s_axi_debug_bvalid(bvalid[0]),
+      .s_axi_debug_bready(bready[0]), .s_axi_debug_araddr(araddr), .s_axi_debug_arvalid(arvalid[0]),
+      .s_axi_debug_arready(arready[0]), .s_axi_debug_rdata(rdata[0]), .s_axi_debug_rresp(rresp[0]),
+      .s_axi_debug_rvalid(rvalid[0]), .s_axi_debug_rready(rready[0]),
       .valid_i(valid), .ready_i(ready), .in_last_i(in_last), .fill_i(watch_fill_i),
       .busy_i(busy), .ended_i(ended), .error_i(errors), .abort_o(abort), .rst_no, .open_o(open),
       .misaligned_o(misaligned),
@@ -244,13 +220,22 @@ module shell #(
       assign {test_tdata, test_tlast, test_tvalid, test_tready} = '0;
     end
   end else begin : gen_no_debug
-    logic unused;
+    logic        unused, write, read;
+    logic [11:0] write_address, read_address;
+    logic [31:0] write_data;
 
-    assign unused = &{1'b0, s_axi_debug_awaddr, s_axi_debug_awvalid, s_axi_debug_wdata, s_axi_debug_wstrb,
-                      s_axi_debug_wvalid, s_axi_debug_bready, s_axi_debug_araddr, s_axi_debug_arvalid,
-                      s_axi_debug_rready, watch_valid_i, watch_ready_i, watch_fill_i, in_last, busy, ended, errors};
-    assign {s_axi_debug_awready, s_axi_debug_wready, s_axi_debug_bresp, s_axi_debug_bvalid, s_axi_debug_arready,
-            s_axi_debug_rdata, s_axi_debug_rresp, s_axi_debug_rvalid} = '0;
+    axi_lite_slave #(.ADDR_BITS(14)) nothing (
+      .clk_i, .rst_ni,
+      .s_axi_awaddr(awaddr), .s_axi_awvalid(awvalid[0]), .s_axi_awready(awready[0]), .s_axi_wdata, .s_axi_wstrb,
+      .s_axi_wvalid(wvalid[0]), .s_axi_wready(wready[0]), .s_axi_bresp(bresp[0]), .s_axi_bvalid(bvalid[0]),
+      .s_axi_bready(bready[0]), .s_axi_araddr(araddr), .s_axi_arvalid(arvalid[0]), .s_axi_arready(arready[0]),
+      .s_axi_rdata(rdata[0]), .s_axi_rresp(rresp[0]), .s_axi_rvalid(rvalid[0]), .s_axi_rready(rready[0]),
+      .write_o(write), .write_address_o(write_address), .write_data_o(write_data), .read_o(read),
+      .read_address_o(read_address), .read_data_i('0)
+    );
+
+    assign unused = &{1'b0, write, write_address, write_data, read, read_address, watch_valid_i, watch_ready_i,
+                      watch_fill_i, in_last, busy, ended, errors};
     assign {abort, misaligned, testing, debug_interrupt} = '0;
     assign {test_tdata, test_tlast, test_tvalid, test_tready} = '0;
     assign open   = 1'b1;

@@ -4,7 +4,8 @@
 #
 #   vivado -mode batch -source build.tcl
 #
-# steps.tcl lists what FINN+'s Zynq build gives to the tools: the DMAs as IP, the accelerator as IP, the Zynq shell.
+# steps.tcl lists what FINN+'s Zynq build gives to the tools: the DMAs as IP, the accelerator as IP, the Zynq design; or
+# that design alone, where AUFlow's shell is in it.
 # Each step runs in a copy of its sources under work/, in which @ROOT@ has become the folder's present path, and leaves
 # a stamp; a second run goes on after the last stamp. work/logs/ keeps every tool's output, result/ gets the outcome.
 # The environment may name AUFLOW_JOBS (parallel runs, 4 if not), AUFLOW_STRATEGIES (of implementation, how many are
@@ -60,11 +61,11 @@ proc prepare {folder} {
 }
 
 proc check_tools {} {
-  global board_part board_files part
+  global board_part board_files part steps
   if {[lsearch -exact {2022.2 2024.2} [version -short]] < 0} {
     fail "needs Vivado 2022.2 or 2024.2, got [version -short]"
   }
-  if {[auto_execok vitis_hls] eq ""} {
+  if {[lsearch -index 1 $steps vitis_hls] >= 0 && [auto_execok vitis_hls] eq ""} {
     fail "needs vitis_hls on PATH, got none: source settings64.sh of Vitis HLS [version -short]"
   }
   if {[llength [get_parts -quiet $part]] == 0} {

@@ -15,7 +15,7 @@ import numpy as np
 
 from board.core.decoding import INDEPENDENT, REAL_AND_RENDERED, RENDERED, sigmoid
 from board.core.facs import AUS
-from qnn.evaluation.aus.agreement import neutral_faces
+from qnn.evaluation.aus.agreement import calm, neutral_faces
 from qnn.evaluation.aus.calibration import fit, temperature
 from qnn.evaluation.aus.sources import Real, Rendered
 from qnn.evaluation.aus.statistics import Floats, Mask
@@ -37,12 +37,14 @@ class Kind:
         active: AUs that are present, (N, AUs).
         known: Where that is known, (N, AUs).
         neutral: Faces that count as neutral for each AU, (N, AUs).
+        calm: Faces that are neutral and show no AU, (N,).
     """
 
     logits: Floats
     active: Mask
     known: Mask
     neutral: Mask
+    calm: Mask
 
     def column(self, au: int) -> tuple[Floats, Mask, Mask, Mask]:
         """All four of one AU, (N,) each."""
@@ -150,6 +152,75 @@ def best_threshold(said: Sequence[tuple[Floats, Mask]], neutral: Sequence[Floats
     return float(tried[accuracy.argmax()])
 
 
+def raised_together(
+    said: Sequence[Sequence[tuple[Floats, Mask]]], calm: Sequence[Floats], thresholds: Floats, bound: float
+) -> Floats:
+    """Thresholds raised until few calm faces have any AU called, where that costs the least balanced accuracy.
+
+    Greedy: each step raises the one threshold, so far, that takes away the most alarms for the balanced accuracy that
+    it costs, mean over AUs and kinds; an alarm counts the more, the fewer others the same face has.
+
+    Args:
+        said: Of each AU probabilities (N,) and whether it is present, (N,), of each kind of faces.
+        calm: Probabilities (N, AUs) of calm faces, of each kind.
+        thresholds: Of each AU, (AUs,), where the search begins.
+        bound: Largest share of a kind's calm faces on which any AU may be called, a standard error below it.
+    """
+    raised = thresholds.copy()
+    while over := [
+        faces
+        for faces in calm
+        if (faces >= raised).any(1).mean() > max(bound - np.sqrt(bound * (1 - bound) / len(faces)), 0.0)
+    ]:
+        best = (-1.0, 0, 0.0)
+        for au, kinds in enumerate(said):
+            alarms = [faces >= raised for faces in over]
+            worth = [called[:, au] / np.maximum(called.sum(1), 1) / len(called) for called in alarms]
+            values, worths = np.concatenate([faces[:, au] for faces in over]), np.concatenate(worth)
+            tried = np.unique(values[worths > 0])
+            if not len(tried):
+                continue
+            tried = (tried + np.append(tried[1:], 1.0)) / 2
+            taken = np.array([worths[values < one].sum() for one in tried])
+            before = np.mean([_balanced(one, shown, raised[au]) for one, shown in kinds])
+            cost = before - np.array([np.mean([_balanced(one, shown, t) for one, shown in kinds]) for t in tried])
+            ratio = taken / np.maximum(cost, 1e-6)
+            if ratio.max() > best[0]:
+                best = (float(ratio.max()), au, float(tried[ratio.argmax()]))
+        raised[best[1]] = best[2]
+    return raised
+
+
+def _bounded_together(kinds: Sequence[Kind], per_au: Mapping[int, TunedAu], bound: float) -> dict[int, TunedAu]:
+    """The same AUs with thresholds of `raised_together`."""
+    slopes, offsets, thresholds = (
+        np.array([getattr(one, name) for one in per_au.values()]) for name in ("slope", "offset", "threshold")
+    )
+    probabilities = [sigmoid(slopes * kind.logits + offsets) for kind in kinds]
+    said: list[list[tuple[Floats, Mask]]] = []
+    for column in range(len(per_au)):
+        judged = [
+            (said_of[kind.known[:, column], column], kind.active[kind.known[:, column], column])
+            for kind, said_of in zip(kinds, probabilities, strict=True)
+        ]
+        said.append([(one, shown) for one, shown in judged if shown.any() and not shown.all()])
+    resting = [one[kind.calm] for kind, one in zip(kinds, probabilities, strict=True) if kind.calm.any()]
+    raised = raised_together(said, resting, thresholds, bound)
+    return {
+        au: replace(
+            one,
+            threshold=float(threshold),
+            balanced_accuracy=float(np.mean([_balanced(*kind, float(threshold)) for kind in said[column]])),
+            false_alarms=max(
+                float((of_kind[kind.neutral[:, column], column] >= threshold).mean())
+                for kind, of_kind in zip(kinds, probabilities, strict=True)
+                if kind.neutral[:, column].any()
+            ),
+        )
+        for column, ((au, one), threshold) in enumerate(zip(per_au.items(), raised, strict=True))
+    }
+
+
 def _share_from(values: Floats, thresholds: Floats) -> Floats:
     """Share of values (N,) at or above each threshold."""
     below = np.searchsorted(np.sort(values), thresholds, side="left")
@@ -167,6 +238,7 @@ def tune_aus(
     real: Real | None,
     bound: float = FALSE_ALARMS,
     sources: Mapping[str, object] | None = None,
+    together: float | None = None,
 ) -> TunedAus:
     """Tune a checkpoint's AUs and write calibration, thresholds and validity into its card.
 
@@ -176,6 +248,7 @@ def tune_aus(
         real: Faces of a dataset with a teacher's labels, to tune on.
         bound: Largest share of neutral faces of each kind on which an AU may be called.
         sources: Where the faces come from, for the card.
+        together: Largest share of calm faces of each kind on which any AU may be called; None for no such bound.
 
     Raises:
         ValueError: A checkpoint whose AUs are decoded together, or see `tune_au`.
@@ -188,19 +261,18 @@ def tune_aus(
     network, card = load_network(checkpoint, AUS)
     of_rendered = predicted(network, card, rendered.faces, "rendered faces")
     neutral = np.repeat(rendered.shown.neutral[:, np.newaxis], len(AUS), axis=1)
-    kinds = [Kind(of_rendered.logits, *occurrence(rendered.faces.labels), neutral)]
+    kinds = [Kind(of_rendered.logits, *occurrence(rendered.faces.labels), neutral, rendered.shown.neutral)]
     calibration = np.tile([1.0, 0.0], (card.outputs, 1))
     divided_by = None
     if real is not None:
         of_real = predicted(network, card, real.faces, real.name)
-        kinds.append(
-            Kind(of_real.logits, *occurrence(real.faces.labels), neutral_faces(real.neutral_votes, real.faces.labels))
-        )
+        votes, labels = real.neutral_votes, real.faces.labels
+        kinds.append(Kind(of_real.logits, *occurrence(labels), neutral_faces(votes, labels), calm(votes, labels)))
         judged = real.faces.emotions >= 0
         if of_real.emotion_logits is not None and judged.any():
             divided_by = temperature(of_real.emotion_logits[judged], real.faces.emotions[judged])
             calibration[len(AUS) :, 0] = 1 / divided_by
-    per_au = {}
+    per_au: dict[int, TunedAu] = {}
     for column, au in enumerate(AUS):
         taught = real is not None and not np.isnan(real.faces.labels[:, column]).all()
         learned = card.validities[column] or (REAL_AND_RENDERED if taught else RENDERED)
@@ -209,6 +281,8 @@ def tune_aus(
         except ValueError as error:
             raise ValueError(f"{error}, AU{au}") from None
         calibration[column] = per_au[au].slope, per_au[au].offset
+    if together is not None:
+        per_au = _bounded_together(kinds, per_au, together)
     measured_with = {"thresholds": list(card.decision_thresholds), "calibration": list(card.slopes_and_shifts)}
     tuned = replace(
         card,
@@ -224,6 +298,7 @@ def tune_aus(
                 "rendered_faces": len(rendered.faces),
                 "real_faces": 0 if real is None else len(real.faces),
                 "false_alarms": bound,
+                **({} if together is None else {"false_alarms_together": together}),
             },
         },
     )

@@ -95,6 +95,7 @@ def test_ctrl_c_says_how_to_go_on(goes_on: str, said: str) -> None:
         (("fly", "--high", 10), "argument --high: need at most 9, got 10"),
         (("fly", "--high", "up"), "argument --high: need a whole number, got 'up'"),
         (("data",), "the following arguments are required: COMMAND"),
+        (("fly", "--\x1b[31m.jpg"), r"unrecognized arguments: --\x1b[31m.jpg"),
     ],
 )
 def test_a_usage_error_is_status_2(words: tuple[object, ...], said: str) -> None:

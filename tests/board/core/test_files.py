@@ -171,7 +171,7 @@ def test_text_in_a_table_is_harmless_and_numbers_stay(tmp_path: Path) -> None:
     [
         (errno.ENOSPC, "; make room there, or name another place"),
         (errno.EROFS, "; name a place that you may write to"),
-        (errno.ENOTDIR, ""),
+        (errno.ENOTDIR, "; name another place"),
     ],
 )
 def test_what_cannot_be_written_is_told_with_a_remedy(number: int, remedy: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, lock_name, locked
 
 HOLD = """
 import sys
@@ -85,9 +85,20 @@ def test_a_lock_whose_file_was_deleted_in_between_is_taken_again(
 
 def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused = pytest.raises(RuntimeError, match=r"cannot write .*file/lock: ")
+    refused = pytest.raises(RuntimeError, match=r"cannot write .*/file: ")
     with refused, locked(tmp_path / "file" / "lock", "the table"):
         pass
+
+
+def test_a_folder_is_locked_where_nothing_beside_it_can_be_written(tmp_path: Path) -> None:
+    """A volume of a container lies in a folder that its user may not write: the lock once was to lie there."""
+    (volume := tmp_path / "read-only" / "volume").mkdir(parents=True)
+    volume.parent.chmod(0o555)
+    try:
+        with locked(lock_in(volume), "the folder"):
+            assert [path.parent for path in tmp_path.rglob(".*")] == [volume]
+    finally:
+        volume.parent.chmod(0o755)
 
 
 def test_a_lock_does_not_follow_a_link(tmp_path: Path) -> None:

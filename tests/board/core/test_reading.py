@@ -94,7 +94,7 @@ def test_a_zip_that_unpacks_to_more_than_it_may_is_not_unpacked(
 ) -> None:
     monkeypatch.setattr(reading, "LARGEST_ARRAYS_BYTES", 1 << 20)
     files.write_npz(tmp_path / "x.npz", {"zeros": np.zeros(2 << 20, np.uint8)})
-    with pytest.raises(ValueError, match="2 MiB of arrays, more than 1"):
+    with pytest.raises(ValueError, match="one that unpacks to 2 MiB, more than 1"):
         reading.read_arrays(tmp_path / "x.npz", "weights", "build again")
 
 
@@ -122,3 +122,17 @@ def test_what_goes_wrong_in_parsing_is_the_files_fault(tmp_path: Path, content: 
         reading.parsing(path, "a build", "build again"),
     ):
         list(content["steps"])  # type: ignore[call-overload] # as wrong as a file may be
+
+
+def test_a_walk_that_ends_nowhere_is_the_files_fault(tmp_path: Path) -> None:
+    """JSON may be read at a depth at which Python functions that walk it end."""
+
+    def walk(content: object) -> None:
+        walk([content])
+
+    path = tmp_path / "settings.json"
+    with (
+        pytest.raises(ValueError, match=rf"got one that is nested too deep in {path}: train anew"),
+        reading.parsing(path, "settings", "train anew"),
+    ):
+        walk({})

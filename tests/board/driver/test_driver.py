@@ -20,11 +20,13 @@ from board.core.contract import Contract, StreamPacking
 from board.core.files import sha256
 from board.core.timing import TimingClosure
 from board.driver import Driver, Pace
+from board.driver.device import open_pynq
 from board.driver.overlay import bitfile_part, check_overlay, handoff_part, same_part
+from board.driver.shell import ODMA_BASE
 from board.driver.transfer import UNKNOWN_PACE
 from board.driver.watermark import Watermark
 from board.emulator import EmulatedBoard, TimedAccelerator, write_overlay
-from board.emulator.overlay import bitfile_content
+from board.emulator.overlay import SHELL_BLOCKS, bitfile_content, processor_of
 
 
 @pytest.fixture(params=[ZYNQ, ZYNQMP], ids=["zynq", "zynqmp"])
@@ -336,15 +338,15 @@ def wider(key: str, lanes: int) -> Change:
         (handoff_with("SYSTEMINFO", "OTHERINFO"), "the hardware handoff must be for part .*, got None in"),
         (
             handoff_with('FULLNAME="/idma0" INSTANCE="idma0"', 'FULLNAME="/dma" INSTANCE="dma"'),
-            "must have FINN's idma0 with an AXI-lite port, got none",
+            "must have AUFlow's shell0, or FINN's idma0 with an AXI-lite port, got none",
         ),
         (
             handoff_with('FULLNAME="/odma0" INSTANCE="odma0"', 'FULLNAME="/two/idma0" INSTANCE="odma0"'),
-            "must have FINN's idma0 with an AXI-lite port, got idma0, two/idma0 in",
+            "must have AUFlow's shell0, or FINN's idma0 with an AXI-lite port, got idma0, two/idma0 in",
         ),
         (
             handoff_with('HIGHVALUE="0x43c1ffff" INSTANCE="odma0"', 'HIGHVALUE="0x43c1ffff" INSTANCE="dma"'),
-            "must have FINN's odma0 with an AXI-lite port, got one without in",
+            "must have AUFlow's shell0, or FINN's odma0 with an AXI-lite port, got one without in",
         ),
         (handoff_with('NAME="m_axis_0"', 'NAME="m"'), "m_axis_0 of idma0 must carry .* 3 bytes per beat, got None in"),
         (wider("input_stream", 6), "m_axis_0 of idma0 must carry the contract's 6 bytes per beat, got 3 in"),
@@ -398,6 +400,26 @@ def rename_dmas(handoff: Path, names: tuple[str, str]) -> None:
             if element.get("INSTANCE") == old:
                 element.set("INSTANCE", name.replace("/", "_"))
     tree.write(handoff)
+
+
+def test_a_shell_is_found_beside_what_it_watches(tmp_path: Path) -> None:
+    bitfile, bound = write_overlay(tmp_path, small_contract(), SHELL_BLOCKS)
+    with pytest.raises(
+        ValueError, match=r"an overlay with AUFlow's shell needs what .*shell\.json: copy it from the same"
+    ):
+        check_overlay(bitfile, bound)
+    (tmp_path / "shell.json").write_text('{"streams": [], "fifos": []}')
+    assert check_overlay(bitfile, bound) == {"shell0": "shell0"}
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("part", [ZYNQ, ZYNQMP])
+def test_pynq_calls_the_shell_by_its_name(tmp_path: Path, part: str) -> None:
+    bitfile, contract = write_overlay(tmp_path, small_contract(part), SHELL_BLOCKS)
+    with small_board(contract):
+        overlay = open_pynq().Overlay(str(bitfile))
+    assert overlay.shell0.mmio.base_addr == processor_of(contract.part).base
+    assert overlay.shell0.mmio.length == 1 << 16 > ODMA_BASE
 
 
 @pytest.mark.board

@@ -224,7 +224,7 @@ def test_the_buttons_start_stop_and_record(detector: AUDetector, tmp_path: Path)
 def test_a_command_that_cannot_be_is_one_sentence(detector: AUDetector, tmp_path: Path) -> None:
     with served(detector, clip(), tmp_path) as (_, visitor):
         assert visitor.post("/finder", {"name": "x"})[0] == 409
-        for body in ("[]", "{", "1", '"x"', "\ud800".encode("utf-16", "surrogatepass").decode("latin-1")):
+        for body in ("[]", "{", "1", '"x"', "[" * 4000, "\ud800".encode("utf-16", "surrogatepass").decode("latin-1")):
             with visitor.open("/record", "POST", body) as answer:
                 assert answer.status == 400 and answer.read() == b"a command must be a JSON object\n"
         with visitor.open("/stop", "POST", "{}", Content_Type="text/plain") as answer:

@@ -171,6 +171,7 @@ def test_rows_without_a_record_of_a_longer_input_are_refused(path: Path, kind: K
         ("[]", "must have format auflow-run-1"),
         ('{"format": "auflow-run-1", "made_by": 3}', "must have its keys"),
         ('{"format": "auflow-run-1", "other": 3}', "must have its keys"),
+        ('{"format": "auflow-run-1", "made_by": {}, "begun": [-1]}', "must have its keys"),
     ],
 )
 def test_a_record_that_is_none_is_named(path: Path, kind: Kind, content: str, said: str) -> None:
@@ -179,6 +180,28 @@ def test_a_record_that_is_none_is_named(path: Path, kind: Kind, content: str, sa
     with pytest.raises(ValueError, match=rf"the record of an interrupted run {said}.*delete it"):
         kind(path, CONTRACT, resume=True)
     assert partial_of(path).exists()
+
+
+def test_a_record_that_begins_nowhere_goes_on_from_the_first_row(path: Path, kind: Kind, whole: bytes) -> None:
+    """It once was a fault of the program."""
+    run(kind(path, CONTRACT, made_by=MADE_BY), (0, 4))
+    record = json.loads(record_name(path).read_text())
+    record_name(path).write_text(json.dumps({**record, "begun": []}))
+    run(kind(path, CONTRACT, resume=True, made_by=MADE_BY))
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("line", ["[" * 5000, '{"frame": 1e400}', '{"frame": null}', '{"frame": 1.5}', "[]", "{}"])
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
+def test_a_line_that_is_no_row_is_told(tmp_path: Path, line: str, recorded: bool) -> None:
+    """One nested too deep, or of a frame that is no number, once was a fault of the program."""
+    path = tmp_path / "aus.jsonl"
+    run(JsonlOutput(path, CONTRACT), (0, 1))
+    partial_of(path).write_text(f"{line}\n")
+    if not recorded:
+        record_name(path).unlink()
+    with pytest.raises(ValueError, match=rf"^{partial_of(path)} (must hold rows only|has no record of what made it)"):
+        JsonlOutput(path, CONTRACT, resume=True).write(frame(0), [face(0)])
 
 
 def test_the_record_says_what_made_the_table(path: Path, kind: Kind) -> None:

@@ -76,9 +76,14 @@ def test_a_file_that_holds_no_plain_array_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", a=np.zeros(3), b=np.zeros(3))
     (tmp_path / "none.npz").write_bytes(b"PK\5\6" + bytes(18))
     (tmp_path / "header.npy").write_bytes(b"\x93NUMPY\1\0\x76\0{'descr': " + bytes(100))
-    for name in ("objects.npy", "cut.npz", "broken.npz", "two.npz", "none.npz", "header.npy"):
+    (tmp_path / "tail.npy").write_bytes((tmp_path / "header.npy").read_bytes() + (tmp_path / "none.npz").read_bytes())
+    for name in ("objects.npy", "cut.npz", "broken.npz", "two.npz", "none.npz", "header.npy", "tail.npy"):
         with pytest.raises(ValueError, match=rf"(a numpy file must be|an \.npz of pictures must hold) .*{name}"):
             open_source(str(tmp_path / name))
+    with pytest.raises(ValueError, match=r"an \.npz of plain arrays, got File is not a zip file"):  # cut, not an .npy
+        read_array(tmp_path / "cut.npz")
+    with pytest.raises(ValueError, match="must be a plain array"):  # whatever its end looks like
+        read_array(tmp_path / "tail.npy")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from rich.console import Console
 from board.core.contract import Contract
 from board.core.facs import AUS
 from board.core.graph import IntegerGraph
-from board.core.lock import lock_name, locked
+from board.core.lock import lock_in, locked
 from board.core.outputs import Attention
 from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
@@ -382,10 +382,10 @@ def test_a_resumed_build_makes_again_what_is_no_longer_what_it_made(tmp_path: Pa
 def test_one_build_at_a_time_in_a_folder(tmp_path: Path) -> None:
     """Two at once once ended in a segmentation fault."""
     out = tmp_path / "tiny"
-    with locked(lock_name(out), "the build"):
+    with locked(lock_in(out), "the build"):
         said = told("build", "--config", TINY, "--out", out)
     assert f"the build {out} is in use by this process already" in said
-    assert not out.exists()
+    assert list(out.iterdir()) == []
 
 
 def test_the_command_that_goes_on_can_be_copied(tmp_path: Path) -> None:
@@ -441,8 +441,17 @@ def test_refuses_an_unknown_step_and_an_unknown_board(tmp_path: Path) -> None:
 
 
 def test_refuses_a_folder_it_cannot_write() -> None:
-    """The folder, or the lock beside it: whichever is written first."""
-    assert re.search(r"/proc/\.?auflow", refused("build", "--config", TINY, "--out", "/proc/auflow"))
+    said = refused("build", "--config", TINY, "--out", "/proc/auflow")
+    assert said.startswith("auflow: cannot write /proc/auflow: ")
+
+
+def test_begins_in_a_folder_that_a_killed_build_left_empty(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".lock").write_text("process 1 (auflow)\n")
+    (out / ".build.1.partial.json").write_text('{"key"')
+    done = run_cli("build", "--config", TINY, "--out", out, "--stop-after", "export")
+    assert done.status == 0, done.stderr
 
 
 def test_refuses_a_folder_of_something_else(tmp_path: Path) -> None:
@@ -534,5 +543,56 @@ def test_the_report_tells_what_was_simulated(build: Path) -> None:
     assert timeline.begin("out0", 0) - figures["first_out_cycles"] in range(step + 2)
 
 
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    ("file", "step"),
+    [
+        *(("report/simulation.json", "simulate"), ("report/estimate.json", "compile"), ("accelerator.json", "compile")),
+        *(("dataflow.onnx", "compile"), ("integer.npz", "lower")),
+    ],
+)
+def test_a_report_refuses_a_build_that_was_damaged(build: Path, file: str, step: str) -> None:
+    """These once ended in sixteen different tracebacks."""
+    whole = (build / file).read_bytes()
+    try:
+        (build / file).write_bytes(whole[: len(whole) // 2])
+        said = told("report", "--build", build)
+    finally:
+        (build / file).write_bytes(whole)
+    assert (
+        said == f"{build / file} is not what step {step} made: give the same `auflow build` with --resume, which"
+        " makes it anew"
+    )
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", '{"nodes": {}}', '{"nodes": {"conv1": {"lut": "many"}}}', "[" * 99_999]
+)
+def test_a_report_refuses_a_damaged_synthesis(build: Path, content: str) -> None:
+    path = build / "report/synthesis.json"
+    try:
+        path.write_text(content)
+        said = told("report", "--build", build)
+    finally:
+        path.unlink()
+    assert said.startswith("the synthesis report of a build must be ") or said.startswith("invalid literal")
+    assert said.endswith(f"in {path}: run `auflow synth` again")
+
+
+@pytest.mark.verilator
+@pytest.mark.parametrize("command", ["parity", "simulate"])
+def test_rtl_that_was_changed_does_not_run(build: Path, faces: Path, command: str) -> None:
+    """It is program code, and what the build remembers of it is a digest."""
+    path = build / "rtl/accelerator.sv"
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole + b"// not ours\n")
+        said = told(command, "--build", build, "--faces", faces)
+    finally:
+        path.write_bytes(whole)
+    assert f"{path} is not what step compile made" in said
+
+
 def test_a_report_needs_a_simulated_build(tmp_path: Path) -> None:
-    assert "the estimate report of a build must be a file, got none at" in refused("report", "--build", tmp_path)
+    assert "no build in" in refused("report", "--build", tmp_path)

@@ -193,7 +193,7 @@ def flattened_map() -> onnx.ModelProto:
 @pytest.mark.parametrize(
     ("model", "complaint"),
     [
-        (no_layer, "must have a convolution or dense layer, got none: there is nothing to fold"),
+        (no_layer, "must have a dense layer or a convolution other than depthwise, got none: nothing to fold"),
         (softmax, "is of type Softmax, which has no hardware"),
         (sigmoid, r"\(Sigmoid\) is behind the last layer, where sums may be scaled and shifted alone"),
         (flattened_map, "output flatten.* takes the elements of a flattened map of 3 channels one by one"),

@@ -70,6 +70,10 @@ class Broken(nn.Module):
 
 def number():
     return 3
+
+
+def leaves():
+    raise SystemExit(3)
 '''
 
 
@@ -127,6 +131,7 @@ def test_the_command_folds_what_has_hardware(nets: Path, tmp_path: Path) -> None
         ("{nets}:Other", "must define Other, got nothing of this name"),
         ("{nets}:Broken", "must make a network without arguments, got TypeError"),
         ("{nets}:number", "must make a torch.nn.Module, got int"),
+        ("{nets}:leaves", "must make a network without arguments, got SystemExit: 3"),
         ("{nets}:Net", "the network must take pixels (1, 3, 48, 48) and export, got"),
     ],
 )

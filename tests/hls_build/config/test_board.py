@@ -70,6 +70,8 @@ def test_zynq_and_zynqmp_are_told_apart_by_the_part() -> None:
     ("text", "complaint"),
     [
         (GOOD + "uram = 3\n", "budget has only the keys lut, ff, bram18, dsp, got 'uram'"),
+        (GOOD.replace("17600", "-1"), "budget needs lut >= 0, got -1"),
+        (GOOD.replace("clock_mhz = 50", "clock_mhz = nan"), "need 1 <= clock_mhz <= 1000, got nan"),
         (GOOD.replace("17600", "1.5"), "budget needs lut of type .*int.*, got 1.5"),
         (GOOD.replace('part = "xc7z010clg400-1"\n', "", 1), "a board must have the key 'part', got none"),
         (GOOD.partition("[budget]")[0], "a board must have the key 'budget', got none"),

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from commands import refused, run_cli
 from networks import SMALL, random_chain, random_network
+from public_shapes import mobilenet
 
 from board.core.graph import IntegerGraph
+from board.core.layers.depthwise import Depthwise
 from hls_build.build import shipped
-from hls_build.compiler import compile_graph
+from hls_build.compiler import RULES, compile_graph
 from hls_build.config.board import Board, board_names, load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import Folding
@@ -25,6 +27,7 @@ from hls_build.estimate import Estimate, estimate
 from hls_build.folding import search
 from hls_build.folding.milp import RELATIVE_GAP, Milp
 from hls_build.folding.options import FoldingOptions, Goal
+from hls_build.lowering.lower import lower
 
 BOARD = load_board("Pynq-Z2")
 
@@ -99,6 +102,19 @@ def test_the_build_takes_what_the_search_said(network: IntegerGraph) -> None:
     assert found.lut == pytest.approx(said.lut, rel=0.002)
     assert found.ff == pytest.approx(said.ff, rel=0.002)
     assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.0015 * INTERVAL
+
+
+def test_a_depthwise_convolution_is_as_parallel_as_the_rate_asks() -> None:
+    graph = lower(mobilenet(size=16, width=4, outputs=3, seed=1, blocks=1), RULES)
+    (layer,) = (node for node in graph.nodes if isinstance(node, Depthwise))
+    for interval, pe in ((9000, 1), (1300, 2), (700, 4)):
+        solution = search.fold(request(graph), interval)
+        assert solution is not None and solution.folding[layer.name].pe == pe
+        assert 64 * 9 * 4 // pe < solution.options[layer.name].cycles <= interval
+        built = estimated(graph, solution.folding)
+        assert built.nodes[layer.name].cycles == 64 * 9 * 4 // pe
+        assert built.total.dsp == solution.resources.dsp
+        assert built.total.lut == pytest.approx(solution.resources.lut, rel=0.002)
 
 
 def test_double_pumping_halves_what_is_scarce(network: IntegerGraph) -> None:

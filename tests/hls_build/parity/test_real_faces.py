@@ -66,6 +66,6 @@ def test_tiny_is_equal_on_a_hundred_real_faces_under_every_stall(tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pynq-z2_w4a4", "pynq-z2_w2a2"])
+@pytest.mark.parametrize("name", ["pynq-z2_w4a4", "pynq-z2_w3a3", "pynq-z2_w2a4", "pynq-z2_w2a2"])
 def test_the_full_network_is_equal_on_real_faces(tmp_path: Path, name: str) -> None:
     check(name, tmp_path / "build", count=500, dataflow=500, rtl=20)

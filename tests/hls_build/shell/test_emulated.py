@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from shell_board import FRAMES, TIMEOUT_S, Board, Buffer
 from shells import BEATS, LANES, stub_answers, stub_shell, stub_sources
 from small import small_contract
 
@@ -21,18 +21,16 @@ from board.driver import Driver, HangError, TransferError
 from board.driver.debug import DebugBlock, build_digest
 from board.driver.device import Pynq
 from board.driver.faults import Cause, Fault
-from board.driver.iodma import Iodma, describe
-from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
-from board.driver.watermark import Watermark
+from board.driver.iodma import describe
+from board.driver.shell import IDMA_BASE, Window
 from board.emulator.memory import Memory
-from board.emulator.overlay import write_overlay
+from board.emulator.overlay import SHELL_BLOCKS, write_overlay
 from board.emulator.shell import RtlFabric
 from board.simulation.harness import Simulation
-from hls_build.shell.spec import EMULATED, FRAME_FILE, TOP, ShellSpec, emulated_text, top_text
+from hls_build.shell.spec import EMULATED, FRAME_FILE, TOP, emulated_text, top_text
 from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
-FRAMES, TIMEOUT_S = 4, 1e-3
 SPEC = stub_shell(np.random.default_rng(1))[0]
 CONTRACT = small_contract(
     input=InputRule((BEATS, 1, LANES), "uint8", "grey", 0.0),
@@ -41,57 +39,6 @@ CONTRACT = small_contract(
     output_stream=SPEC.output_stream,
 )
 DIGEST = build_digest(CONTRACT)
-CLOCK_HZ = 100e6
-
-
-class Buffer(np.ndarray):
-    """What pynq.allocate gives, without a cache."""
-
-    device_address = 0
-
-    def flush(self) -> None:
-        """Nothing to do."""
-
-    def invalidate(self) -> None:
-        """Nothing to do."""
-
-
-@dataclass
-class Board:
-    """A fabric of RTL with memory, time, both DMAs and the debug block."""
-
-    spec: ShellSpec
-    fabric: RtlFabric
-    memory: Memory
-    cycles: int = 0
-
-    def __post_init__(self) -> None:
-        self.dmas = Iodma(self.fabric.idma, "idma0"), Iodma(self.fabric.odma, "odma0")
-        self.debug = DebugBlock(self.fabric.debug, self.spec.streams, self)
-        streams = self.spec.input_stream, self.spec.output_stream
-        buffers = [self._allocate(stream.frame_bytes) for stream in streams * 2]
-        self.slots = Slot(*buffers[:2]), Slot(*buffers[2:])
-
-    def monotonic(self) -> float:
-        return self.cycles / CLOCK_HZ
-
-    def sleep(self, seconds: float, /) -> None:
-        cycles = max(1, round(seconds * CLOCK_HZ))
-        self.fabric.step(cycles)
-        self.cycles += cycles
-
-    def _allocate(self, size: int) -> Buffer:
-        block = self.memory.allocate(FRAMES * size, cacheable=False)
-        rows = self.memory.dram[block.start : block.start + FRAMES * size].reshape(FRAMES, size).view(Buffer)
-        rows.device_address = self.memory.base + block.start
-        return rows
-
-    def transfer(self, faces: np.ndarray) -> np.ndarray:
-        contract: Any = SimpleNamespace(input_stream=self.spec.input_stream, output_stream=self.spec.output_stream)
-        results = np.zeros((len(faces), LANES), np.int64)
-        mark = Watermark(self.spec.output_stream, high=True)
-        Transfer(self.dmas, self.slots, contract, self, TIMEOUT_S, UNKNOWN_PACE, mark).run(faces, results)
-        return results
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +108,7 @@ def test_a_silent_memory_is_a_hang_that_a_reset_outlasts(board: Board, rng: np.r
 def test_a_stuck_stream_is_named(board: Board, rng: np.random.Generator) -> None:
     board.dmas[0].start(board.slots[0].input.device_address, FRAMES)  # and nobody takes what comes out
     board.sleep(1e-3)
-    assert board.debug.stuck() == "stream 'sum->output' is stuck: valid, never ready, after 2 beats"
+    assert board.debug.stuck() == "stream 'out0' is stuck: valid, never ready, after 0 beats"
     assert board.debug.reset() and board.debug.stuck() == "no stream is stuck"
 
 
@@ -178,18 +125,18 @@ def test_another_build_is_refused(board: Board) -> None:
         RuntimeError, match=r"the FPGA must hold build 000000000000, got [0-9a-f]{12}: use the files of"
     ):
         board.debug.check("0" * 64)
-    other = DebugBlock(board.fabric.debug, (), board)
+    other = DebugBlock(board.fabric.registers, (), board)
     with pytest.raises(RuntimeError, match="the debug block must watch 2 streams, got 4"):
         other.check(DIGEST)
     with pytest.raises(RuntimeError, match="the debug block must read 0x41554631, got 0x00000004"):
-        DebugBlock(board.fabric.idma, (), board).check(DIGEST)
+        DebugBlock(Window(board.fabric.registers, IDMA_BASE), (), board).check(DIGEST)
 
 
 class Overlay:
     """What pynq's Overlay is to the driver: loading resets the fabric."""
 
     def __init__(self, fabric: RtlFabric) -> None:
-        self.idma0, self.odma0, self.debug0, self._fabric = fabric.idma, fabric.odma, fabric.debug, fabric
+        self.shell0, self._fabric = fabric.registers, fabric
         self.loads = 0
 
     def download(self) -> None:
@@ -200,12 +147,12 @@ class Overlay:
 @pytest.fixture
 def driver(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     """The driver on that board, its pynq reduced to what the driver takes of it."""
-    bitfile, contract = write_overlay(tmp_path, CONTRACT)
+    bitfile, contract = write_overlay(tmp_path, CONTRACT, SHELL_BLOCKS)
     (tmp_path / "shell.json").write_text(json.dumps({"streams": SPEC.streams, "fifos": SPEC.fifos}))
     overlay = Overlay(board.fabric)
 
     def allocate(shape: tuple[int, int], dtype: Any, cacheable: int) -> Buffer:
-        return board._allocate(shape[1])
+        return board.allocate(shape[1])
 
     pynq = Pynq(None, lambda *_, **__: overlay, SimpleNamespace(fclk0_mhz=0.0), allocate, board, tmp_path / "lock")
     monkeypatch.setattr("board.driver.driver.open_pynq", lambda: pynq)

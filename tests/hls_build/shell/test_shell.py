@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 from networks import random_block
 from shells import DIGEST, faulty, stub_answers, stub_shell, stub_sources
+from standin import BLOCK, block_contract
 
 from board.driver.debug import Debug, Fault
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
+from board.executors.numpy_executor import NumpyExecutor
 from hls_build.compiler import compile_graph
-from hls_build.config.board import load_board
-from hls_build.config.build import BuildConfig
-from hls_build.config.folding import Folding
 from hls_build.rtl.stitch import stitch
 from hls_build.shell.dma import RTL
+from hls_build.shell.of_build import shell_of
 from hls_build.shell.spec import FRAME_FILE, TOP, SelfTest, ShellSpec, top_text, write
 from hls_build.simulation import verilator
 
 MODULE = "cocotb_shell"
-BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {"conv1": Folding(pe=2, simd=3)})
 
 
 def judge(
@@ -84,6 +84,25 @@ def test_frames_counters_checks_resets_and_self_test(tmp_path: Path, seed: int) 
 @pytest.mark.cocotb
 def test_a_hundred_frames_with_stalls_and_errors(tmp_path: Path, seed: int) -> None:
     judge_stub(None, tmp_path, seed, count=400, resets=60)
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.cocotb
+def test_a_hundred_frames_through_a_real_accelerator(tmp_path: Path, seed: int) -> None:
+    rtl, shape = tmp_path / "rtl", random_block(1).tensors["pixels"].shape
+    stitched = stitch(compile_graph(random_block(1), BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
+    contract = block_contract(stitched)
+    spec = dataclasses.replace(shell_of(stitched, contract, random_block(1)), quiet_cycles=20_000)
+    faces = np.random.default_rng(seed).integers(0, 256, (20, *shape), np.uint8)
+    packed = contract.input_stream.lane_rule.pack(faces).reshape(20, -1)
+    answers = NumpyExecutor(random_block(1)).accumulators(faces)
+    told = contract.output_stream.lane_rule.pack(answers).reshape(20, -1)
+    sources = [verilator._readable(source, tmp_path, False) for source in write(spec, rtl, tmp_path)[:-1]]
+    for path in rtl.glob("*.dat"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    cases = ("frames_with_stalls_and_errors", "the_self_test_passes_and_can_fail", "it_tells_what_it_is")
+    judge(spec, sources, packed, told, tmp_path, cases, seed=seed, count=100, resets=10, frame_cycles=3000)
 
 
 @pytest.mark.verilator
@@ -238,6 +257,12 @@ def test_the_driver_knows_the_registers() -> None:
     check = (RTL / "frame_check.sv").read_text()
     codes = dict(re.findall(r"(NONE|INPUT_\w+|OUTPUT_\w+) = (\d)", check))
     assert {name: int(code) for name, code in codes.items()} == {fault.name: int(fault) for fault in Fault}
+
+
+def test_the_driver_knows_the_places_of_the_blocks() -> None:
+    head = (RTL / "shell.sv").read_text().split("module shell")[0]
+    told = [int(place, 16) for place in re.findall(r"0x\w+", head)]
+    assert told == [DEBUG_BASE, IDMA_BASE, ODMA_BASE]
 
 
 def test_a_grey_frame_is_stored_once() -> None:

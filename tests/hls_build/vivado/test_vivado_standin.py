@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from networks import random_block
-from standin import BLOCK, FOLDER, unpack, vivado, write_project
+from standin import BLOCK, FOLDER, Written, block_contract, unpack, vivado, write_project
 
+from board.core.files import sha256
+from board.driver.debug import Watched
+from board.driver.overlay import check_overlay
 from hls_build.compiler import compile_graph
 from hls_build.finn_adapter import operator
+from hls_build.rtl.stitch import Stitched
 
 pytestmark = pytest.mark.tclsh
 
@@ -243,6 +247,60 @@ def double_pumped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_second_clock_reaches_the_multipliers(double_pumped: Path, tmp_path: Path) -> None:
     folder = unpack(double_pumped, tmp_path)
     assert vivado(folder).returncode == 0, logs(folder)[-3000:]
+
+
+@pytest.fixture(scope="module")
+def own_shell(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The small block's project with AUFlow's shell."""
+    return write_project(tmp_path_factory.mktemp("own"), own_shell=True)
+
+
+def test_a_project_with_our_shell_builds_without_hls(own_shell: Written, tmp_path: Path) -> None:
+    folder = unpack(own_shell.archive, tmp_path)
+    done = vivado(folder)
+    assert done.returncode == 0, done.stdout + logs(folder)
+    assert [path.name for path in (folder / "work/logs").iterdir()] == ["1_shell.log"]
+    bitfile = folder / "result/accelerator.bit"
+    contract = block_contract(Stitched.load(own_shell.rtl)).with_bitfile(sha256(bitfile))
+    assert check_overlay(bitfile, contract) == {"shell0": "shell0"}
+    assert Watched.read(folder / "result/shell.json").streams == Stitched.load(own_shell.rtl).streams
+
+
+OWN_SCRIPT = "src/1_shell/ip_config.tcl"
+OWN_FAULTS = {
+    "no top": ("src/rtl/shell_top.v", None, "no module shell_top in the project's files"),
+    "no frame": ("src/rtl/self_test.mem", None, r"no files matched|self_test\.mem in .* does not exist"),
+    "no weights": ("src/rtl/conv1_weights.dat", None, r"memory file \S+conv1_weights\.dat in .* does not exist"),
+    "no address": (OWN_SCRIPT, r"^assign_bd_address -offset.*", "shell0/s_axi has no address"),
+    "no memory": (
+        OWN_SCRIPT,
+        r"^connect_bd_intf_net \[get_bd_intf_pins shell0/m_axi_gmem\].*",
+        r"unconnected interface (shell0/m_axi_gmem|smartconnect_0/S00_AXI)",
+    ),
+    "a clock of 100 MHz to the Hz": (
+        "src/rtl/shell_top.v",
+        ", *FREQ_TOLERANCE_HZ -1",
+        r"BD 41-237.*does not match between shell0/ap_clk\(100000000\) and clk_wiz_0/clk_out1\(99999000\)",
+    ),
+    "no reset": (OWN_SCRIPT, r"^.*shell0/ap_rst_n\].*", "unconnected pin shell0/ap_rst_n"),
+}
+
+
+@pytest.mark.parametrize("fault", OWN_FAULTS)
+def test_a_fault_of_our_shells_project_is_found(own_shell: Written, tmp_path: Path, fault: str) -> None:
+    name, old, message = OWN_FAULTS[fault]
+    folder = unpack(own_shell.archive, tmp_path)
+    path = folder / name
+    text = path.read_text()
+    if old is None:
+        path.unlink()
+    else:
+        changed = re.sub(old, "", text, flags=re.MULTILINE)
+        assert changed != text, "the test changes something"
+        path.write_text(changed)
+    assert vivado(folder).returncode == 1
+    assert re.search(message, logs(folder)), logs(folder)[-3000:]
+    assert not (folder / "result").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import refused, run_cli
 from networks import random_block
 from packages import small_contract
 
-from hls_build.build_folder import BuildFolder
+from board.core.files import digests
+from hls_build.build_folder import BuildFolder, State
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
@@ -24,9 +26,11 @@ from hls_build.rtl.blocks import blocks
 from hls_build.yosys import finn_patches, synthesis_report
 from hls_build.yosys import synthesis as accelerator
 from hls_build.yosys import tool as yosys
+from hls_build.yosys.netlist import Cell, Netlist
 from hls_build.yosys.synthesis import Counts
 
 BOARD = load_board("Pynq-Z2")
+FOUR_TABLES = Netlist({}, {}, [Cell("LUT6", {}, {"O": [number]}) for number in range(4)], {"x": [1]})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,14 +43,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
-    """A small network's folder, as the compile step leaves it."""
-    folder = BuildFolder(tmp_path_factory.mktemp("build"))
+    """A small network's folder, as the compile step leaves it, at a path that not every tool would take."""
+    folder = BuildFolder(tmp_path_factory.mktemp("build") / "a blank")
     use_build_folder(folder.root / "finn")
-    told = BuildConfig("small", "tiny", BOARD, 100.0)
-    model = compile_graph(random_block(1), told)
+    told, network = BuildConfig("small", "tiny", BOARD, 100.0), random_block(1)
+    network.save(folder.integer)
+    model = compile_graph(network, told)
     stitch.stitch(model, folder.rtl, BOARD.part, 10.0)
     folder.write_report("estimate", estimate(model, told).as_json())
     small_contract().write(folder.contract)
+    files = {f"rtl/{name}": digest for name, digest in digests(folder.rtl).items()}
+    folder.write_state(State("0" * 64, "", {"compile": {"seconds": 1.0, "files": files}}))
     return folder
 
 
@@ -65,20 +72,39 @@ def test_modules_are_counted_once(build: BuildFolder, monkeypatch: pytest.Monkey
     fork = next(name for name, node in nodes.items() if node["op_type"] == "StreamFork_rtl")
     padding = next(name for name, node in nodes.items() if node["op_type"] == "FMPadding_rtl")
     out = build.root / "some.json"
-    words = ("synth", "--build", build.root, "--module", fork, "--module", padding, "--json", out)
+    words = ("synth", "--build", build.root, "--module", fork, "--module", padding, "--json", out, "--timing")
     done = run_cli(*words)
     assert done.status == 0, done.stderr
     found = json.loads(out.read_text())
+    check_timing(found.pop("timing"), found["total"]["ff"], done.stdout)
     assert set(found["nodes"]) == {fork, padding}
     assert found["nodes"][fork]["ff"] == nodes[fork]["ff"]
     assert abs(found["nodes"][padding]["lut"] - nodes[padding]["lut"]) <= 6
     assert found["total"]["lut"] == found["nodes"][fork]["lut"] + found["nodes"][padding]["lut"]
     assert not (build.report / "synthesis.json").exists()  # two modules are not the build
+    assert not (build.report / "timing.json").exists()
 
     monkeypatch.setattr(yosys, "run", lambda *_: pytest.fail("synthesised again"))
     again = run_cli(*words)
     assert again.status == 0, again.stderr
-    assert json.loads(out.read_text()) == found
+    assert json.loads(out.read_text())["nodes"] == found["nodes"]
+    said = refused(*words, "--net-scale", 3, "--min-slack", 8.5)
+    assert "timing must leave 8.5 ns of slack at every endpoint, got " in said
+
+
+def check_timing(found: dict[str, Any], registers: int, said: str) -> None:
+    """Every register is an endpoint, and each layer's slowest path is the sum of its parts."""
+    assert sum(found["histogram"].values()) == found["endpoints"] > registers
+    assert found["failing"] == sum(layer["failing"] for layer in found["layers"]) == 0
+    assert found["worst_slack_ns"] == min(layer["slack_ns"] for layer in found["layers"])
+    for layer in found["layers"]:
+        path = layer["path"]
+        assert layer["delay_ns"] == path[-1]["at_ns"]
+        assert layer["delay_ns"] + layer["slack_ns"] == pytest.approx(10)
+        assert [stage["at_ns"] for stage in path] == sorted(stage["at_ns"] for stage in path)
+        assert layer["levels"] == len(path) - 2
+    assert "0 of " in said
+    assert f"least slack {found['worst_slack_ns']:.2f} ns" in said
 
 
 @pytest.mark.yosys
@@ -105,13 +131,13 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
     monkeypatch.setattr(accelerator, "_GROUP", 1)
     runs: list[str] = []
 
-    def count(sources: object, tops: list[str], *_: object, **__: object) -> dict[str, dict[str, int]]:
+    def count(sources: object, tops: list[str], *_: object, **__: object) -> dict[str, Netlist]:
         runs.extend(tops)
         if len(runs) == 3:
             raise KeyboardInterrupt
-        return {top: {"LUT6": 4} for top in tops}
+        return {top: FOUR_TABLES for top in tops}
 
-    monkeypatch.setattr(yosys, "cells", count)
+    monkeypatch.setattr(yosys, "netlists", count)
     with pytest.raises(KeyboardInterrupt):
         synthesis_report.run(wanted, lambda _: None, lambda _: None)
     found = synthesis_report.run(wanted, lambda _: None, lambda _: None)
@@ -129,7 +155,7 @@ def test_counts_are_kept_in_the_users_cache(
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AUFLOW_CACHE", variable)
-    monkeypatch.setattr(yosys, "cells", lambda sources, tops, *_, **__: {top: {"LUT6": 4} for top in tops})
+    monkeypatch.setattr(yosys, "netlists", lambda sources, tops, *_, **__: {top: FOUR_TABLES for top in tops})
     done = run_cli("synth", "--build", build.root, "--module", "conv1")
     assert done.status == 0, done.stderr
     assert not list(here.iterdir())
@@ -158,6 +184,22 @@ def test_what_is_wrong_is_told(build: BuildFolder, tmp_path: Path) -> None:
         synthesis_report.designs(BuildFolder(tmp_path))
     said = refused("synth", "--build", build.root, "--module", "conv", "--flatten")
     assert "--flatten takes the whole accelerator, got --module too" in said
+    said = refused("synth", "--build", build.root, "--timing", "--flatten")
+    assert "--timing goes over modules, got --flatten too" in said
+    said = refused("synth", "--build", build.root, "--net-scale", 1.5)
+    assert "--net-scale is for --timing, got none: add it" in said
+
+
+def test_rtl_that_was_damaged_is_told(build: BuildFolder, tmp_path: Path) -> None:
+    """Yosys once was asked, and spoke of a line of ours."""
+    copy = tmp_path / "copy"
+    shutil.copytree(build.root, copy)
+    source = copy / "rtl/accelerator.sv"
+    for damage in (lambda: source.write_bytes(source.read_bytes()[:-200]), source.unlink):
+        damage()
+        assert f"{source} is not what step compile made: give the same `auflow compile`" in refused(
+            "synth", "--build", copy, "--module", "conv1"
+        )
 
 
 def test_a_changed_source_of_finn_is_noticed(tmp_path: Path) -> None:

@@ -148,6 +148,21 @@ def test_tune_reads_the_other_half_and_eval_uses_its_card(flat: Path, root: Path
     of_aus = (*content["rendered"]["validity"]["per_au"].values(), *content["real"]["agreement"]["per_au"].values())
     alarms = [of_au["false_alarms"]["value"] for of_au in of_aus]
     assert max(alarm for alarm in alarms if alarm is not None) <= 0.5
+    assert max(any_alarm(content)) > 0.3
+    run(*words("tune", flat, root, "--false-alarms", 0.5, "--any-false-alarm", 0.3))
+    together = checkpoint.read_card(flat)
+    assert together.training["thresholds"]["false_alarms_together"] == 0.3
+    assert together.calibration == tuned.calibration
+    raised = np.array(together.thresholds) - tuned.thresholds
+    assert (raised >= 0).all() and (raised > 0).any()
+    run(*words("eval", flat, root, "--json", tmp_path / "a.json", "--damaged", 0, "--faces", "tuning"))
+    assert max(any_alarm(json.loads((tmp_path / "a.json").read_text()))) <= 0.3
+
+
+def any_alarm(content: dict[str, Any]) -> list[float]:
+    """Share of calm faces on which any AU is called, rendered and real."""
+    validity, agreement = content["rendered"]["validity"], content["real"]["agreement"]
+    return [part["means"]["any_false_alarm"]["value"] for part in (validity, agreement)]
 
 
 def test_portraits_are_found_and_cut(flat: Path, tmp_path: Path) -> None:

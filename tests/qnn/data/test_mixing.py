@@ -96,6 +96,8 @@ def test_rendered_faces_are_no_coded_ones(alone: dict[str, Faces], monkeypatch: 
     found = load_mixed(Division("ferplus", Path()), 0.1, [Beside("disfa", Path(), 0.5)])
     assert dict(zip(AUS, found.validity, strict=True))[12] == "rendered"
     assert np.isnan(found.train.labels[:4]).all()  # no soft labels: Table 2 is no substitute
+    twice = load_mixed(Division("ferplus", Path()), 0.1, [Beside("disfa", Path(), 0.2), Beside("disfa", Path(), 0.3)])
+    assert twice.validity == found.validity, "two sets of rendered faces tell no more than one"
 
 
 @pytest.mark.usefixtures("alone")

@@ -20,7 +20,9 @@ from brevitas.nn import QuantIdentity
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from quantized_networks import save_network, varied_faces
+from safetensors.torch import load_file, save_file
 
+from board.core.files import sha256
 from board.executors.executor import LayerExecutor, planes
 from qnn.data.loading import load
 from qnn.export import export as exporting
@@ -250,6 +252,26 @@ def test_a_float_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_another_preset_is_refused(tiny: Exported, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is of preset w4a4, need w2a2"):
         export(tiny.checkpoint, tmp_path, preset="w2a2")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "node"),
+    [
+        ("attention1.fc1.weight_quant.tensor_quant", "attention1.fc1.weight"),
+        ("attention1.channel_q.act_quant.fused_activation_quant_proxy.tensor_quant", "attention1.channel_q"),
+    ],
+)
+def test_a_checkpoint_whose_scales_are_none_is_named(tmp_path: Path, parameter: str, node: str) -> None:
+    """It once said that something has scale inf, and neither what nor where."""
+    path, source = tmp_path / "x.safetensors", shipped_checkpoint("tiny")
+    state = load_file(source)
+    state[f"{parameter}.scaling_impl.value"].fill_(1e38)
+    save_file(state, path)
+    card = {**json.loads(checkpoint.card_path(source).read_text()), "sha256": sha256(path)}
+    checkpoint.card_path(path).write_text(json.dumps(card))
+    said = rf"node {node} \(Quant\) has scale inf, need a positive number in checkpoint .*: train again"
+    with pytest.raises(ValueError, match=said):
+        export(path, tmp_path / "out")
 
 
 def test_a_card_with_too_few_aus_is_refused(tiny: Exported, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import refused
 
+from board.core.lock import lock_in, locked
 from qnn.data.datasets import find
 from qnn.data.indexing import index
 from qnn.rendering import needs, writing
@@ -96,6 +97,13 @@ def test_a_finished_folder_is_left_alone_and_another_is_refused(tmp_path: Path, 
         render(tmp_path, SETTINGS, 1, progress=False)
 
 
+def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
+    """The first to end once deleted the parts that the second was still to read."""
+    with locked(lock_in(tmp_path), "the folder"), pytest.raises(RuntimeError, match=f"faces {tmp_path} is in use by"):
+        render(tmp_path, SETTINGS, 1, progress=False)
+    assert render(tmp_path, SETTINGS, 1, progress=False)
+
+
 def test_counts_and_seeds_out_of_range() -> None:
     for wrong in ({"faces": 0}, {"valid_faces": 0}, {"seed": -1}, {"per_person": 0}):
         with pytest.raises(ValueError, match="need at least one face"):
@@ -108,3 +116,7 @@ def test_the_command_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.Monk
     said = refused("render", "--out", tmp_path / "faces")
     assert "anny not installed" in said and "requirements/render-nodeps.txt" in said
     assert not (tmp_path / "faces").exists()
+
+
+def test_a_sheet_that_cannot_be_written_is_told_before_the_work() -> None:
+    assert refused("render", "--sheet", "/proc/sheet.png").startswith("cannot write /proc/sheet.png: ")

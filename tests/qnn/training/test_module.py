@@ -15,10 +15,15 @@ from torch import Tensor, nn
 from board.core.facs import PROTOTYPES
 from qnn.data.mixing import Part, follow_from_emotion
 from qnn.network.model import Architecture, CbamCnn
+from qnn.network.pixels import channels_first, network_input
+from qnn.network.presets import PRESETS
+from qnn.network.quantized import QuantCbamCnn
 from qnn.training import distributed
+from qnn.training.augmentation import Augmentation
 from qnn.training.batches import ResidentFaces, ShuffledRows
 from qnn.training.distributed import SharedBatchNorm2d, SharedDropout, share, shared_rand
-from qnn.training.module import AuTraining, optimiser_of
+from qnn.training.emotion_outputs import EmotionOutputsTraining
+from qnn.training.module import FEATURES, AuTraining, optimiser_of
 from qnn.training.recipes import Recipe
 
 RECIPE = Recipe(epochs=1, batch=4, learning_rate=1e-3)
@@ -205,3 +210,90 @@ def test_no_state_of_a_broken_loss_is_saved() -> None:
     training.last_loss = torch.tensor(float("nan"))
     with pytest.raises(ValueError, match="the loss must stay finite, got nan"):
         training.on_save_checkpoint({})
+
+
+TINY = Architecture(divisor=8, emotions=7)
+VIEWS = replace(
+    RECIPE, optimiser="adamw", early_rate=0.0, views=2, emotion_outputs=True, targets="labels", decoding="independent"
+)
+
+
+def network(preset: str) -> CbamCnn | QuantCbamCnn:
+    torch.manual_seed(0)
+    model = CbamCnn(TINY) if preset == "float" else QuantCbamCnn(TINY, PRESETS[preset])
+    model.dropout.p = 0.0
+    faces = network_input(channels_first(torch.from_numpy(band_faces(8).pixels)))
+    model.train()
+    with torch.no_grad():
+        for _ in range(45):  # activation scales and statistics
+            model(faces)
+    return model
+
+
+def features_of(module: EmotionOutputsTraining) -> Tensor:
+    assert module.train_set.features is not None
+    return module.train_set.features
+
+
+def viewing(preset: str, recipe: Recipe = VIEWS) -> EmotionOutputsTraining:
+    faces = ResidentFaces(band_faces(20), recipe)
+    module = EmotionOutputsTraining(network(preset), recipe, faces, faces, [])
+    module.on_fit_start()
+    return module
+
+
+@pytest.mark.parametrize("preset", ["float", "w4a4"])
+def test_features_are_what_the_rest_of_the_network_takes(preset: str) -> None:
+    module = viewing(preset, replace(VIEWS, views=1, augmentation=Augmentation(0, 0, 0, 0, mirror=False)))
+    rows = torch.arange(20)
+    features, targets, _ = module.augmented(rows)
+    assert features.shape == (20, 16, 6, 6) and torch.equal(targets, module.train_set.targets)
+    model = module.model.eval()
+    assert isinstance(model, CbamCnn | QuantCbamCnn)
+    with torch.no_grad():
+        found = model.from_features(features)
+        whole = model(network_input(channels_first(module.train_set.pixels)))
+    if preset == "float":
+        torch.testing.assert_close(found, whole, rtol=0, atol=0.02)  # features have eight bits of their own
+    else:
+        assert torch.equal(found, whole)
+    assert whole.std(0).min() > 0.0
+
+
+@pytest.mark.parametrize("preset", ["float", "w4a4"])
+def test_views_are_drawn_once_from_the_seed(preset: str) -> None:
+    module, again = viewing(preset), viewing(preset)
+    views = features_of(module)
+    assert views.shape == (2, 20, 16, 6, 6)
+    assert torch.equal(views, features_of(again)) and not torch.equal(views[0], views[1])
+    other = features_of(viewing(preset, replace(VIEWS, seed=1)))
+    assert not torch.equal(views, other)
+    torch.manual_seed(0)
+    rows = torch.arange(20)
+    drawn = module.augmented(rows)[0]
+    chosen = [(drawn == view.float()).flatten(1).all(1) for view in views]
+    assert torch.all(chosen[0] | chosen[1]) and chosen[0].any() and chosen[1].any()
+
+
+@pytest.mark.parametrize("preset", ["float", "w4a4"])
+def test_layers_whose_features_are_kept_do_not_learn(preset: str) -> None:
+    module = viewing(preset)
+    before = copy.deepcopy(module.model.state_dict())
+    batch = module.augmented(torch.arange(20))
+    optimiser = optimiser_of(module.model, module.recipe)
+    module.model.train()
+    loss, _ = module._loss_and_logits(*batch)
+    loss.backward()
+    optimiser.step()
+    after = module.model.state_dict()
+    learned = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"conv5.weight", "fc1.weight", "fc3.weight"} <= learned
+    assert not [name for name in learned if name.startswith(FEATURES)]
+
+
+def test_views_need_layers_that_rest() -> None:
+    for wrong in ({"early_rate": 0.5}, {"emotion_outputs": False}, {"augmentation": Augmentation(mix_up=0.2)}):
+        with pytest.raises(ValueError, match="views need early_rate 0"):
+            replace(VIEWS, **wrong)
+    with pytest.raises(ValueError, match="need views >= 0, got -1"):
+        replace(VIEWS, views=-1)

@@ -73,8 +73,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 HOLD = """
 import sys
 from pathlib import Path
-from board.core.lock import lock_name, locked
-with locked(lock_name(Path(sys.argv[1])), "the run"):
+from board.core.lock import lock_in, locked
+with locked(lock_in(Path(sys.argv[1])), "the run"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -90,7 +90,7 @@ def test_two_trainings_cannot_share_a_folder(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match=rf"the run {folder} is in use by process {other.pid} \(-c\): wait for"):
             runs.train(["tiny"], TINY, band_splits(), folder, PLAN, runs.Machine("cpu"))
         other.communicate("")
-    assert not folder.exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_only_the_first_process_of_a_training_holds_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_only_the_first_process_of_a_training_holds_its_folder(tmp_path: Path, m
         monkeypatch.setattr(runs, "is_first", lambda: False)
         with runs.held(tmp_path / "run", "the run"):
             pass
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_both_stages_learn(run: Path) -> None:

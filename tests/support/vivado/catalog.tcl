@@ -110,11 +110,13 @@ proc xilinx_component {name config} {
   return [dict create pins $pins intfs $intfs]
 }
 
-# A Verilog module's ports, those of streams and registers gathered into interfaces as Vivado infers them.
-proc module_component {path module} {
+# A Verilog module's ports, those of streams and registers gathered into interfaces as Vivado infers them. In a top design
+# a module's clock must be 100 MHz to the Hz, unless it says that it takes any (AMD UG994).
+proc module_component {path module {is_top 0}} {
   set pins [dict create]
   set intfs [dict create]
   set intfs_inputs [dict create]
+  set mhz [expr {[regexp {FREQ_TOLERANCE_HZ -1} [slurp $path]] ? "" : 100}]
   foreach port [module_ports $path $module] {
     lassign $port name direction width is_clock
     if {[regexp -nocase {^(.*)_(TDATA|TVALID|TREADY)$} $name -> prefix signal]} {
@@ -124,15 +126,22 @@ proc module_component {path module} {
         dict set intfs $prefix width $width
         dict set intfs $prefix mode [expr {$direction eq "I" ? "Slave" : "Master"}]
       }
-    } elseif {[regexp {^(.*)_(AW|W|B|AR|R)(VALID|READY|ADDR|PROT|DATA|STRB|RESP)$} $name -> prefix channel signal]} {
-      dict set intfs $prefix protocol AXI4LITE
-      dict set intfs $prefix mode Slave
-      dict set intfs $prefix width 32
+    } elseif {[regexp -nocase {^(.*)_(AW|W|B|AR|R)(VALID|READY|ADDR|PROT|DATA|STRB|RESP|LEN|SIZE|BURST|CACHE|LAST)$} \
+        $name -> prefix channel signal]} {
+      if {![dict exists $intfs $prefix]} { dict set intfs $prefix [dict create protocol AXI4LITE maps 0] }
       if {$direction eq "I"} { dict lappend intfs_inputs $prefix $name }
-      if {"$channel$signal" eq "AWADDR"} { dict set intfs $prefix address_width $width }
+      switch [string toupper $channel$signal] {
+        AWADDR {
+          dict set intfs $prefix address_width $width
+          dict set intfs $prefix mode [expr {$direction eq "I" ? "Slave" : "Master"}]
+          dict set intfs $prefix maps [expr {$direction eq "I"}]
+        }
+        WDATA { dict set intfs $prefix width $width }
+        AWLEN { dict set intfs $prefix protocol AXI }
+      }
     } else {
       set kind [expr {$is_clock ? "clk" : [string match *rst* $name] ? "rst" : $direction eq "I" ? "optional" : "other"}]
-      dict set pins $name [list $direction $width $kind]
+      dict set pins $name [list $direction $width $kind [expr {$kind eq "clk" && $is_top ? $mhz : ""}]]
     }
   }
   dict for {name inputs} $intfs_inputs { dict set intfs $name inputs $inputs }

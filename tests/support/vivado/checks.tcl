@@ -65,7 +65,7 @@ proc check_clock {reader driver mhz} {
     error "[path_of $reader] was packaged for $mhz MHz, [path_of $driver] gives $asked MHz"
   }
   set vlnv [dict get $::standin::cells([owner $reader]) reference]
-  if {[dict exists $::standin::shelf $vlnv] && ![dict get $::standin::shelf $vlnv ignores_freq_hz]} {
+  if {![dict exists $::standin::shelf $vlnv] || ![dict get $::standin::shelf $vlnv ignores_freq_hz]} {
     set hz [expr {round(1e6 * $::standin::processor_share * $asked)}]
     error "\[BD 41-237\] Bus Interface property FREQ_HZ does not match between [path_of $reader]([expr {round(1e6 * $mhz)}])\
       and [path_of $driver]($hz)"

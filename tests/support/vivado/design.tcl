@@ -64,7 +64,7 @@ vendor create_bd_cell {args} {
   } elseif {[dict exists $found -reference]} {
     set module [dict get $found -reference]
     set ::standin::cells($path) [dict create kind module reference $module]
-    add_component $path [module_component [module_file $module] $module]
+    add_component $path [module_component [module_file $module] $module [expr {$::standin::design eq "top"}]]
   } else {
     set ::standin::cells($path) [dict create kind hier reference ""]
   }
@@ -292,10 +292,18 @@ vendor get_bd_addr_segs {pattern} {
   if {![llength $found]} {
     # a slave's registers, which have a segment before they have an address
     set intf ipin:[string range [plain $pattern] 0 [string last / [plain $pattern]]-1]
-    if {[info exists ::standin::intfs($intf)] && [dict get $::standin::intfs($intf) maps]} { return aseg:[path_of $intf]/Reg }
+    if {[info exists ::standin::intfs($intf)] && [dict get $::standin::intfs($intf) maps]} {
+      set segment [path_of $intf]/[registers_of $intf]
+      if {[string match [plain $pattern] $segment]} { return aseg:$segment }
+    }
     error "no address segment $pattern"
   }
   return $found
+}
+
+# What Vivado calls the registers of a slave: of an IP, or of a module that is no IP.
+proc registers_of {intf} {
+  return [expr {[dict get $::standin::cells([owner $intf]) kind] eq "module" ? "reg0" : "Reg"}]
 }
 
 vendor assign_bd_address {args} {

@@ -57,7 +57,7 @@ vendor get_param {name} {
 vendor set_param {name value} { get_param $name; set ::standin::parameters($name) $value }
 
 vendor add_files {args} {
-  foreach path [dict get [options $args {-norecurse} {}] rest] {
+  foreach path [concat {*}[dict get [options $args {-norecurse} {}] rest]] {
     if {![file isfile $path]} { error "file $path does not exist" }
     if {[file pathtype $path] ne "absolute"} { error "file $path has no absolute path" }
     if {$path ni $::standin::files} { lappend ::standin::files $path }
@@ -78,7 +78,8 @@ proc module_file {module} {
 # Files that the RTL initialises memories from must be where it says.
 proc check_memory_files {} {
   foreach path $::standin::files {
-    foreach {-> name} [regexp -all -inline {=\s*"([^"\n]*/[^"\n]*)"} [slurp $path]] {
+    if {[file extension $path] ni {.v .sv}} continue
+    foreach {-> name} [regexp -all -inline {[=(]\s*"([^"\n]*/[^"\n]*)"} [slurp $path]] {
       if {[string match *:* $name]} continue
       if {[file pathtype $name] ne "absolute"} { error "memory file $name in $path has no absolute path" }
       if {![llength [glob -nocomplain $name*]]} { error "memory file $name in $path does not exist" }
@@ -223,6 +224,7 @@ vendor launch_runs {args} {
   if {[dict get $::standin::runs $name] ne "new"} { error "run $name needs to be reset before it is launched" }
   if {[property_of fileset:sources_1 top] ne "${::standin::design}_wrapper"} { error "the top must be the design's wrapper" }
   check_addresses
+  check_memory_files
   lappend ::standin::launched $name
   set progress [of_run STANDIN_PROGRESS $name 100%]
   if {$progress eq "100%"} { write_bitfile [place runs $name top_wrapper.bit] $name }

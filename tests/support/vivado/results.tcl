@@ -47,7 +47,7 @@ proc half_bitfile {} { spill [place runs [lindex [dict keys $::standin::runs] en
 proc check_addresses {} {
   foreach handle [array names ::standin::intfs ipin:*] {
     if {[dict exists $::standin::intfs($handle) maps] && [dict get $::standin::intfs($handle) maps]} {
-      if {![info exists ::standin::ranges(aseg:[path_of $handle]/Reg)]} { error "[path_of $handle] has no address" }
+      if {![info exists ::standin::ranges(aseg:[path_of $handle]/[registers_of $handle])]} { error "[path_of $handle] has no address" }
     }
   }
 }
@@ -116,7 +116,7 @@ proc memory_ranges {master} {
   set lines {}
   foreach segment [lsort [array names ::standin::ranges]] {
     set base [dict get $::standin::ranges($segment) offset]
-    if {![regexp {^aseg:(\w+)/(\w+)/Reg$} $segment -> cell port]} continue
+    if {![regexp {^aseg:(\w+)/(\w+)/(?:Reg|reg0)$} $segment -> cell port]} continue
     lappend lines "<MEMRANGE ADDRESSBLOCK=\"Reg\" BASENAME=\"C_BASEADDR\" BASEVALUE=\"[format 0x%X $base]\"\
       HIGHNAME=\"C_HIGHADDR\" HIGHVALUE=\"[format 0x%X [expr {$base + [dict get $::standin::ranges($segment) range] - 1}]]\"\
       INSTANCE=\"$cell\" IS_DATA=\"TRUE\" MASTERBUSINTERFACE=\"$master\" MEMTYPE=\"REGISTER\"\

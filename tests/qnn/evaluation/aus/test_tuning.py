@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from board.core.decoding import RENDERED, sigmoid
-from qnn.evaluation.aus.tuning import best_threshold, tune_au
+from qnn.evaluation.aus.tuning import best_threshold, raised_together, tune_au
 
 
 def test_the_best_balanced_accuracy_of_all_kinds() -> None:
@@ -55,3 +55,34 @@ def test_a_kind_that_knows_nothing_still_bounds_false_alarms() -> None:
     assert (beside.slope, beside.faces) == (alone.slope, (2, 2))
     with pytest.raises(ValueError, match="with the AU and without, got none"):
         tune_au([(logits, shown, nobody, nobody)], 0.4, RENDERED)
+
+
+def test_thresholds_rise_together_where_it_costs_least() -> None:
+    """The second AU has more alarms, but raising its threshold over them loses the face that shows it."""
+    calm = np.full((100, 2), 0.1)
+    calm[:12, 0], calm[12:32, 1] = 0.6, 0.7
+    shown = np.array([False, True])
+    said = [[(np.array([0.2, 0.9]), shown)], [(np.array([0.2, 0.65]), shown)]]
+    raised = raised_together(said, [calm], np.array([0.5, 0.5]), 0.3)
+    assert 0.6 < raised[0] < 0.9 and raised[1] == 0.5
+    raised = raised_together(said, [calm], np.array([0.5, 0.5]), 0.1)
+    assert 0.6 < raised[0] < 0.9 and raised[1] > 0.7, "a lower bound takes what costs"
+
+
+def test_any_false_alarm_keeps_a_standard_error_below_the_bound_in_every_kind() -> None:
+    said = [[(np.array([0.2, 0.9]), np.array([False, True]))]]
+    many, few = np.full((100, 1), 0.1), np.full((100, 1), 0.1)
+    many[:47] = 0.6
+    start = np.array([0.5])
+    assert raised_together(said, [few, many], start, 0.55) == start  # 0.47 is below 0.55 less 0.05
+    assert raised_together(said, [few, many], start, 0.5) > 0.6
+    assert start == 0.5
+
+
+def test_an_alarm_counts_the_more_the_fewer_others_the_face_has() -> None:
+    """Faces with two alarms are free when both are gone; those with one come first."""
+    calm = np.full((100, 3), 0.1)
+    calm[:30, :2], calm[30:50, 2] = 0.6, 0.6
+    said = [[(np.array([0.2, 0.55, 0.9]), np.array([False, True, True]))]] * 3
+    raised = raised_together(said, [calm], np.full(3, 0.5), 0.4)
+    assert raised[2] > 0.6 and raised[0] == raised[1] == 0.5

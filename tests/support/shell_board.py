@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The RTL of a shell as a board that the driver's parts run on: fabric, memory and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from board.driver.debug import DebugBlock
+from board.driver.iodma import Iodma
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
+from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
+from board.driver.watermark import Watermark
+from board.emulator.memory import Memory
+from board.emulator.shell import RtlFabric
+from hls_build.shell.spec import ShellSpec
+
+FRAMES, TIMEOUT_S, CLOCK_HZ = 4, 1e-3, 100e6
+"""Of a batch, until a transfer counts as hung, of the accelerator."""
+
+
+class Buffer(np.ndarray):
+    """What pynq.allocate gives, without a cache."""
+
+    device_address = 0
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def invalidate(self) -> None:
+        """Nothing to do."""
+
+
+@dataclass
+class Board:
+    """A fabric of RTL with memory, time, both DMAs and the debug block."""
+
+    spec: ShellSpec
+    fabric: RtlFabric
+    memory: Memory
+    cycles: int = 0
+
+    def __post_init__(self) -> None:
+        idma, odma, debug = (Window(self.fabric.registers, base) for base in (IDMA_BASE, ODMA_BASE, DEBUG_BASE))
+        self.dmas = Iodma(idma, "idma0"), Iodma(odma, "odma0")
+        self.debug = DebugBlock(debug, self.spec.streams, self)
+        streams = self.spec.input_stream, self.spec.output_stream
+        buffers = [self.allocate(stream.frame_bytes) for stream in streams * 2]
+        self.slots = Slot(*buffers[:2]), Slot(*buffers[2:])
+
+    def monotonic(self) -> float:
+        return self.cycles / CLOCK_HZ
+
+    def sleep(self, seconds: float, /) -> None:
+        cycles = max(1, round(seconds * CLOCK_HZ))
+        self.fabric.step(cycles)
+        self.cycles += cycles
+
+    def allocate(self, size: int) -> Buffer:
+        block = self.memory.allocate(FRAMES * size, cacheable=False)
+        rows = self.memory.dram[block.start : block.start + FRAMES * size].reshape(FRAMES, size).view(Buffer)
+        rows.device_address = self.memory.base + block.start
+        return rows
+
+    def transfer(self, faces: np.ndarray) -> np.ndarray:
+        """Outputs of faces uint8 (N, H, W, C), int64 (N, elements), by the driver's own transfer."""
+        contract: Any = SimpleNamespace(input_stream=self.spec.input_stream, output_stream=self.spec.output_stream)
+        results = np.zeros((len(faces), self.spec.output_stream.elements), np.int64)
+        mark = Watermark(self.spec.output_stream, high=True)
+        Transfer(self.dmas, self.slots, contract, self, TIMEOUT_S, UNKNOWN_PACE, mark).run(faces, results)
+        return results
