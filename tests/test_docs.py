@@ -221,7 +221,8 @@ ADDED = {
     "add-a-board": {"hls_build/config/boards/Zybo-Z7-20.toml"},
     "add-a-dataset": {"qnn/data/datasets/emofolders.py", "tests/qnn/data/datasets/test_emofolders.py"},
     "add-a-kernel": {
-        "board/core/layers/magnitude.py", "hls_build/kernels/magnitude", "tests/hls_build/kernels/test_magnitude.py"
+        "board/core/layers/magnitude.py", "hls_build/kernels/magnitude", "tests/hls_build/kernels/test_magnitude.py",
+        "tests/hls_build/kernels/properties/magnitude.sv",
     },
     "add-a-preset": {"qnn/network/presets.toml"},
 }  # fmt: skip

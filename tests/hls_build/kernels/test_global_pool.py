@@ -89,6 +89,11 @@ CASES = Cases(
             BRANCH,
         ),
     ],
+    proved=[GlobalPoolSpec(2, 1, 1, 2, True, "sum"), GlobalPoolSpec(2, 2, 1, 1, False, "descriptors", 1)],
+    proved_slowly=[
+        GlobalPoolSpec(3, 4, 2, 2, False, "descriptors", 2),
+        GlobalPoolSpec(4, 2, 1, 2, True, "descriptors", 1),
+    ],
 )
 
 

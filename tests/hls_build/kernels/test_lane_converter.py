@@ -40,6 +40,8 @@ CASES = Cases(
     synthesised=SPECS[:2],
     lut_share=0.1,
     ff_share=0,
+    proved=[LaneConverterSpec(1, 3, 3, 1, 2, False), LaneConverterSpec(1, 3, 1, 3, 2, False)],
+    proved_slowly=[LaneConverterSpec(1, 8, 8, 1, 16, False), LaneConverterSpec(1, 8, 1, 8, 16, False)],
 )
 
 

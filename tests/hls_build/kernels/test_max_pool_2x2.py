@@ -52,6 +52,8 @@ CASES = Cases(
             [helper.make_node("MaxPool", ["x"], ["y"], name="pool", kernel_shape=[2, 2], strides=[2, 2])], (4, 6, 6)
         )
     ],
+    proved=[MaxPool2x2Spec(2, 2, 2, 2, 2, False), MaxPool2x2Spec(2, 4, 2, 1, 2, True)],
+    proved_slowly=[MaxPool2x2Spec(2, 6, 2, 1, 2, True), MaxPool2x2Spec(2, 8, 1, 1, 2, False)],
 )
 
 

@@ -57,6 +57,8 @@ CASES = Cases(
             },
         )
     ],
+    proved=[ResidualAddSpec(1, 1, 1, 2, False, 0, 2, False, 0), ResidualAddSpec(1, 2, 2, 2, True, 0, 1, False, 1)],
+    proved_slowly=[ResidualAddSpec(1, 4, 4, 4, True, 0, 4, False, 1)],
 )
 
 

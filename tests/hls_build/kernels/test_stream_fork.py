@@ -35,6 +35,8 @@ CASES = Cases(
     ],
     synthesised=SPECS[:1],
     ff_share=0,
+    proved=[StreamForkSpec(1, 1, 1, 1, False, 2), StreamForkSpec(1, 2, 2, 2, False, 3)],
+    proved_slowly=[StreamForkSpec(1, 16, 16, 4, False, 2)],
 )
 
 
