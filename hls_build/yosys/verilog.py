@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from board.core import cache
+from board.core.files import sha256
 from hls_build.yosys import tool
 from hls_build.yosys.synthesis import Design, groups
 
@@ -19,6 +20,8 @@ KIND, NETLIST = "netlists", "netlist.v"
 OWN_MODELS = ("RAMB18E1", "RAMB36E1")
 """Cells of which Yosys has ports alone: hls_build/simulation/rtl/block_ram.sv models them."""
 TIMEOUT_S = 3600
+_WRITE = "select {top}\nsetundef -params -zero\nwrite_verilog -noattr -selected {top}_{file}\nselect -clear\n"
+"""What Yosys does with each module in the end; what memories and registers begin with is 0 where it is open."""
 
 
 def cell_models() -> str:
@@ -57,7 +60,7 @@ def netlists(
     """
     missing = []
     for design in designs:
-        if (place := cache.find(KIND, design.key)) is None:
+        if (place := cache.find(KIND, _key(design))) is None:
             missing.append(design)
         else:
             yield design, place / NETLIST
@@ -65,9 +68,14 @@ def netlists(
     for group in groups(missing):
         begins([design.name for design in group])
         for design, text in zip(group, _together(group), strict=True):
-            place = cache.entry(KIND, design.key, partial(_write, text))
+            place = cache.entry(KIND, _key(design), partial(_write, text))
             yield design, place / NETLIST
             cache.release(place)
+
+
+def _key(design: Design) -> str:
+    """Name of a design's netlist in the cache, which changes with all that it depends on."""
+    return sha256(f"{design.key}{_WRITE}".encode())[:32]
 
 
 def _write(text: str, folder: Path) -> None:
@@ -100,7 +108,7 @@ def synthesise(
         RuntimeError: Yosys is missing, took too long or rejected the design.
     """
     script = tool.script(sources, tops)
-    script += "".join(f"select {top}\nwrite_verilog -noattr -selected {top}_{NETLIST}\nselect -clear\n" for top in tops)
+    script += "".join(_WRITE.format(top=top, file=NETLIST) for top in tops)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for name, content in {**sources, tool.BIT_SELECT.name: tool.BIT_SELECT.read_text()}.items():
