@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,18 @@ def pack_hex(
     return np.array(words).reshape(codes.shape[:-1])
 
 
-matrixvectoractivation.pack_innermost_dim_as_hex_string = pack_hex
-thresholding_rtl.pack_innermost_dim_as_hex_string = pack_hex
+@contextmanager
+def fast_packing() -> Iterator[None]:
+    """Let FINN+'s multipliers and thresholds pack their memories by `pack_hex` meanwhile, and by its own afterwards."""
+    modules = (matrixvectoractivation, thresholding_rtl)
+    kept = [module.pack_innermost_dim_as_hex_string for module in modules]
+    for module in modules:
+        module.pack_innermost_dim_as_hex_string = pack_hex
+    try:
+        yield
+    finally:
+        for module, own in zip(modules, kept, strict=True):
+            module.pack_innermost_dim_as_hex_string = own
 
 
 def use_build_folder(folder: Path) -> None:

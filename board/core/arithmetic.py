@@ -38,3 +38,9 @@ def accumulator_bounds(weights: Integers, low: int, high: int) -> tuple[npt.NDAr
 def needed_bits(low: int, high: int, signed: bool) -> int:
     """Bits of the smallest type that holds low to high."""
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + signed
+
+
+def common_bits(*types: tuple[int, bool]) -> int:
+    """Bits of the narrowest type, signed where one of them is, that holds every value of some (bits, signed)."""
+    signed = any(is_signed for _, is_signed in types)
+    return max(bits + (signed and not is_signed) for bits, is_signed in types)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import product
+from itertools import accumulate, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,23 @@ class PlainInput:
 
 
 @dataclass(frozen=True)
+class Head:
+    """One of several outputs of a model.
+
+    Attributes:
+        name: As the model calls it.
+        shape: (height, width, channels) of it; a vector has height and width 1.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        typed(str, self.name, "output.heads' name")
+        _check_shape(self.shape, "output.heads' shape")
+
+
+@dataclass(frozen=True)
 class PlainOutput:
     """What leaves: real = integer * scale + offset, by channel.
 
@@ -47,14 +64,22 @@ class PlainOutput:
         shape: (height, width, channels) of an output frame; a vector has height and width 1.
         scale: What one unit of each channel is worth, in the order of the channels.
         offset: Real value of each channel at integer 0.
+        heads: The model's outputs where it has several: an output frame is a vector of their elements, one head behind
+            the other, each by row, column and channel. Empty where it has one.
     """
 
     shape: tuple[int, int, int]
     scale: tuple[float, ...]
     offset: tuple[float, ...]
+    heads: tuple[Head, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shape(self.shape, "output.shape")
+        if self.heads and self.shape != (1, 1, sum(prod(head.shape) for head in self.heads)):
+            told = ", ".join(f"{head.name} {head.shape}" for head in self.heads)
+            raise ValueError(f"output.shape must be that of a vector of {told}, got {self.shape}")
+        if len({head.name for head in self.heads}) < len(self.heads):
+            raise ValueError(f"output.heads must have names of their own, got {[head.name for head in self.heads]}")
         for key in ("scale", "offset"):
             values = getattr(self, key)
             if len(values) != self.shape[2] or not all(is_number(value) for value in values):
@@ -108,10 +133,8 @@ class PlainContract(AcceleratorContract):
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of the elements of an output frame: their channels, with row and column where it is a map."""
-        height, width, channels = self.output.shape
-        if height == width == 1:
-            return tuple(f"output {channel}" for channel in range(channels))
-        return tuple(f"output {list(place)}" for place in product(range(height), range(width), range(channels)))
+        heads = self.output.heads or (Head("output", self.output.shape),)
+        return tuple(f"{head.name} {place}" for head in heads for place in _places(head.shape))
 
     def real(self, frames: Integers) -> Reals:
         """What raw integers are worth.
@@ -130,6 +153,25 @@ class PlainContract(AcceleratorContract):
             raise ValueError(f"need integers of shape (N, {elements}), got {frames.dtype} {frames.shape}")
         real: Reals = frames.reshape(-1, *self.output.shape) * np.array(self.output.scale) + self.output.offset
         return real
+
+    def by_head(self, frames: Integers) -> dict[str, Reals]:
+        """What raw integers are worth, by the names of the model's outputs, where it has several.
+
+        Args:
+            frames: As every executor gives them, of shape (N, elements).
+
+        Returns:
+            float64 of shape (N, height, width, channels) for each.
+
+        Raises:
+            ValueError: They have another type or shape, or the model has one output.
+        """
+        heads = self.output.heads
+        if not heads:
+            raise ValueError("this needs a network of several outputs, got one: use real")
+        ends = list(accumulate(prod(head.shape) for head in heads))
+        parts = np.split(self.real(frames).reshape(len(frames), -1), ends[:-1], axis=1)
+        return {head.name: part.reshape(-1, *head.shape) for head, part in zip(heads, parts, strict=True)}
 
     def with_bitfile(self, digest: str | None, timing: TimingClosure | None = None) -> PlainContract:
         """The same with a bitfile's sha256 and timing, or with none."""
@@ -159,9 +201,11 @@ class PlainContract(AcceleratorContract):
             ValueError: A key is missing or unknown, or a value cannot be.
         """
         top = dict(keys_of(cls, content, "accelerator.json", ("timing",)))
-        for key, kind, lists in (("input", PlainInput, "shape"), ("output", PlainOutput, "shape scale offset")):
-            entry = dict(keys_of(kind, top[key], key))
-            entry |= {name: tuple(typed(list, entry[name], f"{key}.{name}")) for name in lists.split()}
+        for key, kind, lists in (("input", PlainInput, "shape"), ("output", PlainOutput, "shape scale offset heads")):
+            entry = dict(keys_of(kind, top[key], key, ("heads",)))
+            entry |= {name: tuple(typed(list, entry.get(name, []), f"{key}.{name}")) for name in lists.split()}
+            if "heads" in entry:
+                entry["heads"] = tuple(map(_head, entry["heads"]))
             top[key] = kind(**entry)
         for key in ("input_stream", "output_stream"):
             top[key] = StreamPacking(**keys_of(StreamPacking, top[key], key))
@@ -188,6 +232,19 @@ def read_contract(path: Path) -> Contract | PlainContract:
         return PlainContract.parse(content)
     except ValueError as error:
         raise ValueError(f"{error} (in {path})") from None
+
+
+def _head(content: Any) -> Head:
+    entry = keys_of(Head, content, "output.heads")
+    return Head(entry["name"], tuple(typed(list, entry["shape"], "output.heads' shape")))
+
+
+def _places(shape: tuple[int, int, int]) -> list[Any]:
+    """How the elements of an output are called: by their channels, with row and column where it is a map."""
+    height, width, channels = shape
+    if height == width == 1:
+        return list(range(channels))
+    return [list(place) for place in product(range(height), range(width), range(channels))]
 
 
 def _check_shape(shape: tuple[int, int, int], where: str) -> None:

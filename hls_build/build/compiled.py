@@ -74,11 +74,30 @@ class Compiled:
             executor: One of board.executors.CHOICES; all give the same.
 
         Returns:
-            Real outputs, float64 (N, height, width, channels).
+            Real outputs, float64 (N, height, width, channels); of a model with several outputs their elements, one
+            output behind the other.
         """
+        return self.contract.real(self._integers(frames, executor))
+
+    def run_heads(self, frames: npt.NDArray[np.uint8], executor: str = "numpy") -> dict[str, npt.NDArray[np.float64]]:
+        """Compute frames by a model with several outputs.
+
+        Args:
+            frames: As `run` takes them.
+            executor: Likewise.
+
+        Returns:
+            Real outputs by their names, float64 (N, height, width, channels) each.
+
+        Raises:
+            ValueError: The model has one output.
+        """
+        return self.contract.by_head(self._integers(frames, executor))
+
+    def _integers(self, frames: npt.NDArray[np.uint8], executor: str) -> npt.NDArray[np.int64]:
         running = open_executor(Deployment(self.deploy), executor)
         try:
-            return self.contract.real(running.accumulators(frames))
+            return running.accumulators(frames)
         finally:
             running.close()
 

@@ -19,7 +19,7 @@ from board.core.files import sha256, write_bytes, write_text
 from board.core.frames import load_frames, random_frames
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
-from board.core.plain_contract import PlainContract, PlainInput, PlainOutput
+from board.core.plain_contract import Head, PlainContract, PlainInput, PlainOutput
 from board.executors.executor import Executor
 from board.executors.numpy_executor import NumpyExecutor
 from board.executors.rtl_executor import RtlExecutor
@@ -154,7 +154,9 @@ def lower_step(job: ModelJob) -> None:
     write_bytes(folder.root / MODEL, read_model(job.model).SerializeToString())
     lowered.graph.save(folder.integer)
     remarks = list(lowered.remarks)
-    report = {"scale": lowered.scale.tolist(), "offset": lowered.offset.tolist(), "remarks": remarks}
+    worth = {"scale": lowered.scale.tolist(), "offset": lowered.offset.tolist()}
+    heads = [{"name": name, "shape": shape} for name, shape in lowered.heads]
+    report = {**worth, "heads": heads, "remarks": remarks}
     folder.write_report("lowering", report)
     _ = job.samples  # a user hears now that inputs do not fit
     graph = lowered.graph
@@ -340,7 +342,12 @@ def make_plain_contract(folder: BuildFolder, graph: IntegerGraph, hardware: Hard
         model_sha256=sha256(folder.root / MODEL),
         bitfile_sha256=None,  # until there is one
         input=PlainInput(graph.tensors[graph.input].shape),
-        output=PlainOutput(graph.tensors[graph.output].shape, tuple(lowered["scale"]), tuple(lowered["offset"])),
+        output=PlainOutput(
+            graph.tensors[graph.output].shape,
+            tuple(lowered["scale"]),
+            tuple(lowered["offset"]),
+            tuple(Head(head["name"], tuple(head["shape"])) for head in lowered["heads"]),
+        ),
         input_stream=streams[0],
         output_stream=streams[1],
         clock_mhz=hardware.build.clock_mhz,

@@ -144,6 +144,9 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
             input=", ".join(map(str, contract.input.shape)),
             output=", ".join(map(str, contract.output.shape)),
         )
+        if contract.output.heads:
+            told = ", ".join(f"{head.name} {head.shape}" for head in contract.output.heads)
+            text += f"\nby_head in place of real gives the model's outputs by their names: {told}.\n"
     (out / "README.md").write_text(text)
     figures = folder.read_report("simulation")
     timing = Timing(figures["first_out_cycles"], figures["interval_cycles"])

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from brevitas.export import export_qonnx
-from onnx import NodeProto, numpy_helper
+from onnx import NodeProto
 from torch import nn
 
 INPUT, OUTPUT = "pixels", "output"
@@ -77,13 +76,8 @@ def trace(module: nn.Module, shape: Sequence[int]) -> onnx.ModelProto:
         raise ValueError(f"the network must take pixels (1, {told}) and export, got {_told(error)}") from error
     finally:
         logging.disable(previous)
-    shapes = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     named: Counter[str] = Counter()
     for node in model.graph.node:
-        if node.op_type == "Reshape" and (shapes.get(node.input[1], np.zeros(1)) != 0).all():
-            kept = [one for one in node.attribute if one.name != "allowzero"]  # which tells what a zero means
-            del node.attribute[:]
-            node.attribute.extend(kept)
         name = layer_name(node)
         named[name] += 1
         node.name = name if named[name] == 1 else f"{name}_{named[name]}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import ceil
+from math import ceil, gcd
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from board.core.graph import IntegerGraph
+from board.core.layers.append import Append
 from board.core.layers.flatten import Flatten
 from board.core.node import Node
 from hls_build.config.build import BuildConfig
@@ -199,13 +200,19 @@ class GraphWriter:
 
     def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
-        channels = self.graph.tensors[node.inputs[0]].shape[2]
+        channels = parallel_channels(self.graph, node)
         for key in ("simd", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions and dense layers, got one for {node.name}")
         if folding.pe is None:
             return rules.nearest_lanes(channels, neighbour)
         return rules.check_divides(node.name, "pe", folding.pe, channels, "channels")
+
+
+def parallel_channels(graph: IntegerGraph, node: Node) -> int:
+    """Channels that the parallelism of a layer divides: those of its first input; where it joins two, their divisor."""
+    sizes = [graph.tensors[name].shape[2] for name in node.inputs]
+    return gcd(*sizes) if isinstance(node, Append) else sizes[0]
 
 
 Translator = Callable[[GraphWriter, Any, Folding], None]

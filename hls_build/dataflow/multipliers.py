@@ -21,6 +21,10 @@ MOST_ACTIVATION_BITS, MOST_WEIGHT_BITS = 17, 25
 """Magnitude of an activation, and whole width of a weight, at the ports B and A of a DSP48E1 (AMD's UG479)."""
 
 
+LEAST_ACTIVATION_BITS = 2
+"""Of an activation that mvu.sv takes."""
+
+
 def geometry(graph: IntegerGraph, node: Conv) -> Geometry:
     """How a convolution's window moves."""
     return Geometry(node.name, graph.tensors[node.inputs[0]].shape, node.kernel, node.strides, node.padding)
@@ -65,6 +69,11 @@ def _multiply(
         raise ValueError(
             f"{node.name} multiplies {link.bits} bits {'signed' if link.signed else 'unsigned'}, a DSP48E1 takes"
             f" {MOST_ACTIVATION_BITS} beside a sign"
+        )
+    if link.bits < LEAST_ACTIVATION_BITS:
+        raise ValueError(
+            f"{node.name} multiplies {link.bits} bit, FINN+'s multiplier takes {LEAST_ACTIVATION_BITS} at least:"
+            " quantize with more bits before it"
         )
     if folding.pumped and simd == 1:
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")

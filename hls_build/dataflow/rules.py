@@ -148,7 +148,7 @@ def channel_bypass_elements(frame: int, frame_cycles: int, think_cycles: int) ->
 
 
 def append_elements(frame: int, frame_cycles: int, wait_cycles: int) -> int:
-    """Elements to hold before the second input of an append: as many frames as come while the first one waits.
+    """Elements to hold before an input of an append: as many frames as come while the other one is waited for.
 
     They are rounded up to a power of two, which takes fewer LUTs than a sum of two and, of narrow elements, no more
     block RAM. With fewer than one frame it would never go on, where both inputs come from one stream: that stream
@@ -157,7 +157,7 @@ def append_elements(frame: int, frame_cycles: int, wait_cycles: int) -> int:
     Args:
         frame: Elements of a frame.
         frame_cycles: Cycles in which the slowest layer delivers a frame.
-        wait_cycles: Cycles that the first input takes longer.
+        wait_cycles: Cycles that the other input takes longer.
     """
     frames = max(1, ceil(wait_cycles / frame_cycles))
     return 1 << (frames * frame - 1).bit_length()

@@ -28,6 +28,7 @@ from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
+from hls_build.dataflow.graph_writer import parallel_channels
 from hls_build.dataflow.multipliers import geometry
 from hls_build.dataflow.sliding_windows import Geometry
 from hls_build.estimate import NodeEstimate
@@ -100,6 +101,8 @@ class FoldingOptions:
         self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, clock_mhz=1))
         paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
         self.writer.links = paced
+        slowest = goal.interval_cycles
+        self.writer.layer_cycles = {name: min(own, slowest) for name, own in self.writer.layer_cycles.items()}
         self.layers = [node for node in graph.nodes if not isinstance(node, Flatten)]
 
     @cached_property
@@ -127,16 +130,15 @@ class FoldingOptions:
         """FIFO and width converter of a connection whose source gives some lanes and whose sink has an option."""
         node = self.connections[connection]
         lanes = [lanes_out if index == connection.index else own for index, own in enumerate(option.lanes_in)]
-        folding = replace(option.folding, fifo_depths=None)
-        nodes, _ = compiler.layer_nodes(self.writer, node, folding, lanes)
-        helpers = {f"{node.name}_in{connection.index}_{kind}" for kind in ("fifo", "dwc")}
+        nodes, _ = compiler.layer_nodes(self.writer, node, option.folding, lanes)
+        helpers = _helpers(node, connection.index)
         return sum((self._estimate(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
     def _option(self, node: Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
-        """A folding whose inputs need neither converter nor FIFO; the fill is its window's."""
-        bare = replace(folding, fifo_depths=(0,) * len(node.inputs))
-        nodes, lanes_out = compiler.layer_nodes(self.writer, node, bare, lanes)
-        estimates = [self._estimate(part) for part in nodes]
+        """A folding, without what stands before its inputs; the fill is its window's."""
+        nodes, lanes_out = compiler.layer_nodes(self.writer, node, folding, lanes)
+        helpers = {name for index in range(len(node.inputs)) for name in _helpers(node, index)}
+        estimates = [self._estimate(part) for part in nodes if part.name not in helpers]
         cycles = max(node.cycles for node in estimates) + fill
         return Option(folding, lanes, lanes_out, cycles, sum((node.resources for node in estimates), Resources()))
 
@@ -153,7 +155,7 @@ class FoldingOptions:
 
     def _parallel(self, node: Node) -> Iterator[Option]:
         """Options of a layer that has one parallelism."""
-        channels = self.graph.tensors[node.inputs[0]].shape[2]
+        channels = parallel_channels(self.graph, node)
         styles = (LUT_STYLE, BLOCK_STYLE) if isinstance(node, Threshold) else ("auto",)
         for pe, style in product(rules.divisors(channels), styles):
             lanes = tuple(min(pe, self.graph.tensors[name].shape[2]) for name in node.inputs)
@@ -205,6 +207,11 @@ class FoldingOptions:
             if max(cycles, window.cycles(lanes)) + fill <= most:
                 fast.append((lanes, fill))
         return fast[:WINDOW_OPTIONS] + [option for option in fast[WINDOW_OPTIONS:] if option[0] == simd]
+
+
+def _helpers(node: Node, index: int) -> set[str]:
+    """What stands before an input of a layer, of the layer before."""
+    return {f"{node.name}_in{index}_{kind}" for kind in ("fifo", "dwc")}
 
 
 Rows = tuple[tuple[int, ...], ...]

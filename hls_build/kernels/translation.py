@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil
 
 from board.core.node import Node
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
+from hls_build.dataflow.latency import frames_held
 from hls_build.dataflow.links import Link
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
@@ -45,3 +47,12 @@ def geometry(link: Link) -> tuple[int, int, int, int, bool]:
     """What most specs begin with: pixels, channels, lanes, bits, signed."""
     height, width, channels = link.shape
     return height * width, channels, link.lanes, link.bits, link.signed
+
+
+def waiting_elements(writer: GraphWriter, node: Node, index: int) -> int:
+    """Elements of one of two inputs that come before the other one's first: what layers hold that only that one has."""
+    own = {layer.name for layer in writer.upstream(node.inputs[index])}
+    other = [layer for layer in writer.upstream(node.inputs[1 - index]) if layer.name not in own]
+    held = sum(frames_held(layer, writer.graph.tensors) for layer in other)
+    link = writer.links[node.inputs[index]]
+    return ceil(link.elements * held) + 2 * link.shape[2] * len(other)

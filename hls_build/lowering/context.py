@@ -103,10 +103,10 @@ class LoweringContext:
     def layer_name(self, node: NodeProto) -> str:
         """What a layer is called: as its ONNX node, as an identifier; by type and number where that has no name."""
         if node.name:
-            return self._unused(identifier(node.name))
+            return self.unused_name(identifier(node.name))
         return next(name for number in count(1) if (name := f"{node.op_type}{number}") not in self.tensors)
 
-    def _unused(self, name: str) -> str:
+    def unused_name(self, name: str) -> str:
         """A name, numbered where a tensor has it already."""
         names = chain([name], (f"{name}_{number}" for number in count(2)))
         return next(name for name in names if name not in self.tensors)
@@ -148,13 +148,13 @@ class LoweringContext:
         for name, indices in readers.items():
             if len(indices) == 1:
                 continue
-            copies = tuple(self._unused(f"{name}_{i}") for i in range(len(indices)))
+            copies = tuple(self.unused_name(f"{name}_{i}") for i in range(len(indices)))
             tensor = self.tensors[name]
             for index, copy in zip(indices, copies, strict=True):
                 self.tensors[copy] = replace(tensor, name=copy)
                 node = nodes[index]
                 nodes[index] = replace(node, inputs=tuple(copy if i == name else i for i in node.inputs))
-            forks[name] = Fork(self._unused(f"{name}_fork"), (name,), copies)
+            forks[name] = Fork(self.unused_name(f"{name}_fork"), (name,), copies)
         written = {name for node in nodes for name in node.outputs}
         ordered: list[Node] = [fork for name, fork in forks.items() if name not in written]  # of the pixels
         for node in nodes:

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 from onnx import NodeProto
 
 from board.core.graph import IntegerGraph
+from board.core.layers.flatten import Flatten
 from hls_build.lowering import quantizers, shapes, weighted
 from hls_build.lowering.abstract_values import Edge, Scales
 from hls_build.lowering.context import LoweringContext, Value, typed_edge
 from hls_build.lowering.errors import LoweringError
+from hls_build.lowering.joining import join
 from hls_build.lowering.onnx_attributes import ONNX_DOMAINS
 from hls_build.lowering.rule import Rule
 from hls_build.lowering.scalars import SCALAR_OPS, ScalarChain, identity, is_scalar, scalar
@@ -45,13 +47,36 @@ class Lowered:
         graph: Its integer form.
         scale: What one unit of each output channel is worth, float64 (channels,): real = integer * scale + offset.
         offset: Real value of each output channel at integer 0, likewise.
+        heads: Where the model has several outputs, name and shape (height, width, channels) of each: the graph's output
+            is a vector of the elements of the first, then those of the next, each by row, column and channel.
         remarks: What a person should know of how exact it is, a sentence each.
     """
 
     graph: IntegerGraph
     scale: Scales
     offset: Scales
+    heads: tuple[tuple[str, tuple[int, int, int]], ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Output:
+    """One output of a model: the edge of its integers, and what their channels are worth."""
+
+    name: str
+    edge: Edge
+    scale: Scales
+    offset: Scales
+
+    @property
+    def head(self) -> tuple[str, tuple[int, int, int]]:
+        """Its name and shape."""
+        return self.name, self.edge.shape
+
+    @property
+    def pixels(self) -> int:
+        """Of its map."""
+        return self.edge.shape[0] * self.edge.shape[1]
 
 
 def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
@@ -70,8 +95,8 @@ def lower(model: onnx.ModelProto, rules: Sequence[Rule]) -> IntegerGraph:
     """
     lowered = lower_scaled(model, rules)
     if not ((lowered.scale == 1).all() and (lowered.offset == 0).all()):
-        output = model.graph.output[0].name
-        raise LoweringError(f"output {output} is not made of integer accumulators: multiply it by its inverse scale")
+        names = ", ".join(value.name for value in model.graph.output)
+        raise LoweringError(f"output {names} is not made of integer accumulators: multiply it by its inverse scale")
     return lowered.graph
 
 
@@ -79,8 +104,8 @@ def lower_scaled(model: onnx.ModelProto, rules: Sequence[Rule]) -> Lowered:
     """Turn a QONNX model with raw pixels in into integers only, and say what those at its output are worth.
 
     Args:
-        model: One input (1, C, H, W) that holds integers 0..255; one output, of sums or codes that were scaled and
-            shifted at most.
+        model: One input (1, C, H, W) that holds integers 0..255; outputs of sums or codes that were scaled and shifted
+            at most.
         rules: What lowers its nodes; of several that match one, the first.
 
     Raises:
@@ -94,16 +119,57 @@ def lower_scaled(model: onnx.ModelProto, rules: Sequence[Rule]) -> Lowered:
         if node.op_type != "Constant":
             context.values[node.output[0]] = _lowered(context, node, rules)
     _check_readers(model)
-    output = _only([value.name for value in model.graph.output], "output")
-    result = context.values.get(output)
+    outputs = [_output(context, value.name) for value in model.graph.output]
+    if not outputs:
+        raise LoweringError("a network must have an output, got none")
+    several = len(outputs) > 1
+    output = _joined(context, outputs) if several else outputs[0]
+    heads = tuple(one.head for one in outputs) if several else ()
+    graph = IntegerGraph(context.tensors, context.with_forks(), pixels.name, output.edge.tensor)
+    return Lowered(graph, output.scale, output.offset, heads, tuple(context.remarks))
+
+
+def _output(context: LoweringContext, name: str) -> _Output:
+    """One output of the model.
+
+    Raises:
+        LoweringError: It is not made of integers.
+    """
+    result = context.values.get(name)
     if not isinstance(result, Edge | ScalarChain):
-        raise LoweringError(f"output {output} is not made of integer accumulators: end the network behind a layer")
+        raise LoweringError(f"output {name} is not made of integer accumulators: end the network behind a layer")
     chain = result if isinstance(result, ScalarChain) else ScalarChain(result)
-    edge, (scale, offset) = chain.edge, chain.linear(context)
-    context.check_not_negated(edge.tensor)
-    context.check_order(edge, f"output {output}")
-    graph = IntegerGraph(context.tensors, context.with_forks(), pixels.name, edge.tensor)
-    return Lowered(graph, scale, offset, tuple(context.remarks))
+    context.check_not_negated(chain.edge.tensor)
+    context.check_order(chain.edge, f"output {name}")
+    return _Output(name, chain.edge, *chain.linear(context))
+
+
+def _joined(context: LoweringContext, outputs: Sequence[_Output]) -> _Output:
+    """Several outputs as one vector, so that they leave in one stream; maps are flattened."""
+    edges = [_flat(context, output) for output in outputs]
+    edge = join(context, context.unused_name("outputs"), edges, f"outputs {', '.join(one.name for one in outputs)}")
+    scale = np.concatenate([np.tile(one.scale, one.pixels) for one in outputs])
+    offset = np.concatenate([np.tile(one.offset, one.pixels) for one in outputs])
+    return _Output("outputs", edge, scale, offset)
+
+
+def _flat(context: LoweringContext, output: _Output) -> Edge:
+    """The elements of an output as a vector, by row, column and channel."""
+    edge = output.edge
+    if edge.shape[:2] == (1, 1):
+        return replace(edge, layout="vector")
+    tensor, name = context.tensors[edge.tensor], context.unused_name(f"{edge.tensor}_elements")
+    shape = (1, 1, int(np.prod(edge.shape)))
+    context.add(Flatten(name, (edge.tensor,), (name,)), shape, tensor.bits, tensor.signed)
+    channels, pixels = edge.shape[2], output.pixels
+    return Edge(
+        name,
+        shape,
+        np.tile(np.broadcast_to(edge.scale, channels), pixels),
+        np.tile(np.broadcast_to(edge.low, channels), pixels),
+        np.tile(np.broadcast_to(edge.high, channels), pixels),
+        "vector",
+    )
 
 
 def _pixels(model: onnx.ModelProto, context: LoweringContext) -> tuple[str, tuple[int, int, int]]:

@@ -97,7 +97,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Attribute]] = {
     "ReduceMean": _AXES,
     "ReduceSum": _AXES,
     "Relu": {},
-    "Reshape": {"allowzero": Attribute(0, (0,))},
+    "Reshape": {"allowzero": Attribute(0, (0, 1))},
     "Round": {},
     "Selu": {"alpha": _FREE, "gamma": _FREE},
     "Sigmoid": {},

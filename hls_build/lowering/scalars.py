@@ -20,6 +20,9 @@ from hls_build.lowering.context import LoweringContext, Unquantized, Value, type
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.onnx_attributes import attributes
 
+LEAST_BITS = 2
+"""Of activations: FINN+'s multiplier takes no fewer, so codes of one bit have two."""
+
 SCALAR_OPS = (
     "Add", "BatchNormalization", "Ceil", "Clip", "Div", "Elu", "Erf", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Mul",
     "Neg", "PRelu", "Relu", "Round", "Selu", "Sigmoid", "Softplus", "Softsign", "Sub", "Tanh",
@@ -70,7 +73,7 @@ class ScalarChain(Unquantized):
             thresholds = thresholds[:1]
         name = context.layer_name(node)
         layer = Threshold(name, (edge.tensor,), (name,), thresholds, quantizer.low)
-        result = context.add(layer, edge.shape, quantizer.bits, quantizer.signed)
+        result = context.add(layer, edge.shape, max(LEAST_BITS, quantizer.bits), quantizer.signed)
         if falling.any():
             context.negated[edge.tensor] = node.name
         return typed_edge(result, quantizer.scale.reshape(1), layout=edge.layout, quantized=True)

@@ -18,7 +18,8 @@ from hls_build.lowering.onnx_attributes import check_attributes
 def flatten(context: LoweringContext, node: NodeProto) -> Edge:
     """A frame as one pixel."""
     edge = context.quantized(node, 0)
-    check_attributes(node, {"axis": 1} if node.op_type == "Flatten" else {})
+    if node.op_type == "Flatten":
+        check_attributes(node, {"axis": 1})
     if edge.layout == "vector":
         return edge
     if edge.layout != "map":
@@ -26,6 +27,8 @@ def flatten(context: LoweringContext, node: NodeProto) -> Edge:
     elements = int(np.prod(edge.shape))
     if node.op_type == "Reshape":
         wanted = context.constant(node, 1).tolist()
+        if 0 in wanted:
+            check_attributes(node, {"allowzero": 0})  # otherwise 0 is no copy of the batch
         if wanted not in [[batch, rest] for batch in (-1, 0, 1) for rest in (-1, elements)]:
             raise LoweringError(f"node {node.name} (Reshape) makes a shape of {wanted}, supported is [0, -1]")
     tensor, name = context.tensors[edge.tensor], context.layer_name(node)

@@ -43,8 +43,8 @@ class ModelExecutor:
             raise ValueError(f"a model must be QONNX that qonnx takes, got {_said(error)} in {path}") from None
         constants = {tensor.name for tensor in self._model.graph.initializer}
         (self._input,) = (value.name for value in self._model.graph.input if value.name not in constants)
-        self._output = self._model.graph.output[0].name
-        self.output = f"tensor {self._output}"
+        self._outputs = [value.name for value in self._model.graph.output]
+        self.output = f"tensor {', '.join(self._outputs)}"
 
     def accumulators(self, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Frames, uint8 (N, H, W, C), to integers, int64 (N, elements).
@@ -60,30 +60,36 @@ class ModelExecutor:
         """Nothing to give back."""
 
     def _run(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The output of one frame (1, C, H, W), in the order of an output frame: (1, H, W, C)."""
+        """The outputs of one frame (1, C, H, W), in the order of an output frame: (1, elements)."""
         try:
-            result = execute_onnx(self._model, {self._input: plane})[self._output]
+            results = execute_onnx(self._model, {self._input: plane})
         except Exception as error:
             raise RuntimeError(f"qonnx must run the model, got {_said(error)}") from None
+        found = [results[name] for name in self._outputs]
+        elements = np.concatenate(
+            [one.transpose(0, 2, 3, 1).ravel() if one.ndim == 4 else one.ravel() for one in found]
+        )
         shape = self._contract.output.shape
-        ordered: npt.NDArray[np.float32] = result.transpose(0, 2, 3, 1) if result.ndim == 4 else result
-        if ordered.size != np.prod(shape):
-            raise RuntimeError(f"qonnx must give an output of {shape}, got {result.shape}")
-        return ordered.reshape(1, *shape)
+        if elements.size != np.prod(shape):
+            raise RuntimeError(
+                f"qonnx must give an output of {shape}, got {', '.join(str(one.shape) for one in found)}"
+            )
+        return elements.reshape(1, -1)
 
     def _integers(self, real: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-        """What reals (1, H, W, C) stand for, int64 (1, elements)."""
+        """What reals (1, elements) stand for, int64 (1, elements)."""
         output = self._contract.output
-        units = (real.astype(np.float64) - np.array(output.offset)) / np.array(output.scale)
+        scale, offset = (np.broadcast_to(values, output.shape).ravel() for values in (output.scale, output.offset))
+        units = (real.astype(np.float64) - offset) / scale
         integers = np.rint(units)
         off = np.abs(units - integers)
         if not (off <= NEAR).all():
-            place = tuple(int(index) for index in np.argwhere(~(off <= NEAR))[0])
+            place = int(np.argmax(~(off[0] <= NEAR)))
             raise RuntimeError(
-                f"qonnx's output {list(place[1:])} must be a multiple of the layer's scale {output.scale[place[3]]:g}"
-                f" above {output.offset[place[3]]:g}, got {real[place]:g}: float32 does not hold this network's sums"
+                f"qonnx's {self._contract.output_names[place]} must be a multiple of the layer's scale {scale[place]:g}"
+                f" above {offset[place]:g}, got {real[0, place]:g}: float32 does not hold this network's sums"
             )
-        return integers.astype(np.int64).reshape(1, -1)
+        return integers.astype(np.int64)
 
 
 def _said(error: Exception) -> str:

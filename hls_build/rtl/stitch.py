@@ -17,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import StreamPacking
 from board.core.reading import parsing, read_json
-from hls_build.finn_adapter import operator
+from hls_build.finn_adapter import fast_packing, operator
 
 TOP, MONITOR = "accelerator", "accelerator_monitor"
 MANIFEST = "stitch.json"
@@ -99,8 +99,9 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sources: dict[str, None] = {}
-    for node in model.graph.node:
-        sources |= dict.fromkeys(_generate(model, node, folder, part, clk_period_ns))
+    with fast_packing():
+        for node in model.graph.node:
+            sources |= dict.fromkeys(_generate(model, node, folder, part, clk_period_ns))
     modules = {Path(name).stem for name in sources if name.endswith(".sv")} | {TOP, MONITOR}
     if taken := [node.name for node in model.graph.node if node.name in modules]:
         raise ValueError(f"a layer must not be called like an RTL module, got {taken[0]!r}")

@@ -23,7 +23,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_build.config.board import Board
-from hls_build.finn_adapter import operator
+from hls_build.finn_adapter import fast_packing, operator
 from hls_build.kernels import kernel_spec
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.vivado import deferring_tool
@@ -74,8 +74,9 @@ def zynq_build(model: ModelWrapper, board: Board, clk_period_ns: float, rtl: Pat
         RuntimeError: FINN+ made something else of the graph or of its RTL than what was simulated.
     """
     model = ModelWrapper(model.model, make_deepcopy=True)
-    for node in model.graph.node:
-        _generate(model, node, board.part, clk_period_ns, rtl, workspace / "nodes" / node.name)
+    with fast_packing():
+        for node in model.graph.node:
+            _generate(model, node, board.part, clk_period_ns, rtl, workspace / "nodes" / node.name)
     notes = workspace / "calls"
     finn_boards.pynq_part_map[board.name] = board.part
     finn_boards.pynq_native_port_width[board.name] = ZYNQMP_PORT_BITS if board.is_zynqmp else PORT_BITS

@@ -29,6 +29,7 @@ class ForeignModel:
         self.real_scales = real_scales
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, np.ndarray[Any, Any]] = {}
+        self.outputs: list[str] = []
         self.value = "frame"
         self.scale = 1.0
         self.quantize(8, 1.0)
@@ -120,13 +121,18 @@ class ForeignModel:
         self.shape = (outputs, 1, 1)
         return self if bits is None else self.activate(scales, inputs, bits, "Relu", False)
 
+    def output(self) -> ForeignModel:
+        """The tensor at hand as an output, from which the network goes on to others."""
+        self.outputs.append(self.value)
+        return self
+
     def model(self) -> onnx.ModelProto:
-        """The whole network, from `frame` (1, C, H, W) to the tensor at hand."""
+        """The whole network, from `frame` (1, C, H, W) to the outputs so far and the tensor at hand."""
         graph = helper.make_graph(
             self.nodes,
             "foreign",
             [helper.make_tensor_value_info("frame", TensorProto.FLOAT, [1, *self.size])],
-            [helper.make_tensor_value_info(self.value, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (*self.outputs, self.value)],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
         opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
@@ -160,6 +166,9 @@ FOREIGN: dict[str, Callable[[], onnx.ModelProto]] = {
         ForeignModel((3, 6, 4), 12).conv(4).conv(3, 1, function=None, signed=True, bits=5).model()
     ),
     "five channels": lambda: _head(ForeignModel((5, 6, 6), 13).conv(5).pool()),
+    "two outputs": lambda: _head(
+        ForeignModel((3, 6, 6), 17, True).conv(4, signed=True).output().conv(3, per_output=True)
+    ),
     "real scales": lambda: _head(ForeignModel((3, 8, 8), 14, True).conv(4, per_output=True).pool().conv(4)),
     "real scales, biases and batch norm": lambda: _head(
         ForeignModel((3, 6, 6), 15, True).conv(4, bias=True).conv(4, norm=True, signed=True), bias=True

@@ -72,20 +72,33 @@ class ShapeBuilder:
         spread = self.scales[x] * np.sqrt(inputs // groups) * kernel * (64 if self.scales[x] == 1.0 else 2)
         return self.activation(self.conv(x, inputs, outputs, kernel, stride, groups), 2.0 ** np.round(np.log2(spread)))
 
-    def model(self, x: str, channels: int, outputs: int) -> onnx.ModelProto:
-        """The whole network: the mean over x, a dense layer, integers out."""
+    def means(self, x: str) -> str:
+        """The means of a map, quantized, as a vector."""
         mean = self.quant(self.node("GlobalAveragePool", x), self.scales[x] / 8, bits=8)
-        sums = self.node("Gemm", self.node("Flatten", mean), self.weights(outputs, channels), transB=1)
-        last = self.node("Mul", sums, self.constant(1 / self.scales[mean]))
+        vector = self.node("Flatten", mean)
+        self.scales[vector] = self.scales[mean]
+        return vector
+
+    def dense(self, x: str, inputs: int, outputs: int) -> str:
+        """A dense layer over a vector, its sums as integers."""
+        sums = self.node("Gemm", x, self.weights(outputs, inputs), transB=1)
+        return self.node("Mul", sums, self.constant(1 / self.scales[x]))
+
+    def network(self, *outputs: str) -> onnx.ModelProto:
+        """The whole network, with outputs of these names."""
         graph = helper.make_graph(
             self.nodes,
             "shape",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 3, self.size, self.size])],
-            [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+    def model(self, x: str, channels: int, outputs: int) -> onnx.ModelProto:
+        """The whole network: the means of x, a dense layer, integers out."""
+        return self.network(self.dense(self.means(x), channels, outputs))
 
 
 def resnet_8(size: int, width: int, outputs: int, seed: int, stages: int = 3) -> onnx.ModelProto:

@@ -30,6 +30,7 @@ class RandomNetwork:
         shape: Of the value at hand, without its batch: (C, H, W) or (C,).
         value: Its name.
         scale: Of its integers.
+        heads: Other outputs, integers.
     """
 
     rng: np.random.Generator
@@ -38,6 +39,7 @@ class RandomNetwork:
     shape: tuple[int, ...] = ()
     value: str = "pixels"
     scale: float = 1.0
+    heads: list[str] = field(default_factory=list)
 
     @property
     def odd(self) -> bool:
@@ -132,6 +134,36 @@ class RandomNetwork:
         operands = [self.value, self.pick([source], [self.value])]
         self.value = self.node("Add", operands[:: self.pick([1, -1], [])])
         self.activation(np.array([max(scale, self.scale)]), 1)
+
+    def concat(self) -> None:
+        """A convolution that keeps the size, beside what it reads: joined by channels, and a quantizer."""
+        source, (channels, height, width), scale = self.value, self.shape, self.scale
+        outputs, kernel = int(self.rng.integers(2, 5)), int(self.pick([1, 3], []))
+        weights, scales = self.weights((outputs, channels, kernel, kernel), 0)
+        self.step("Conv", weights, pads=[kernel // 2] * 4)
+        self.shape = (outputs, height, width)
+        self.activation(scales * self.scale, channels * kernel * kernel)
+        operands = self.pick([[self.value, source], [source, self.value]], [[source, source]])
+        self.value = self.node("Concat", operands, axis=self.pick([1, 1, -3], [2]))
+        self.shape = (channels + outputs, height, width)
+        self.activation(np.array([max(scale, self.scale)]), 1)
+
+    def concat_vectors(self) -> None:
+        """Two dense layers that read one vector, joined, and a quantizer."""
+        source, shape, scale = self.value, self.shape, self.scale
+        parts, outputs = [], 0
+        for _ in range(2):
+            self.value, self.shape, self.scale = source, shape, scale
+            self.dense(last=False)
+            parts.append(self.value)
+            outputs += self.shape[0]
+        self.value = self.node("Concat", parts, axis=self.pick([1, -1], [0]))
+        self.shape = (outputs,)
+        self.activation(np.array([self.scale]), 1)
+
+    def head(self) -> None:
+        """The value at hand as an output too, in units of its scale."""
+        self.heads.append(self.node("Mul", [self.value, self.constant(1 / self.scale)]))
 
     def kernel(self) -> tuple[int, int]:
         """Rows and columns of a window."""
@@ -264,7 +296,7 @@ class RandomNetwork:
             self.nodes,
             "random",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, *size])],
-            [helper.make_tensor_value_info(self.value, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (self.value, *self.heads)],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid(QONNX, 1)]
@@ -287,11 +319,17 @@ def random_model(seed: int) -> onnx.ModelProto:
         network.conv()
         if rng.random() < 0.25:
             network.residual()
+        if rng.random() < 0.2:
+            network.concat()
+        if rng.random() < 0.1:
+            network.head()
     if rng.random() < 0.3:
         network.mean()
     if len(network.shape) > 1:
         network.flatten()
     if rng.random() < 0.5:
         network.dense(last=False)
+    if rng.random() < 0.1:
+        network.concat_vectors()
     network.dense(last=True)
     return network.model(size, int(rng.integers(13, 18)))

@@ -50,14 +50,20 @@ def judge(model: onnx.ModelProto, seed: int, rtl: Path | None = None) -> Verdict
         seed: Draws the frames.
         rtl: Folder for its RTL, which is simulated too; None leaves that out.
     """
+    try:
+        return _compared(model, seed, rtl)
+    except Exception as error:
+        return Verdict("wrong", f"{type(error).__name__}: {error}")
+
+
+def _compared(model: onnx.ModelProto, seed: int, rtl: Path | None) -> Verdict:
+    """What a network is, where nothing fails that should not."""
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
     frames = _frames(shape, seed)
     try:
         graph = lower(model, RULES)
     except LoweringError as error:
         return Verdict("refused", str(error))
-    except Exception as error:
-        return Verdict("wrong", f"{type(error).__name__}: {error}")
     try:
         wanted = _by_qonnx(model, frames)
     except Exception as error:
@@ -88,13 +94,15 @@ def _frames(shape: list[int], seed: int) -> npt.NDArray[np.uint8]:
 
 
 def _by_qonnx(model: onnx.ModelProto, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """What qonnx's executor gives, (FRAMES, elements)."""
+    """What qonnx's executor gives, (FRAMES, elements): one output behind the other, each by row, column and channel."""
     wrapper = ModelWrapper(model).transform(InferShapes())
-    name = wrapper.graph.output[0].name
-    planes = frames.transpose(0, 3, 1, 2).astype(np.float32)
-    return np.concatenate(
-        [execute_onnx(wrapper, {"pixels": plane[np.newaxis]})[name].reshape(1, -1) for plane in planes]
-    )
+    names = [value.name for value in wrapper.graph.output]
+    answers = []
+    for plane in frames.transpose(0, 3, 1, 2).astype(np.float32):
+        found = execute_onnx(wrapper, {"pixels": plane[np.newaxis]})
+        parts = [found[name] for name in names]
+        answers.append([part.transpose(0, 2, 3, 1).ravel() if part.ndim == 4 else part.ravel() for part in parts])
+    return np.array([np.concatenate(answer) for answer in answers])
 
 
 def _difference(found: npt.NDArray[np.int64], wanted: npt.NDArray[np.float64]) -> str | None:

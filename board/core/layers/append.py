@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Append: the elements of one frame and then those of another, as one frame."""
+"""Append: the channels of one frame and then those of another, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from board.core.node import Node
 
 @dataclass(frozen=True)
 class Append(Node):
-    """Two vectors as one, the first in front."""
+    """Two maps of one size, or two vectors, as one; the first one's channels in front."""
 
     def run(self, *x: Integers) -> tuple[Integers, ...]:
         return (append(*x),)
 
 
 def append(head: Integers, tail: Integers) -> Integers:
-    """Vectors (N, 1, 1, A) and (N, 1, 1, B) as one of (N, 1, 1, A + B)."""
+    """Frames (N, H, W, A) and (N, H, W, B) as one of (N, H, W, A + B)."""
     return np.concatenate([head, tail], axis=3)

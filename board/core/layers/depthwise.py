@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 
 import numpy as np
@@ -41,4 +42,5 @@ def weighted_sum(taps: Iterable[Integers], weights: Integers) -> Integers:
     Returns:
         Sums of the taps' shape, int64.
     """
-    return sum((tap.astype(np.int64) * weight for tap, weight in zip(taps, weights.T, strict=True)), np.int64(0))
+    products = (tap.astype(np.int64) * weight for tap, weight in zip(taps, weights.T, strict=True))
+    return reduce(np.add, products)

@@ -3,66 +3,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 from onnx import NodeProto
 
-from board.core.layers.append import Append
-from board.core.layers.flatten import Flatten
-from hls_build.kernels.append.spec import common_bits
-from hls_build.lowering.abstract_values import Edge
+from hls_build.lowering.abstract_values import CHANNEL_AXIS, Edge
 from hls_build.lowering.context import LoweringContext
 from hls_build.lowering.errors import LoweringError
-from hls_build.lowering.onnx_attributes import check_attributes
+from hls_build.lowering.joining import join
+from hls_build.lowering.onnx_attributes import attributes
 from hls_build.lowering.rule import Rule
+
+AXES = {"map": 4, "pixels": 3, "vector": 2}
+"""Of each layout in ONNX."""
 
 
 def concat(context: LoweringContext, node: NodeProto) -> Edge:
-    """One vector behind another."""
-    check_attributes(node, {"axis": 1})
-    edges = _vectors(context, node)
+    """Maps or vectors, channels behind channels."""
+    edges = _edges(context, node)
+    layout = edges[0].layout
+    axis, wanted = attributes(node)["axis"], CHANNEL_AXIS[layout]
+    if axis % AXES[layout] != wanted:
+        raise LoweringError(f"node {node.name} (Concat) has axis {axis}, supported is {wanted}")
+    what = f"node {node.name} (Concat)"
     for edge in edges:
-        _check_order(context, node, edge)
-    tensors = [context.tensors[edge.tensor] for edge in edges]
-    signed = any(tensor.signed for tensor in tensors)
-    shape = (1, 1, sum(edge.shape[2] for edge in edges))
-    bits = common_bits(*((tensor.bits, tensor.signed) for tensor in tensors))
-    name = context.layer_name(node)
-    context.add(Append(name, tuple(edge.tensor for edge in edges), (name,)), shape, bits, signed)
-    sizes = [edge.shape[2] for edge in edges]
-    scale, low, high = (_joined([getattr(edge, key) for edge in edges], sizes) for key in ("scale", "low", "high"))
-    return Edge(name, shape, scale, low, high, "vector", all(edge.quantized for edge in edges))
+        if layout == "vector":
+            context.check_order(edge, what)
+    return join(context, context.layer_name(node), edges, what)
 
 
-def is_pair_of_vectors(context: LoweringContext, node: NodeProto) -> bool:
-    """Whether a Concat joins two edges (B, C)."""
-    return len(node.input) == 2 == len(_vectors(context, node))
+def is_join(context: LoweringContext, node: NodeProto) -> bool:
+    """Whether a Concat joins several edges of one layout, maps or vectors."""
+    edges = _edges(context, node)
+    layouts = {edge.layout for edge in edges}
+    return len(edges) == len(node.input) > 1 == len(layouts) and "pixels" not in layouts
 
 
-def _vectors(context: LoweringContext, node: NodeProto) -> list[Edge]:
-    """Those operands that are vectors."""
+def _edges(context: LoweringContext, node: NodeProto) -> list[Edge]:
+    """Those operands that are edges."""
     values = [context.operand(node, index) for index in range(len(node.input))]
-    return [value for value in values if isinstance(value, Edge) and value.layout == "vector"]
+    return [value for value in values if isinstance(value, Edge)]
 
 
-def _check_order(context: LoweringContext, node: NodeProto, edge: Edge) -> None:
-    """Refuse a flattened map that ONNX orders by channels first: here pixels come first."""
-    writer = context.writer(edge)
-    if isinstance(writer, Flatten):
-        height, width, channels = context.tensors[writer.inputs[0]].shape
-        if channels > 1 and height * width > 1:
-            raise LoweringError(
-                f"node {node.name} (Concat) joins a flattened map of {channels} channels, supported is one channel"
-            )
-
-
-def _joined(parts: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArray[Any]:
-    """What every element has, of arrays that have one entry or one for each of so many; one entry where all agree."""
-    joined = np.concatenate([np.broadcast_to(values, size) for values, size in zip(parts, sizes, strict=True)])
-    return joined[:1] if (joined == joined[0]).all() else joined
-
-
-RULES = (Rule("Concat", "one vector behind another", concat, is_pair_of_vectors),)
+RULES = (Rule("Concat", "maps of one height and width, or vectors, channels behind channels", concat, is_join),)

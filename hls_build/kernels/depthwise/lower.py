@@ -26,7 +26,7 @@ def is_depthwise(context: LoweringContext, node: NodeProto) -> bool:
     if not isinstance(edge, Edge) or not isinstance(weights, Weights) or weights.integers.ndim != 4:
         return False
     outputs, inputs = weights.integers.shape[:2]
-    return inputs == 1 < outputs == edge.shape[2] == attributes(node)["group"]
+    return bool(inputs == 1 < outputs == edge.shape[2] == attributes(node)["group"])
 
 
 RULES = (Rule("Conv", "a convolution of every channel for itself", depthwise, is_depthwise),)

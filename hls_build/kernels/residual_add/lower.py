@@ -30,6 +30,12 @@ def add(context: LoweringContext, node: NodeProto) -> Edge:
         raise LoweringError(f"node {node.name} (Add) adds shapes {a.shape} and {b.shape}, supported is one shape")
     if a.tensor == b.tensor:
         raise LoweringError(f"node {node.name} (Add) adds {node.input[0]} to itself: multiply it by 2 instead")
+    ratio = float(a.scale[0] / b.scale[0])
+    if np.frexp(ratio)[0] != 0.5:
+        raise LoweringError(
+            f"node {node.name} (Add) adds scales {a.scale[0]:g} and {b.scale[0]:g}, whose ratio must be a power of two:"
+            " quantize both with one scale"
+        )
     scale = np.minimum(a.scale, b.scale)
     shifts = tuple(int(np.log2(edge.scale[0] / scale[0])) for edge in edges)
     low, high = ((a.low << shifts[0]) + (b.low << shifts[1]), (a.high << shifts[0]) + (b.high << shifts[1]))

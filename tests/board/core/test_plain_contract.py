@@ -14,7 +14,7 @@ import pytest
 from packages import plain_contract, small_contract
 
 from board.core.contract import Contract
-from board.core.plain_contract import PlainContract, read_contract
+from board.core.plain_contract import Head, PlainContract, PlainOutput, read_contract
 
 
 def test_both_kinds_survive_their_file(tmp_path: Path) -> None:
@@ -84,3 +84,49 @@ def test_what_cannot_be_is_one_sentence(change: Callable[[Any], object], complai
     with pytest.raises(ValueError, match=complaint) as caught:
         read_contract(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def several() -> PlainContract:
+    """A contract of three classes and a map of 2x2 pixels with two channels."""
+    contract = plain_contract()
+    heads = (Head("classes", (1, 1, 3)), Head("map", (2, 2, 2)))
+    scale, offset = (0.5, -0.1, 2.0, *[3.0] * 8), (0.0, 1.0, -3.0, *[0.0] * 8)
+    packing = replace(contract.output_stream, lanes=1, bytes_per_beat=2, beats_per_frame=11)
+    return replace(contract, output=PlainOutput((1, 1, 11), scale, offset, heads), output_stream=packing)
+
+
+def test_several_outputs_are_told_apart(tmp_path: Path) -> None:
+    contract = several()
+    contract.write(tmp_path / "accelerator.json")
+    assert read_contract(tmp_path / "accelerator.json") == contract
+    found = contract.by_head(np.arange(22, dtype=np.int64).reshape(2, 11))
+    assert list(found) == ["classes", "map"]
+    np.testing.assert_allclose(found["classes"][1].ravel(), [11 * 0.5, 12 * -0.1 + 1, 13 * 2 - 3])
+    assert found["map"].shape == (2, 2, 2, 2) and found["map"][1, 1, 0, 1] == 3 * (14 + 5)
+    assert (contract.output_names[2], contract.output_names[8]) == ("classes 2", "map [1, 0, 1]")
+    with pytest.raises(ValueError, match="this needs a network of several outputs, got one: use real"):
+        plain_contract().by_head(np.zeros((1, 72), np.int64))
+
+
+@pytest.mark.parametrize(
+    ("heads", "complaint"),
+    [
+        (
+            [{"name": "a", "shape": [1, 1, 4]}],
+            r"output.shape must be that of a vector of a \(1, 1, 4\), got \(1, 1, 11\)",
+        ),
+        ([{"name": "a"}], "output.heads must have the key 'shape', got none"),
+        ([{"name": 3, "shape": [1, 1, 11]}], "output.heads' name must be of type str, got int"),
+        ([{"name": "a", "shape": [1, 11]}], r"output.heads' shape must be three sizes of at least 1, got \(1, 11\)"),
+        (
+            [{"name": "a", "shape": [1, 1, 5]}, {"name": "a", "shape": [1, 1, 6]}],
+            "output.heads must have names of their",
+        ),
+    ],
+)
+def test_heads_that_cannot_be_are_refused(heads: list[dict[str, Any]], complaint: str, tmp_path: Path) -> None:
+    content = several().as_json()
+    content["output"]["heads"] = heads
+    (tmp_path / "accelerator.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=complaint):
+        read_contract(tmp_path / "accelerator.json")

@@ -121,6 +121,22 @@ def test_five_lines_of_python(tmp_path: Path) -> None:
     assert isinstance(built, Compiled) and "4 frames and 3 test patterns" in built.verdict
     assert built.frames_per_second > 500 and 0 < built.latency_ms < 5 and built.resources.dsp > 0
     np.testing.assert_array_equal(built.run(frames), built.run(frames, "rtl"))
+    with pytest.raises(ValueError, match="this needs a network of several outputs, got one: use real"):
+        built.run_heads(frames)
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+def test_several_outputs_by_their_names_in_python(tmp_path: Path) -> None:
+    model, frames = written(tmp_path, FOREIGN["two outputs"]()), random_frames(2, (6, 6, 3), 4)
+    built = hls_build.compile(model, board="Pynq-Z2", fps=500, out=tmp_path / "out")
+    heads = built.contract.output.heads
+    assert [head.shape for head in heads] == [(6, 6, 4), (1, 1, 5)]
+    for executor in ("numpy", "rtl"):
+        found = built.run_heads(frames, executor)
+        flat = np.concatenate([found[head.name].reshape(2, -1) for head in heads], axis=1)
+        np.testing.assert_array_equal(flat, built.run(frames).reshape(2, -1))
+    assert all(head.name in (tmp_path / "out/deploy/README.md").read_text() for head in heads)
 
 
 def test_inputs_are_compared_too(tmp_path: Path) -> None:

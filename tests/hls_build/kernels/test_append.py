@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Append: one frame behind another, every element widened by its own sign, and what comes early waits."""
+"""Append: channels behind channels, every element widened by its own sign, and what comes early waits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ SPECS = [
     AppendSpec(head=12, head_bits=3, head_signed=False, tail=3, tail_bits=5, tail_signed=True, bits=5),
     AppendSpec(head=1, head_bits=4, head_signed=False, tail=1, tail_bits=4, tail_signed=False, bits=4),
     AppendSpec(head=1, head_bits=6, head_signed=True, tail=4, tail_bits=6, tail_signed=True, bits=24),
+    AppendSpec(4, head_bits=4, head_signed=False, tail=6, tail_bits=3, tail_signed=True, bits=5, pixels=6, pe=2),
+    AppendSpec(3, head_bits=2, head_signed=False, tail=3, tail_bits=4, tail_signed=False, bits=4, pixels=5, pe=3),
 ]
 HEAT = [
     quant("spatial", "spatial_q", 2, signed=1, narrow=1),
@@ -33,6 +35,8 @@ CASES = Cases(
     illegal=[
         ({"head": 0}, "head >= 1, got head=0"),
         ({"tail": 0}, "tail >= 1, got tail=0"),
+        ({"pixels": 0}, "pixels >= 1, got pixels=0"),
+        ({"pe": 5}, r"pe to divide channels=12 \(one of \[1, 2, 3, 4, 6, 12\]\), got pe=5"),
         ({"head_bits": 0}, "1 <= head_bits <= 24, got head_bits=0"),
         ({"tail_bits": 25}, "1 <= tail_bits <= 24, got tail_bits=25"),
         ({"bits": 25}, "1 <= bits <= 24, got bits=25"),
@@ -41,15 +45,19 @@ CASES = Cases(
         ({"head_signed": False, "head_bits": 16, "tail_signed": True}, "bits >= 17 for the elements of both"),
     ],
     illegal_rtl=[
-        ({"HEAD": 0}, "need HEAD >= 1 and TAIL >= 1"),
-        ({"TAIL": 0}, "need HEAD >= 1 and TAIL >= 1"),
+        ({"HEAD": 0}, "need HEAD >= 1, TAIL >= 1 and PE >= 1"),
+        ({"TAIL": 0}, "need HEAD >= 1, TAIL >= 1 and PE >= 1"),
+        ({"PE": 0}, "need HEAD >= 1, TAIL >= 1 and PE >= 1"),
         ({"HEAD_SIGNED": 2}, "HEAD_SIGNED and TAIL_SIGNED to be 0 or 1"),
         ({"BITS": 10}, "need BITS to hold every element"),
         ({"TAIL_BITS": 16}, "need BITS to hold every element"),
         ({"HEAD_SIGNED": 0, "HEAD_BITS": 16, "TAIL_SIGNED": 1}, "need BITS to hold every element"),
     ],
-    nodes=[NodeCase(SPECS[0], [[1, 1, 1, 5], [1, 1, 1, 12]], [[1, 1, 1, 17]])],
-    synthesised=[SPECS[0], AppendSpec(13, 11, True, 576, 4, False, 16)],
+    nodes=[
+        NodeCase(SPECS[0], [[1, 1, 1, 5], [1, 1, 1, 12]], [[1, 1, 1, 17]]),
+        NodeCase(SPECS[4], [[1, 2, 3, 4], [1, 2, 3, 6]], [[1, 2, 3, 10]]),
+    ],
+    synthesised=[SPECS[0], SPECS[4], AppendSpec(13, 11, True, 576, 4, False, 16)],
     qonnx=[
         QonnxCase(
             [
@@ -60,7 +68,26 @@ CASES = Cases(
             ],
             (148,),
             {**CONSTANTS, "eighth": np.array(0.125)},
-        )
+        ),
+        QonnxCase(
+            [
+                quant("branch_w", "branch_q", 4, signed=1, narrow=1),
+                helper.make_node(
+                    "Conv", ["x", "branch_q"], ["branch_sums"], name="branch", kernel_shape=[3, 3], pads=[1] * 4
+                ),
+                helper.make_node("Mul", ["branch_sums", "sixty_fourth"], ["branch_scaled"], name="branch_scale"),
+                quant("branch_scaled", "late", 4),
+                *HEAT[:3],
+                helper.make_node("Concat", ["late", "x", "codes"], ["three"], name="join", axis=1),
+                quant("three", "y", 4, signed=1),
+            ],
+            (11, 12, 12),
+            {
+                **CONSTANTS,
+                "sixty_fourth": np.array(1 / 64),
+                "branch_w": np.random.default_rng(5).integers(-7, 8, (6, 4, 3, 3)).astype(np.float32),
+            },
+        ),
     ],
     ff_share=0,
     full_size=[AppendSpec(13, 11, True, 576, 4, False, 16)],
@@ -102,13 +129,22 @@ def test_a_flattened_map_of_several_channels_is_refused() -> None:
         helper.make_node("Flatten", ["x"], ["flat"], name="flat"),
         helper.make_node("Concat", ["branch", "flat"], ["y"], name="both", axis=1),
     ]
-    refuse(nodes, r"both \(Concat\) joins a flattened map of 4 channels, supported is one channel$", CONSTANTS)
+    refuse(nodes, r"both \(Concat\) takes the elements of a flattened map of 4 channels one by one", CONSTANTS)
 
 
-def test_what_is_no_pair_of_vectors_is_refused() -> None:
+def test_what_cannot_be_joined_is_refused() -> None:
     nodes = [*HEAT, helper.make_node("Concat", ["flat", "x"], ["y"], name="both", axis=1)]
     refuse(
-        nodes, r"both \(Concat\) of flat \(1, 1, 144\), x \(12, 12, 4\) has no hardware; .*one vector behind", CONSTANTS
+        nodes,
+        r"both \(Concat\) of flat \(1, 1, 144\), x \(12, 12, 4\) has no hardware; .*maps of one height",
+        CONSTANTS,
     )
-    nodes[-1] = helper.make_node("Concat", ["flat", "flat"], ["y"], name="both", axis=0)
-    refuse(nodes, r"both \(Concat\) has axis 0, supported is 1", CONSTANTS)
+    nodes[-1] = helper.make_node("Concat", ["x", "x"], ["y"], name="both", axis=1)
+    refuse(nodes, r"both \(Concat\) joins one tensor with itself", CONSTANTS)
+    nodes[-1] = helper.make_node("Concat", ["x", "codes"], ["y"], name="both", axis=2)
+    refuse(nodes, r"both \(Concat\) has axis 2, supported is 1", CONSTANTS)
+    nodes[-1:] = [
+        helper.make_node("MaxPool", ["x"], ["half"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Concat", ["x", "half"], ["y"], name="both", axis=1),
+    ]
+    refuse(nodes, r"both \(Concat\) joins \(12, 12, 4\) and \(6, 6, 4\), supported are maps of one height", CONSTANTS)

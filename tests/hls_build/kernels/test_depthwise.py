@@ -99,7 +99,7 @@ def test_it_is_the_convolution_whose_other_weights_are_zero(
 
 
 def test_places_of_some_channels_come_before_those_of_the_next() -> None:
-    small = DepthwiseSpec(1, 4, 2, 2, 4, False, 4, "distributed", [[1, 0], [0, 1], [2, 0], [0, 2]])
+    small = DepthwiseSpec(1, 4, 2, 2, 4, False, 4, "distributed", np.array([[1, 0], [0, 1], [2, 0], [0, 2]]))
     x = np.arange(8).reshape(1, 1, 1, 8)  # channels 0 and 1 of place 0, of place 1, then channels 2 and 3
     np.testing.assert_array_equal(small.model(x).ravel(), [0, 3, 8, 14])
 

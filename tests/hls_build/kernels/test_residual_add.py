@@ -82,6 +82,16 @@ def test_the_finer_scale_is_that_of_the_sum(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(graph.run(x), x + 16 * np.clip(np.rint(x / 16), 0, 15).astype(int))
 
 
+def test_scales_of_another_ratio_than_a_power_of_two_are_refused() -> None:
+    """A random network was compiled to another one for want of this (seed 725)."""
+    nodes = [
+        quant("x", "other", 4, scale="real", signed=1),
+        helper.make_node("Add", ["other", "x"], ["y"], name="join"),
+    ]
+    rule = r"join \(Add\) adds scales 5.6 and 1, whose ratio must be a power of two: quantize both with one scale$"
+    refuse(nodes, rule, {"real": np.array(5.6)})
+
+
 @pytest.mark.parametrize(
     ("nodes", "rule"),
     [

@@ -236,16 +236,21 @@ def test_refuses_a_dense_layer_that_reads_otherwise(
         lower(model(nodes, {"w": np.ones((2, 48), np.float32), "shape": np.array([3, 16])}), RULES)
 
 
-def test_a_reshape_flattens_too(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_reshape_flattens_too(rng: np.random.Generator, whole: bool) -> None:
+    """A zero copies the batch's size, or is none where allowzero says so, as PyTorch's exporter does of every shape."""
     nodes = [
         quant("pixels", "x", 8),
-        helper.make_node("Reshape", ["x", "shape"], ["v"], name="flat"),
+        helper.make_node("Reshape", ["x", "shape"], ["v"], name="flat", allowzero=int(whole)),
         quant("w", "wq", 4, signed=1, narrow=1),
         helper.make_node("Gemm", ["v", "wq"], ["out"], name="dense", transB=1),
     ]
     weights, x = rng.integers(-7, 8, (2, 48)), rng.integers(0, 256, (3, SIZE, SIZE, 3))
     planes = x.transpose(0, 3, 1, 2).reshape(3, -1)
-    for shape in ([0, -1], [1, 48], [-1, 48]):
+    if whole:
+        with pytest.raises(ValueError, match=r"flat \(Reshape\) has allowzero 1, supported is 0"):
+            lower(model(nodes, {"w": weights.astype(np.float32), "shape": np.array([0, -1])}), RULES)
+    for shape in ([0, -1], [1, 48], [-1, 48])[whole:]:
         graph = lower(model(nodes, {"w": weights.astype(np.float32), "shape": np.array(shape)}), RULES)
         np.testing.assert_array_equal(graph.run(x)[:, 0, 0], planes @ weights.T)
 
