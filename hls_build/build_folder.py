@@ -18,9 +18,7 @@ from board.deployment import BITFILE, CONTRACT, HANDOFF, INTEGER, LIBRARY, SHELL
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
-Report = Literal[
-    "export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis", "timing"
-]
+Report = Literal["export", "lowering", "estimate", "check", "parity", "simulation", "bitstream", "synthesis", "timing"]
 """Names of the files in report/ that steps and commands write, each for one."""
 
 
