@@ -30,6 +30,7 @@ KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",
+    "RegisterSlice_rtl": "sliding windows",
     "Thresholding_rtl": "activation thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
