@@ -27,6 +27,7 @@ from hls_build.dataflow.graph_writer import GraphWriter, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.lane_converter.translate import converter
+from hls_build.kernels.register_slice.translate import register_slice
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
 from hls_build.lowering.rule import Rule
@@ -81,8 +82,8 @@ def _lowered(how: Callable[[onnx.ModelProto, Sequence[Rule]], Result], path: Pat
 def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:
     """Make the dataflow graph.
 
-    Layers keep their names. A layer named X may have helpers: X_pad and X_window before a convolution,
-    X_in0_fifo and X_in0_dwc before its input 0.
+    Layers keep their names. A layer named X may have helpers: X_pad, X_pad_slice and X_window before a
+    convolution, X_in0_fifo and X_in0_dwc before its input 0.
 
     Raises:
         ValueError: A folding is illegal, or is given for no layer.
@@ -99,7 +100,7 @@ def write_layers(graph: IntegerGraph, config: BuildConfig) -> GraphWriter:
     Raises:
         ValueError: A folding is illegal, or is given for no layer.
     """
-    writer = GraphWriter(graph, config, converter)
+    writer = GraphWriter(graph, config, converter, register_slice)
     for node in graph.nodes:
         TRANSLATORS[type(node)](writer, node, config.folding.get(node.name, Folding()))
     return writer

@@ -30,6 +30,8 @@ DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
 LaneConverter = Callable[[Link, Link], NodeProto]
 """Makes the node that carries the elements of one link to another of more or fewer lanes, by a whole ratio."""
+RegisterSlice = Callable[[Link, Link], NodeProto]
+"""Makes the node that puts registers between two links that are alike."""
 
 
 class GraphWriter:
@@ -45,7 +47,9 @@ class GraphWriter:
         producers: The layer behind each tensor of the integer graph.
     """
 
-    def __init__(self, graph: IntegerGraph, config: BuildConfig, lane_converter: LaneConverter) -> None:
+    def __init__(
+        self, graph: IntegerGraph, config: BuildConfig, lane_converter: LaneConverter, register_slice: RegisterSlice
+    ) -> None:
         """Begin with the input's link alone.
 
         Raises:
@@ -54,6 +58,7 @@ class GraphWriter:
         self.graph = graph
         self.config = config
         self.lane_converter = lane_converter
+        self.register_slice = register_slice
         self.nodes: list[NodeProto] = []
         self.links: dict[str, Link] = {}
         self.weights: dict[str, tuple[npt.NDArray[np.int64], str]] = {}
@@ -196,6 +201,13 @@ class GraphWriter:
             outWidth=lanes * link.bits,
             dataType=link.datatype,
         )
+        return result
+
+    def cut(self, link: Link) -> Link:
+        """The link behind a register slice, called like it with `_slice`: no logic goes through from side to side."""
+        result = replace(link, tensor=f"{link.tensor}_slice")
+        self.tensor(result.tensor, link.shape, link.datatype)
+        self.nodes.append(self.register_slice(link, result))
         return result
 
     def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:

@@ -83,7 +83,7 @@ def slide(writer: GraphWriter, geometry: Geometry, link: Link, folding: Folding,
     """The windows of a map, each as one pixel: by row, column and channel.
 
     Args:
-        writer: Takes the nodes, called X_pad and X_window after the layer.
+        writer: Takes the nodes, called X_pad, X_pad_slice and X_window after the layer.
         geometry: Of the window.
         link: The map, in the window's lanes.
         folding: Of the layer.
@@ -106,7 +106,7 @@ def slide(writer: GraphWriter, geometry: Geometry, link: Link, folding: Folding,
             inputDataType=link.datatype,
             numInputVectors=1,
         )
-        link = padded
+        link = writer.cut(padded)  # the window's ready is long logic, the padding's control too
     result = replace(link, tensor=f"{name}_window", shape=(*geometry.windows, prod(geometry.kernel) * channels))
     writer.tensor(result.tensor, result.shape, link.datatype)
     beats = ((geometry.kernel[0] - 1) * link.shape[1] + geometry.kernel[1]) * channels // lanes

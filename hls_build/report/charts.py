@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -92,6 +93,26 @@ def fifos(fill: Mapping[str, int], depth: Mapping[str, int]) -> Figure:
     axes.tick_params(axis="y", labelsize=8)
     axes.invert_yaxis()
     figure.legend(loc="outside upper right", ncols=2, fontsize=8, frameon=False)
+    return figure
+
+
+def slack(timing: Mapping[str, Any]) -> Figure:
+    """How many endpoints have how much slack; those that have none are orange.
+
+    Args:
+        timing: A build's report/timing.json.
+    """
+    figure = Figure(figsize=(11, 3), layout="constrained")
+    axes = figure.subplots()
+    low = np.array([float(edge) for edge in timing["histogram"]])
+    colours = [ORANGE if edge < 0 else BLUE for edge in low]
+    axes.bar(low, list(timing["histogram"].values()), 0.9 * timing["bin_ns"], color=colours, align="edge")
+    axes.axvline(0, color="black", linewidth=2)
+    axes.set_yscale("log")
+    axes.set_xlabel(f"slack in ns, not placed, nets at {timing['net']['scale']:g} of their nominal delay")
+    axes.set_ylabel("endpoints")
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
     return figure
 
 

@@ -42,6 +42,7 @@ class Facts:
         nodes: Resources and cycles of every hardware node, of its report/estimate.json; where the build was
             synthesised, resources are those of report/synthesis.json.
         synthesised: Whether they are.
+        timing: Its report/timing.json; None where it was not timed.
         layers: In stream order.
         edges: (stream, node that gives it, node that takes it); the accelerator's own ends are empty strings.
         fifo_depths: In beats.
@@ -56,6 +57,7 @@ class Facts:
     parity: Mapping[str, Any]
     nodes: Mapping[str, NodeEstimate]
     synthesised: bool
+    timing: Mapping[str, Any] | None
     layers: list[Layer]
     edges: list[tuple[str, str, str]]
     fifo_depths: Mapping[str, int]
@@ -132,6 +134,7 @@ def read(root: Path) -> Facts:
         parity=reports["parity"],
         nodes=nodes,
         synthesised=synthesised is not None,
+        timing=folder.read_report("timing") if folder.report_file("timing").is_file() else None,
         layers=layers,
         edges=_edges(model),
         fifo_depths={

@@ -30,6 +30,7 @@ KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",
+    "RegisterSlice_rtl": "sliding windows",
     "Thresholding_rtl": "activation thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
@@ -139,12 +140,14 @@ def _figures(facts: Facts, timeline: Timeline) -> dict[str, Figure]:
     frame_bytes = sum(end.elements * end.bits for end in ends) // 8
     owner = {node: layer.name for layer in facts.layers for node in (*layer.entrance, *layer.nodes)}
     between = [name for name, source, sink in facts.edges if owner.get(source) != owner.get(sink)]
+    timed = {} if facts.timing is None else {"slack": charts.slack(facts.timing)}
     return {
         "waterfall": charts.waterfall(timeline, facts.layers, facts.edges),
         "stalls": charts.stalls({name: facts.streams[name] for name in between}, facts.simulation["cycles"]),
         "fifos": charts.fifos(facts.simulation["fifo_fill"], facts.fifo_depths),
         "resources": charts.resources(_parts(facts), facts.board),
         "roofline": charts.roofline(facts.layers, facts.interval_cycles, frame_bytes, facts.board, clock_mhz),
+        **timed,
     }
 
 

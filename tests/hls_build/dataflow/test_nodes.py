@@ -87,8 +87,8 @@ def check_nodes(name: str, folder: Path, every: bool) -> set[str]:
 
 KINDS = {
     "ChannelPool_rtl", "ConvolutionInputGenerator_rtl", "FMPadding_rtl", "Gate_rtl", "GlobalPool_rtl",
-    "LaneConverter_rtl", "MVAU_rtl", "MaxPool2x2_rtl", "StreamFork_rtl", "StreamingDataWidthConverter_rtl",
-    "StreamingFIFO_rtl", "Thresholding_rtl",
+    "LaneConverter_rtl", "MVAU_rtl", "MaxPool2x2_rtl", "RegisterSlice_rtl", "StreamFork_rtl",
+    "StreamingDataWidthConverter_rtl", "StreamingFIFO_rtl", "Thresholding_rtl",
 }  # fmt: skip
 
 

@@ -3,37 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pytest
+from netlists import CLOCK, FAST, block, cell, register
 
 from hls_build.timing.analysis import Timing, analyse
 from hls_build.timing.cell_delays import cell_delays
 from hls_build.timing.graph import build_graph
 from hls_build.timing.net_delays import NetModel
-from hls_build.yosys.netlist import Bit, Cell, Netlist
-
-CLOCK, FAST = 1, 2
-"""Nets of the clocks in every block."""
-
-
-def cell(kind: str, parameters: Mapping[str, str] | None = None, **pins: Bit | Sequence[Bit]) -> Cell:
-    """A cell with its nets, pins of one bit as that."""
-    nets = {name: [bits] if isinstance(bits, int | str) else bits for name, bits in pins.items()}
-    return Cell(kind, parameters or {}, nets)
-
-
-def register(d: Bit, q: Bit, clock: Bit = CLOCK, CE: Bit = "1", R: Bit = "0") -> Cell:
-    """A flip-flop."""
-    return cell("FDRE", C=clock, D=d, Q=q, CE=CE, R=R)
-
-
-def block(*cells: Cell, names: Mapping[str, Bit] | None = None, **ports: tuple[str, Bit]) -> Netlist:
-    """A block with the clock and with ports: ("in" or "out", net)."""
-    sides: dict[str, dict[str, list[Bit]]] = {"in": {"ap_clk": [CLOCK]}, "out": {}}
-    for name, (way, bit) in ports.items():
-        sides[way][name] = [bit]
-    return Netlist(sides["in"], sides["out"], cells, {name: [bit] for name, bit in (names or {}).items()})
+from hls_build.yosys.netlist import Cell, Netlist
 
 
 def timed(blocks: Mapping[str, Netlist], scale: float = 1.0, **periods_ps: float) -> Timing:
