@@ -28,6 +28,11 @@ CASES = Cases(
         NodeCase(RegisterSliceSpec(pixels=6, channels=4, pe=2, bits=3, signed=True), [[1, 2, 3, 4]], [[1, 2, 3, 4]])
     ],
     synthesised=SPECS[:2],
+    proved=[
+        RegisterSliceSpec(pixels=1, channels=1, pe=1, bits=1, signed=False),
+        RegisterSliceSpec(pixels=1, channels=2, pe=2, bits=2, signed=False),
+    ],  # fmt: skip
+    proved_slowly=[RegisterSliceSpec(pixels=1, channels=16, pe=16, bits=4, signed=False)],
     ff_share=0,
 )
 
