@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -30,6 +30,18 @@ DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 LaneConverter = Callable[[Link, Link], NodeProto]
 """Makes the node that carries the elements of one link to another of more or fewer lanes, by a whole ratio."""
 
+LutMultiplier = Callable[[str, Link, Link, npt.NDArray[np.int64], int, int, str, float], NodeProto]
+"""Makes the node of a name that multiplies the vectors of one link to the sums of another, by weights of shape (inputs,
+outputs) of some bits, some inputs at once, in a style of memory, at a clock period in ns."""
+
+
+@dataclass(frozen=True)
+class OwnNodes:
+    """Makers of nodes of our kernels that stand among FINN+'s."""
+
+    lane_converter: LaneConverter
+    lut_multiplier: LutMultiplier
+
 
 class GraphWriter:
     """State of a dataflow graph that is being written, and the steps that all translators of layers share.
@@ -37,6 +49,7 @@ class GraphWriter:
     Attributes:
         graph: The integer graph that is translated.
         config: Build configuration, whose foldings are followed.
+        own: What makes nodes of our kernels among FINN+'s.
         nodes: FINN nodes so far, in stream order.
         links: What flows at each tensor of the integer graph that is translated already.
         weights: Values and QONNX type of every constant tensor.
@@ -44,7 +57,7 @@ class GraphWriter:
         producers: The layer behind each tensor of the integer graph.
     """
 
-    def __init__(self, graph: IntegerGraph, config: BuildConfig, lane_converter: LaneConverter) -> None:
+    def __init__(self, graph: IntegerGraph, config: BuildConfig, own: OwnNodes) -> None:
         """Begin with the input's link alone.
 
         Raises:
@@ -52,7 +65,7 @@ class GraphWriter:
         """
         self.graph = graph
         self.config = config
-        self.lane_converter = lane_converter
+        self.own = own
         self.nodes: list[NodeProto] = []
         self.links: dict[str, Link] = {}
         self.weights: dict[str, tuple[npt.NDArray[np.int64], str]] = {}
@@ -182,7 +195,7 @@ class GraphWriter:
         result = replace(link, tensor=f"{name}_dwc", lanes=lanes)
         self.tensor(result.tensor, link.shape, link.datatype)
         if max(lanes, link.lanes) % min(lanes, link.lanes) == 0:
-            self.nodes.append(self.lane_converter(link, result))
+            self.nodes.append(self.own.lane_converter(link, result))
             return result
         self.rtl(
             "StreamingDataWidthConverter_rtl",
@@ -200,7 +213,7 @@ class GraphWriter:
     def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
         channels = self.graph.tensors[node.inputs[0]].shape[2]
-        for key in ("simd", "window_simd", "window_fifo_depth"):
+        for key in ("simd", "multiplier", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions and dense layers, got one for {node.name}")
         if folding.pe is None:
