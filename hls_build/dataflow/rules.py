@@ -12,6 +12,8 @@ LUT_WEIGHT_BITS, LUT_ACTIVATION_BITS = 4, 8
 """Widest operands of a multiplier in LUTs: one LUT takes a bit of one with a digit of the other."""
 MOST_LUT_FOLDS = 256
 """Folds of a multiplier in LUTs whose weights lie in LUTs too, and groups of pe outputs of any such multiplier."""
+MOST_BLOCK_FOLDS = 4000
+"""Folds of one whose weights lie in block RAM: Yosys unrolls no longer loop over the words of a memory."""
 MOST_LUT_WEIGHT_BITS = 1 << 19
 """Bits of all weights of such a multiplier, a constant of its RTL: Vivado takes vectors of a million."""
 BRAM18_BITS = 18 * 1024
@@ -86,10 +88,16 @@ def check_lut_multiplier(layer: str, folds: int, groups: int, weights: int, bits
         ("bits of weights", lut_weight_bits(weights, weight_bits), MOST_LUT_WEIGHT_BITS),
         ("groups of outputs", groups, MOST_LUT_FOLDS),
     ]
-    limits += [("folds with weights in LUTs", folds, MOST_LUT_FOLDS)] if style == "distributed" else []
+    where = "LUTs" if style == "distributed" else "block RAM"
+    limits.append((f"folds with weights in {where}", folds, most_lut_multiplier_folds(style)))
     for name, value, most in limits:
         if value > most:
             raise ValueError(f"{layer} multiplies in LUTs, which takes at most {most} {name}, got {value}")
+
+
+def most_lut_multiplier_folds(style: str) -> int:
+    """Most folds of a multiplier in LUTs by the memory of its weights."""
+    return MOST_LUT_FOLDS if style == "distributed" else MOST_BLOCK_FOLDS
 
 
 def lut_weight_bits(weights: int, bits: int) -> int:

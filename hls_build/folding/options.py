@@ -182,7 +182,8 @@ class FoldingOptions:
                 if fold <= slowest and (fold * speed_up >= slowest or pe * simd <= speed_up)
             ]
             for (pe, simd), style in product(shapes, styles):
-                if kind == "lut" and max(outputs // pe, folds[pe, simd] * (style == LUT_STYLE)) > rules.MOST_LUT_FOLDS:
+                fits = outputs // pe <= rules.MOST_LUT_FOLDS
+                if kind == "lut" and not (fits and folds[pe, simd] <= rules.most_lut_multiplier_folds(style)):
                     continue
                 for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "dsp" else (False,):
                     folding = Folding(pe=pe, simd=simd, ram_style=style, multiplier=said, pumped=pumped)

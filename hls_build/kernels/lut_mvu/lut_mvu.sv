@@ -26,7 +26,8 @@ module lut_mvu #(
   parameter int unsigned OUT_BITS = 8,  // per output
   parameter int unsigned LEVELS   = 2,  // of LUTs between two registers
   parameter int unsigned MEMORY   = 1,  // of weights: 0 inside of the products' LUTs, 1 LUTs, 2 block RAM
-  // Bit k (0 neg, 1 pos) of digit d of lane p * SIMD + i at fold w: at ((lane * DIGITS + d) * 2 + k) * FOLDS + w.
+  // Bit k (0 neg, 1 pos) of digit d of lane p * SIMD + i at fold w, with j = (lane * DIGITS + d) * 2 + k: at j * FOLDS + w,
+  // in block RAM at w * 2 * DIGITS * PE * SIMD + j.
   parameter logic [2*DIGITS*MW*MH-1:0]  WEIGHTS = '0,
   // Bit b of output n * PE + p: at (p * OUT_BITS + b) * (MH / PE) + n.
   parameter logic [OUT_BITS*MH-1:0]     OFFSETS = '0
@@ -61,8 +62,8 @@ module lut_mvu #(
   if (TURNS > 256) begin : gen_check_turns
     $error("need MH / PE <= 256");
   end
-  if (MEMORY > 2 || (MEMORY == 0 && FOLDS > 32) || (MEMORY == 1 && FOLDS > 256)) begin : gen_check_memory
-    $error("need MEMORY 0 of at most 32 folds, 1 of at most 256, or 2");
+  if (MEMORY > 2 || (MEMORY == 0 && FOLDS > 32) || (MEMORY == 1 && FOLDS > 256) || FOLDS > 4000) begin : gen_check_memory
+    $error("need MEMORY 0 of at most 32 folds, 1 of at most 256, or 2 of at most 4000");
   end
 
   // Credits: a sum is begun only where the queue has room for it.
@@ -258,9 +259,7 @@ module lut_mvu #(
       logic [WORD-1:0] weights_q;
 
       initial begin
-        for (int unsigned w = 0; w < FOLDS; w++) begin
-          for (int unsigned b = 0; b < WORD; b++) weight_mem[w][b] = WEIGHTS[b*FOLDS + w];
-        end
+        for (int unsigned w = 0; w < FOLDS; w++) weight_mem[w] = WEIGHTS[w*WORD +: WORD];
       end
       always_ff @(posedge clk_i) weights_q <= weight_mem[fold_q];
       assign weights = weights_q;

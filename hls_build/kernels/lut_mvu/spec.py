@@ -18,7 +18,7 @@ from hls_build.kernels.kernel_spec import KernelSpec, Port, check_bits, check_la
 
 MEMORIES = ("logic", "distributed", "block")
 """Where weights are, by the parameter MEMORY: in the products' LUTs, in LUTs of their own, in block RAM."""
-MOST_FOLDS = {"logic": 32, "distributed": rules.MOST_LUT_FOLDS, "block": 1 << 20}
+MOST_FOLDS = {"logic": 32, "distributed": rules.MOST_LUT_FOLDS, "block": rules.MOST_BLOCK_FOLDS}
 """Folds of a matrix that each memory holds."""
 DIGITS = "0123456789abcdef"
 QUEUE = 32
@@ -217,12 +217,15 @@ class LutMvuSpec(KernelSpec):
         return np.where(values > 0, (values >> digit) & 1, 0)
 
     def _weight_bits(self) -> Integers:
-        """Bits of all weights in the order of the parameter WEIGHTS: lane, digit, neg before pos, fold."""
+        """Bits of all weights in the order of the parameter WEIGHTS: lane, digit, neg before pos, fold.
+
+        In block RAM the fold comes first.
+        """
         turns, beats = self.mh // self.pe, self.mw // self.simd
         folded = self.matrix.reshape(turns, self.pe, beats, self.simd)
         digits = [[self._digit(sign * folded, d) for sign in (-1, 1)] for d in range(self.digits)]
         bits = np.array(digits)  # (digits, 2, turns, pe, beats, simd)
-        return bits.transpose(3, 5, 0, 1, 2, 4)
+        return bits.transpose((2, 4, 3, 5, 0, 1) if self.memory == "block" else (3, 5, 0, 1, 2, 4))
 
     def _offset_bits(self) -> Integers:
         """Bits of all offsets in the order of the parameter OFFSETS: lane, bit, turn."""
