@@ -23,10 +23,11 @@ from board.core.node import Node
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import activation_thresholds, multipliers
-from hls_build.dataflow.graph_writer import GraphWriter, Translator
+from hls_build.dataflow.graph_writer import GraphWriter, OwnNodes, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.lane_converter.translate import converter
+from hls_build.kernels.lut_mvu.translate import multiplier
 from hls_build.kernels.register_slice.translate import register_slice
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
@@ -36,6 +37,9 @@ Result = TypeVar("Result")
 
 RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
 """What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
+
+OWN_NODES = OwnNodes(converter, multiplier, register_slice)
+"""Our kernels that stand among FINN+'s nodes."""
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -100,7 +104,7 @@ def write_layers(graph: IntegerGraph, config: BuildConfig) -> GraphWriter:
     Raises:
         ValueError: A folding is illegal, or is given for no layer.
     """
-    writer = GraphWriter(graph, config, converter, register_slice)
+    writer = GraphWriter(graph, config, OWN_NODES)
     for node in graph.nodes:
         TRANSLATORS[type(node)](writer, node, config.folding.get(node.name, Folding()))
     return writer

@@ -15,10 +15,19 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
+    from hls_build.config.folding import MULTIPLIER_CHOICES
     from qnn.network.presets import PRESETS
 
     add_one_of(parser, PRESETS, "--preset", default="w4a4", help=f"widths of the network: {', '.join(PRESETS)}")
     add_folding(parser)
+    add_one_of(
+        parser,
+        MULTIPLIER_CHOICES,
+        "--multiplier",
+        default="dsp",
+        help="what multiplies: dsp, FINN+'s; lut, ours in LUTs where weights have at most 3 bits and activations 4;"
+        " auto, whichever costs less, layer by layer (default: dsp)",
+    )
     add_checkpoint(parser, default="the preset's in the repository")
     add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
     add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")
@@ -38,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
     graph = integer_graph(checkpoint or shipped_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
-    request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency)
+    request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency, options.multiplier)
     console = PlainConsole()
     tell = console.print
     solution = search.fastest(request, tell) if options.fps is None else search.at_rate(request, options.fps, tell)
@@ -50,6 +59,8 @@ def _run(options: argparse.Namespace) -> int:
         build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock
+        if options.multiplier != "dsp":
+            command += f" --multiplier {options.multiplier}"
         if options.latency != LATENCY_INTERVALS:
             command += f" --latency {options.latency:g}"
         files.write_text(options.out, results.toml(build, f"{rate:g} frames per second, {command}"))

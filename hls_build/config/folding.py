@@ -9,6 +9,11 @@ RAM_STYLES = ("auto", "block", "distributed")
 """Ultra RAM is none of them: on UltraScale+ it starts empty (AMD UG573), so it cannot hold weights that come with the
 bitstream, and only weights are large here."""
 
+MULTIPLIERS = ("dsp", "lut")
+"""FINN+'s multiplier on DSP slices, and ours of ternary digits in LUTs."""
+MULTIPLIER_CHOICES = (*MULTIPLIERS, "auto")
+"""What a folding search may be told: one of them where it fits, or whichever costs less, layer by layer."""
+
 LATENCY_INTERVALS = 3.0
 """Most intervals from a frame's first pixel to its result, where the folding search is told nothing else."""
 
@@ -23,6 +28,7 @@ class Folding:
         window_simd: Channels per cycle of a convolution's padding and sliding window.
         ram_style: Memory of weights or thresholds: block RAM, LUTs, or whichever wastes less.
         window_ram_style: Memory of a sliding window.
+        multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
         pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
         window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.
@@ -33,6 +39,7 @@ class Folding:
     window_simd: int | None = None
     ram_style: str = "auto"
     window_ram_style: str = "auto"
+    multiplier: str | None = None
     pumped: bool = False
     fifo_depths: tuple[int, ...] | None = None
     window_fifo_depth: int | None = None
@@ -45,6 +52,10 @@ class Folding:
         for key in ("ram_style", "window_ram_style"):
             if getattr(self, key) not in RAM_STYLES:
                 raise ValueError(f"need {key} to be one of {', '.join(RAM_STYLES)}, got {getattr(self, key)!r}")
+        if self.multiplier not in (None, *MULTIPLIERS):
+            raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
+        if self.multiplier == "lut" and self.pumped:
+            raise ValueError("need pumped for a multiplier of DSPs, got one in LUTs")
         depths = [("fifo_depths", depth) for depth in self.fifo_depths or ()]
         for key, depth in [*depths, ("window_fifo_depth", self.window_fifo_depth or 0)]:
             if depth < 0 or depth == 1:

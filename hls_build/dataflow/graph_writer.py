@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil, gcd
 from typing import Any
 
@@ -32,6 +32,18 @@ LaneConverter = Callable[[Link, Link], NodeProto]
 """Makes the node that carries the elements of one link to another of more or fewer lanes, by a whole ratio."""
 RegisterSlice = Callable[[Link, Link], NodeProto]
 """Makes the node that puts registers between two links that are alike."""
+LutMultiplier = Callable[[str, Link, Link, npt.NDArray[np.int64], int, int, str, float], NodeProto]
+"""Makes the node of a name that multiplies the vectors of one link to the sums of another, by weights of shape (inputs,
+outputs) of some bits, some inputs at once, in a style of memory, at a clock period in ns."""
+
+
+@dataclass(frozen=True)
+class OwnNodes:
+    """Makers of nodes of our kernels that stand among FINN+'s."""
+
+    lane_converter: LaneConverter
+    lut_multiplier: LutMultiplier
+    register_slice: RegisterSlice
 
 
 class GraphWriter:
@@ -40,6 +52,7 @@ class GraphWriter:
     Attributes:
         graph: The integer graph that is translated.
         config: Build configuration, whose foldings are followed.
+        own: What makes nodes of our kernels among FINN+'s.
         nodes: FINN nodes so far, in stream order.
         links: What flows at each tensor of the integer graph that is translated already.
         weights: Values and QONNX type of every constant tensor.
@@ -47,9 +60,7 @@ class GraphWriter:
         producers: The layer behind each tensor of the integer graph.
     """
 
-    def __init__(
-        self, graph: IntegerGraph, config: BuildConfig, lane_converter: LaneConverter, register_slice: RegisterSlice
-    ) -> None:
+    def __init__(self, graph: IntegerGraph, config: BuildConfig, own: OwnNodes) -> None:
         """Begin with the input's link alone.
 
         Raises:
@@ -57,8 +68,7 @@ class GraphWriter:
         """
         self.graph = graph
         self.config = config
-        self.lane_converter = lane_converter
-        self.register_slice = register_slice
+        self.own = own
         self.nodes: list[NodeProto] = []
         self.links: dict[str, Link] = {}
         self.weights: dict[str, tuple[npt.NDArray[np.int64], str]] = {}
@@ -188,7 +198,7 @@ class GraphWriter:
         result = replace(link, tensor=f"{name}_dwc", lanes=lanes)
         self.tensor(result.tensor, link.shape, link.datatype)
         if max(lanes, link.lanes) % min(lanes, link.lanes) == 0:
-            self.nodes.append(self.lane_converter(link, result))
+            self.nodes.append(self.own.lane_converter(link, result))
             return result
         self.rtl(
             "StreamingDataWidthConverter_rtl",
@@ -207,13 +217,13 @@ class GraphWriter:
         """The link behind a register slice, called like it with `_slice`: no logic goes through from side to side."""
         result = replace(link, tensor=f"{link.tensor}_slice")
         self.tensor(result.tensor, link.shape, link.datatype)
-        self.nodes.append(self.register_slice(link, result))
+        self.nodes.append(self.own.register_slice(link, result))
         return result
 
     def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
         channels = parallel_channels(self.graph, node)
-        for key in ("simd", "window_simd", "window_fifo_depth"):
+        for key in ("simd", "multiplier", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions and dense layers, got one for {node.name}")
         if folding.pe is None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from board.core.arithmetic import accumulator_bounds, needed_bits
 from board.core.arrays import Integers
@@ -41,7 +42,7 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     height, width, channels = window.shape
     outputs, inputs = len(node.weights), int(node.weights[0].size)
     pe = rules.check_divides(node.name, "pe", folding.pe or 1, outputs, "outputs")
-    simd = rules.check_simd(node.name, folding.simd or 1, inputs)
+    simd = rules.check_simd(node.name, folding.simd or 1, inputs, folding.multiplier)
     fold = inputs // simd * (outputs // pe)
     if window.is_pixel:
         for key in ("window_simd", "window_fifo_depth"):
@@ -58,12 +59,60 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
         if depth is None:
             depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
         link = writer.fifo(writer.convert(link, f"{node.name}_window", simd), f"{node.name}_window", depth)
-    _multiply(writer, node, link, window.windows, (pe, simd), folding)
+    multiply = _in_luts if folding.multiplier == "lut" else _on_dsps
+    multiply(writer, node, link, window.windows, (pe, simd), folding)
 
 
-def _multiply(
+def _in_luts(
     writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
+    """Our own multiplier, which holds every sum that the type of its input allows."""
+    (pe, simd), matrix = parallel, _matrix(node)
+    inputs, outputs = matrix.shape
+    depth = inputs // simd * (outputs // pe)
+    lows, highs = accumulator_bounds(node.weights, *_limits(link))
+    bits = needed_bits(int(lows.min()), int(highs.max()), True)
+    if node.outputs[0] == writer.graph.output:
+        bits = rules.whole_bytes(bits)
+    lows, highs = accumulator_bounds(node.weights, link.low, link.high)
+    cycles = depth * prod(size)
+    sums = Link(
+        node.outputs[0],
+        (*size, outputs),
+        bits,
+        True,
+        int(lows.min()),
+        int(highs.max()),
+        pe,
+        max(link.cycles, cycles),
+    )
+    style = rules.memory_style(folding.ram_style, depth, rules.lut_weight_bits(pe * simd, node.weight_bits))
+    weight_bits = symmetric_bits(matrix)
+    rules.check_lut_multiplier(node.name, depth, outputs // pe, matrix.size, (weight_bits, link.bits), style)
+    writer.tensor(sums.tensor, sums.shape, sums.datatype)
+    writer.nodes.append(
+        writer.own.lut_multiplier(node.name, link, sums, matrix, weight_bits, simd, style, writer.config.clk_period_ns)
+    )
+    writer.layer_cycles[node.name] = cycles
+    writer.links[sums.tensor] = sums
+
+
+def _limits(link: Link) -> tuple[int, int]:
+    """Least and greatest integer of the type of a link's elements."""
+    if link.signed:
+        return -(1 << (link.bits - 1)), (1 << (link.bits - 1)) - 1
+    return 0, (1 << link.bits) - 1
+
+
+def _matrix(node: Conv) -> npt.NDArray[np.int64]:
+    """Weights of shape (inputs, outputs), inputs in the order of windows: row, column, channel."""
+    return node.weights.reshape(len(node.weights), -1).T.astype(np.int64)
+
+
+def _on_dsps(
+    writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+) -> None:
+    """FINN+'s multiplier."""
     pe, simd = parallel
     if link.bits - link.signed > MOST_ACTIVATION_BITS:
         raise ValueError(
@@ -77,8 +126,8 @@ def _multiply(
         )
     if folding.pumped and simd == 1:
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
-    outputs, inputs = node.weights.shape[0], int(node.weights[0].size)
-    matrix = node.weights.reshape(outputs, inputs).T.astype(np.int64)  # window order: row, column, channel
+    matrix = _matrix(node)
+    inputs, outputs = matrix.shape
     lows, highs = accumulator_bounds(node.weights, link.low, link.high)
     low, high = int(lows.min()), int(highs.max())
     weight_bits = symmetric_bits(matrix)

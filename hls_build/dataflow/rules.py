@@ -8,6 +8,14 @@ from math import ceil
 from hls_build.cost.resources import block_rams
 
 BYTE = 8
+LUT_WEIGHT_BITS, LUT_ACTIVATION_BITS = 4, 8
+"""Widest operands of a multiplier in LUTs: one LUT takes a bit of one with a digit of the other."""
+MOST_LUT_FOLDS = 256
+"""Folds of a multiplier in LUTs whose weights lie in LUTs too, and groups of pe outputs of any such multiplier."""
+MOST_BLOCK_FOLDS = 4000
+"""Folds of one whose weights lie in block RAM: Yosys unrolls no longer loop over the words of a memory."""
+MOST_LUT_WEIGHT_BITS = 1 << 19
+"""Bits of all weights of such a multiplier, a constant of its RTL: Vivado takes vectors of a million."""
 BRAM18_BITS = 18 * 1024
 FIFO_LUT_DEPTH = 256
 """Deepest FIFO that is made of LUTs when nothing is said."""
@@ -32,22 +40,24 @@ def check_divides(layer: str, key: str, value: int, total: int, of: str) -> int:
     return value
 
 
-def multiplier_simds(inputs: int) -> list[int]:
-    """All SIMD of a multiplier over so many inputs per output, in ascending order.
+def simds(inputs: int, multiplier: str | None) -> list[int]:
+    """All SIMD of a kind of multiplier over so many inputs per output, in ascending order.
 
-    All inputs at once are left out: FINN+'s multiplier then ends a sum in every cycle, and its output queue, an entry
-    too short for that, loses one when what follows holds back (tests/hls_build/simulation/test_output_queue.py).
+    On DSPs, which None means too, all inputs at once are left out: FINN+'s multiplier then ends a sum in every cycle,
+    and its output queue, an entry too short for that, loses one when what follows holds back
+    (tests/hls_build/simulation/test_output_queue.py).
     """
-    return divisors(inputs)[:-1]
+    found = divisors(inputs)
+    return found if multiplier == "lut" else found[:-1]
 
 
-def check_simd(layer: str, simd: int, inputs: int) -> int:
+def check_simd(layer: str, simd: int, inputs: int, multiplier: str | None) -> int:
     """Return a legal SIMD of a multiplier.
 
     Raises:
-        ValueError: It is none of `multiplier_simds`.
+        ValueError: It is none of `simds`.
     """
-    allowed = multiplier_simds(inputs)
+    allowed = simds(inputs, multiplier)
     if not allowed:
         raise ValueError(
             f"{layer} must sum up at least two inputs per output, got {inputs}: FINN+'s multiplier loses sums otherwise"
@@ -55,6 +65,44 @@ def check_simd(layer: str, simd: int, inputs: int) -> int:
     if simd not in allowed:
         raise ValueError(f"simd of {layer} must be one of {allowed} of its {inputs} inputs per output, got {simd}")
     return simd
+
+
+def check_lut_multiplier(layer: str, folds: int, groups: int, weights: int, bits: tuple[int, int], style: str) -> None:
+    """Check the size of a multiplier in LUTs.
+
+    Args:
+        layer: Its layer.
+        folds: Beats of its matrix.
+        groups: Of pe outputs.
+        weights: How many it has.
+        bits: Of a weight and of an activation.
+        style: Memory of its weights.
+
+    Raises:
+        ValueError: It is too large.
+    """
+    weight_bits, activation_bits = bits
+    limits = [
+        ("bits of a weight", weight_bits, LUT_WEIGHT_BITS),
+        ("bits of an activation", activation_bits, LUT_ACTIVATION_BITS),
+        ("bits of weights", lut_weight_bits(weights, weight_bits), MOST_LUT_WEIGHT_BITS),
+        ("groups of outputs", groups, MOST_LUT_FOLDS),
+    ]
+    where = "LUTs" if style == "distributed" else "block RAM"
+    limits.append((f"folds with weights in {where}", folds, most_lut_multiplier_folds(style)))
+    for name, value, most in limits:
+        if value > most:
+            raise ValueError(f"{layer} multiplies in LUTs, which takes at most {most} {name}, got {value}")
+
+
+def most_lut_multiplier_folds(style: str) -> int:
+    """Most folds of a multiplier in LUTs by the memory of its weights."""
+    return MOST_LUT_FOLDS if style == "distributed" else MOST_BLOCK_FOLDS
+
+
+def lut_weight_bits(weights: int, bits: int) -> int:
+    """Bits of all weights of a multiplier in LUTs: two for each ternary digit."""
+    return 2 * (bits - 1) * weights
 
 
 def nearest_lanes(channels: int, lanes: int) -> int:

@@ -25,7 +25,7 @@ from board.core.node import Node
 from hls_build import compiler, estimate
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
-from hls_build.config.folding import Folding
+from hls_build.config.folding import MULTIPLIERS, Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import parallel_channels
@@ -42,6 +42,8 @@ SLACK = 0.8
 WINDOW_OPTIONS = 3
 """Lanes of a sliding window that are looked at: the fewest that are fast enough, and the next ones."""
 LUT_STYLE, BLOCK_STYLE = "distributed", "block"
+LUT_MULTIPLIER_WEIGHT_BITS, LUT_MULTIPLIER_ACTIVATION_BITS = 3, 4
+"""Widest operands for which multipliers in LUTs are options: those of wider ones take more than FINN+'s does."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,14 @@ class Goal:
     Attributes:
         interval_cycles: Cycles from frame to frame.
         double_pump: Whether multipliers may run at twice the clock.
+        clock_mhz: Clock of the accelerator.
+        multiplier: What multiplies, one of MULTIPLIER_CHOICES.
     """
 
     interval_cycles: int
     double_pump: bool
+    clock_mhz: float
+    multiplier: str = "dsp"
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class FoldingOptions:
         self.graph = graph
         self.goal = goal
         self.part = board.part
-        self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, clock_mhz=1))
+        self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, goal.clock_mhz))
         paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
         self.writer.links = paced
         slowest = goal.interval_cycles
@@ -167,26 +173,42 @@ class FoldingOptions:
         outputs, inputs, pixels = len(node.weights), int(node.weights[0].size), prod(window.windows)
         slowest = self.goal.interval_cycles // pixels
         speed_up = DENSE_SPEED_UP if window.is_pixel else CONV_SPEED_UP
-        folds = {
-            (pe, simd): inputs // simd * (outputs // pe)
-            for pe, simd in product(rules.divisors(outputs), rules.multiplier_simds(inputs))
-        }
-        shapes = [
-            (pe, simd)
-            for (pe, simd), fold in folds.items()
-            if fold <= slowest and (fold * speed_up >= slowest or pe * simd <= speed_up)
-        ]
         styles = (LUT_STYLE, BLOCK_STYLE)
-        for (pe, simd), style in product(shapes, styles):
-            for pumped in (False, True) if self.goal.double_pump and simd > 1 else (False,):
-                folding = Folding(pe=pe, simd=simd, ram_style=style, pumped=pumped)
-                if window.is_pixel:
-                    yield self._option(node, folding, (simd,))
+        for kind in self._multipliers(node):
+            said = None if self.goal.multiplier == "dsp" else kind
+            folds = {
+                (pe, simd): inputs // simd * (outputs // pe)
+                for pe, simd in product(rules.divisors(outputs), rules.simds(inputs, kind))
+            }
+            shapes = [
+                (pe, simd)
+                for (pe, simd), fold in folds.items()
+                if fold <= slowest and (fold * speed_up >= slowest or pe * simd <= speed_up)
+            ]
+            for (pe, simd), style in product(shapes, styles):
+                fits = outputs // pe <= rules.MOST_LUT_FOLDS
+                if kind == "lut" and not (fits and folds[pe, simd] <= rules.most_lut_multiplier_folds(style)):
                     continue
-                windows = self._windows(window, simd, pixels * folds[pe, simd])
-                for (lanes, fill), window_style in product(windows, styles):
-                    windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
-                    yield self._option(node, windowed, (lanes,), fill)
+                for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "dsp" else (False,):
+                    folding = Folding(pe=pe, simd=simd, ram_style=style, multiplier=said, pumped=pumped)
+                    if window.is_pixel:
+                        yield self._option(node, folding, (simd,))
+                        continue
+                    windows = self._windows(window, simd, pixels * folds[pe, simd])
+                    for (lanes, fill), window_style in product(windows, styles):
+                        windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
+                        yield self._option(node, windowed, (lanes,), fill)
+
+    def _multipliers(self, node: Conv) -> tuple[str, ...]:
+        """Kinds of multipliers that a layer may have."""
+        fits = (
+            node.weight_bits <= LUT_MULTIPLIER_WEIGHT_BITS
+            and self.graph.tensors[node.inputs[0]].bits <= LUT_MULTIPLIER_ACTIVATION_BITS
+            and rules.lut_weight_bits(node.weights.size, node.weight_bits) <= rules.MOST_LUT_WEIGHT_BITS
+        )
+        if self.goal.multiplier == "auto" and fits:
+            return MULTIPLIERS
+        return ("lut",) if self.goal.multiplier == "lut" and fits else ("dsp",)
 
     def _depthwise(self, node: Depthwise) -> Iterator[Option]:
         """Options of a depthwise convolution, whose window has its lanes."""

@@ -11,7 +11,7 @@ from math import prod
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.board import Board
-from hls_build.config.folding import LATENCY_INTERVALS
+from hls_build.config.folding import LATENCY_INTERVALS, MULTIPLIER_CHOICES
 from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
 from hls_build.folding.options import FoldingOptions, Goal
@@ -34,6 +34,7 @@ class Request:
         clock_mhz: Clock of the accelerator.
         double_pump: Whether multipliers may run at twice the clock.
         latency_intervals: Most intervals from a frame's first pixel to its result.
+        multiplier: What multiplies, one of MULTIPLIER_CHOICES.
     """
 
     graph: IntegerGraph
@@ -41,6 +42,11 @@ class Request:
     clock_mhz: float
     double_pump: bool = True
     latency_intervals: float = LATENCY_INTERVALS
+    multiplier: str = "dsp"
+
+    def __post_init__(self) -> None:
+        if self.multiplier not in MULTIPLIER_CHOICES:
+            raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIER_CHOICES)}, got {self.multiplier!r}")
 
     @property
     def limits(self) -> dict[str, int]:
@@ -58,7 +64,7 @@ class Request:
                 found |= {
                     pixels * (inputs // simd) * (outputs // pe)
                     for pe in rules.divisors(outputs)
-                    for simd in rules.multiplier_simds(inputs)
+                    for simd in rules.simds(inputs, "dsp" if self.multiplier == "dsp" else "lut")
                 }
         return sorted(found)
 
@@ -161,7 +167,8 @@ def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solu
 
 
 def _milp(request: Request, interval_cycles: int) -> Milp:
-    return Milp(FoldingOptions(request.graph, request.board, Goal(interval_cycles, request.double_pump)))
+    goal = Goal(interval_cycles, request.double_pump, request.clock_mhz, request.multiplier)
+    return Milp(FoldingOptions(request.graph, request.board, goal))
 
 
 def _solve(

@@ -161,10 +161,11 @@ def roofline(
     mean_bits = sum(one.macs * one.weight_bits for one in multipliers) / macs
     pump = 2 if any(one.pumped for one in multipliers) else 1
     giga = clock_mhz * 1e6 / 1e9
-    roofs = {
-        f"{board.budget.dsp} DSPs, {lanes:.1f} MAC each{', twice a cycle' if pump == 2 else ''}": board.budget.dsp
-        * lanes
-        * pump,
+    roofs = {}
+    if all(one.lanes for one in multipliers):  # LUTs have no roof but the device's
+        each = f"{lanes:.1f} MAC each{', twice a cycle' if pump == 2 else ''}"
+        roofs[f"{board.budget.dsp} DSPs, {each}"] = board.budget.dsp * lanes * pump
+    roofs |= {
         f"{board.budget.bram18} block RAMs of weights, {mean_bits:.1f} bits each": board.budget.bram18
         * PORT_BITS
         / mean_bits,
@@ -173,7 +174,7 @@ def roofline(
     axes = figure.subplots()
     streamed, resident = macs / (frame_bytes + weight_bits / 8), macs / frame_bytes
     intensity = np.geomspace(streamed / 100, resident * 4, 300)
-    for (label, roof), style in zip(roofs.items(), ("-", "--"), strict=True):
+    for (label, roof), style in zip(roofs.items(), ("-", "--"), strict=False):
         reach = np.minimum(roof, intensity * DRAM_BYTES_PER_CYCLE) * giga
         axes.loglog(intensity, reach, style, color=GREY, label=f"{label}: {roof * giga:,.0f} GMAC/s")
     speed = macs / interval_cycles * giga

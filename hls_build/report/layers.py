@@ -33,7 +33,7 @@ class Multiplier:
         pe: Outputs per cycle.
         simd: Inputs per cycle.
         macs: Multiply-accumulates of a frame.
-        lanes: Multiply-accumulates of one DSP slice per DSP cycle.
+        lanes: Multiply-accumulates of one DSP slice per DSP cycle, 0 where it is made of LUTs.
         weight_bits: Per weight.
         weights: How many it has.
         pumped: Whether its DSPs run at twice the clock.
@@ -120,14 +120,15 @@ def _is_attention(graph: IntegerGraph, node: Node) -> bool:
 
 
 def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str) -> Multiplier:
-    op = operator(next(hardware for hardware in model.graph.node if hardware.name == node.name))
+    hardware = next(hardware for hardware in model.graph.node if hardware.name == node.name)
+    op, in_luts = operator(hardware), hardware.op_type != "MVAU_rtl"
     height, width, _ = graph.tensors[node.outputs[0]].shape
     return Multiplier(
-        pe=op.get_nodeattr("PE"),
-        simd=op.get_nodeattr("SIMD"),
+        pe=op.get_nodeattr("pe" if in_luts else "PE"),
+        simd=op.get_nodeattr("simd" if in_luts else "SIMD"),
         macs=height * width * int(np.prod(node.weights.shape)),
-        lanes=multiplier_of(op, part).lanes,
+        lanes=0 if in_luts else multiplier_of(op, part).lanes,
         weight_bits=node.weight_bits,
         weights=node.weights.size,
-        pumped=bool(op.get_nodeattr("pumpedCompute")),
+        pumped=not in_luts and bool(op.get_nodeattr("pumpedCompute")),
     )

@@ -28,6 +28,7 @@ DPI = 150
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
+    "LutMvu_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",
     "RegisterSlice_rtl": "sliding windows",

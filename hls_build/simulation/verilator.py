@@ -31,6 +31,8 @@ PRIMITIVES = tuple(HERE / "rtl" / name for name in ("dsp48e1.sv", "lut6_2.sv"))
 """Own models of the primitives that FINN+'s mvu.sv instantiates where it is synthesized."""
 BLOCK_RAM = HERE / "rtl" / "block_ram.sv"
 """Own models of block RAMs, for netlists."""
+CELLS = {name: HERE / "rtl" / f"{name.lower()}.sv" for name in ("LUT6", "LUT6_2", "MUXF7", "MUXF8")}
+"""Own models of the primitives that our kernels instantiate."""
 SYNTHESISED = (
     (r"`ifdef VERILATOR\n\s*1 \|\|\n`endif\n", "", 1),
     (r"^`ifndef VERILATOR$", "`ifndef BEHAVIORAL_ONLY", 2),
@@ -47,6 +49,7 @@ OPTIMISE = "-O1"
 faster."""
 
 _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
+_CELL = re.compile(rf"^ *({'|'.join(CELLS)}) ", re.MULTILINE)
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
 
@@ -98,7 +101,7 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
         RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
     """
     with plain_folder() as folder:
-        sources = [_plain(source, folder) for source in sources]
+        sources = [_plain(source, folder) for source in (*sources, *_cells(sources))]
         _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], folder, top)
 
 
@@ -140,7 +143,7 @@ def build(
     ]
     parameters, defines = parameters or {}, defines or {}
     with plain_folder() as copies:
-        sources = [*sources, *(PRIMITIVES if primitives else ())]
+        sources = list(dict.fromkeys([*sources, *(PRIMITIVES if primitives else ()), *_cells(sources)]))
         read = [_readable(Path(source), copies, primitives) for source in sources]
         sources = _packages_first([_plain(source, copies) for source in read])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
@@ -259,6 +262,12 @@ def synthesised_multiplier(text: str) -> str:
         if found != times:
             raise RuntimeError(f"FINN+'s mvu.sv must hold {pattern!r} {times} times, got {found}: use the pinned one")
     return text
+
+
+def _cells(sources: Sequence[Path]) -> list[Path]:
+    """Models of the primitives that our kernels among some sources instantiate; FINN+'s multiplier has a branch."""
+    names = {name for source in sources if source.name != "mvu.sv" for name in _CELL.findall(_text(source))}
+    return [path for name, path in CELLS.items() if name in names]
 
 
 def _readable(source: Path, copies: Path, primitives: bool) -> Path:

@@ -106,6 +106,11 @@ GRIDS: dict[str, tuple[str, str]] = {
         288 64 16 16 4 4 15 0 1, 576 128 8 18 4 4 15 1 0, 288 64 16 18 4 4 15 0 0, 576 128 8 36 4 4 15 1 0,
         576 128 32 18 2 2 11 0 0""",
     ),
+    "lut_mvu": (
+        "pixels mw mh pe simd bits signed weight_bits out_bits levels memory",
+        """4 72 16 4 18 2 0 2 9 3 logic, 4 288 16 4 36 2 0 2 11 3 distributed, 4 288 64 8 36 2 0 2 11 3 distributed,
+        4 144 32 4 36 4 0 2 13 3 logic, 4 288 64 4 36 4 1 2 14 3 distributed, 4 576 64 4 72 2 0 2 12 3 block""",
+    ),
 }
 """What is synthesised: names of parameters, and their values, one calibration case after another."""
 

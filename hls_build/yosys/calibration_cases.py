@@ -26,8 +26,10 @@ from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.kernels.lut_mvu.spec import LutMvuSpec, weight_text
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
+from hls_build.yosys import finn_patches
 from hls_build.yosys.synthesis import Design
 
 PART = "xc7z020clg400-1"
@@ -48,12 +50,13 @@ def design(kind: str, parameters: Parameters, name: str) -> Design:
 
     Args:
         kind: One of NODES or SPECS.
-        parameters: What the function takes, or the fields of the spec; a gate's table is random.
+        parameters: What the function takes, or the fields of the spec; tables and weights are random.
         name: Of the block.
     """
     if kind in SPECS:
         spec = kernel(kind, parameters)
-        sources = {path.name: path.read_text() for path in spec.sources} | {f"{name}.v": spec.wrapper(name)}
+        paths = [*finn_patches.primitives(spec.sources), *spec.sources]
+        sources = {path.name: path.read_text() for path in paths} | {f"{name}.v": spec.wrapper(name)}
         return Design(name, name, sources, {})
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "rtl"
@@ -77,6 +80,10 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
 
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
     """The spec of one of our kernels."""
+    if kind == LutMvuSpec.module:
+        most, size = (1 << (parameters["weight_bits"] - 1)) - 1, parameters["mh"] * parameters["mw"]
+        weights = np.random.default_rng(SEED).integers(-most, most + 1, size)
+        return LutMvuSpec(**parameters, weights=weight_text(weights))
     if kind != GateSpec.module:
         return SPECS[kind](**parameters)
     bits, rows = parameters["out_bits"], 1 << (parameters["x_bits"] + parameters["g_bits"])

@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 _RAM_STYLE = re.compile(r"(\(\*[^()]*)\bRAM_STYLE(?= =)")
 """Yosys knows the attribute in small letters only."""
-PRIMITIVES = Path(__file__).parent / "rtl" / "primitives.sv"
-"""Black boxes that FINN+'s multiplier instantiates."""
+PRIMITIVES, LUT_PRIMITIVES = (Path(__file__).parent / "rtl" / name for name in ("primitives.sv", "lut_primitives.sv"))
+"""Black boxes that FINN+'s multiplier instantiates, and those that ours does besides."""
+_NEEDED = {"mvu.sv": (PRIMITIVES,), "lut_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES)}
+"""By source."""
+
+
+def primitives(sources: Iterable[str | Path]) -> list[Path]:
+    """Black boxes that some sources instantiate."""
+    return list(dict.fromkeys(path for source in sources for path in _NEEDED.get(Path(source).name, ())))
 
 
 def patched(source: Path) -> str:

@@ -19,7 +19,7 @@ from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
 from hls_build.yosys.netlist import Netlist
 
-_MULTIPLIER = "mvu.sv"
+_MULTIPLIERS = ("mvu.sv", "lut_mvu.sv")
 KIND, CELLS, NETLIST = "synthesis", "cells.json", "netlist.json.gz"
 """Where the cache keeps cells by type, and cells with the nets between them."""
 TIMEOUT_S = 3600
@@ -85,17 +85,14 @@ class Design:
         """The design of a block of an RTL folder."""
         sources = {name: finn_patches.patched(rtl / name) for name in block.sources}
         memories = {name: (rtl / name).read_bytes() for name in block.memories}
-        if _MULTIPLIER in sources:
-            sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
-        return cls(block.name, block.top, {**sources, f"{block.top}.sv": block.text}, memories)
+        return cls(block.name, block.top, {**_primitives(sources), **sources, f"{block.top}.sv": block.text}, memories)
 
     @classmethod
     def whole(cls, rtl: Path) -> Design:
         """The design of all of an RTL folder."""
         sources = {name: finn_patches.patched(rtl / name) for name in Stitched.load(rtl).sources}
         memories = {path.name: path.read_bytes() for path in sorted(rtl.glob("*.dat"))}
-        sources = {finn_patches.PRIMITIVES.name: finn_patches.PRIMITIVES.read_text(), **sources}
-        return cls(TOP, TOP, sources, memories)
+        return cls(TOP, TOP, {**_primitives(sources), **sources}, memories)
 
     @property
     def is_whole(self) -> bool:
@@ -105,7 +102,7 @@ class Design:
     @property
     def is_large(self) -> bool:
         """Whether it has a multiplier in it."""
-        return _MULTIPLIER in self.sources
+        return any(source in self.sources for source in _MULTIPLIERS)
 
     @property
     def key(self) -> str:
@@ -144,6 +141,11 @@ class Design:
             netlist.save(folder / NETLIST)
 
         cache.release(cache.entry(KIND, self.key, write))
+
+
+def _primitives(sources: Iterable[str]) -> dict[str, str]:
+    """Texts of the black boxes that some sources instantiate, by file name."""
+    return {path.name: path.read_text() for path in finn_patches.primitives(sources)}
 
 
 def synthesise(

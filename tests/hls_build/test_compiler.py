@@ -73,6 +73,21 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
     assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_channel_q_in0_fifo"] == 4096
 
 
+@pytest.mark.parametrize("bits", [2, 4])
+def test_multipliers_in_luts_change_no_result(bits: int, seed: int, rng: np.random.Generator) -> None:
+    sizes = replace(SMALL, weight_bits=2, bits=bits)
+    graph, faces = random_network(seed, sizes), random_faces(rng, 2, SMALL.size)
+    in_luts = {
+        "conv2": Folding(pe=4, simd=36, multiplier="lut"),
+        "conv3": Folding(pe=2, simd=4, multiplier="lut", ram_style="block"),
+        "attention1_fc1": Folding(multiplier="lut"),
+        "fc1": Folding(pe=2, simd=4, multiplier="lut"),
+    }
+    model = compile_graph(graph, builds(**in_luts))
+    assert set(ports(model, "LutMvu_rtl", "pe")) == set(in_luts)
+    np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
+
+
 def test_a_flattened_map_takes_lanes_that_do_not_divide_those_before(seed: int, rng: np.random.Generator) -> None:
     sizes = replace(SMALL, size=48)  # its last map has 3 x 3 x 4 elements
     graph, faces = random_network(seed, sizes), random_faces(rng, 2, sizes.size)
@@ -125,8 +140,20 @@ def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
         ("conv2", Folding(pe=3), r"pe of conv2 must divide its 4 outputs \(one of \[1, 2, 4\]\), got 3"),
         ("conv2", Folding(simd=5), r"simd of conv2 must be one of \[1, 2, .*, 18\] of its 36 inputs per output, got 5"),
         ("conv2", Folding(window_simd=3), r"window_simd of conv2 must divide its 4 channels .*, got 3"),
+        (
+            "conv2",
+            Folding(simd=5, multiplier="lut"),
+            r"simd of conv2 must be one of \[1, 2, .*, 36\] of its 36 inputs per output, got 5",
+        ),
+        (
+            "conv3",
+            Folding(multiplier="lut", ram_style="distributed"),
+            "conv3 multiplies in LUTs, which takes at most 256 folds with weights in LUTs, got 288",
+        ),
+        ("conv1", Folding(multiplier="lut"), "conv1 multiplies in LUTs, which takes at most 4 bits of a weight, got 8"),
         ("fc1", Folding(window_simd=2), "window_simd is for convolutions, got one for fc1"),
         ("pool1", Folding(pe=3), r"pe of pool1 must divide its 4 channels .*, got 3"),
+        ("conv1_q", Folding(multiplier="lut"), "multiplier is for convolutions and dense layers, got one for conv1_q"),
         ("conv1_q", Folding(simd=2), "simd is for convolutions and dense layers, got one for conv1_q"),
         ("attention1_channel_q", Folding(fifo_depths=(64,)), "fifo_depths of attention1_channel_q needs 2 depths"),
         ("conv9", Folding(), "folding is for layers conv1, .*got 'conv9'"),

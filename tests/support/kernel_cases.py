@@ -20,6 +20,8 @@ from hls_build.kernels.kernel_spec import KernelSpec
 
 FOLDER = Path(__file__).parents[1] / "hls_build" / "kernels"
 FRAMES = 40
+MOST_LETTERS = 16
+"""A text that is longer is a table."""
 Shape = list[int]
 
 
@@ -86,7 +88,8 @@ def _load(path: Path) -> Cases:
 def label(spec: KernelSpec) -> str:
     """Name of a spec, without its tables."""
     values = [getattr(spec, field.name) for field in dataclasses.fields(spec)]
-    return "-".join([spec.module, *(str(value) for value in values if not isinstance(value, tuple))])
+    told = [str(value) for value in values if not isinstance(value, tuple)]
+    return "-".join([spec.module, *(text for text in told if len(text) <= MOST_LETTERS)])
 
 
 def each(*kinds: str) -> pytest.MarkDecorator:

@@ -4,9 +4,9 @@
 
 /// Joins frames: HEAD beats of s_axis and then TAIL beats of s_axis_tail leave as one pixel, PE lanes per beat.
 ///
-/// Lane 0 is least significant. Lanes are widened to BITS by their sign or by zeros. While one input is taken the other one waits, so what comes
-/// early needs a FIFO in front. Latency 1 cycle, one beat per cycle, also across frames; both tready depend on
-/// registers alone.
+/// Lane 0 is least significant. Lanes are widened to BITS by their sign or by zeros. While one input is taken the other
+/// one waits, so what comes early needs a FIFO in front. Latency 1 cycle, one beat per cycle, also across frames; both
+/// tready depend on registers alone.
 module append #(
   parameter int unsigned HEAD        = 1,  // beats of s_axis per pixel
   parameter int unsigned HEAD_BITS   = 8,  // per lane of it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 `default_nettype none
+// verilator lint_off DECLFILENAME
 
 /// Model of the 7-series look-up table with two outputs (AMD UG953): O6 of all inputs, O5 of I0 to I4.
 module LUT6_2 #(

@@ -71,7 +71,7 @@ def everything(milp: Milp) -> list[Resources]:
 
 @pytest.mark.parametrize("double_pump", [False, True])
 def test_nothing_is_cheaper(double_pump: bool) -> None:
-    milp = Milp(FoldingOptions(random_chain(3), BOARD, Goal(2000, double_pump)))
+    milp = Milp(FoldingOptions(random_chain(3), BOARD, Goal(2000, double_pump, 100.0)))
     costs = everything(milp)
     assert len(costs) > 500
     limits = {"lut": 900.0, "ff": 2000.0, "bram18": 20.0, "dsp": 9.0}
@@ -115,6 +115,30 @@ def test_a_depthwise_convolution_is_as_parallel_as_the_rate_asks() -> None:
         assert built.nodes[layer.name].cycles == 64 * 9 * 4 // pe
         assert built.total.dsp == solution.resources.dsp
         assert built.total.lut == pytest.approx(solution.resources.lut, rel=0.002)
+
+
+def test_multipliers_in_luts_are_options() -> None:
+    graph = random_network(1, replace(SMALL, weight_bits=2, bits=2))
+    found = {}
+    for kind in ("dsp", "lut", "auto"):
+        solution = search.fold(request(graph, multiplier=kind, double_pump=False), INTERVAL)
+        assert solution is not None
+        built = estimated(graph, solution.folding).total
+        assert (built.bram18, built.dsp) == (solution.resources.bram18, solution.resources.dsp)
+        assert built.lut == pytest.approx(solution.resources.lut, rel=0.002)
+        found[kind] = solution
+    kinds = {name: folding.multiplier for name, folding in found["lut"].folding.items()}
+    assert {kinds[f"conv{i}"] for i in range(2, 6)} == {"lut"}
+    assert kinds["conv1"] == "dsp"  # pixels have 8 bits
+    assert found["lut"].resources.dsp < found["dsp"].resources.dsp
+    usable = BOARD.usable
+    share = {kind: sum(one.resources.shares(usable).values()) for kind, one in found.items()}
+    assert share["auto"] <= min(share["dsp"], share["lut"]) * (1 + RELATIVE_GAP)
+
+
+def test_an_unknown_multiplier_is_told(network: IntegerGraph) -> None:
+    with pytest.raises(ValueError, match="need multiplier to be one of dsp, lut, auto, got 'gpu'"):
+        request(network, multiplier="gpu")
 
 
 def test_double_pumping_halves_what_is_scarce(network: IntegerGraph) -> None:

@@ -31,7 +31,7 @@ CASES = Cases(
     proved=[
         RegisterSliceSpec(pixels=1, channels=1, pe=1, bits=1, signed=False),
         RegisterSliceSpec(pixels=1, channels=2, pe=2, bits=2, signed=False),
-    ],  # fmt: skip
+    ],
     proved_slowly=[RegisterSliceSpec(pixels=1, channels=16, pe=16, bits=4, signed=False)],
     ff_share=0,
 )

@@ -2,7 +2,7 @@
 
 `default_nettype none
 
-/// Properties of append, in any bit of its output.
+/// Properties of append at one lane, in any bit of its output.
 module prove_append #(
   parameter int unsigned HEAD        = 1,
   parameter int unsigned HEAD_BITS   = 8,
@@ -11,6 +11,7 @@ module prove_append #(
   parameter int unsigned TAIL_BITS   = 8,
   parameter int unsigned TAIL_SIGNED = 0,
   parameter int unsigned BITS        = 8,
+  parameter int unsigned PE          = 1,
   localparam int unsigned INDEX = (BITS > 1) ? $clog2(BITS) : 1,
   localparam int unsigned PLACE = $clog2(HEAD + TAIL)
 ) (
@@ -26,6 +27,10 @@ module prove_append #(
   output      logic                 stuck_out,   // a beat that waits is not offered
   output      logic                 stuck_in     // the input whose turn it is is refused, though there is room
 );
+  if (PE != 1) begin : gen_check_lanes
+    $error("need PE = 1, since lanes share nothing but the handshake");
+  end
+
   logic                 first, rst_n;
   logic [HEAD_BITS-1:0] s_axis_tdata;
   logic                 s_axis_tvalid, s_axis_tready, head_taken;

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multipliers in LUTs among FINN+'s blocks: the stitched RTL equals the integer graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import random_block, random_faces
+
+from hls_build.compiler import compile_graph
+from hls_build.config.board import load_board
+from hls_build.config.build import BuildConfig
+from hls_build.config.folding import Folding
+from hls_build.rtl import stitch
+from hls_build.simulation.open_rtl import open_rtl
+
+IN_LUTS = {
+    "attention1_fc1": Folding(pe=2, simd=2, multiplier="lut"),
+    "attention1_fc2": Folding(pe=4, multiplier="lut"),
+    "fc1": Folding(pe=1, simd=8, multiplier="lut", ram_style="block"),
+}
+
+
+@pytest.mark.verilator
+def test_a_whole_accelerator_with_multipliers_in_luts_equals_numpy(tmp_path: Path, rng: np.random.Generator) -> None:
+    graph = random_block(1)
+    build = BuildConfig("luts", "tiny", load_board("Pynq-Z2"), 100.0, None, IN_LUTS)
+    model = compile_graph(graph, build)
+    assert {node.name for node in model.graph.node if node.op_type == "LutMvu_rtl"} == set(IN_LUTS)
+    stitch.stitch(model, tmp_path / "rtl", build.board.part, build.clk_period_ns)
+    faces = random_faces(rng, 6, 8)
+    with open_rtl(tmp_path / "rtl") as accelerator:
+        got = accelerator.run(faces, "both").accumulators
+    np.testing.assert_array_equal(got, graph.run(faces).reshape(len(faces), -1))
