@@ -14,6 +14,7 @@ from zipfile import ZipFile, ZipInfo
 
 from board.core.contract import Contract
 from board.core.files import sha256, whole, write_json
+from board.core.lock import lock_name, locked
 from board.core.plain_contract import PlainContract, read_contract
 from board.core.reading import LARGEST_TEXT_BYTES, decoding, member, packed_files, parse_json, read_bytes
 
@@ -267,13 +268,19 @@ def unpack(archive: Path) -> Path:
                 raise ValueError("one without it")
             content = member(packed, listed, LARGEST_TEXT_BYTES)
         manifest = Manifest.parse(content.decode(errors="replace"), archive)
-        if (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == content:
-            return folder
-        if folder.exists():
-            raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
         _check_names(infos, manifest, archive)
-        _extract(packed, infos, manifest, folder, archive)
+        if not _is_unpacked(folder, content):
+            opened.enter_context(locked(lock_name(folder), f"{folder}, into which {archive} is unpacked,", wait=True))
+        if not _is_unpacked(folder, content):
+            if folder.exists():
+                raise ValueError(f"{archive} unpacks into {folder}, which holds something else: move one of them")
+            _extract(packed, infos, manifest, folder, archive)
     return folder
+
+
+def _is_unpacked(folder: Path, manifest: bytes) -> bool:
+    """Whether a folder is that of an archive with a manifest.json."""
+    return (folder / MANIFEST).is_file() and (folder / MANIFEST).read_bytes() == manifest
 
 
 def _check_names(infos: Sequence[ZipInfo], manifest: Manifest, archive: Path) -> None:

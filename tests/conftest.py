@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import board  # noqa: F401 # before OpenCV, whose limit it sets
+
 if TYPE_CHECKING:  # the compiler, which a board does not have
     from kernels import Simulate
 

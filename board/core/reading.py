@@ -12,6 +12,7 @@ import errno
 import io
 import json
 import math
+import sys
 import tokenize
 import zlib
 from collections.abc import Collection, Iterator
@@ -241,8 +242,8 @@ def typed(kind: type[T], value: Any, where: str) -> T:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a JSON value is a finite number, and one that a float can hold: JSON's integers have any size."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def is_count(value: Any) -> bool:

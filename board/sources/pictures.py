@@ -23,6 +23,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PAPER = 255
 """What shows where a picture is transparent."""
+ROWS = 256
+"""Of a transparent picture, at a time."""
 
 
 class PictureSource:
@@ -143,9 +145,12 @@ def _decoded(path: Path) -> cv2.typing.MatLike | None:
     if layers is None or layers.shape[2:] != (4,) or layers.shape[:2] != picture.shape[:2]:
         return picture
     most = (1 << 8 * layers.itemsize) - 1
-    opaque = layers[..., 3:].astype(np.float32) / most
-    shown = PAPER + (picture.astype(np.float32) - PAPER) * opaque
-    return np.asarray(np.rint(shown), np.uint8)
+    for top in range(0, len(picture), ROWS):  # at once, a large picture's floats would take gigabytes
+        rows = slice(top, top + ROWS)
+        opaque = layers[rows, :, 3:].astype(np.float32) / most
+        shown = PAPER + (picture[rows].astype(np.float32) - PAPER) * opaque
+        picture[rows] = np.rint(shown).astype(np.uint8)
+    return picture
 
 
 def _may_be_transparent(content: bytes) -> bool:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sysconfig
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
@@ -16,6 +18,7 @@ import pytest
 from packages import faces, largest_file, pack, seal, small_graph, write_package
 
 from board.core.contract import Contract
+from board.core.lock import lock_name
 from board.deployment import CONTRACT, INTEGER, LIBRARY, MANIFEST, Deployment, Manifest, Simulated, Timing, unpack
 
 
@@ -40,6 +43,24 @@ def test_an_archive_is_unpacked_once(folder: Path) -> None:
     (out / "mark").touch()
     assert unpack(archive) == out == archive.with_suffix("")
     assert (out / "mark").exists()
+
+
+def test_an_archive_that_two_unpack_is_unpacked_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The second once deleted the folder that the first had begun to read."""
+    archive = pack(folder)
+    with ThreadPoolExecutor(1) as pool, lock_name(archive.with_suffix("")).open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write("process 1 (auflow)")
+        other.flush()
+        waiting = pool.submit(unpack, archive)
+        told = ""
+        while "is in use by process 1 (auflow): waiting for it" not in told and not waiting.done():
+            told += capfd.readouterr().err
+        folder.rename(archive.with_suffix(""))
+        (archive.with_suffix("") / "mark").touch()
+        Path(other.name).unlink()
+        fcntl.flock(other, fcntl.LOCK_UN)
+        assert (waiting.result(60) / "mark").exists()
 
 
 def test_an_archive_leaves_another_folder_alone(folder: Path) -> None:

@@ -283,7 +283,11 @@ class Faults:
             f'[ "$n" -gt 2 ] && {{ echo "g++: No such file or directory" >&2; exit 127; }}\nexec {found} "$@"\n'
         )
         compiler.chmod(0o755)
-        return self.finished(environment={"CXX": str(compiler), "AUFLOW_CACHE": str(cache)})
+        known, self.bench.environment = self.bench.environment, {**self.bench.environment, "AUFLOW_CACHE": str(cache)}
+        try:  # both runs have that cache, which also says what was built here
+            return self.finished(environment={"CXX": str(compiler)})
+        finally:
+            self.bench.environment = known
 
     def two_at_once(self) -> list[str]:
         """The same command twice: one may be refused, and what is there in the end is one's."""

@@ -136,3 +136,10 @@ def test_a_walk_that_ends_nowhere_is_the_files_fault(tmp_path: Path) -> None:
         reading.parsing(path, "settings", "train anew"),
     ):
         walk({})
+
+
+@pytest.mark.parametrize("value", [True, None, "1", float("nan"), float("inf"), -(9**3000), [1]])
+def test_what_is_no_number_is_none(value: object) -> None:
+    """An integer of 2,863 digits once was an OverflowError."""
+    assert not reading.is_number(value)
+    assert all(map(reading.is_number, (0, -1, 2**64, 1.5, 1e308)))

@@ -70,7 +70,8 @@ def test_one_bit_gives_black_and_white(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
-def test_what_is_transparent_is_white(tmp_path: Path, suffix: str) -> None:
+def test_what_is_transparent_is_white(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("board.sources.pictures.ROWS", 20)  # of 48
     layers = np.dstack([scene(), np.full((48, 64), 255, np.uint8)])
     layers[:, 32:, 3] = 0
     layers[:24, 16:32, 3] = 51  # a fifth
@@ -178,3 +179,14 @@ def test_a_damaged_tiff_has_its_row(tmp_path: Path) -> None:
     (tmp_path / "scan.tif").write_bytes(content[: len(content) // 3])
     (frame,) = PictureSource([tmp_path / "scan.tif"], "scan.tif").frames()
     assert frame.picture is None and "scan.tif" in frame.error
+
+
+def test_a_picture_that_announces_more_pixels_than_any_has_takes_no_memory(tmp_path: Path) -> None:
+    """OpenCV takes memory for all of them before it looks for the first: a damaged PNG of 6 kB took 3 GB."""
+    path = write(tmp_path / "x.png", scene())
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 17_000, 17_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"one that OpenCV takes, got .*x\.png, which is too large"):
+        read_picture(path)
