@@ -33,7 +33,7 @@ def locked(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
 
     Args:
         lock: Its file, which is there only while somebody holds it; `lock_name` or `lock_in` gives one. Its folder is
-            made where it is missing.
+            made where it is missing, and goes again where nothing came into it.
         what: What it guards, for the sentence, such as "the table aus.csv".
         wait: Wait for who holds it, which is told on standard error, instead of refusing.
 
@@ -41,11 +41,15 @@ def locked(lock: Path, what: str, wait: bool = False) -> Iterator[None]:
         RuntimeError: Another process, or this one a second time, holds it; or its folder cannot be written, which the
             sentence then names.
     """
+    is_new = not lock.parent.exists()
     file = _take(lock, what, wait)
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)  # before the lock goes, so that nobody waits with a file that has no name
+        if is_new:
+            with suppress(OSError):  # there is something in it
+                lock.parent.rmdir()
         os.close(file)
 
 

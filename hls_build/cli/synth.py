@@ -100,7 +100,7 @@ def _check(options: argparse.Namespace) -> None:
 COMMAND = Command(
     "synth",
     BUILD,
-    "Synthesize a build with Yosys: LUT, FF, block RAM and DSP of each module, and when signals arrive.",
+    "Synthesize a build with Yosys: LUT, FF, block RAM, DSP of each module; timing.",
     _arguments,
     _run,
     (

@@ -37,13 +37,13 @@ def _maps(writer: GraphWriter, node: Append, folding: Folding, pe: int) -> tuple
 
 def _vectors(writer: GraphWriter, node: Append, folding: Folding, pe: int) -> tuple[Link, Link]:
     """Two vectors, each of which waits in a FIFO for the other one."""
-    beats = writer.links[node.inputs[1]].elements // pe
+    head, tail = (writer.connect(node, index, pe, folding, _frames_that_wait(writer, node, index)) for index in (0, 1))
+    beats = tail.elements // pe
     if folding.fifo_depths is not None and folding.fifo_depths[1] < beats:
         raise ValueError(
             f"fifo_depths of {node.name} needs at least {beats} beats at its second input, a whole frame that waits"
             f" for the first, got {folding.fifo_depths[1]}"
         )
-    head, tail = (writer.connect(node, index, pe, folding, _frames_that_wait(writer, node, index)) for index in (0, 1))
     return head, tail
 
 

@@ -132,7 +132,7 @@ def broken_array(name: str, content: bytes) -> Callable[[Path], Path]:
         (array(np.zeros((0, 48, 48), np.uint8)), "faces must be at least one, got none"),
         (array(np.array([{}])), "must be a plain array, got Python objects in .*faces.npy"),
         (two_arrays, r"must hold one array, got 2 \(a, b\)"),
-        (broken_array("cut.npz", b"PK\x03\x04"), "must be .*a plain array, got .*cut.npz"),
+        (broken_array("cut.npz", b"PK\x03\x04"), "must be an .npz of plain arrays, got .*cut.npz"),
         (broken_array("none.npy", b""), "must be a plain array, got .*none.npy"),
     ],
 )

@@ -171,7 +171,7 @@ def test_an_append_whose_tail_cannot_wait_is_refused() -> None:
         build = replace(BLOCK, folding={"output_frame": Folding(fifo_depths=(0, depth))})
         with pytest.raises(ValueError, match=f"output_frame needs at least 64 beats at its second .*, got {depth}"):
             compile_graph(APPENDED, build)
-    with pytest.raises(ValueError, match="output_frame joins frames element by element: leave pe out, got 3"):
+    with pytest.raises(ValueError, match=r"pe of output_frame must divide its 1 channels \(one of \[1\]\), got 3"):
         compile_graph(APPENDED, replace(BLOCK, folding={"output_frame": Folding(pe=3)}))
     with pytest.raises(ValueError, match="fifo_depths of output_frame needs 2 depths, one per input, got 1"):
         compile_graph(APPENDED, replace(BLOCK, folding={"output_frame": Folding(fifo_depths=(64,))}))

@@ -27,7 +27,7 @@ from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
 GRAPH: IntegerGraph = random_block(1)
-STREAMS = 31
+STREAMS = 33
 """Inside the block; every sixth one hangs in the default run."""
 
 
