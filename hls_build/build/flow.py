@@ -20,7 +20,7 @@ from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_file
 from hls_build.config.board import load_board
-from hls_build.config.build import BuildConfig, load_build
+from hls_build.config.build import FINN_SHELL, BuildConfig, load_build
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces
@@ -178,7 +178,8 @@ def run(
         build = replace(build, attention=True)
     checkpoint = checkpoint_of(path, build)
     folder = BuildFolder(out or Path("build") / build.name)
-    vivado = tools.find() if stop_after in (None, "bitstream", "deploy") else None
+    makes_bitstream = stop_after in (None, "bitstream", "deploy")
+    vivado = tools.find(needs_hls=build.shell == FINN_SHELL) if makes_bitstream else None
     job = Job(folder, build, checkpoint, frames, pack_simulation, console, vivado, accept_timing_failure)
     key = _fingerprint(path, build, checkpoint)
     source = text_of(checkpoint, folder.root)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find Vivado and Vitis HLS and check their versions, before a build spends time on anything."""
+"""Find Vivado, and Vitis HLS where it is needed, and check their versions, before a build spends time on anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAY_OUT = "or take vivado off PATH to build without a bitstream"
 
 @dataclass(frozen=True)
 class Tools:
-    """Vivado with its Vitis HLS.
+    """Vivado, with its Vitis HLS where that is needed.
 
     Attributes:
         vivado: Executable.
@@ -31,14 +31,15 @@ class Tools:
     version: str
 
 
-def find(environment: Mapping[str, str] | None = None) -> Tools | None:
+def find(environment: Mapping[str, str] | None = None, needs_hls: bool = True) -> Tools | None:
     """The tools on PATH; None where there is no vivado.
 
     Args:
         environment: Variables; None takes those of this process.
+        needs_hls: Whether the project calls Vitis HLS, as FINN's shell does and AUFlow's does not.
 
     Raises:
-        RuntimeError: vivado is there, but of a wrong version, without Vitis HLS, or not set up.
+        RuntimeError: vivado is there, but of a wrong version, without the Vitis HLS that is needed, or not set up.
     """
     environment = os.environ if environment is None else environment
     path = environment.get("PATH")
@@ -56,6 +57,8 @@ def find(environment: Mapping[str, str] | None = None) -> Tools | None:
         raise RuntimeError(
             f"the bitstream needs Vivado {_either()}, got {version} at {vivado}: use one of them, {WAY_OUT}"
         )
+    if not needs_hls:
+        return Tools(Path(vivado), version)
     if vitis_hls is None:
         raise RuntimeError(
             f"the bitstream needs vitis_hls beside Vivado {version} at {vivado}, got none on PATH:"

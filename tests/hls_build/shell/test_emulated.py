@@ -18,13 +18,14 @@ from small import small_contract
 
 from board.core.contract import InputRule
 from board.driver import Driver, HangError, TransferError
-from board.driver.debug import DebugBlock, build_digest
+from board.driver.debug import IDENTITY, Debug, DebugBlock, build_digest
 from board.driver.device import Pynq
 from board.driver.faults import Cause, Fault
-from board.driver.iodma import describe
-from board.driver.shell import IDMA_BASE, Window
+from board.driver.iodma import Control, describe
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
+from board.emulator import EmulatedBoard
 from board.emulator.memory import Memory
-from board.emulator.overlay import SHELL_BLOCKS, write_overlay
+from board.emulator.overlay import SHELL_BLOCKS, block_bases, write_overlay
 from board.emulator.shell import RtlFabric
 from board.simulation.harness import Simulation
 from hls_build.shell.spec import EMULATED, FRAME_FILE, TOP, emulated_text, top_text
@@ -110,6 +111,14 @@ def test_a_stuck_stream_is_named(board: Board, rng: np.random.Generator) -> None
     board.sleep(1e-3)
     assert board.debug.stuck() == "stream 'out0' is stuck: valid, never ready, after 0 beats"
     assert board.debug.reset() and board.debug.stuck() == "no stream is stuck"
+
+
+def test_the_emulated_board_runs_the_shell(simulation: Simulation) -> None:
+    board = EmulatedBoard(CONTRACT, simulation)
+    board.load()
+    (base,) = block_bases(CONTRACT.part, SHELL_BLOCKS).values()
+    assert board.bus.read(base + DEBUG_BASE + Debug.ID) == IDENTITY
+    assert board.bus.read(base + IDMA_BASE) == board.bus.read(base + ODMA_BASE) == Control.IDLE
 
 
 def test_the_self_test_passes(board: Board, rng: np.random.Generator) -> None:

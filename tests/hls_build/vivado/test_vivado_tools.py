@@ -37,6 +37,12 @@ def test_both_releases_are_taken(tmp_path: Path, release: str) -> None:
     assert found == tools.Tools(tmp_path / "vivado", release)
 
 
+def test_our_shell_needs_no_vitis_hls(tmp_path: Path) -> None:
+    assert tools.find(installed(tmp_path, vivado="2024.2"), needs_hls=False) == tools.Tools(
+        tmp_path / "vivado", "2024.2"
+    )
+
+
 def test_no_vivado_is_no_error(tmp_path: Path) -> None:
     assert tools.find(installed(tmp_path)) is None
     assert tools.find(installed(tmp_path, vitis_hls="2019.1")) is None
