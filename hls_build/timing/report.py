@@ -160,22 +160,19 @@ def write(folder: BuildFolder, found: BuildTiming) -> None:
 
 
 def table(found: BuildTiming) -> Table:
-    """One row per layer: the slowest path."""
-    result = Table("layer", title="Slowest path of each layer, not placed", title_justify="left")
+    """One row per layer: the slowest path, whose ends stand below the layer's name, since they are long."""
+    result = Table(title="Slowest path of each layer, not placed", title_justify="left")
+    result.add_column("layer, and its path", overflow="fold", min_width=30)
     for column in ("endpoints", "failing", "slack ns", "delay ns", "levels"):
         result.add_column(column, justify="right")
-    result.add_column("from")
-    result.add_column("to")
     for row in found.rows():
         result.add_row(
-            row["layer"],
+            f"{row['layer']}\n  {row['start']}\n  {row['end']}",
             f"{row['endpoints']:,}",
             f"{row['failing']:,}" if row["failing"] else "",
             f"{row['slack_ns']:.2f}",
             f"{row['delay_ns']:.2f}",
             str(row["levels"]),
-            row["start"],
-            row["end"],
             style="bold red" if row["failing"] else "",
         )
     return result
