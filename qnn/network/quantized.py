@@ -15,6 +15,7 @@ from brevitas.quant.fixed_point import Int8WeightPerChannelFixedPointMSE
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
+from qnn.network.fake_quantizer import FakeQuantizer
 from qnn.network.model import IMAGE_SIZE, PIXEL_SCALE, Architecture
 from qnn.network.presets import Preset
 
@@ -28,7 +29,19 @@ CALIBRATION_STEPS = 40
 """Training steps whose activations set the first scales, which are learned from then on."""
 
 
-class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
+class UnsignedActivation(Uint8ActPerTensorFixedPoint):
+    """Unsigned codes with a learned power-of-two scale."""
+
+    int_quant = FakeQuantizer
+
+
+class SignedActivation(Int8ActPerTensorFixedPoint):
+    """Signed codes with a learned power-of-two scale."""
+
+    int_quant = FakeQuantizer
+
+
+class UnitScaleActivation(UnsignedActivation):
     """Unsigned fractions of one: code * 2**-bits, as pixels and gates are."""
 
     scaling_impl_type = ScalingImplType.CONST
@@ -38,9 +51,8 @@ class UnitScaleActivation(Uint8ActPerTensorFixedPoint):
 
 def activation(bits: int, signed: bool = False, with_scale: bool = True) -> QuantIdentity:
     """A quantizer with a learned power-of-two scale, which it hands on where a layer's bias needs it."""
-    quant = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
     return QuantIdentity(
-        act_quant=quant,
+        act_quant=SignedActivation if signed else UnsignedActivation,
         bit_width=bits,
         collect_stats_steps=CALIBRATION_STEPS,
         return_quant_tensor=with_scale,
