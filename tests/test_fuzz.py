@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from surfaces import SURFACES
 
 from board.cli.command import sentence
@@ -72,9 +71,9 @@ def test_a_damaged_file_is_taken_or_refused_in_one_sentence(name: str, capfd: py
             deadline=None,  # of time that others may take
             suppress_health_check=list(HealthCheck),
         )
-        @given(st.data())
-        def damage(data: st.DataObject) -> None:
-            damaged.write_bytes(data.draw(surface.damage(whole)))
+        @given(surface.damage(whole))
+        def damage(content: bytes) -> None:
+            damaged.write_bytes(content)
             try:
                 surface.seal(folder)
             except (ValueError, OSError):  # what guards the file is damaged itself
