@@ -200,16 +200,14 @@ class Deployment:
         path = self.folder / name
         if name not in self.manifest.files:
             raise ValueError(
-                f"deployment {self.folder} must hold {name} for this, but was built without it:"
-                f" it holds {', '.join(sorted(self.manifest.files)[:8])}"
+                f"deployment {self.folder} must hold {name} for this, but was built without it, and holds"
+                f" {', '.join(sorted(self.manifest.files)[:8])}: use one that holds it"
             )
         if not path.is_file():
             raise ValueError(f"deployment {self.folder} must hold {name}, which is missing: unpack it again")
         if (actual := sha256(path)) != self.manifest.files[name]:
-            raise ValueError(
-                f"{name} must have sha256 {self.manifest.files[name][:12]}..., got {actual[:12]}... in {self.folder}:"
-                " unpack it again"
-            )
+            wanted, got = told_apart(self.manifest.files[name], actual)
+            raise ValueError(f"{name} must have sha256 {wanted}, got {got} in {self.folder}: unpack it again")
         return path
 
     def integer_graph(self) -> IntegerGraph:
@@ -298,6 +296,12 @@ def _check_names(infos: Sequence[ZipInfo], manifest: Manifest, archive: Path) ->
         raise ValueError(f"an archive must hold what its {MANIFEST} lists, got a difference at {odd[0]!r} in {archive}")
 
 
+def told_apart(*digests: str) -> list[str]:
+    """The beginnings of digests, or all of each where they begin alike."""
+    short = [f"{digest[:12]}..." for digest in digests]
+    return short if len(set(short)) == len(set(digests)) else list(digests)
+
+
 def _extract(packed: ZipFile, infos: Sequence[ZipInfo], manifest: Manifest, folder: Path, archive: Path) -> None:
     """Write all files, or none."""
     with whole(folder) as partial:
@@ -306,9 +310,7 @@ def _extract(packed: ZipFile, infos: Sequence[ZipInfo], manifest: Manifest, fold
             with decoding(archive, *ARCHIVE):
                 content = member(packed, info, info.file_size)
             if name != MANIFEST and (actual := sha256(content)) != manifest.files[name]:
-                raise ValueError(
-                    f"{name} must have sha256 {manifest.files[name][:12]}..., got {actual[:12]}... in {archive}:"
-                    " copy it again"
-                )
+                wanted, got = told_apart(manifest.files[name], actual)
+                raise ValueError(f"{name} must have sha256 {wanted}, got {got} in {archive}: copy it again")
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)

@@ -54,7 +54,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise LoweringError(f"no model at {path}: run `auflow export` first") from None
     except Exception as error:  # protobuf's own class is not public
         said = " ".join(str(error).split())
-        raise LoweringError(f"{path} cannot be read as ONNX: {said}") from None
+        raise LoweringError(f"a network must be a whole ONNX file, got {said} in {path}: export it again") from None
 
 
 def lower_file(path: Path) -> IntegerGraph:
@@ -80,7 +80,7 @@ def _lowered(how: Callable[[onnx.ModelProto, Sequence[Rule]], Result], path: Pat
     try:
         return how(model, RULES)
     except LoweringError as error:
-        raise LoweringError(f"{error} (in {path})") from None
+        raise LoweringError(f"{error} (in {path}): `auflow check {path}` tells what each node needs") from None
 
 
 def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:

@@ -21,10 +21,12 @@ from board.core.facs import AU_NAMES, EMOTIONS
 from board.core.files import sha256, write_json
 from board.core.lanes import Lanes
 from board.core.outputs import MARKED, ActionUnit, Attention, Emotion, Outputs
-from board.core.reading import is_count, is_number, keys_of, read_json, typed
+from board.core.reading import is_count, is_number, keys_of, parsing, read_json, typed
 from board.core.timing import TimingClosure
 
 FORMAT = 2
+FILE = "accelerator.json", "build again"
+"""What the file is called, and what to do about a broken one."""
 OPTIONAL = ("attention", "emotions", "slope", "shift", "timing", "validity")
 """Keys that accelerator.json leaves out where they say nothing: it is then what it was before there were such."""
 COLOURS = ("grey", "rgb")
@@ -64,8 +66,7 @@ class InputRule:
             raise ValueError(f"need -0.5 < input.crop_margin <= 1, got {self.crop_margin!r}")
         if self.preprocessing not in PREPROCESSINGS:
             raise ValueError(
-                f"input.preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {self.preprocessing!r}:"
-                " build again"
+                f"input.preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {self.preprocessing!r}"
             )
 
     @property
@@ -250,7 +251,7 @@ class Contract(AcceleratorContract):
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise ValueError(f"accelerator.json must have format {FORMAT}, got {self.format!r}: build again")
+            raise ValueError(f"accelerator.json must have format {FORMAT}, got {self.format!r}")
         names = [unit.name for unit in self.action_units]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"action_units must have at least one and distinct names, got {names}")
@@ -365,16 +366,14 @@ class Contract(AcceleratorContract):
     @classmethod
     def read(cls, path: Path) -> Contract:
         """Read accelerator.json; an unknown version, a missing or unknown key or a bad value is refused."""
-        content = read_json(path, "accelerator.json", "build again")
-        try:
+        content = read_json(path, *FILE)
+        with parsing(path, *FILE):
             return cls._parse(content)
-        except ValueError as error:
-            raise ValueError(f"{error} (in {path})") from None
 
     @classmethod
     def _parse(cls, content: Any) -> Contract:
         if isinstance(content, dict) and content.get("format") != FORMAT:  # before its keys, which may differ
-            raise ValueError(f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}: build again")
+            raise ValueError(f"accelerator.json must have format {FORMAT}, got {content.get('format')!r}")
         top = dict(keys_of(cls, content, "accelerator.json", OPTIONAL))
         rule = dict(keys_of(InputRule, top["input"], "input"))
         rule["shape"] = tuple(typed(list, rule["shape"], "input.shape"))

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from board.core.arrays import Integers, Reals
-from board.core.contract import AcceleratorContract, Contract, StreamPacking
-from board.core.reading import is_count, is_number, keys_of, read_json, typed
+from board.core.contract import FILE, AcceleratorContract, Contract, StreamPacking
+from board.core.reading import is_count, is_number, keys_of, parsing, read_json, typed
 from board.core.timing import TimingClosure
 
 FORMAT = "plain-1"
@@ -225,13 +225,11 @@ def read_contract(path: Path) -> Contract | PlainContract:
     Raises:
         ValueError: It is of an unknown version, lacks a key, has an unknown one or a bad value.
     """
-    content = read_json(path, "accelerator.json", "build again")
+    content = read_json(path, *FILE)
     if not (isinstance(content, dict) and content.get("format") == FORMAT):
         return Contract.read(path)
-    try:
+    with parsing(path, *FILE):
         return PlainContract.parse(content)
-    except ValueError as error:
-        raise ValueError(f"{error} (in {path})") from None
 
 
 def _head(content: Any) -> Head:

@@ -51,7 +51,10 @@ def parsing(path: Path, what: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:  # which states its rule
-        raise ValueError(f"{_short(str(error))} in {path}: {remedy}") from None
+        said = str(error)
+        if said.endswith(f": {remedy}"):  # of a reader within, which names its file
+            raise
+        raise ValueError(f"{_short(said)} in {path}: {remedy}") from None
     except RecursionError:
         _refuse(what, "of the form that this version knows, got one that is nested too deep", path, remedy)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:

@@ -59,21 +59,21 @@ class ArraySource:
         colour: bool = True,
         selection: Selection = ALL,
     ) -> None:
-        shape = pictures.shape
+        shape, where = pictures.shape, path or name
         if len(shape) == 2 or (len(shape) == 3 and shape[2] == 3):
             pictures = pictures[np.newaxis]
         coloured = pictures.ndim == 4 and pictures.shape[3] == 3
         if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or (pictures.ndim == 4 and not coloured):
             raise ValueError(
                 f"pictures must be uint8 of shape (N, H, W), (N, H, W, 3), (H, W) or (H, W, 3),"
-                f" got {pictures.dtype} {shape} in {name}"
+                f" got {pictures.dtype} {shape} in {where}: convert them"
             )
         if 0 in shape:
-            raise ValueError(f"an array of pictures must hold at least one, got shape {shape} in {name}")
+            raise ValueError(f"an array of pictures must hold at least one, got shape {shape} in {where}: name another")
         if pictures.shape[2] < LEAST_WIDTH_PX:
             raise ValueError(
-                f"pictures must be at least {LEAST_WIDTH_PX} pixels wide, got shape {shape} in {name}: its last axis"
-                " looks like channels, of which three are taken, RGB"
+                f"pictures must be at least {LEAST_WIDTH_PX} pixels wide, got shape {shape} in {where}, whose last"
+                " axis looks like channels: convert them to three, RGB"
             )
         self.pictures, self.name, self.moving, self.fps = pictures, name, moving, fps
         self.path, self._colour, self._selection = path, colour, selection

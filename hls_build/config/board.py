@@ -9,7 +9,8 @@ from math import floor
 from pathlib import Path
 
 from board.core.parts import is_zynqmp
-from hls_build.config.parsing import parse, read_toml
+from board.core.reading import parsing
+from hls_build.config.parsing import REMEDY, parse, read_toml
 from hls_build.cost.resources import Resources
 
 BOARDS = Path(__file__).resolve().parent / "boards"
@@ -89,8 +90,6 @@ def load_board(name: str) -> Board:
         raise ValueError(f"need a board out of {', '.join(board_names())}, got {name!r}")
     path = BOARDS / f"{name}.toml"
     content = read_toml(path, "a board")
-    try:
+    with parsing(path, "a board", REMEDY):
         resources = {key: parse(Resources, content.pop(key), key) for key in ("budget", "shell") if key in content}
         return parse(Board, content, "a board", name=name, **resources)
-    except ValueError as error:
-        raise ValueError(f"{error} (in {path})") from None

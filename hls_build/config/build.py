@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from board.core.reading import parsing
 from hls_build.config.board import Board, check_clock, load_board
 from hls_build.config.folding import Folding
-from hls_build.config.parsing import parse, read_toml, typed
+from hls_build.config.parsing import REMEDY, parse, read_toml, typed
 
 BUILDS = Path(__file__).resolve().parent / "builds"
 """Where the checked-in builds lie."""
@@ -65,10 +66,8 @@ def load_build(path: Path) -> BuildConfig:
         ValueError: The file is missing or no TOML, or a key is unknown, missing or has a bad value.
     """
     content = read_toml(path, "a build")
-    try:
+    with parsing(path, "a build", REMEDY):
         return _parse(content)
-    except ValueError as error:
-        raise ValueError(f"{error} (in {path})") from None
 
 
 def _parse(content: dict[str, Any]) -> BuildConfig:

@@ -13,6 +13,7 @@ import tomllib
 from board.core.reading import read_text
 
 T = TypeVar("T")
+REMEDY = "mend that file, or name another"
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -25,12 +26,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     Raises:
         ValueError: It is missing or no TOML.
     """
-    text = read_text(path, f"{what}'s configuration", "name a TOML file")
+    text = read_text(path, f"{what}'s configuration", REMEDY)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also of numbers of thousands of digits
         said = "one that is nested too deep" if isinstance(error, RecursionError) else error
-        raise ValueError(f"{what}'s configuration must be TOML, got {said} in {path}") from None
+        raise ValueError(f"{what}'s configuration must be TOML, got {said} in {path}: {REMEDY}") from None
 
 
 def parse(cls: type[T], values: Any, where: str, **known: Any) -> T:

@@ -58,8 +58,13 @@ class Timeline:
         what, remedy = "the timeline of a build", "delete it, and `auflow report` records another"
         arrays = read_arrays(path, what, remedy)
         with parsing(path, what, remedy):
-            beats = dict(zip(arrays["names"].tolist(), arrays["beats"], strict=True))
-            return cls(int(arrays["frames"]), arrays["cycles"], beats)
+            names, table, cycles = arrays["names"], arrays["beats"], arrays["cycles"]
+            if table.shape != (*names.shape, *cycles.shape):
+                raise ValueError(
+                    f"{what} must have a row for each name and a column for each cycle, got {table.shape} for"
+                    f" {names.shape} and {cycles.shape}"
+                )
+            return cls(int(arrays["frames"]), cycles, dict(zip(names.tolist(), table, strict=True)))
 
     def _per_frame(self, stream: str) -> int:
         return int(self.beats[stream][-1]) // self.frames

@@ -22,6 +22,8 @@ from qnn.data.finder import finder
 
 log = logging.getLogger("auflow")
 
+REMEDY = "copy the dataset again; `auflow data check` tells all that is wrong"
+
 
 class Source(NamedTuple):
     """Where one picture lies: a file, or a frame of a video or row of an .npz, counted from 0."""
@@ -59,10 +61,10 @@ class Report:
     notes: list[str] = field(default_factory=list)
     _names: dict[Path, dict[str, str]] = field(default_factory=dict)  # of each folder, by what people get right
 
-    def wrong(self, kind: str, sentence: str) -> None:
-        """Take a problem that training must not start with."""
+    def wrong(self, kind: str, sentence: str, remedy: str = REMEDY) -> None:
+        """Take a problem that training must not start with; its remedy is empty where the sentence tells it."""
         if self.strict:
-            raise ValueError(sentence)
+            raise ValueError(f"{sentence}: {remedy}" if remedy else sentence)
         self.problems.append(Problem(kind, sentence))
 
     def spare(self, kind: str, sentence: str) -> None:
@@ -84,7 +86,7 @@ class Report:
             self._names[folder] = {_bare(name): name for name in names}
         sentence = f"{title} needs {path}, got none"
         if (near := self._names[folder].get(_bare(path.name))) is not None:
-            self.wrong("misnamed", f"{sentence}: rename {near}, which lies there")
+            self.wrong("misnamed", f"{sentence}: rename {near}, which lies there", "")
         else:
             self.wrong("missing", sentence)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qnn.data.dataset import Dataset, Index, Report, join, log
+from qnn.data.dataset import REMEDY, Dataset, Index, Report, join, log
 from qnn.data.datasets import NAMES, find
 
 
@@ -27,7 +27,7 @@ def index(dataset: Dataset, root: Path, labels: str = "paper", splits: Sequence[
     for kind, count in report.left_out.items():
         log.warning("%s in %s: left out %s (%s)", dataset.title, root, f"{count:,}", kind)
     if not len(found):
-        raise ValueError(f"{dataset.title} needs at least one labelled picture, got none in {root}")
+        raise ValueError(f"{dataset.title} needs at least one labelled picture, got none in {root}: {REMEDY}")
     return found
 
 
@@ -52,7 +52,7 @@ def look(dataset: Dataset, root: Path, labels: str, splits: Sequence[str] | None
             known = ", ".join(dataset.official_splits) or "none"
             raise ValueError(f"the official splits of {title} are {known}, got {split!r}")
     if (sentence := _not_its_folder(dataset, root)) is not None:
-        report.wrong("folder", sentence)
+        report.wrong("folder", sentence, "")
         return join((), len(dataset.aus))
     found = dataset.scan(root, labels, splits, report)
     if not len(found) and not report.problems:
@@ -67,7 +67,8 @@ def _not_its_folder(dataset: Dataset, root: Path) -> str | None:
     """Why a folder is not a dataset's, None where it is."""
     title, layout = dataset.title, dataset.layout
     if not root.is_dir():
-        return f"a dataset must be a folder, got {root}, which is {'a file' if root.exists() else 'missing'}"
+        found = "a file" if root.exists() else "missing"
+        return f"a dataset must be a folder, got {root}, which is {found}: name its root"
     if dataset.recognises(root):
         return None
     for other in map(find, NAMES):
@@ -76,4 +77,4 @@ def _not_its_folder(dataset: Dataset, root: Path) -> str | None:
     for inner in sorted(path for path in root.iterdir() if path.is_dir()):
         if dataset.recognises(inner):
             return f"a folder of {title} must hold {layout}, got {root}: name {inner}, which does"
-    return f"a folder of {title} must hold {layout}, got {root}, which holds nothing of it"
+    return f"a folder of {title} must hold {layout}, got {root}, which holds nothing of it: name its root"

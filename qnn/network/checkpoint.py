@@ -17,12 +17,14 @@ from board.core.contract import COLOURS
 from board.core.decoding import BY_EMOTION, DECODINGS, INDEPENDENT, VALIDITIES, validity_of
 from board.core.facs import AUS
 from board.core.files import sha256, write_bytes, write_json
-from board.core.reading import is_number, parsing, read_json
+from board.core.reading import is_number, parsing, read_json, typed
 from qnn.network.model import Architecture, CbamCnn
 from qnn.network.presets import FLOAT, PRESETS, check
 from qnn.network.quantized import QuantCbamCnn
 
 FORMAT = "auflow-checkpoint-1"
+REMEDY = "copy both files"
+"""For a checkpoint or a card that is broken."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,16 @@ def read_card(path: Path) -> Card:
     """
     if not path.is_file():
         raise ValueError(f"no checkpoint at {path}: give a .safetensors file")
-    content = read_json(card_path(path), f"the card of {path.name}", "copy both files")
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise ValueError(f"card {card_path(path)} is not of format {FORMAT}")
-    if content.pop("sha256", None) != sha256(path):
-        raise ValueError(f"checkpoint {path} does not match its card's sha256: it is truncated or was changed")
-    with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
+    content = read_json(card_path(path), f"the card of {path.name}", REMEDY)
+    with parsing(card_path(path), f"the card of {path.name}", REMEDY):
+        if (found := typed(dict, content, "a card").pop("format", None)) != FORMAT:
+            raise ValueError(f"a card must have format {FORMAT}, got {found!r}")
+    if content.pop("sha256", None) != (actual := sha256(path)):
+        raise ValueError(
+            f"a checkpoint must have its card's sha256, got {actual[:12]}... of {path}, which is truncated or was"
+            f" changed: {REMEDY}"
+        )
+    with parsing(card_path(path), f"the card of {path.name}", REMEDY):
         architecture = Architecture(**content.pop("architecture"))
         lists: dict[str, Any] = {key: tuple(content.pop(key, ())) for key in ("aus", "thresholds", "validity")}
         calibration = tuple(tuple(pair) for pair in content.pop("calibration", ()))
@@ -163,7 +169,9 @@ def _check_finite(name: str, value: Tensor, path: Path) -> None:
         odd = value[~torch.isfinite(value)].ravel()[0].item()
         raise ValueError(f"weights must be finite, got {odd} in {name} of checkpoint {path}: train again")
     if name.endswith("running_var") and (value < 0).any():
-        raise ValueError(f"a variance must not be negative, got {value.min().item():g} in {name} of checkpoint {path}")
+        raise ValueError(
+            f"a variance must not be negative, got {value.min().item():g} in {name} of checkpoint {path}: train again"
+        )
 
 
 def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn, Card]:
@@ -179,12 +187,12 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
     card = read_card(path)
     if preset is not None and card.preset != preset:
         raise ValueError(f"checkpoint {path} is of preset {card.preset}, need {preset}")
-    with parsing(card_path(path), f"the card of {path.name}", "copy both files"):
+    with parsing(card_path(path), f"the card of {path.name}", REMEDY):
         model = build_model(card)
     try:
         state = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"checkpoint {path} cannot be read: {error}") from None
+        raise ValueError(f"a checkpoint must be whole safetensors, got {error} in {path}: {REMEDY}") from None
     for name, value in state.items():
         if value.is_floating_point():
             _check_finite(name, value, path)
@@ -192,5 +200,6 @@ def load(path: Path, preset: str | None = None) -> tuple[CbamCnn | QuantCbamCnn,
     try:
         model.load_state_dict(widened)
     except RuntimeError as error:
-        raise ValueError(f"checkpoint {path} does not fit its card: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split())
+        raise ValueError(f"a checkpoint must fit its card, got {said} in {path}: {REMEDY}") from None
     return model.eval(), card

@@ -14,6 +14,7 @@ import tomllib
 from board.core.reading import read_text
 
 FILE = Path(__file__).with_name("presets.toml")
+REMEDY = "restore the file"
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 """Where the checkpoints lie that come with this repository."""
@@ -90,9 +91,9 @@ def load(path: Path = FILE) -> Mapping[str, Preset]:
         ValueError: No TOML, an unknown or missing key, or bits out of range.
     """
     try:
-        content = tomllib.loads(read_text(path, "presets", "restore the file"))
+        content = tomllib.loads(read_text(path, "presets", REMEDY))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ValueError(f"presets must be TOML, got {error} in {path}") from None
+        raise ValueError(f"presets must be TOML, got {error} in {path}: {REMEDY}") from None
     return MappingProxyType({name: _preset(name, entry, path) for name, entry in content.items()})
 
 
@@ -100,11 +101,11 @@ def _preset(name: str, entry: object, path: Path) -> Preset:
     """One entry."""
     known = [field.name for field in fields(Preset)]
     if not isinstance(entry, dict) or not set(entry) <= set(known):
-        raise ValueError(f"a preset has keys {', '.join(known)}, got {name} = {entry} in {path}")
+        raise ValueError(f"a preset has keys {', '.join(known)}, got {name} = {entry} in {path}: {REMEDY}")
     try:
         return Preset(**entry)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{error} for {name} in {path}") from None
+        raise ValueError(f"{error} for {name} in {path}: {REMEDY}") from None
 
 
 PRESETS = load()

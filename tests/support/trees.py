@@ -6,6 +6,7 @@ Each dataset's own test, tests/qnn/data/datasets/test_<name>.py, holds its `tree
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
+from qnn.data.dataset import REMEDY
 from qnn.data.datasets import find
 from qnn.data.example import example_picture
 from qnn.data.indexing import index, problems
@@ -133,4 +135,7 @@ def assert_one_sentence_names_the_place(name: str, root: Path, case: Case) -> No
         index(find(name), root, case.labels)
     assert case.sentence.format(root=root) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert str(caught.value) in problems(find(name), root, case.labels), "the check lists what loading raises"
+    listed = problems(find(name), root, case.labels)
+    said = str(caught.value)
+    assert said.removesuffix(f": {REMEDY}") in listed, "the check lists what loading raises"
+    assert re.search(r": (copy|name|rename|render|use) ", said), f"nothing to do in: {said}"

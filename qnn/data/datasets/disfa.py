@@ -103,7 +103,7 @@ def _within(intensities: npt.NDArray[np.int64], video: Path, report: Report) -> 
     try:
         frames = frame_count(video)
     except ValueError as error:
-        report.wrong("unreadable", str(error))
+        report.wrong("unreadable", str(error), "")
         return intensities[:0]
     if abs(frames - len(intensities)) > LOST_FRAMES:
         report.wrong(

@@ -49,7 +49,7 @@ class Rendered(Dataset):
             try:
                 indices.append(_split(path, split))
             except ValueError as error:
-                report.wrong("label file", str(error))
+                report.wrong("label file", str(error), "")
         return join(indices, len(AUS))
 
     def face(self, picture: npt.NDArray[np.uint8], margin: float) -> npt.NDArray[np.uint8]:

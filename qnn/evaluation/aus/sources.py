@@ -83,8 +83,11 @@ def rendered_faces(folder: Path, half: str = MEASURING) -> Rendered:
     path = folder / VALID
     arrays = read_arrays(path, "rendered faces", REMEDY)
     with parsing(path, "rendered faces", REMEDY):
-        pixels, strengths = arrays["pixels"], arrays["weights"].astype(np.float32)
-        aus, identities = tuple(arrays["aus"].tolist()), arrays["identity"]
+        pixels, strengths, identities = arrays["pixels"], arrays["weights"], arrays["identity"]
+        aus = tuple(arrays["aus"].tolist())
+        if strengths.dtype.kind != "f":
+            raise ValueError(f"need weights of floats, got {strengths.dtype}")
+        strengths = strengths.astype(np.float32)
         if pixels.dtype != np.uint8 or identities.dtype.kind not in "iu":
             raise ValueError(f"need pixels of uint8 and whole identities, got {pixels.dtype} and {identities.dtype}")
         if strengths.shape != (len(pixels), len(aus)) or identities.shape != (len(pixels),):
@@ -103,7 +106,9 @@ def rendered_faces(folder: Path, half: str = MEASURING) -> Rendered:
         )  # fmt: skip
     rows = _rows(identities % 2, half)
     if not rows.any():
-        raise ValueError(f"rendered faces must be of even and odd identities, got none to use for {half} in {path}")
+        raise ValueError(
+            f"rendered faces must be of even and odd identities, got none to use for {half} in {path}: {REMEDY}"
+        )
     return Rendered(faces, Shown(strengths, aus)).take(rows)
 
 

@@ -54,7 +54,7 @@ def test_an_array_is_one_picture_or_many(
         (np.zeros((2, 2, 9, 9, 3), np.uint8), "pictures must be uint8 of shape"),
         (np.zeros(9, np.uint8), "pictures must be uint8 of shape"),
         (np.uint8(9), "pictures must be uint8 of shape"),
-        (np.zeros((9, 9, 4), np.uint8), "at least 5 pixels wide, got shape (9, 9, 4) in x: its last axis"),
+        (np.zeros((9, 9, 4), np.uint8), "at least 5 pixels wide, got shape (9, 9, 4) in x, whose last axis"),
         (np.zeros((9, 9, 1), np.uint8), "at least 5 pixels wide"),
         (np.zeros((0, 9, 9), np.uint8), "must hold at least one"),
         (np.zeros((9, 0, 3), np.uint8), "must hold at least one"),

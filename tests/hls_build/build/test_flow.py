@@ -418,7 +418,7 @@ def test_refuses_a_truncated_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text(shipped("tiny").with_suffix(".json").read_text())
     path = config(tmp_path, ('preset = "tiny"', 'preset = "tiny"\ncheckpoint = "cut.safetensors"'))
     said = refused("build", "--config", path, "--out", tmp_path / "out")
-    assert "does not match its card's sha256: it is truncated or was changed" in said
+    assert "must have its card's sha256" in said
     assert not (tmp_path / "out/model.onnx").exists()
 
 

@@ -226,7 +226,7 @@ def test_what_cannot_be_compiled_is_one_sentence(
     ("words", "complaint"),
     [
         (("none.onnx",), "a model must be an .onnx file, got none at none.onnx"),
-        ((__file__,), "cannot be read as ONNX"),
+        ((__file__,), "must be a whole ONNX file"),
         (("none.onnx", "--stop-after", "export"), "stop-after must be one of lower, fold, compile, check, verilate"),
         (("none.onnx", "--board", "Pynq-Z9"), "need a board out of"),
     ],

@@ -116,7 +116,7 @@ def test_a_missing_card_is_refused(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "other"}, "is not of format"),
+        ({"format": "other"}, r"must have format auflow-checkpoint-1, got 'other' in .*: copy both files"),
         ({"surprise": 1}, "of the form that this version knows"),
         ({"architecture": {"width": 3}}, "of the form that this version knows"),
         ({"colour": "sepia"}, r"colour must be one of grey, rgb, got 'sepia' in .*\.json: copy both files"),
@@ -130,8 +130,8 @@ def test_a_missing_card_is_refused(copied: Path) -> None:
         ({"validity": ["coded"]}, "need one validity for each of 13 AUs, got 1"),
         ({"validity": ["sure"] * 13}, "a validity must be one of coded, real and rendered, .* or empty, got 'sure'"),
         ({"decoding": "emotions", "architecture": {"divisor": 8, "emotions": 7}}, "without outputs for emotions"),
-        ({"architecture": {"aus": 13, "attention": False, "divisor": 8}}, "does not fit its card"),
-        ({"architecture": {"aus": 13, "attention": True, "divisor": 4}}, "does not fit its card"),
+        ({"architecture": {"aus": 13, "attention": False, "divisor": 8}}, "must fit its card, got .* copy both files"),
+        ({"architecture": {"aus": 13, "attention": True, "divisor": 4}}, "must fit its card, got .* copy both files"),
     ],
 )
 def test_a_wrong_card_is_refused(copied: Path, change: dict, message: str) -> None:
