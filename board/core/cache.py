@@ -29,9 +29,9 @@ KINDS = {
     "faces": "faces of datasets, cut out",
     "labels": "what the teacher of AUs saw in faces",
     "models": "verilated designs",
-    "netlists": "blocks as Yosys synthesised them",
+    "netlists": "blocks that equal their RTL after synthesis",
     "runtime": "Verilator's own code, compiled",
-    "synthesis": "what Yosys counted",
+    "synthesis": "blocks as Yosys synthesised them, counted",
 }
 """What the cache holds, by the name of its folder."""
 LIMIT_BYTES = 4 << 30

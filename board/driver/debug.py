@@ -13,6 +13,7 @@ from pathlib import Path
 from board.core.contract import AcceleratorContract
 from board.core.reading import parsing, read_json
 from board.core.stuck import sentence, stuck_streams
+from board.driver.interrupt import Line
 from board.driver.iodma import Ip
 from board.driver.transfer import POLL_S, Clock
 
@@ -108,6 +109,9 @@ INPUT, OUTPUT = "in0", "out0"
 """Names of the accelerator's own streams, as the simulator calls them."""
 TEST_S, RESET_S = 1.0, 1e-3
 """Longest self-test, of a frame that takes milliseconds, and longest reset: memory answers in microseconds."""
+PROOF_S = 0.01
+"""In which an interrupt arrives that is up already."""
+_ENDS, _ALL = Interrupt.IDMA_ENDED | Interrupt.ODMA_ENDED, Interrupt(15)
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,7 @@ class DebugBlock:
     def __init__(self, ip: Ip, streams: Sequence[str], clock: Clock) -> None:
         self._ip, self._clock = ip, clock
         self.streams = (INPUT, *streams, OUTPUT)
+        self._line: Line | None = None
 
     def check(self, digest: str) -> None:
         """Hold it to the build that a contract names.
@@ -191,6 +196,33 @@ class DebugBlock:
                 " build for a lower clock, or load it again"
             )
         return self._read(Debug.TEST_CYCLES)
+
+    def listen(self, line: Line) -> bool:
+        """Whether the interrupt of the self-test that just ended arrives by a line: then `await_end` works from now on.
+
+        A line that is up without it tells of something else.
+        """
+        self._ip.write(Debug.ENABLE, 0)
+        quiet = not (line.wait(0.0) and line.wait(0.0))  # Linux may still hold an interrupt of before
+        self._ip.write(Debug.ENABLE, int(Interrupt.TESTED))
+        came = quiet and line.wait(PROOF_S)
+        self._ip.write(Debug.PENDING, int(_ALL))
+        self._ip.write(Debug.ENABLE, int(_ENDS) if came else 0)
+        self._line = line if came else None
+        return came
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether `await_end` works."""
+        return self._line is not None
+
+    def await_end(self, timeout_s: float) -> bool:
+        """Sleep until a DMA ended since the last call, at most so long; whether one did, or may have."""
+        assert self._line is not None, "listen comes first"
+        came = self._line.wait(timeout_s)
+        if came:
+            self._ip.write(Debug.PENDING, int(_ENDS))  # before the DMAs are asked, so that no later end is lost
+        return came
 
     def reset(self, timeout_s: float = RESET_S) -> bool:
         """End what is under way and reset the accelerator; whether that came to its end."""

@@ -9,10 +9,12 @@ import re
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from board.driver.interrupt import Line, open_line
 from board.driver.transfer import Clock
 
 FPGA_MANAGER = Path("/sys/class/fpga_manager/fpga0")
@@ -47,6 +49,7 @@ class Pynq:
         allocate: Gives contiguous memory.
         clock: Time, which an emulated board has of its own.
         lock: See LOCK; an emulated board has its own.
+        open_line: Opens the interrupt line from the FPGA of a part, None where there is none.
     """
 
     device: Any
@@ -55,6 +58,7 @@ class Pynq:
     allocate: Any
     clock: Clock
     lock: Path
+    open_line: Callable[[str], Line | None]
 
 
 def open_pynq() -> Pynq:
@@ -78,8 +82,8 @@ def open_pynq() -> Pynq:
     if not emulated and FPGA_MANAGER.exists() and (user := os.geteuid()):
         raise RuntimeError(f"the FPGA needs root, got user {user}: {SHELL}")
     device = _device(Device)
-    clock, lock = (device.clock, device.lock) if emulated else (time, LOCK)
-    return Pynq(device, pynq.Overlay, pynq.Clocks, pynq.allocate, clock, lock)
+    clock, lock, line = (device.clock, device.lock, device.open_line) if emulated else (time, LOCK, open_line)
+    return Pynq(device, pynq.Overlay, pynq.Clocks, pynq.allocate, clock, lock, line)
 
 
 def _device(devices: Any) -> Any:

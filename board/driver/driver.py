@@ -28,6 +28,7 @@ from board.driver.device import (
     open_pynq,
 )
 from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferError
+from board.driver.interrupt import Line
 from board.driver.iodma import Control, Iodma, Ip, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
 from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, SHELL, Window
@@ -98,9 +99,13 @@ class Driver:
         self._stale = True  # whether something may be under way that nobody waits for
         self._watched = Watched.read(bitfile.with_name(SHELL_FILE)) if SHELL in self._names else None
         self._debug: DebugBlock | None = None
+        self._line: Line | None = None
         self._turn = threading.Lock()
         with ExitStack() as starting:
             starting.enter_context(locked(self._pynq.lock, "the FPGA"))
+            if self._watched and (line := self._pynq.open_line(contract.part)):
+                self._line = line
+                starting.callback(line.close)
             forget_metadata()
             try:
                 self._overlay = self._pynq.Overlay(str(bitfile), download=False)
@@ -176,7 +181,10 @@ class Driver:
             self._load()
         self._stale = True  # until the end is reached, also past Ctrl-C
         slots = self._slots[0], self._slots[1]
-        transfer = Transfer(self._dmas, slots, self.contract, self.clock, self._timeout_s, self._pace, watermark)
+        await_end = self._debug.await_end if self._debug and self._debug.interrupts else None
+        transfer = Transfer(
+            self._dmas, slots, self.contract, self.clock, self._timeout_s, self._pace, watermark, await_end
+        )
         try:
             transfer.run(faces, results)
         except Fault as fault:
@@ -251,6 +259,8 @@ class Driver:
         cycles = block.self_test()
         if cycles is not None:
             self.log.info("the self-test passed in %d cycles", cycles)
+            if self._line and block.listen(self._line):
+                self.log.info("its interrupt came, so transfers are waited for by interrupt")
         return block
 
     def _set_clock(self) -> None:

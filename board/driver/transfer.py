@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +88,8 @@ class Transfer:
         timeout_s: Longest time without a new frame.
         pace: When to look.
         watermark: Which marks to use.
+        await_end: Sleeps until a DMA ended, at most so many seconds, and says whether one did: by interrupt. None looks
+            when a DMA is due.
     """
 
     def __init__(
@@ -98,11 +101,13 @@ class Transfer:
         timeout_s: float,
         pace: Pace,
         watermark: Watermark,
+        await_end: Callable[[float], bool] | None = None,
     ) -> None:
         self._idma, self._odma = dmas
         self._slots = slots
         self._input, self._output = contract.input_stream, contract.output_stream
         self._clock, self._timeout_s, self._pace, self._watermark = clock, timeout_s, pace, watermark
+        self._await_end, self._told = await_end, False  # whether an interrupt came since the DMAs were asked
         self._size = len(slots[0].input)
         self._at = BatchCounts()
         self._deadline, self._seen = 0.0, 0
@@ -144,7 +149,8 @@ class Transfer:
     def _ask(self, late: bool) -> None:
         """See which DMA ended, of those that are due; of all where nothing came for long."""
         at, now = self._at, self._clock.monotonic()
-        due = [late or now >= moment for moment in self._due()]
+        due = [late or self._told or now >= moment for moment in self._due()]
+        self._told = False
         if at.sent > at.taken and due[0]:
             at.taken += self._idma.ended()
         if at.armed > at.received and due[1] and self._odma.ended():
@@ -214,9 +220,12 @@ class Transfer:
         return seen
 
     def _wait(self, late: bool) -> None:
-        """Sleep until a DMA is due, or find that nothing comes any more."""
+        """Sleep until a DMA is due or tells its end, or find that nothing comes any more."""
         if not late:
             now = self._clock.monotonic()
+            if self._await_end:
+                self._told = self._await_end(max(self._deadline - now, 0) + POLL_S)
+                return
             overdue = now - min(self._due())
             nap = -overdue if overdue < 0 else min(max(POLL_S, overdue * PATIENCE), LONGEST_POLL_S)
             self._clock.sleep(min(nap, max(self._deadline - now, 0) + POLL_S))

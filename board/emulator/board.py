@@ -19,7 +19,7 @@ from board.emulator.iodma import Fabric
 from board.emulator.memory import Memory
 from board.emulator.overlay import block_bases
 from board.emulator.registers import Bus, Peripheral, zynq_clocks, zynqmp_clocks
-from board.emulator.shell import RtlFabric
+from board.emulator.shell import CHUNK_CYCLES, RtlFabric
 from board.simulation.harness import Simulation
 
 ZYNQ_MEMORY, ZYNQMP_MEMORY = 0x16800000, 0x8_0010_0000
@@ -43,6 +43,27 @@ class EmulatedClock:
     def sleep(self, seconds: float, /) -> None:
         """Let so many seconds pass on the board."""
         self._board.advance(math.ceil(seconds * 1e6 * self._board.contract.clock_mhz))
+
+
+class EmulatedLine:
+    """The interrupt line from the FPGA; waiting lets time pass on the board.
+
+    Args:
+        board: Whose line; that of a board with FINN's DMAs is never up.
+    """
+
+    def __init__(self, board: EmulatedBoard) -> None:
+        self._board = board
+
+    def wait(self, timeout_s: float) -> bool:
+        """Let time pass until the line is up, at most so long; whether it is."""
+        logic, end = self._board.logic, self._board.clock.monotonic() + timeout_s
+        while not (up := isinstance(logic, RtlFabric) and logic.interrupts) and self._board.clock.monotonic() < end:
+            self._board.advance(CHUNK_CYCLES)
+        return up
+
+    def close(self) -> None:
+        """Nothing to do."""
 
 
 class EmulatedBoard:
@@ -118,8 +139,9 @@ class EmulatedBoard:
             raise RuntimeError(f"an emulated board needs pynq, got {error}: scripts/setup.sh board") from None
         self._folder = tempfile.TemporaryDirectory(prefix="auflow-emulated-")
         device = EmulatedDevice(
-            self.contract.part, self.bus, self.memory, self.clock, self.load, Path(self._folder.name, "lock")
-        )
+            self.contract.part, self.bus, self.memory, self.clock, self.load, Path(self._folder.name, "lock"),
+            EmulatedLine(self),
+        )  # fmt: skip
         # what pynq keeps between calls: the devices, the machine's kind (3.0), the clocks' device (3.1) and registers
         self._places = ((Device, "_active_device"), (Device, "_devices"), (pynq.ps, "CPU_ARCH"),
                         (pynq.Clocks, "device"), (pynq.Clocks, "_real_instance"))  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from board.core.parts import is_zynqmp
+from board.driver.interrupt import Line
 from board.driver.overlay import bitfile_part, same_part
 from board.driver.transfer import Clock
 from board.emulator.memory import Block, Memory
@@ -33,16 +34,30 @@ class EmulatedDevice(Device):  # type: ignore[misc] # pynq has no types
         clock: Time on the board.
         load: What loading a bitfile does.
         lock: File that stands for who has the board.
+        line: The interrupt line from the FPGA, None for a kernel that has none for programs.
     """
 
-    def __init__(self, part: str, bus: Bus, memory: Memory, clock: Clock, load: Callable[[], None], lock: Path) -> None:
+    def __init__(
+        self,
+        part: str,
+        bus: Bus,
+        memory: Memory,
+        clock: Clock,
+        load: Callable[[], None],
+        lock: Path,
+        line: Line | None = None,
+    ) -> None:
         super().__init__("emulated0")
         self.name = "emulated board"
         self.arch = "aarch64" if is_zynqmp(part) else "armv7l"
         self.capabilities = {"MEMORY_MAPPED": True}
         self.bitfile_name = self.timestamp = None
-        self.clock, self.lock = clock, lock
+        self.clock, self.lock, self._line = clock, lock, line
         self._part, self._bus, self._memory, self._load = part, bus, memory, load
+
+    def open_line(self, part: str) -> Line | None:
+        """The interrupt line from the FPGA."""
+        return self._line
 
     def mmap(self, base_addr: int, length: int) -> Window:
         """Registers of some addresses."""

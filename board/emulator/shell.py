@@ -86,6 +86,11 @@ class RtlFabric:
         """What the processor reaches, by its name in the block design."""
         return {SHELL: self.registers}
 
+    @property
+    def interrupts(self) -> bool:
+        """Whether the line to the processor is up."""
+        return bool(self._simulation.peek("interrupt_o"))
+
     def reset(self) -> None:
         """As after loading a bitfile: everything under way is gone."""
         self._simulation.reset()

@@ -61,6 +61,7 @@ def _of_build(options: argparse.Namespace) -> int:
 
 
 def _of_netlists(options: argparse.Namespace) -> int:
+    from board.cli.console import PlainConsole
     from board.progress import bars
     from hls_build.build_folder import BuildFolder
     from hls_build.parity import netlist
@@ -79,7 +80,9 @@ def _of_netlists(options: argparse.Namespace) -> int:
         for compared in netlist.compare(folder, wanted, options.stalls or 1, begins):
             step("netlists", 1, len(wanted))
             found.append(compared)
-    print(netlist.verdict(found))
+    console = PlainConsole()
+    console.print(netlist.table(found))
+    console.print(netlist.verdict(found), markup=False, highlight=False, soft_wrap=True)
     write_json(options.json, netlist.as_json(found))
     return FAILED if any(compared.difference for compared in found) else 0
 

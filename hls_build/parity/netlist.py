@@ -8,20 +8,27 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
+from board.core import cache
+from board.core.files import sha256, write_json
+from board.core.reading import read_json
 from board.simulation.harness import Simulation
 from board.simulation.streams import Beats
 from hls_build.build_folder import BuildFolder
 from hls_build.rtl.blocks import Block, blocks
 from hls_build.simulation import verilator
 from hls_build.yosys import verilog
-from hls_build.yosys.synthesis import Design
+from hls_build.yosys.synthesis import Design, synthesise
 from hls_build.yosys.synthesis_report import MEMORY
 
+KIND, FOUND = "netlists", "equal.json"
+"""Where the cache keeps which blocks are equal."""
 CYCLES, MAX_CYCLES = 4_000, 200_000
 """Every block runs so long, and on until each of its outputs gave MIN_BEATS or the second number is reached."""
 MIN_BEATS = 200
@@ -37,12 +44,14 @@ class Compared:
         cycles: That both ran.
         beats: That left both by any output.
         difference: The first one, as a clause; empty where both are equal.
+        kept: Whether an earlier run found so, from the same sources by the same programs.
     """
 
     name: str
     cycles: int
     beats: int
     difference: str = ""
+    kept: bool = False
 
 
 def compare(
@@ -55,7 +64,7 @@ def compare(
 
     Both get the same beats, of random bits, and the same random stalls; registers begin with random bits. Multipliers
     get the weights of their own memory. Every beat at every output must be equal and leave in the same cycle, and every
-    beat at an input be taken in the same cycle.
+    beat at an input be taken in the same cycle. A block that was found equal is not run again.
 
     Args:
         folder: A build whose RTL was made.
@@ -66,19 +75,26 @@ def compare(
     Raises:
         RuntimeError: A tool is missing or refuses a block, or a block gives nothing.
     """
-    every = {block.top: block for block in blocks(folder.rtl)}
+    every = {block.name: block for block in blocks(folder.rtl)}
     memories = {
         stream: block
         for block in every.values()
         if block.name.endswith(MEMORY)
         for stream in _OFFERED.findall(block.text)
     }
-    with tempfile.TemporaryDirectory() as place:
-        models = Path(place) / "cells_sim.v"
-        models.write_text(verilog.cell_models())
-        for design, netlist in verilog.netlists(wanted, begins):
-            library = verilator.build([netlist, models, verilator.BLOCK_RAM], design.top, random_start=True)
-            yield _compared(folder.rtl, every[design.top], library, memories, seed)
+    models, given = verilog.cell_models(), {design.name: design for design in wanted}
+    program = _program(models)
+    for name, _ in synthesise(wanted, begins):
+        block, text = every[name], given[name].verilog()
+        feeding = {stream: memory for stream, memory in memories.items() if f"logic {stream}_TVALID" in block.text}
+        key = _key(folder.rtl, [block, *feeding.values()], text, program, seed)
+        if (known := _known(key)) is not None:
+            yield Compared(name, *known, kept=True)
+            continue
+        found = _compared(folder.rtl, block, _netlist_model(block.top, text, models), feeding, seed)
+        if not found.difference:
+            _keep(key, found)
+        yield found
 
 
 def verdict(found: Sequence[Compared]) -> str:
@@ -93,9 +109,60 @@ def verdict(found: Sequence[Compared]) -> str:
     )
 
 
+def table(found: Sequence[Compared]) -> Table:
+    """One row per block."""
+    result = Table("block", title="Netlists by Yosys beside their RTL", title_justify="left")
+    for column in ("cycles", "beats"):
+        result.add_column(column, justify="right")
+    result.add_column("after synthesis")
+    for compared in found:
+        told = compared.difference or ("equal, found before" if compared.kept else "equal")
+        result.add_row(compared.name, f"{compared.cycles:,}", f"{compared.beats:,}", told)
+    return result
+
+
 def as_json(found: Sequence[Compared]) -> dict[str, Any]:
     """Everything, for a program."""
     return {"blocks": [asdict(compared) for compared in found], "verdict": verdict(found)}
+
+
+def _program(models: str) -> str:
+    """Digest of all that compares, besides what is compared."""
+    files = [Path(__file__), Path(verilator.__file__), verilator.HERE / "harness.cpp", verilator.BLOCK_RAM]
+    words = [version("verilator"), models, *(path.read_text() for path in files)]
+    return sha256("\0".join(words).encode())
+
+
+def _key(rtl: Path, read: Sequence[Block], netlist: str, program: str, seed: int) -> str:
+    """Name of what comparing a block gave in the cache, which changes with all that it depends on."""
+    words = [netlist, program, str(seed)]
+    for block in read:
+        words += [block.text, *(sha256(rtl / name) for name in (*block.sources, *block.memories))]
+    return sha256("\0".join(words).encode())[:32]
+
+
+def _known(key: str) -> tuple[int, int] | None:
+    """Cycles and beats of a block that was found equal before."""
+    if (place := cache.find(KIND, key)) is None:
+        return None
+    content = read_json(place / FOUND, "what comparing a netlist gave", "compare it again")
+    cache.release(place)
+    return int(content["cycles"]), int(content["beats"])
+
+
+def _keep(key: str, found: Compared) -> None:
+    """Put into the cache that a block is equal."""
+    content = {"cycles": found.cycles, "beats": found.beats}
+    cache.release(cache.entry(KIND, key, lambda folder: write_json(folder / FOUND, content)))
+
+
+def _netlist_model(top: str, netlist: str, models: str) -> Path:
+    """A block after synthesis, compiled."""
+    with tempfile.TemporaryDirectory() as place:
+        sources = {Path(place) / f"{top}_netlist.v": netlist, Path(place) / "cells_sim.v": models}
+        for path, text in sources.items():
+            path.write_text(text)
+        return verilator.build([*sources, verilator.BLOCK_RAM], top, random_start=True)
 
 
 def _compared(rtl: Path, block: Block, netlist: Path, memories: Mapping[str, Block], seed: int) -> Compared:

@@ -34,6 +34,10 @@ _ATTRIBUTES = {
         '(* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk2x CLK",',
         'X_INTERFACE_PARAMETER = "FREQ_TOLERANCE_HZ -1" *)',
     ),
+    "interrupt_o": (
+        '(* X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 interrupt_o INTERRUPT",',
+        'X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)',
+    ),
 }
 """Of ports in a block design: a second clock would leave open which one the buses have, and a module's clock must be
 exactly 100 MHz unless it says that it takes any (AMD UG994)."""

@@ -40,9 +40,13 @@ SYNTHESISED = (
 )
 """What makes Verilator read mvu.sv as synthesis does: pattern, replacement, how often it is there."""
 
+LENIENT = ("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Werror-USERERROR", "-Werror-USERFATAL")
+"""Options for sources that are not clean, as FINN+'s are: of all that Verilator warns of, only what a module itself
+refuses at elaboration is an error."""
+
 Parameter = int | str
 
-_SMALL_BYTES = 400_000
+_SMALL_BYTES = 2_000_000
 """Generated C++ up to this size compiles fastest as one unit."""
 OPTIMISE = "-O1"
 """Verilator has optimised already: at -O2 or -O3 the default accelerator takes twice as long to compile and runs no
@@ -136,7 +140,7 @@ def build(
         RuntimeError: A tool is missing or refuses the design, or the cache cannot be written.
     """
     options = [
-        *("--cc", "-O3", "--no-timing", "--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+        *("--cc", "-O3", "--no-timing", "--assert", *LENIENT),
         *("--prefix", "Vtop", "--output-split", "12000", "--x-assign", "fast"),
         *("--x-initial", "unique" if random_start else "fast"),
         *(["--trace-fst"] if trace else []),

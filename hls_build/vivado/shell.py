@@ -39,6 +39,13 @@ connect_bd_intf_net [get_bd_intf_pins {SHELL}/s_axi] [get_bd_intf_pins axi_inter
 assign_bd_address -offset $axi_peripheral_base -range {1 << ADDRESS_BITS} [get_bd_addr_segs {SHELL}/s_axi/*]
 connect_bd_net [get_bd_pins {SHELL}/ap_clk] [get_bd_pins smartconnect_0/aclk]
 connect_bd_net [get_bd_pins {SHELL}/ap_rst_n] [get_bd_pins smartconnect_0/aresetn]
+if {{$ZYNQ_TYPE == "zynq_us+"}} {{
+    set_property CONFIG.PSU__USE__IRQ0 {{1}} [get_bd_cells zynq_ps]
+    connect_bd_net [get_bd_pins {SHELL}/interrupt_o] [get_bd_pins zynq_ps/pl_ps_irq0]
+}} else {{
+    set_property -dict [list CONFIG.PCW_USE_FABRIC_INTERRUPT {{1}} CONFIG.PCW_IRQ_F2P_INTR {{1}}] [get_bd_cells zynq_ps]
+    connect_bd_net [get_bd_pins {SHELL}/interrupt_o] [get_bd_pins zynq_ps/IRQ_F2P]
+}}
 
 """
 

@@ -18,10 +18,11 @@ from hls_build.rtl.blocks import Block
 from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
 from hls_build.yosys.netlist import Netlist
+from hls_build.yosys.tool import Synthesised
 
 _MULTIPLIERS = ("mvu.sv", "lut_mvu.sv")
-KIND, CELLS, NETLIST = "synthesis", "cells.json", "netlist.json.gz"
-"""Where the cache keeps cells by type, and cells with the nets between them."""
+KIND, CELLS, NETLIST, VERILOG = "synthesis", "cells.json", "netlist.json.gz", "netlist.v"
+"""Where the cache keeps cells by type, cells with the nets between them, and the same as Verilog."""
 TIMEOUT_S = 3600
 """For a module; a whole accelerator may take as long as it likes."""
 
@@ -129,16 +130,29 @@ class Design:
         cache.release(place)
         return found
 
-    def keep(self, netlist: Netlist) -> None:
-        """Put its cells and nets into the cache.
+    def verilog(self) -> str:
+        """Its netlist as a flat module of its top's name.
+
+        Raises:
+            RuntimeError: It was not synthesised before, or the cache has no room for it.
+        """
+        if (place := cache.find(KIND, self.key)) is None:
+            raise RuntimeError(f"the cache must hold the netlist of {self.name}, got none: let it become larger")
+        found = (place / VERILOG).read_text()
+        cache.release(place)
+        return found
+
+    def keep(self, found: Synthesised) -> None:
+        """Put what Yosys made of it into the cache.
 
         Raises:
             RuntimeError: The cache cannot be written.
         """
 
         def write(folder: Path) -> None:
-            write_json(folder / CELLS, netlist.cells_by_type)
-            netlist.save(folder / NETLIST)
+            write_json(folder / CELLS, found.netlist.cells_by_type)
+            found.netlist.save(folder / NETLIST)
+            (folder / VERILOG).write_text(found.verilog)
 
         cache.release(cache.entry(KIND, self.key, write))
 
@@ -170,9 +184,9 @@ def synthesise(
     for group in groups(missing):
         names = [design.name for design in group]
         begins(names)
-        for design, netlist in zip(group, _together(group), strict=True):
-            design.keep(netlist)
-            yield design.name, netlist.cells_by_type
+        for design, found in zip(group, _together(group), strict=True):
+            design.keep(found)
+            yield design.name, found.netlist.cells_by_type
 
 
 def groups(designs: Sequence[Design]) -> list[list[Design]]:
@@ -182,14 +196,14 @@ def groups(designs: Sequence[Design]) -> list[list[Design]]:
     return [small[i : i + _GROUP] for i in range(0, len(small), _GROUP)] + alone
 
 
-def _together(group: Sequence[Design]) -> list[Netlist]:
+def _together(group: Sequence[Design]) -> list[Synthesised]:
     """The designs of one run."""
     sources = {name: text for design in group for name, text in design.sources.items()}
     ordered = dict(sorted(sources.items(), key=lambda source: not source[0].endswith("_pkg.sv")))
     memories = {name: content for design in group for name, content in design.memories.items()}
     patience = None if group[0].is_whole else TIMEOUT_S
     try:
-        found = tool.netlists(ordered, [design.top for design in group], memories, timeout_s=patience)
+        found = tool.modules(ordered, [design.top for design in group], memories, timeout_s=patience)
     except RuntimeError as error:
         raise RuntimeError(f"synthesis of {', '.join(design.name for design in group)}: {error}") from None
     return [found[design.top] for design in group]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from board.core.files import writable_cache
 from hls_build.cost.resources import Resources
 from hls_build.yosys.netlist import Netlist
 
-NETLISTS = "netlists.json"
-"""What Yosys writes."""
+NETLISTS, VERILOG = "netlists.json", "{top}_netlist.v"
+"""What Yosys writes: all modules' cells and nets, and each module as Verilog of 7-series cells."""
 BIT_SELECT = Path(__file__).parent / "rtl" / "bit_select.v"
 """A techmap by which Yosys sees shift registers of variable length."""
 
@@ -56,6 +57,20 @@ MEMORY_LUTS = {cell: weight for cell, weight in LUTS.items() if cell.startswith(
 UNCOUNTED = {"CARRY4", "MUXF7", "MUXF8", "BUFG", "VCC", "GND"}
 
 
+@dataclass(frozen=True)
+class Synthesised:
+    """A module after synthesis, in both forms of one run.
+
+    Attributes:
+        netlist: Its cells and nets, to count and to time.
+        verilog: The same as a flat module of its name, to simulate; what memories and registers begin with is 0 where
+            it is open.
+    """
+
+    netlist: Netlist
+    verilog: str
+
+
 def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str] | None = None) -> Resources:
     """Synthesise a module for xc7.
 
@@ -70,16 +85,16 @@ def synthesise(sources: Sequence[Path], top: str, parameters: Mapping[str, int |
     """
     options = [f"-G {name}={value}" for name, value in (parameters or {}).items()]
     texts = {source.name: source.read_text() for source in sources}
-    return count(netlists(texts, [top], options=options, timeout_s=TIMEOUT_S)[top].cells_by_type)
+    return count(modules(texts, [top], options=options, timeout_s=TIMEOUT_S)[top].netlist.cells_by_type)
 
 
-def netlists(
+def modules(
     sources: Mapping[str, str],
     tops: Sequence[str],
     memories: Mapping[str, bytes] | None = None,
     options: Sequence[str] = (),
     timeout_s: float | None = None,
-) -> dict[str, Netlist]:
+) -> dict[str, Synthesised]:
     """Synthesise modules for xc7 in one run, each for itself.
 
     Args:
@@ -99,8 +114,11 @@ def netlists(
         for name, data in (memories or {}).items():
             (folder / name).write_bytes(data)
         run(folder, script(sources, tops, options), timeout_s)
-        modules = json.loads((folder / NETLISTS).read_text())["modules"]
-    return {top: Netlist.of_module(modules[top]) for top in tops}
+        found = json.loads((folder / NETLISTS).read_text())["modules"]
+        return {
+            top: Synthesised(Netlist.of_module(found[top]), (folder / VERILOG.format(top=top)).read_text())
+            for top in tops
+        }
 
 
 def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] = ()) -> str:
@@ -118,6 +136,11 @@ def script(sources: Iterable[str], tops: Sequence[str], options: Sequence[str] =
         "read_verilog -lib +/xilinx/cells_xtra.v\n"
         "synth_xilinx -family xc7 -noiopad -run prepare:\n"
         f"json -noscopeinfo -o {NETLISTS} {' '.join(tops)}\n"
+        + "".join(
+            f"select {top}\nsetundef -params -zero\nwrite_verilog -noattr -selected {VERILOG.format(top=top)}\n"
+            "select -clear\n"
+            for top in tops
+        )
     )
 
 

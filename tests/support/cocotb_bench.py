@@ -27,8 +27,8 @@ RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
 def compiled(sources: Sequence[Path], top: str, parameters: Mapping[str, int | str]) -> Path:
     """The executable of a design whose top's signals cocotb can reach; assertions end it."""
     options = [
-        *("--cc", "--vpi", "-O3", "--no-timing", "--assert", "--prefix", "Vtop", "-Wno-fatal", "-Wno-lint"),
-        *("-Wno-style", "--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"),
+        *("--cc", "--vpi", "-O3", "--no-timing", "--assert", "--prefix", "Vtop", *verilator.LENIENT),
+        *("--x-assign", "fast", "--x-initial", "fast", "--output-split", "20000"),
     ]
     runtime = _runtime()
     words = [runtime.name, top, *options, repr(sorted(parameters.items())), inspect.getsource(_make)]

@@ -15,7 +15,7 @@ from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
 from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
 from board.driver.watermark import Watermark
 from board.emulator.memory import Memory
-from board.emulator.shell import RtlFabric
+from board.emulator.shell import CHUNK_CYCLES, RtlFabric
 from hls_build.shell.spec import ShellSpec
 
 FRAMES, TIMEOUT_S, CLOCK_HZ = 4, 1e-3, 100e6
@@ -36,12 +36,21 @@ class Buffer(np.ndarray):
 
 @dataclass
 class Board:
-    """A fabric of RTL with memory, time, both DMAs and the debug block."""
+    """A fabric of RTL with memory, time, both DMAs, the debug block and the interrupt line to the processor.
+
+    Attributes:
+        line_is: What the line shows instead of the shell's interrupt, None for that.
+        naps: How often somebody slept.
+        waits: How often somebody waited for the line.
+    """
 
     spec: ShellSpec
     fabric: RtlFabric
     memory: Memory
     cycles: int = 0
+    line_is: bool | None = None
+    naps: int = 0
+    waits: int = 0
 
     def __post_init__(self) -> None:
         idma, odma, debug = (Window(self.fabric.registers, base) for base in (IDMA_BASE, ODMA_BASE, DEBUG_BASE))
@@ -55,7 +64,24 @@ class Board:
         return self.cycles / CLOCK_HZ
 
     def sleep(self, seconds: float, /) -> None:
-        cycles = max(1, round(seconds * CLOCK_HZ))
+        self.naps += 1
+        self._advance(max(1, round(seconds * CLOCK_HZ)))
+
+    def wait(self, timeout_s: float) -> bool:
+        self.waits += 1
+        end = self.monotonic() + timeout_s
+        while not self._line and self.monotonic() < end:
+            self._advance(CHUNK_CYCLES)
+        return self._line
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    @property
+    def _line(self) -> bool:
+        return self.fabric.interrupts if self.line_is is None else self.line_is
+
+    def _advance(self, cycles: int) -> None:
         self.fabric.step(cycles)
         self.cycles += cycles
 

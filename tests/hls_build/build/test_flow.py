@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `auflow` command as a user meets it: a tiny build from checkpoint to verdict, and what it refuses."""
 
+import base64
 import csv
 import json
 import os
@@ -21,6 +22,7 @@ import numpy as np
 import pytest
 from commands import refused as told
 from commands import run_cli
+from netlists import timed
 from packages import small_contract
 from rich.console import Console
 
@@ -33,11 +35,14 @@ from board.detector import AUDetector
 from board.executors.numpy_executor import NumpyExecutor
 from board.parity import Compared, Difference, Level, Parity, compare
 from hls_build.build import flow, proof
+from hls_build.build_folder import BuildFolder
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, load_build
 from hls_build.cost.resources import Resources
 from hls_build.report import facts
+from hls_build.report.charts import BLUE, ORANGE
 from hls_build.report.timeline import Timeline
+from hls_build.timing import report as timing
 from qnn.data.example import example_faces, example_picture
 from qnn.export.export import export
 from qnn.network import checkpoint
@@ -515,6 +520,28 @@ def test_the_report_shows_synthesis_where_it_was_done(build: Path) -> None:
     assert found.synthesised
     assert found.resources == Resources(7 * len(nodes) + 100, 5 * len(nodes) + 10, 3, 0)
     assert not facts.read(build).synthesised
+
+
+@pytest.mark.verilator
+def test_the_report_shows_the_slack_where_it_was_timed(build: Path) -> None:
+    folder = BuildFolder(build)
+    timing.write(folder, timed(clock_mhz=1000.0))  # of two endpoints one has none
+    try:
+        assert auflow("report", "--build", build).returncode == 0
+        page = (build / "report/index.html").read_text()
+        rows = re.findall(r'<tr( class="over")?><td>(conv1\w*)</td><td>1</td>\s*<td>(1?)</td><td>(-?[\d.]+)</td>', page)
+        assert rows == [(' class="over"', "conv1", "1", "-0.50"), ("", "conv1_q_fork", "", "0.19")]
+        assert "1 of 2 endpoints take longer than their\nclock, the least slack is -0.50 ns" in page
+        (shown,) = re.findall(r'alt="Slack" src="data:image/png;base64,([^"]+)"', page)
+        assert base64.b64decode(shown) == (build / "report/slack.png").read_bytes()
+        pixels = cv2.imread(str(build / "report/slack.png")).reshape(-1, 3)[:, ::-1]
+        colours = {colour: (pixels == list(bytes.fromhex(colour[1:]))).all(axis=1).sum() for colour in (ORANGE, BLUE)}
+        assert min(colours.values()) > 100, "a bar that fails and one that does not"
+    finally:
+        folder.report_file("timing").unlink()
+        folder.timing_rows.unlink()
+    assert auflow("report", "--build", build).returncode == 0
+    assert "Slack" not in (build / "report/index.html").read_text()
 
 
 @pytest.mark.verilator

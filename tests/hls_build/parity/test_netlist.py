@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from commands import refused, run_cli
+from commands import Ran, refused, run_cli
 from networks import random_block
 from packages import small_contract
 
@@ -19,7 +17,7 @@ from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
 from hls_build.parity import netlist
 from hls_build.rtl import stitch
-from hls_build.yosys import synthesis_report, verilog
+from hls_build.yosys import synthesis_report
 from hls_build.yosys.synthesis import Design
 
 pytestmark = [pytest.mark.verilator, pytest.mark.yosys]
@@ -39,38 +37,54 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> BuildFolder:
     return folder
 
 
-def test_netlists_equal_the_rtl(build: BuildFolder) -> None:
+def compared(build: BuildFolder) -> Ran:
+    """The sample by `auflow parity --netlist`; its JSON lies in the build's folder."""
     words = [word for name in SAMPLE for word in ("--module", name)]
     done = run_cli("parity", "--build", build.root, "--netlist", *words, "--json", build.root / "netlists.json")
     assert done.status == 0, done.stderr
+    return done
+
+
+def test_netlists_equal_the_rtl(build: BuildFolder) -> None:
+    done = compared(build)
     assert "Equal, 0 differences: 4 blocks after synthesis" in done.stdout
     found = json.loads((build.root / "netlists.json").read_text())["blocks"]
     assert {block["name"] for block in found} == set(SAMPLE)
     assert all(block["beats"] >= netlist.MIN_BEATS and not block["difference"] for block in found)
+    rows = re.findall(r"│ (\w+) +│ +([\d,]+) │ +([\d,]+) │ equal", done.stdout)
+    assert sorted(rows) == sorted((one["name"], f"{one['cycles']:,}", f"{one['beats']:,}") for one in found)
+
+
+def test_what_was_found_equal_is_not_run_again(build: BuildFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(build)
+    before = json.loads((build.root / "netlists.json").read_text())["blocks"]
+    monkeypatch.setattr(netlist, "_compared", None)
+    assert compared(build).stdout.count("equal, found before") == len(SAMPLE)
+    after = json.loads((build.root / "netlists.json").read_text())["blocks"]
+    assert all(block["kept"] for block in after)
+    assert [{**block, "kept": True} for block in before] == after
+    with pytest.raises(TypeError):  # other stalls were not
+        list(netlist.compare(build, synthesis_report.designs(build, SAMPLE[:1]), seed=2))
 
 
 @pytest.mark.parametrize("fault", ["a LUT that inverts", "a register that is never reset"])
-def test_a_wrong_netlist_is_noticed(
-    fault: str, build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_netlist_is_noticed(fault: str, build: BuildFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = synthesis_report.designs(build, ["conv1_q_fork"])
-    broken = tmp_path / "netlist.v"
+    right = Design.verilog
 
-    def planted(designs: list[Design], begins: object) -> Iterator[tuple[Design, Path]]:
-        for design, path in right(designs, lambda _: None):
-            text = path.read_text()
-            if fault == "a LUT that inverts":
-                text, times = re.subn(r"\.INIT\((\d+)'h(\w+)\)\n  \) (_\d+_) \(\n    \.I0", inverted, text, count=1)
-            else:
-                text, times = re.subn(r"\.R\([^)]*\)", ".R(1'h0)", text)
-            assert times
-            broken.write_text(text)
-            yield design, broken
+    def planted(design: Design) -> str:
+        text = right(design)
+        if fault == "a LUT that inverts":
+            text, times = re.subn(r"\.INIT\((\d+)'h(\w+)\)\n  \) (_\d+_) \(\n    \.I0", inverted, text, count=1)
+        else:
+            text, times = re.subn(r"\.R\([^)]*\)", ".R(1'h0)", text)
+        assert times
+        return text
 
-    right = verilog.netlists
-    monkeypatch.setattr(verilog, "netlists", planted)
-    (found,) = netlist.compare(build, wanted)
-    assert re.match(r"stream \w+, beat \d+: RTL .*, netlist ", found.difference)
+    monkeypatch.setattr(Design, "verilog", planted)
+    for _ in range(2):  # a difference is not kept
+        (found,) = netlist.compare(build, wanted)
+        assert re.match(r"stream \w+, beat \d+: RTL .*, netlist ", found.difference) and not found.kept
     assert netlist.verdict([found]).startswith("1 of 1 blocks differ after synthesis:\n  conv1_q_fork: stream ")
 
 

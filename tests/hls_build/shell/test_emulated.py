@@ -18,12 +18,13 @@ from small import small_contract
 
 from board.core.contract import InputRule
 from board.driver import Driver, HangError, TransferError
-from board.driver.debug import IDENTITY, Debug, DebugBlock, build_digest
+from board.driver.debug import IDENTITY, Command, Debug, DebugBlock, Interrupt, build_digest
 from board.driver.device import Pynq
 from board.driver.faults import Cause, Fault
 from board.driver.iodma import Control, describe
 from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
 from board.emulator import EmulatedBoard
+from board.emulator.board import EmulatedLine
 from board.emulator.memory import Memory
 from board.emulator.overlay import SHELL_BLOCKS, block_bases, write_overlay
 from board.emulator.shell import RtlFabric
@@ -163,7 +164,8 @@ def driver(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     def allocate(shape: tuple[int, int], dtype: Any, cacheable: int) -> Buffer:
         return board.allocate(shape[1])
 
-    pynq = Pynq(None, lambda *_, **__: overlay, SimpleNamespace(fclk0_mhz=0.0), allocate, board, tmp_path / "lock")
+    clocks, lock = SimpleNamespace(fclk0_mhz=0.0), tmp_path / "lock"
+    pynq = Pynq(None, lambda *_, **__: overlay, clocks, allocate, board, lock, lambda _: board)
     monkeypatch.setattr("board.driver.driver.open_pynq", lambda: pynq)
     monkeypatch.setattr("board.driver.driver.forget_metadata", lambda: None)
     monkeypatch.setattr("board.driver.driver.loaded_overlay", lambda: ("this", "one"))
@@ -180,6 +182,46 @@ def test_the_driver_tests_itself_and_computes(
     with caplog.at_level(logging.INFO, "auflow.driver"):
         driver._load()
     assert [message for message in caplog.messages if message.startswith("the self-test passed in ")]
+
+
+def test_the_driver_waits_by_interrupt(driver: Driver, board: Board, rng: np.random.Generator) -> None:
+    assert driver._debug and driver._debug.interrupts
+    faces = some_faces(rng, 2 * FRAMES + 1)
+    naps, waits = board.naps, board.waits
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    assert board.naps == naps and board.waits > waits
+
+
+@pytest.mark.parametrize("line_is", [False, True], ids=["not wired", "up for another cause"])
+def test_a_line_that_does_not_tell_of_the_self_test_is_not_waited_for(
+    driver: Driver, board: Board, rng: np.random.Generator, line_is: bool
+) -> None:
+    board.line_is = line_is
+    driver._load()
+    assert driver._debug and not driver._debug.interrupts
+    faces, waits = some_faces(rng, FRAMES + 1), board.waits
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    assert board.waits == waits and board.fabric.registers.read(DEBUG_BASE + Debug.ENABLE) == 0
+
+
+def test_a_lost_interrupt_costs_time_alone(driver: Driver, board: Board, rng: np.random.Generator) -> None:
+    board.line_is = False
+    faces = some_faces(rng, FRAMES + 1)
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    assert driver._debug and driver._debug.interrupts
+
+
+def test_the_emulated_boards_line_is_the_shells(simulation: Simulation) -> None:
+    board = EmulatedBoard(CONTRACT, simulation)
+    board.load()
+    line, (base,) = EmulatedLine(board), block_bases(CONTRACT.part, SHELL_BLOCKS).values()
+    began = board.clock.monotonic()
+    assert not line.wait(1e-4) and board.clock.monotonic() >= began + 1e-4
+    board.bus.write(base + DEBUG_BASE + Debug.ENABLE, Interrupt.TESTED)
+    board.bus.write(base + DEBUG_BASE + Debug.CONTROL, Command.TEST)
+    assert line.wait(1.0) and board.clock.monotonic() < began + 1e-2
+    board.bus.write(base + DEBUG_BASE + Debug.PENDING, Interrupt.TESTED)
+    assert not line.wait(1e-4)
 
 
 def test_a_hang_error_names_the_stuck_stream(driver: Driver, board: Board, rng: np.random.Generator) -> None:

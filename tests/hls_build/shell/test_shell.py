@@ -111,7 +111,7 @@ def test_a_stitched_accelerator_fits_into_its_shell(tmp_path: Path) -> None:
     manifest = stitch(compile_graph(random_block(1), BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
     spec = ShellSpec.of(manifest, DIGEST)
     sources = [verilator._readable(source, tmp_path, False) for source in write(spec, rtl, tmp_path)]
-    options = ["--lint-only", "-Wno-fatal", "-Wno-lint", "-Wno-style"]  # FINN+'s files are not clean
+    options = ["--lint-only", *verilator.LENIENT]
     verilator._verilate([*options, *verilator._arguments(sources, TOP, {}, {})], tmp_path, TOP)
     inner = (tmp_path / "accelerator_watched.sv").read_text()
     assert inner.count(".maxcount(watch_fill[") == len(manifest.fifos) > 0

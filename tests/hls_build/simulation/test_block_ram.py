@@ -12,7 +12,7 @@ import pytest
 from board.simulation.harness import Simulation
 from board.simulation.streams import Ports
 from hls_build.simulation import verilator
-from hls_build.yosys import verilog
+from hls_build.yosys import tool, verilog
 
 pytestmark = [pytest.mark.verilator, pytest.mark.yosys]
 
@@ -90,8 +90,10 @@ def netlists(folder: Path) -> dict[str, str]:
         f"{name}.sv": MEMORY.format(name=name, width=width, addr=addr, read=read)
         for name, (width, addr, read) in CASES.items()
     }
-    found = verilog.synthesise(sources, list(CASES), {name: text.encode() for name, text in contents.items()})
-    return {name: re.sub(rf"^module {name}\b", f"module {name}_netlist", found[name], flags=re.M) for name in CASES}
+    found = tool.modules(sources, list(CASES), {name: text.encode() for name, text in contents.items()})
+    return {
+        name: re.sub(rf"^module {name}\b", f"module {name}_netlist", found[name].verilog, flags=re.M) for name in CASES
+    }
 
 
 def test_memories_are_those_of_the_netlist(tmp_path: Path) -> None:

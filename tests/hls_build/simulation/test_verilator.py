@@ -147,6 +147,30 @@ def test_lint_tells_warnings(tmp_path: Path, counter: Path) -> None:
         verilator.lint([counter], "counter")
 
 
+@pytest.mark.parametrize("task", ["$error(", "$fatal(1, "])
+def test_what_a_module_refuses_is_an_error(tmp_path: Path, task: str) -> None:
+    """Though warnings are none: FINN+'s files are not clean."""
+    source = tmp_path / "narrow.sv"
+    source.write_text(
+        "module narrow #(parameter int W = 5) (input logic clk_i, output logic [3:0] o);\n"
+        f'  if (W > 4) begin : gen_check\n    {task}"need W <= 4");\n  end\n'
+        "  assign o = {5{clk_i}};\nendmodule\n"
+    )
+    with pytest.raises(RuntimeError, match=r"^Verilator refused module 'narrow'\n%Error-USER.*need W <= 4"):
+        verilator.build([source], "narrow")
+    assert verilator.build([source], "narrow", {"W": 4}).is_file()
+
+
+def test_a_primitive_that_is_not_modelled_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "registered.sv"
+    source.write_text(
+        "module registered (input logic clk_i, output logic [47:0] p);\n"
+        '  DSP48E1 #(.USE_DPORT("TRUE"), .AREG(1)) dsp (.CLK(clk_i), .P(p));\nendmodule\n'
+    )
+    with pytest.raises(RuntimeError, match=r"need ADREG, BREG, MREG and PREG of 1, AREG and DREG of 0"):
+        verilator.build([source, *verilator.PRIMITIVES], "registered")
+
+
 def test_a_missing_compiler_is_named(counter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler: 'no-such-compiler' is not on PATH"):

@@ -8,24 +8,13 @@ from pathlib import Path
 
 import pytest
 from matplotlib.patches import Rectangle
-from netlists import block, cell, register
+from netlists import timed
 
 from hls_build.build_folder import BuildFolder
 from hls_build.report import charts
-from hls_build.timing.net_delays import NetModel
-from hls_build.timing.report import BuildTiming, measure, table, write
+from hls_build.timing.report import table, write
 
-BLOCKS = {
-    "conv1_window": block(register("0", 10), cell("LUT1", I0=10, O=11), x_TREADY=("out", 11), names={"count": 10}),
-    "conv1_pad": block(register("0", 20, CE=10), x_TREADY=("in", 10), names={"data": 20}),
-    "conv1_q_fork": block(register("0", 10), register(10, 11)),
-}
 READY_NS, PLAIN_NS = (362 + 450 + 127 + 450 + 109) / 1000, (362 + 450) / 1000
-
-
-def timed(clock_mhz: float = 100.0) -> BuildTiming:
-    """Blocks of two layers, of which one is called like the beginning of the other."""
-    return measure(BLOCKS, ["conv1", "conv1_q_fork"], clock_mhz, NetModel())
 
 
 def test_each_layer_has_its_slowest_path() -> None:

@@ -282,6 +282,7 @@ OWN_FAULTS = {
         ", *FREQ_TOLERANCE_HZ -1",
         r"BD 41-237.*does not match between shell0/ap_clk\(100000000\) and clk_wiz_0/clk_out1\(99999000\)",
     ),
+    "no interrupt": (OWN_SCRIPT, r"^ *connect_bd_net .*/IRQ_F2P\]", "unconnected pin zynq_ps/IRQ_F2P"),
     "no reset": (OWN_SCRIPT, r"^.*shell0/ap_rst_n\].*", "unconnected pin shell0/ap_rst_n"),
 }
 

@@ -28,9 +28,12 @@ from hls_build.yosys import synthesis as accelerator
 from hls_build.yosys import tool as yosys
 from hls_build.yosys.netlist import Cell, Netlist
 from hls_build.yosys.synthesis import Counts
+from hls_build.yosys.tool import Synthesised
 
 BOARD = load_board("Pynq-Z2")
-FOUR_TABLES = Netlist({}, {}, [Cell("LUT6", {}, {"O": [number]}) for number in range(4)], {"x": [1]})
+FOUR_TABLES = Synthesised(
+    Netlist({}, {}, [Cell("LUT6", {}, {"O": [number]}) for number in range(4)], {"x": [1]}), "module four; endmodule"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,13 +134,13 @@ def test_an_interrupted_synthesis_keeps_what_it_has(
     monkeypatch.setattr(accelerator, "_GROUP", 1)
     runs: list[str] = []
 
-    def count(sources: object, tops: list[str], *_: object, **__: object) -> dict[str, Netlist]:
+    def count(sources: object, tops: list[str], *_: object, **__: object) -> dict[str, Synthesised]:
         runs.extend(tops)
         if len(runs) == 3:
             raise KeyboardInterrupt
         return {top: FOUR_TABLES for top in tops}
 
-    monkeypatch.setattr(yosys, "netlists", count)
+    monkeypatch.setattr(yosys, "modules", count)
     with pytest.raises(KeyboardInterrupt):
         synthesis_report.run(wanted, lambda _: None, lambda _: None)
     found = synthesis_report.run(wanted, lambda _: None, lambda _: None)
@@ -155,7 +158,7 @@ def test_counts_are_kept_in_the_users_cache(
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("AUFLOW_CACHE", variable)
-    monkeypatch.setattr(yosys, "netlists", lambda sources, tops, *_, **__: {top: FOUR_TABLES for top in tops})
+    monkeypatch.setattr(yosys, "modules", lambda sources, tops, *_, **__: {top: FOUR_TABLES for top in tops})
     done = run_cli("synth", "--build", build.root, "--module", "conv1")
     assert done.status == 0, done.stderr
     assert not list(here.iterdir())

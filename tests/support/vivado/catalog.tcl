@@ -16,9 +16,10 @@ proc aximm {mode {address_width 32}} {
 
 # Configuration that an IP takes, with its defaults.
 set ::standin::settings {
-  processing_system7 {PCW_USE_S_AXI_HP0 0 PCW_USE_M_AXI_GP0 1 PCW_FPGA0_PERIPHERAL_FREQMHZ 50}
+  processing_system7 {PCW_USE_S_AXI_HP0 0 PCW_USE_M_AXI_GP0 1 PCW_FPGA0_PERIPHERAL_FREQMHZ 50
+    PCW_USE_FABRIC_INTERRUPT 0 PCW_IRQ_F2P_INTR 0}
   zynq_ultra_ps_e {PSU__USE__S_AXI_GP2 0 PSU__USE__M_AXI_GP0 1 PSU__USE__M_AXI_GP1 1 PSU__USE__M_AXI_GP2 0
-    PSU__OVERRIDE__BASIC_CLOCK 0 PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ 100}
+    PSU__OVERRIDE__BASIC_CLOCK 0 PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ 100 PSU__USE__IRQ0 0}
   axi_interconnect {NUM_SI 1 NUM_MI 2}
   smartconnect {NUM_SI 2 NUM_MI 1}
   clk_wiz {PRIM_IN_FREQ.VALUE_SRC USER PRIM_SOURCE Single_ended_clock_capable_pin PRIMITIVE MMCM
@@ -52,6 +53,7 @@ proc xilinx_component {name config} {
         dict set pins S_AXI_HP0_ACLK [clock_in]
         dict set intfs S_AXI_HP0 [aximm Slave]
       }
+      if {[yes $PCW_USE_FABRIC_INTERRUPT] && [yes $PCW_IRQ_F2P_INTR]} { dict set pins IRQ_F2P [pin I 1 intr] }
     }
     zynq_ultra_ps_e {
       dict set pins pl_clk0 [pin O 1 clk]
@@ -67,6 +69,7 @@ proc xilinx_component {name config} {
           dict set intfs $port [aximm $mode 40]
         }
       }
+      if {[yes $PSU__USE__IRQ0]} { dict set pins pl_ps_irq0 [pin I 1 intr] }
     }
     axi_interconnect {
       dict set pins ACLK [clock_in]
