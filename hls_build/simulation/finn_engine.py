@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import finn.xsi
+from finn.transformation.fpgadataflow import create_stitched_ip
 from finn.util.basic import get_rtlsim_timeout_error_message
 from finn.util.exception import FINNUserError
 
@@ -34,6 +35,7 @@ from board.simulation.harness import Simulation
 from board.simulation.streams import DeadlockError
 from hls_build.finn_settings import finn_settings
 from hls_build.simulation import verilator
+from hls_build.simulation.block_design import launch
 
 _WORKDIR = "workdir"
 """File beside the compiled node: the folder its memory files are read from."""
@@ -69,6 +71,8 @@ def bind() -> None:
     """
     for name in SEAM:
         setattr(finn.xsi, name, globals()[name])
+    create_stitched_ip.resolve_xilinx_tool = str  # a tool's name in the script that `launch` does not run
+    create_stitched_ip.launch_process_helper = launch
     finn_settings().finn_build_dir.mkdir(parents=True, exist_ok=True)
 
 

@@ -7,6 +7,7 @@ import atexit
 import hashlib
 import importlib.util
 import inspect
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache as remembered
 from pathlib import Path
 
@@ -55,6 +57,21 @@ faster."""
 _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _CELL = re.compile(rf"^ *({'|'.join(CELLS)}) ", re.MULTILINE)
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
+
+
+@dataclass(frozen=True)
+class Port:
+    """A module's port.
+
+    Attributes:
+        name: In the module.
+        bits: How wide it is.
+        is_input: Whether it goes in; otherwise out.
+    """
+
+    name: str
+    bits: int
+    is_input: bool
 
 
 @remembered
@@ -107,6 +124,30 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
     with plain_folder() as folder:
         sources = [_plain(source, folder) for source in (*sources, *_cells(sources))]
         _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], folder, top)
+
+
+def ports_of(text: str, module: str) -> tuple[Port, ...]:
+    """The ports of a module by its text, which may be without a body, each as wide as its parameters make it.
+
+    Raises:
+        RuntimeError: Verilator refuses it.
+    """
+    with plain_folder() as folder:
+        (folder / "module.v").write_text(text)
+        _verilate(
+            ["--json-only", "-Wno-fatal", "-Wno-lint", "--Mdir", ".", "--prefix", "V", "module.v"], folder, module
+        )
+        tree = json.loads((folder / "V.tree.json").read_text())
+    types = {kind["addr"]: kind for table in tree["miscsp"] for kind in table.get("typesp", ())}
+    (top,) = (found for found in tree["modulesp"] if found["name"] == module)
+    ports = [node for node in top["stmtsp"] if node.get("varType") == "PORT"]
+    return tuple(Port(p["name"], _bits(types[p["dtypep"]].get("range")), p["direction"] == "INPUT") for p in ports)
+
+
+def _bits(bounds: str | None) -> int:
+    """How wide a type of Verilator's tree is by its bounds, which a single bit has not."""
+    high, low = map(int, (bounds or "0:0").split(":"))
+    return high - low + 1
 
 
 def build(

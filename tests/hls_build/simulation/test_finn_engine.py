@@ -26,6 +26,7 @@ from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_acti
 )
 from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
+from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
 from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
 from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
 from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
@@ -34,6 +35,7 @@ from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.util.exception import FINNUserError
 from finn.util.settings import get_settings
+from finn_nodes import bound, stitched
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
@@ -59,16 +61,10 @@ FOLDING: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def seam(tmp_path: Path) -> Iterator[None]:
     """Bind the engine, and let FINN+ write below the test's folder."""
-    for name in finn_engine.SEAM:
-        monkeypatch.setitem(vars(finn.xsi), name, None)  # put back after the test
-    finn_engine.bind()
-    settings = get_settings()
-    before = settings.finn_build_dir
-    settings.finn_build_dir = tmp_path
-    yield
-    settings.finn_build_dir = before
+    with bound(tmp_path):
+        yield
 
 
 def convolution(rng: np.random.Generator) -> ModelWrapper:
@@ -139,6 +135,23 @@ def test_every_node_equals_python(rng: np.random.Generator, monkeypatch: pytest.
 
     monkeypatch.setattr(verilator, "_verilate", refuse)
     prepared(model)  # the same nodes in new folders come from the cache
+
+
+def test_a_stitched_graph_equals_python(rng: np.random.Generator) -> None:
+    """Here the multiplier's weights come from its memory, and nodes wait for each other."""
+    model = convolution(rng).transform(InsertFIFO(create_shallow_fifos=True))
+    for step in (SpecializeLayers(PART), GiveUniqueNodeNames(), GiveReadableTensorNames()):
+        model = model.transform(step)
+    assert [node.op_type for node in model.graph.node][:2] == ["StreamingFIFO_rtl", "FMPadding_rtl"]
+    (name,) = (value.name for value in model.graph.input)
+    frames = rng.integers(0, 16, (3, SIZE, SIZE, INPUTS)).astype(np.float32)
+    by_python = model.transform(SetExecMode("cppsim"))
+    expected = [execute_onnx(by_python, {name: frame[None]})[model.graph.output[0].name] for frame in frames]
+    assert np.ptp(expected)
+    whole = stitched(model, PART)
+    for frame, answer in zip(frames, expected, strict=True):
+        np.testing.assert_array_equal(execute_onnx(whole, {name: frame[None]})[model.graph.output[0].name], answer)
+    assert int(whole.get_metadata_prop("cycles_rtlsim")) > SIZE * SIZE
 
 
 def thresholding(rng: np.random.Generator) -> ModelWrapper:
