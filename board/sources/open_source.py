@@ -140,7 +140,10 @@ def _file_or_camera(spec: str, colour: bool, selection: Selection) -> Source:
     if path.stat().st_size == 0:
         raise ValueError(f"the input must hold data, got the empty file {path}: copy it again")
     if kind == OTHER:
-        raise ValueError(f"the input must be {INPUTS}, got {path}: known videos end in {', '.join(VIDEOS)}")
+        raise ValueError(
+            f"the input must be {INPUTS}, got {path}: copy it again, or convert it; known videos end in"
+            f" {', '.join(VIDEOS)}"
+        )
     if kind == PICTURE:
         read_picture(path)  # the only one must be readable
         _refuse_span(selection, path)
