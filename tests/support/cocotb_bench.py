@@ -20,7 +20,9 @@ from hls_build.simulation import verilator
 SUPPORT = Path(__file__).parent
 SETTINGS = "AUFLOW_BENCH"
 """Environment variable that carries a run's settings as JSON."""
-TIMEOUT_S = 3000
+TIMEOUT_S = 3000.0
+UNIT_BYTES = 2_000_000
+"""C++ that is compiled as one: a smaller unit takes longer to read its headers than to compile."""
 RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
 
 
@@ -66,13 +68,18 @@ def _make(
     arguments = [*options, "--Mdir", ".", str(public), *verilator._arguments(read, top, parameters, {})]
     verilator._verilate(arguments, folder, top)
     start = Path(installed.share_dir) / "lib/verilator/verilator.cpp"
-    made = sorted(folder.glob("*.cpp"))
-    whole = folder / "whole.cpp"
-    whole.write_text("".join(f'#include "{unit}"\n' for unit in [*(unit.name for unit in made), start]))
-    objects = verilator._compile([whole], folder, ["-O1", "-I.", *_flags()], jobs=1)
+    together: list[list[Path]] = [[start]]
+    for unit in sorted(folder.glob("*.cpp")):
+        if sum(one.stat().st_size for one in together[-1]) > UNIT_BYTES:
+            together.append([])
+        together[-1].append(unit)
+    units = [folder / f"whole{index}.cpp" for index in range(len(together))]
+    for unit, parts in zip(units, together, strict=True):
+        unit.write_text("".join(f'#include "{part}"\n' for part in parts))
+    objects = verilator._compile(units, folder, ["-O1", "-I.", *_flags()], jobs=2)
     links = [f"-L{installed.libs_dir}", f"-Wl,-rpath,{installed.libs_dir}", "-lcocotbvpi_verilator", "-lpthread"]
-    units = [*objects, *sorted(runtime.glob("*.o"))]
-    command = [verilator.compiler(), "-o", "bench", "-rdynamic", *map(str, units), *links, "-latomic"]
+    linked = [*objects, *sorted(runtime.glob("*.o"))]
+    command = [verilator.compiler(), "-o", "bench", "-rdynamic", *map(str, linked), *links, "-latomic"]
     verilator._run(command, folder)
     for path in folder.iterdir():
         if path.name != "bench":
@@ -86,6 +93,7 @@ def run(
     settings: Mapping[str, Any],
     cases: Sequence[str] = (),
     cwd: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> None:
     """Run the cocotb tests of a module of this folder; the first that fails raises AssertionError with its reason.
 
@@ -96,6 +104,7 @@ def run(
         settings: What the tests read with `settings()`.
         cases: Tests to run; all without.
         cwd: Folder that memory files are read from.
+        timeout_s: How long it may take.
     """
     import cocotb_tools.config as installed
     import find_libpython
@@ -120,7 +129,7 @@ def run(
         if cases:
             environment["COCOTB_TEST_FILTER"] = "|".join(rf"\.{case}$" for case in cases)
         done = subprocess.run(
-            [str(executable)], cwd=cwd or place, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
+            [str(executable)], cwd=cwd or place, env=environment, capture_output=True, text=True, timeout=timeout_s
         )
         said = (done.stdout + done.stderr)[-4000:]
         assert results.is_file(), said

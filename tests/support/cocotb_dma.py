@@ -36,11 +36,11 @@ PERIOD_NS, PATIENCE_US = 10, 3000
 
 
 class Memory(Region):
-    """Memory that refuses some words and notes what was written."""
+    """Memory of some bytes that refuses some words and notes what was written."""
 
-    def __init__(self) -> None:
-        super().__init__(SIZE)
-        self.content = bytearray([GUARD]) * SIZE
+    def __init__(self, size: int = SIZE) -> None:
+        super().__init__(size)
+        self.content = bytearray([GUARD]) * size
         self.bad: set[int] = set()
         self.written: list[tuple[int, int]] = []
         self.read_words: list[int] = []

@@ -22,7 +22,8 @@ from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
 
 FAULTS = ("lose_in", "repeat_in", "lose_out", "repeat_out", "hold_in", "hold_out")
 MISALIGNED = 1 << 18
-IN, OUT = 0x4000, 0xC000
+SIZE, IN, OUT = 1 << 18, 0x4000, 0x30000
+"""Of memory, and where frames and answers begin."""
 
 
 class Registers:
@@ -47,7 +48,8 @@ class Bench:
         held = np.load(self.set["frames"])
         self.frames, self.answers = held["frames"], held["answers"]  # uint8 (N, bytes of a frame)
         self.streams: list[str] = json.loads(Path(self.set["shell"]).read_text())["streams"]
-        self.memory = Memory()
+        self.memory = Memory(SIZE)
+        self.step = 50 + self.set["frame_cycles"] // 50  # cycles between looks
         Clock(dut.ap_clk, PERIOD_NS, unit="ns").start()
         low = {"reset_active_level": False}
         registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.ap_clk, dut.ap_rst_n, **low)
@@ -83,6 +85,7 @@ class Bench:
     async def start(self, which: list[int]) -> None:
         """Let both DMAs move frames of these numbers."""
         sent = self.frames[which].tobytes()
+        assert len(sent) < OUT - IN - 64
         self.memory.content[IN : IN + len(sent)] = sent
         size = len(which) * self.answers.shape[1]
         self.memory.content[OUT - 64 : OUT + size + 64] = bytes([GUARD]) * (size + 128)
@@ -94,10 +97,11 @@ class Bench:
     async def ended(self, dma: Registers) -> int:
         async def polled() -> int:
             while not (word := int(await dma.read_dword(Register.CONTROL))) & Control.DONE:
-                await ClockCycles(self.dut.ap_clk, 50)
+                await ClockCycles(self.dut.ap_clk, self.step)
             return word
 
-        return int(await with_timeout(polled(), PATIENCE_US, "us"))
+        patience_us = PATIENCE_US + 30 * self.set["frame_cycles"] * PERIOD_NS // 1000
+        return int(await with_timeout(polled(), patience_us, "us"))
 
     def results(self, count: int) -> np.ndarray:
         size = count * self.answers.shape[1]
@@ -150,7 +154,7 @@ async def frames_with_stalls_and_errors(dut: Any) -> None:
     bench = await opened(dut, 2)
     left, total, batch = bench.set["count"], 0, 0
     while left:
-        count = min(left, bench.rng.randrange(1, 5))
+        count = min(left, bench.rng.randrange(1, 1 + bench.set.get("batch", 4)))
         bench.stall(STALLS[batch % 4] != "none")
         if batch % 3 == 2:  # an error in every third batch, of reading or of writing
             dma, base, size = (
@@ -295,7 +299,7 @@ async def the_self_test_passes_and_can_fail(dut: Any) -> None:
         for _ in range(1000):
             if (status := await bench.read(Debug.STATUS)) & Status.TESTED:
                 return status
-            await ClockCycles(dut.ap_clk, 100)
+            await ClockCycles(dut.ap_clk, 2 * bench.step)
         raise AssertionError("a self-test must end")
 
     for _ in range(2):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """FINN+'s mvu.sv twice in one top, by its behavioural branch and from primitives, fed alike; it counts differences.
 
-Stimuli come from generators in the top, so that millions of results take seconds: random weights and activations, both
-at their extremes, or a memory's weights; pauses (`zero`) and resets in mid-frame at random.
+Stimuli come from generators in the top, so that millions of results take seconds: random weights and activations, or
+both at their extremes; pauses (`zero`) and resets in mid-frame at random.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from hls_build.simulation import verilator
 PORTS = Ports((), "clk_i", "rst_ni")
 TOP = """\
 module bench #(
-  parameter int PE = 1, SIMD = 1, WW = 4, AW = 4, ACC = 16, SIGNED = 0, NARROW = 1, SF = 1, WORDS = 0,
-  parameter MEMORY = ""
+  parameter int PE = 1, SIMD = 1, WW = 4, AW = 4, ACC = 16, SIGNED = 0, NARROW = 1, SF = 1
 ) (
   input logic clk_i, input logic rst_ni, output logic [31:0] results, output logic [31:0] differences
 );
@@ -40,12 +39,7 @@ module bench #(
   wire [WeightBits-1:0] noise_w = bits[0 +: WeightBits];
   wire [ActivationBits-1:0] noise_a = bits[WeightBits +: ActivationBits];
 
-  logic [WeightBits-1:0] memory [WORDS > 0 ? WORDS : 1];
-  if (WORDS > 0) begin : gen_memory
-    initial $readmemh(MEMORY, memory);
-  end
-
-  logic [31:0] cycle_q = 0, fold_q = 0, word_q = 0;
+  logic [31:0] cycle_q = 0, fold_q = 0;
   logic [2:0]  mode_q = 7;
   logic        rst, zero, last;
   logic [PE-1:0][SIMD-1:0][WW-1:0] w;
@@ -68,8 +62,7 @@ module bench #(
         default: a[s] = noise_a[s*AW +: AW];
       endcase
       for (int p = 0; p < PE; p++) begin
-        if (WORDS > 0) w[p][s] = memory[word_q][(p*SIMD+s)*WW +: WW];
-        else case (mode_q)
+        case (mode_q)
           0: w[p][s] = Bottom;
           1: w[p][s] = Top;
           2, 3: w[p][s] = noise_w[(p*SIMD+s)*WW] ? Bottom : Top;
@@ -98,10 +91,8 @@ module bench #(
     if (cycle_q % 509 == 0) mode_q <= dice[42:40];
     if (rst) begin
       fold_q <= 0;
-      word_q <= 0;
     end else if (!zero) begin
       fold_q <= last ? 0 : fold_q + 1;
-      word_q <= word_q + 1 == WORDS || WORDS == 0 ? 0 : word_q + 1;
     end
     if (!rst_ni) begin
       results <= 0;
@@ -140,28 +131,23 @@ class Multiplier:
     narrow: bool = True
 
 
-def counted(folder: Path, multiplier: Multiplier, cycles: int, words: list[int] | None = None) -> tuple[int, int]:
+def counted(folder: Path, multiplier: Multiplier, cycles: int) -> tuple[int, int]:
     """Run both for some cycles; how many results came, and in how many cycles they differed.
 
     Args:
         folder: For the copies that Verilator reads.
         multiplier: What to run.
         cycles: Clock cycles.
-        words: Weights of successive beats, lane by lane, instead of random ones.
     """
     text = verilator.synthesised_multiplier((RTL / "mvu.sv").read_text())
     copy = folder / "mvu_synthesised.sv"
     copy.write_text(re.sub(r"^(module |endmodule : )mvu\b", r"\1mvu_synthesised", text, flags=re.MULTILINE))
     top = folder / "bench.sv"
     top.write_text(TOP)
-    memory = folder / "weights.mem"
-    if words:
-        memory.write_text("".join(f"{word:x}\n" for word in words))
     parameters: dict[str, int | str] = {
         **{"PE": multiplier.pe, "SIMD": multiplier.simd, "WW": multiplier.weight_bits},
         **{"AW": multiplier.activation_bits, "ACC": multiplier.accumulator_bits, "SF": multiplier.folds},
         **{"SIGNED": int(multiplier.signed), "NARROW": int(multiplier.narrow)},
-        **({"WORDS": len(words), "MEMORY": memory.name} if words else {}),
     }
     files = [RTL / "mvu_pkg.sv", RTL / "mvu.sv", copy, RTL / "add_multi.sv", *verilator.PRIMITIVES, top]
     with Simulation(verilator.build(files, "bench", parameters), PORTS, workdir=folder) as simulation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,20 @@ from typing import Any
 import cocotb_bench
 import numpy as np
 import pytest
+from commands import run_cli
 from networks import random_block
 from shells import DIGEST, faulty, stub_answers, stub_shell, stub_sources
 from standin import BLOCK, block_contract
 
+from board.core.contract import Contract
+from board.core.graph import IntegerGraph
 from board.driver.debug import Debug, Fault
 from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
 from board.executors.numpy_executor import NumpyExecutor
+from hls_build.build_folder import BuildFolder
 from hls_build.compiler import compile_graph
-from hls_build.rtl.stitch import stitch
+from hls_build.config.build import BUILDS
+from hls_build.rtl.stitch import Stitched, stitch
 from hls_build.shell.dma import RTL
 from hls_build.shell.of_build import shell_of
 from hls_build.shell.spec import FRAME_FILE, TOP, SelfTest, ShellSpec, top_text, write
@@ -36,6 +42,7 @@ def judge(
     answers: np.ndarray,
     folder: Path,
     cases: tuple[str, ...] = (),
+    timeout_s: float = cocotb_bench.TIMEOUT_S,
     **settings: Any,
 ) -> None:
     """Hold a shell to all cases, or to some.
@@ -47,7 +54,8 @@ def judge(
         answers: Bytes, uint8 (N, bytes).
         folder: For what is read meanwhile.
         cases: Names of cases.
-        settings: Of the cases: seed, count (frames), resets, frame_cycles.
+        timeout_s: How long they may take.
+        settings: Of the cases: seed, count (frames), batch (most frames at once, 4 without), resets, frame_cycles.
     """
     top = folder / f"{TOP}.v"
     top.write_text(faulty(top_text(spec)))
@@ -61,7 +69,7 @@ def judge(
         "in_beats": spec.input_stream.beats_per_frame, "out_beats": spec.output_stream.beats_per_frame, **settings,
     }  # fmt: skip
     executable = cocotb_bench.compiled([*sources, top], TOP, {})
-    cocotb_bench.run(executable, TOP, MODULE, values, cases, cwd=folder)
+    cocotb_bench.run(executable, TOP, MODULE, values, cases, cwd=folder, timeout_s=timeout_s)
 
 
 def judge_stub(
@@ -86,23 +94,44 @@ def test_a_hundred_frames_with_stalls_and_errors(tmp_path: Path, seed: int) -> N
     judge_stub(None, tmp_path, seed, count=400, resets=60)
 
 
-@pytest.mark.slow
-@pytest.mark.verilator
-@pytest.mark.cocotb
-def test_a_hundred_frames_through_a_real_accelerator(tmp_path: Path, seed: int) -> None:
-    rtl, shape = tmp_path / "rtl", random_block(1).tensors["pixels"].shape
-    stitched = stitch(compile_graph(random_block(1), BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
-    contract = block_contract(stitched)
-    spec = dataclasses.replace(shell_of(stitched, contract, random_block(1)), quiet_cycles=20_000)
-    faces = np.random.default_rng(seed).integers(0, 256, (20, *shape), np.uint8)
+def judge_accelerator(
+    rtl: Path, spec: ShellSpec, contract: Contract, graph: IntegerGraph, tmp_path: Path, seed: int, **settings: Any
+) -> None:
+    """Hold a build's accelerator in its shell to the cases that know nothing of it, by noise that its graph answers."""
+    faces = np.random.default_rng(seed).integers(0, 256, (20, *contract.shape), np.uint8)
     packed = contract.input_stream.lane_rule.pack(faces).reshape(20, -1)
-    answers = NumpyExecutor(random_block(1)).accumulators(faces)
+    answers = NumpyExecutor(graph).accumulators(faces)
     told = contract.output_stream.lane_rule.pack(answers).reshape(20, -1)
     sources = [verilator._readable(source, tmp_path, False) for source in write(spec, rtl, tmp_path)[:-1]]
     for path in rtl.glob("*.dat"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     cases = ("frames_with_stalls_and_errors", "the_self_test_passes_and_can_fail", "it_tells_what_it_is")
-    judge(spec, sources, packed, told, tmp_path, cases, seed=seed, count=100, resets=10, frame_cycles=3000)
+    judge(spec, sources, packed, told, tmp_path, cases, seed=seed, **settings)
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.cocotb
+def test_a_hundred_frames_through_a_real_accelerator(tmp_path: Path, seed: int) -> None:
+    rtl, graph = tmp_path / "rtl", random_block(1)
+    stitched = stitch(compile_graph(graph, BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
+    contract = block_contract(stitched)
+    spec = dataclasses.replace(shell_of(stitched, contract, graph), quiet_cycles=20_000)
+    judge_accelerator(rtl, spec, contract, graph, tmp_path, seed, count=100, frame_cycles=3000)
+
+
+@pytest.mark.slow
+@pytest.mark.verilator
+@pytest.mark.cocotb
+def test_frames_through_the_default_accelerator(tmp_path: Path, seed: int) -> None:
+    """So many as AUFLOW_SHELL_FRAMES says: each takes as many cycles as all of a smaller one's hundred."""
+    folder = BuildFolder(tmp_path / "build")
+    built = run_cli("build", "--config", BUILDS / "pynq-z2_w4a4.toml", "--out", folder.root, "--stop-after", "compile")
+    assert built.status == 0, built.stderr
+    contract, graph = Contract.read(folder.contract), IntegerGraph.load(folder.integer)
+    spec = shell_of(Stitched.load(folder.rtl), contract, graph)
+    settings = {"count": int(os.environ.get("AUFLOW_SHELL_FRAMES", "100")), "batch": 12, "frame_cycles": 600_000}
+    judge_accelerator(folder.rtl, spec, contract, graph, tmp_path, seed, timeout_s=24 * 3600.0, **settings)
 
 
 @pytest.mark.verilator

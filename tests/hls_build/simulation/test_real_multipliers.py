@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import replace
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +15,24 @@ import pytest
 from finn_multiplier import RTL
 from multiplier_bench import Multiplier, counted
 from networks import random_block, random_faces
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.lanes import Lanes
 from board.simulation.accelerator import SimulatedAccelerator
 from board.simulation.harness import Simulation
-from board.simulation.streams import Ports
+from board.simulation.streams import Beats, Ports
 from hls_build.build.shipped import checkpoint_of
 from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
+from hls_build.finn_adapter import operator, use_build_folder
+from hls_build.parity.executors import DataflowExecutor
 from hls_build.rtl import stitch
+from hls_build.rtl.blocks import Block, blocks
 from hls_build.simulation import verilator
 from hls_build.simulation.open_rtl import compile_rtl
+from qnn.data.example import example_faces
 from qnn.export import export
 
 pytestmark = pytest.mark.verilator
@@ -94,52 +102,93 @@ def test_what_synthesis_reads_has_neither_branch_of_simulation() -> None:
         verilator.synthesised_multiplier("module mvu; endmodule")
 
 
-def words_of(path: Path, multiplier: Multiplier, pumped: bool) -> list[int]:
-    """Words of a weight memory; of a multiplier at twice the clock, the halves of each."""
-    words = [int(line, 16) for line in path.read_text().split()]
-    if not pumped:
-        return words
-    halves = []
-    mask = (1 << multiplier.weight_bits) - 1
-    for word in words:
-        lanes = [word >> multiplier.weight_bits * at & mask for at in range(multiplier.pe * multiplier.simd)]
-        rows = np.array(lanes).reshape(multiplier.pe, multiplier.simd)
-        rows = np.pad(rows, ((0, 0), (0, multiplier.simd % 2)))
-        for half in np.split(rows, 2, axis=1):
-            halves.append(sum(int(lane) << multiplier.weight_bits * at for at, lane in enumerate(half.ravel())))
-    return halves
+@dataclass(frozen=True)
+class Fed:
+    """What a multiplier of a build is given and must give, in the order of its streams.
+
+    Attributes:
+        into: Activations, int64 (pixels, MW).
+        out: Sums, int64 (pixels, MH).
+        weights: Beats of its memory for all that.
+        lanes: Of the input's and of the output's stream.
+    """
+
+    into: np.ndarray
+    out: np.ndarray
+    weights: Beats
+    lanes: tuple[Lanes, Lanes]
+
+
+def memory_beats(rtl: Path, block: Block, count: int, period: int) -> Beats:
+    """What a weight memory gives, which is the same over and over."""
+    with Simulation(compiled(rtl, block, False), workdir=rtl) as simulation:
+        (stream,) = (one.name for one in simulation.ports.streams)
+        beats = simulation.run({}, {stream: 2 * period}).outputs[stream]
+    np.testing.assert_array_equal(beats[:period], beats[period:])
+    return np.tile(beats[:period], (count // period, 1))
+
+
+def compiled(rtl: Path, block: Block, primitives: bool) -> Path:
+    """A block of a build, verilated."""
+    with tempfile.TemporaryDirectory() as place:
+        top = Path(place) / f"{block.top}.sv"
+        top.write_text(block.text)
+        return verilator.build([*(rtl / name for name in block.sources), top], block.top, primitives=primitives)
+
+
+def fed(model: ModelWrapper, node: NodeProto, rtl: Path, memory: Block, streams: Mapping[str, np.ndarray]) -> Fed:
+    """A face's activations at a multiplier, and pixels of noise and of extremes behind them, with its own weights."""
+    op, (source, weights), (sink,) = operator(node), node.input, node.output
+    values, kind = model.get_initializer(weights).astype(np.int64), op.get_input_datatype()
+    pe, simd = op.get_nodeattr("PE"), op.get_nodeattr("SIMD")
+    face = streams[source].reshape(-1, len(values))
+    np.testing.assert_array_equal(face @ values, streams[sink].reshape(len(face), -1))
+    rng, (low, high) = np.random.default_rng(1), (int(kind.min()), int(kind.max()))
+    noise = rng.integers(low, high + 1, (24, len(values)))
+    extremes = np.where(rng.random((24, len(values))) < 0.5, low, high)
+    into = np.concatenate([face, noise, extremes])
+    period = values.size // (pe * simd)
+    return Fed(
+        into,
+        into @ values,
+        memory_beats(rtl, memory, len(into) * period, period),
+        (
+            Lanes(simd, kind.bitwidth(), kind.signed()),
+            Lanes(pe, op.get_output_datatype().bitwidth(), op.get_output_datatype().signed()),
+        ),
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(BUILDS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_multiplier_of_a_shipped_build_equals_itself_from_primitives(path: Path, tmp_path: Path) -> None:
-    """With its own weights, in the order of its memory."""
+def test_a_face_through_every_multiplier_of_a_shipped_build(path: Path, tmp_path: Path) -> None:
+    """Each with its memory, streams and clocks, from primitives, where the face's activations are those of the graph.
+
+    All that is between them is the same RTL either way, so this is the face's way through the whole accelerator.
+    """
     build = load_build(path)
     export.export(checkpoint_of(path, build), tmp_path, build.preset, build.attention)
+    use_build_folder(tmp_path / "finn")
     model = compile_graph(lower_file(tmp_path / export.MODEL), build)
-    stitch.stitch(model, tmp_path / "rtl", build.board.part, build.clk_period_ns)
-    names = [node.name for node in model.graph.node if node.op_type == "MVAU_rtl"]
-    assert len(names) >= 12
-    for name in names:
-        text = (tmp_path / "rtl" / f"{name}_wrapper.v").read_text()
-        given = {key: int(value) for key, value in re.findall(r"parameter\s+(\w+) = (\d+),", text)}
-        whole = Multiplier(
-            pe=given["PE"],
-            simd=given["SIMD"],
-            weight_bits=given["WEIGHT_WIDTH"],
-            activation_bits=given["ACTIVATION_WIDTH"],
-            accumulator_bits=given["ACCU_WIDTH"],
-            folds=given["MW"] // given["SIMD"],
-            signed=bool(given["SIGNED_ACTIVATIONS"]),
-            narrow=bool(given["NARROW_WEIGHTS"]),
-        )
-        pumped = bool(given["PUMPED_COMPUTE"])
-        words = words_of(tmp_path / "rtl" / f"{name}_weights.dat", whole, pumped)
-        beats = 1 + pumped  # of a word
-        at_work = replace(whole, simd=-(-whole.simd // beats), folds=whole.folds * beats)
-        results, differences = counted(tmp_path, at_work, max(20_000, 3 * len(words)), words)
-        print(f"{path.stem} {name}: {results:,} results, {differences} differences", file=sys.stderr)
-        assert results > 0 and differences == 0, name
+    rtl = tmp_path / "rtl"
+    stitch.stitch(model, rtl, build.board.part, build.clk_period_ns)
+    every = {block.name: block for block in blocks(rtl)}
+    streams = DataflowExecutor(model).layers(example_faces(1))
+    nodes = [node for node in model.graph.node if node.op_type == "MVAU_rtl"]
+    assert len(nodes) >= 12
+    for node in nodes:
+        given, block = fed(model, node, rtl, every[f"{node.name}_memory"], streams), every[node.name]
+        with Simulation(compiled(rtl, block, True), workdir=rtl) as simulation:
+            names = [stream.name for stream in simulation.ports.streams]
+            (output,) = (name for name in names if not simulation.is_input(name))
+            (weights,) = (name for name in names if name.endswith("_weights"))
+            (source,) = set(names) - {output, weights}
+            into, out = given.lanes
+            beats = {source: into.pack(given.into.reshape(-1, into.lanes)), weights: given.weights}
+            count = given.out.size // out.lanes
+            found = simulation.run(beats, {output: count}, stall="both", seed=3).outputs[output]
+        np.testing.assert_array_equal(out.unpack(found).reshape(given.out.shape), given.out, err_msg=node.name)
+        print(f"{path.stem} {node.name}: {given.out.size:,} results, 0 differences", file=sys.stderr, flush=True)
 
 
 BLOCK = BuildConfig("block", "tiny", load_board("Pynq-Z2"), 100.0, None, {})
@@ -212,15 +261,3 @@ def test_the_model_equals_that_of_yosys(tmp_path: Path) -> None:
     with Simulation(library, STREAMLESS) as simulation:
         simulation.idle(200_000)
         assert simulation.peek("cycles") > 199_000 and simulation.peek("differences") == 0
-
-
-def test_lanes_of_a_memory_word_are_halved_for_two_clocks(tmp_path: Path) -> None:
-    values = np.arange(12).reshape(2, 6) - 6
-    (word,) = Lanes(12, 4, True).pack(np.array([values.ravel()]))
-    path = tmp_path / "weights.dat"
-    path.write_text(f"{int.from_bytes(word.tobytes(), 'little'):x}\n")
-    low, high = words_of(path, Multiplier(2, 6, 4, 4, 14), pumped=True)
-    got = [
-        Lanes(6, 4, True).unpack(np.frombuffer(half.to_bytes(3, "little"), np.uint8)[None])[0] for half in (low, high)
-    ]
-    np.testing.assert_array_equal(np.hstack([half.reshape(2, 3) for half in got]), values)
