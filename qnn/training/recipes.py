@@ -122,20 +122,24 @@ _PAPER = Recipe(
     average=0.0,
 )
 _GENTLE = Augmentation(rotation_deg=15, shear=0.1, zoom=0.15, shift=0.05)
+_LIGHT = Augmentation(rotation_deg=10, shear=0.05, zoom=0.1, shift=0.03)
+"""What lets a network see by how little a brow or a lip moves."""
 _AUS = Recipe(
     epochs=8,
     batch=64,
-    learning_rate=1e-3,
+    learning_rate=3e-3,
     optimiser="adamw",
     warm_up=0.05,
     targets="labels",
     emotion_outputs=True,
-    emotion_weight=1.0,
-    difference_weight=0.5,
+    emotion_weight=0.3,
+    difference_weight=0.6,
     decoding="independent",
     distillation_weight=1.0,
-    early_rate=0.5,
-    augmentation=replace(_GENTLE, erase=0.3, light=0.3, noise=0.1, blur=0.06, jpeg=0.1, coarse=0.1, dim=0.1, cover=0.1),
+    dropout=0.05,
+    augmentation=replace(
+        _LIGHT, erase=0.1, light=0.2, noise=0.04, blur=0.04, jpeg=0.04, coarse=0.04, dim=0.04, cover=0.06
+    ),
     held_out=0.05,
 )
 
@@ -162,13 +166,7 @@ PLANS: Mapping[str, Plan] = {
     "paper": Plan(floating=_PAPER, quantized=_PAPER),
     "aus": Plan(
         floating=_AUS,
-        quantized=replace(
-            _AUS,
-            learning_rate=5e-4,
-            early_rate=1.0,
-            dropout=0.0,
-            augmentation=replace(_AUS.augmentation, erase=0.25, light=0.15),
-        ),
+        quantized=replace(_AUS, learning_rate=1.5e-3, dropout=0.0),
     ),
 }
 
