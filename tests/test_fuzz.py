@@ -28,8 +28,8 @@ TABLE = Path(os.environ.get("AUFLOW_FUZZ_TABLE", os.devnull))
 SECONDS, GROWTH_BYTES = 10, 1 << 30
 """Most processor time that one case may take, and most memory that a surface may take beside what there was before."""
 REMEDY = re.compile(
-    r": (`auflow|build|convert|copy|delete|export|go on|mend|name|rename|render|restore|save|train|unpack|use|write)"
-    r"\b[^:]*$"
+    r": (`auflow|build|change|convert|copy|delete|export|go on|mend|name|rename|render|restore|run|save|train|unpack|use"
+    r"|write)\b[^:]*$"
 )
 """What to do, at the end of a refusal."""
 HANG_S = 900.0
