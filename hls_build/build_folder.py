@@ -168,7 +168,8 @@ class BuildFolder:
             return ModelWrapper(onnx.load(self.dataflow))
         except Exception as error:  # protobuf's own class is not public
             raise ValueError(
-                f"a dataflow graph must be a whole ONNX file, got {error} in {self.dataflow}: build again"
+                f"a dataflow graph must be a whole ONNX file, got {' '.join(str(error).split())} in {self.dataflow}:"
+                " build again"
             ) from None
 
     def write_state(self, state: State) -> None:

@@ -80,7 +80,7 @@ def _lowered(how: Callable[[onnx.ModelProto, Sequence[Rule]], Result], path: Pat
     try:
         return how(model, RULES)
     except LoweringError as error:
-        raise LoweringError(f"{error} (in {path}): `auflow check {path}` tells what each node needs") from None
+        raise LoweringError(f"{error} (in {path}): change the network and export it again") from None
 
 
 def compile_graph(graph: IntegerGraph, config: BuildConfig) -> ModelWrapper:

@@ -27,10 +27,9 @@ TABLE = Path(os.environ.get("AUFLOW_FUZZ_TABLE", os.devnull))
 """A line of JSON for each surface that was run to its end or to what is wrong."""
 SECONDS, GROWTH_BYTES = 10, 1 << 30
 """Most processor time that one case may take, and most memory that a surface may take beside what there was before."""
-REMEDY = re.compile(
-    r": (`auflow|build|convert|copy|delete|export|go on|mend|name|rename|render|restore|save|train|unpack|use|write)"
-    r"\b[^:]*$"
-)
+VERBS = """`auflow build change convert copy delete export give go mend name rename render restore run save train unpack
+use write"""
+REMEDY = re.compile(rf": ({'|'.join(VERBS.split())})\b[^:]*$")
 """What to do, at the end of a refusal."""
 HANG_S = 900.0
 """After which a case is taken for one that waits for ever; a busy computer may take minutes for some."""

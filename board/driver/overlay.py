@@ -8,9 +8,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from board.core.contract import AcceleratorContract, StreamPacking
+from board.core.reading import read_bytes
 from board.deployment import SHELL_FILE
 from board.driver.shell import SHELL
 
+HANDOFF = "a hardware handoff", "copy it again"
+"""What the file is, and what to do about a broken one."""
 IDMA, ODMA = "idma0", "odma0"
 """What FINN's shell calls its DMAs: pictures in, accumulators out."""
 STREAMS = {IDMA: "m_axis_0", ODMA: "s_axis_0"}
@@ -98,14 +101,15 @@ def _check_part(found: str | None, contract: AcceleratorContract, what: str, pat
 
 
 def _read(handoff: Path) -> ElementTree.Element:
-    try:
-        return ElementTree.parse(handoff).getroot()
-    except FileNotFoundError:
+    if not handoff.is_file():
         raise ValueError(
             f"a bitfile needs its hardware handoff, got none at {handoff}: copy the .hwh of the same build beside it"
-        ) from None
-    except ElementTree.ParseError as error:
-        raise ValueError(f"a hardware handoff must be XML, got {error} in {handoff}: copy it again") from None
+        )
+    content = read_bytes(handoff, *HANDOFF)
+    try:
+        return ElementTree.fromstring(content)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the others of an encoding that is unknown
+        raise ValueError(f"{HANDOFF[0]} must be XML, got {error} in {handoff}: {HANDOFF[1]}") from None
 
 
 def _path(module: ElementTree.Element) -> str:

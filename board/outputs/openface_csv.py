@@ -83,7 +83,10 @@ class CsvOutput(ResumableTable):
 
     def values_of(self, line: str) -> dict[str, object]:
         """The cells of a row without its latency."""
-        cells = next(csv.reader([line], strict=True))
+        try:
+            cells = next(csv.reader([line], strict=True))
+        except csv.Error as error:  # which is no ValueError
+            raise ValueError(str(error)) from None
         return {name: text for name, text in zip(COLUMNS, cells, strict=True) if name != "latency_ms"}
 
     def rows(self, observations: list[Observation]) -> str:

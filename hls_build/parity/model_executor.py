@@ -40,9 +40,14 @@ class ModelExecutor:
         try:
             self._model = ModelWrapper(onnx.load(path)).transform(InferShapes())
         except Exception as error:  # onnx's own class is not public
-            raise ValueError(f"a model must be QONNX that qonnx takes, got {_said(error)} in {path}") from None
+            raise ValueError(
+                f"a model must be QONNX that qonnx takes, got {_said(error)} in {path}: export it again"
+            ) from None
         constants = {tensor.name for tensor in self._model.graph.initializer}
-        (self._input,) = (value.name for value in self._model.graph.input if value.name not in constants)
+        inputs = [value.name for value in self._model.graph.input if value.name not in constants]
+        if len(inputs) != 1:
+            raise ValueError(f"a model must have one input, got {len(inputs)} in {path}: export it again")
+        (self._input,) = inputs
         self._outputs = [value.name for value in self._model.graph.output]
         self.output = f"tensor {', '.join(self._outputs)}"
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from qnn.data.dataset import Report
+from board.core.reading import read_rows
+from qnn.data.dataset import REMEDY, Report
+
+LONGEST = 200
+"""Characters of a line in a sentence."""
 
 
 def read_numbers(
@@ -32,11 +36,25 @@ def read_numbers(
             report.wrong(
                 "label line",
                 f"a line must hold {' and '.join(columns)} as whole numbers,"
-                f" got {line.strip()!r} in line {number} of {path}",
+                f" got {shown(line.strip())} in line {number} of {path}",
             )
             return None
         rows.append(row)
     return np.array(rows, dtype=np.int64).reshape(-1, len(columns))
+
+
+def read_table(path: Path, title: str, report: Report) -> list[list[str]] | None:
+    """Rows of a CSV file of a dataset, None where it is no CSV."""
+    try:
+        return read_rows(path, f"{title}'s labels", REMEDY)
+    except ValueError as error:
+        report.wrong("label file", str(error).removesuffix(f": {REMEDY}"))
+        return None
+
+
+def shown(line: str) -> str:
+    """A line of a file as a sentence shows it, however long it is."""
+    return repr(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
 
 
 def whole_numbers(cells: Sequence[str]) -> list[int] | None:

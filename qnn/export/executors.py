@@ -104,8 +104,9 @@ class QonnxExecutor:
     output = f"tensor {OUTPUT}"
 
     def __init__(self, path: Path) -> None:
-        model = ModelWrapper(read_model(path))
+        whole = read_model(path)
         try:
+            model = ModelWrapper(whole)  # which looks at every constant
             self._layers = layers(model.model)
             self._model = model.transform(ChangeBatchSize(BATCH)).transform(InferShapes())
         except Exception as error:  # onnx's own class is not public

@@ -18,7 +18,7 @@ from au_faces import PER_HEAD, write_rendered
 from damage import Damage, of_arrays, of_bytes, of_json, packed_arrays
 from observed import CONTRACT as CONTRACT_OF_ROWS
 from observed import face, frame
-from packages import pack, seal, small_contract, small_graph, write_package
+from packages import pack, plain_contract, seal, small_contract, small_graph, write_package
 from qonnx_models import model, quant
 from teachers import soft_labels
 from trees import tree
@@ -27,6 +27,7 @@ from board.core.contract import Contract, StreamPacking
 from board.core.facs import AUS
 from board.core.files import sha256
 from board.core.graph import IntegerGraph
+from board.core.plain_contract import read_contract
 from board.deployment import CONTRACT, INTEGER, MANIFEST, Deployment
 from board.driver.debug import Watched
 from board.driver.overlay import check_overlay
@@ -40,8 +41,11 @@ from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_file
 from hls_build.config import board as boards
 from hls_build.config.build import BUILDS, load_build
+from hls_build.cost.resources import Resources
+from hls_build.parity.model_executor import ModelExecutor
 from hls_build.report.timeline import Timeline
 from hls_build.rtl.stitch import Stitched
+from hls_build.yosys import synthesis_report
 from qnn.data import soft_labels as label_file
 from qnn.data.datasets import find
 from qnn.data.indexing import index
@@ -127,6 +131,20 @@ def _standard_onnx(folder: Path) -> None:
 def _build(folder: Path) -> None:
     steps = {"export": {"seconds": 1.5, "files": {"model.onnx": "0" * 64}}, "lower": {"seconds": 0.5, "files": {}}}
     (folder / "build.json").write_text(json.dumps({"key": "0" * 64, "checkpoint": "x.safetensors", "steps": steps}))
+
+
+def _dataflow(folder: Path) -> None:
+    _qonnx(folder)
+    (folder / "model.onnx").rename(BuildFolder(folder).dataflow)
+
+
+def _synthesis(folder: Path) -> None:
+    build = BuildFolder(folder)
+    build.report.mkdir()
+    build.write_report(
+        "synthesis",
+        {"nodes": {"conv1": Resources(lut=100, ff=200).as_json(), "conv1_memory": Resources(bram18=1).as_json()}},
+    )
 
 
 def _rtl(folder: Path) -> None:
@@ -275,6 +293,9 @@ SURFACES: dict[str, Surface] = {
         lambda f: Contract.read(f / CONTRACT),
         of_json,
     ),
+    "plain contract": Surface(
+        CONTRACT, lambda f: plain_contract().write(f / CONTRACT), lambda f: read_contract(f / CONTRACT), of_json
+    ),
     "integer graph": Surface(
         INTEGER, lambda f: small_graph().save(f / INTEGER), lambda f: IntegerGraph.load(f / INTEGER), of_arrays
     ),
@@ -297,10 +318,15 @@ SURFACES: dict[str, Surface] = {
         "x.toml", lambda f: shutil.copy(BUILDS / "pynq-z2_tiny.toml", f / "x.toml"), lambda f: load_build(f / "x.toml")
     ),
     "build's state": Surface("build.json", _build, lambda f: BuildFolder(f).read_state(), of_json),
+    "dataflow graph": Surface("dataflow.onnx", _dataflow, lambda f: BuildFolder(f).read_dataflow()),
+    "synthesis report": Surface(
+        "report/synthesis.json", _synthesis, lambda f: synthesis_report.read(BuildFolder(f)), of_json
+    ),
     "RTL's manifest": Surface("stitch.json", _rtl, Stitched.load, of_json),
     "timeline": Surface("timeline.npz", _timeline, lambda f: Timeline.load(f / "timeline.npz"), of_arrays),
     "QONNX to lower": Surface("model.onnx", _qonnx, lambda f: lower_file(f / "model.onnx")),
     "QONNX to run": Surface("model.onnx", _qonnx, lambda f: QonnxExecutor(f / "model.onnx")),
+    "QONNX to compare with": Surface("model.onnx", _qonnx, lambda f: ModelExecutor(f / "model.onnx", plain_contract())),
     "ONNX": Surface("model.onnx", _standard_onnx, lambda f: OnnxExecutor(f / "model.onnx")),
     "bitfile": Surface("accelerator.bit", _overlay, _overlay_read),
     "hardware handoff": Surface("accelerator.hwh", _overlay, _overlay_read),

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from board.core.reading import read_rows
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
-from qnn.data.label_files import read_numbers, whole_numbers
+from qnn.data.label_files import read_numbers, read_table, shown, whole_numbers
 
 PICTURES = ("", "Sequences(2D+3D)", "BP4D-training")
 INTENSITIES = ("AUCoding/AU_INT", "AU_INT", "AU Intensity Codes3.0")
@@ -125,13 +124,15 @@ class Bp4d(Dataset):
 
     def _occurrence_table(self, path: Path, report: Report) -> npt.NDArray[np.int64] | None:
         """Frame number and the five AUs (N, 6) of one occurrence file."""
-        header, *lines = read_rows(path, "BP4D's labels", "copy the dataset again") or [[]]
+        if (table := read_table(path, self.title, report)) is None:
+            return None
+        header, *lines = table or [[]]
         heads = [re.sub(r"^AU0*", "", cell.strip(), flags=re.IGNORECASE) for cell in header]
         absent = [au for au in self.aus if str(au) not in heads[1:]]
         if absent:
             report.wrong(
                 "label file",
-                f"the header of an occurrence file must name AU {absent[0]}, got {','.join(header)!r} in {path}",
+                f"the header of an occurrence file must name AU {absent[0]}, got {shown(','.join(header))} in {path}",
             )
             return None
         chosen = [0, *(heads.index(str(au), 1) for au in self.aus)]
@@ -144,7 +145,7 @@ class Bp4d(Dataset):
                 report.wrong(
                     "label line",
                     f"a line must hold a frame number and 0, 1 or 9 for each of {len(header) - 1} columns,"
-                    f" got {','.join(line)!r} in line {number} of {path}",
+                    f" got {shown(','.join(line))} in line {number} of {path}",
                 )
                 return None
             rows.append(row)

@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
-from board.core.reading import read_rows
 from board.faces.crop import SIDE_PX, to_input
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
 from qnn.data.faces import UNKNOWN_EMOTION
-from qnn.data.label_files import whole_numbers
+from qnn.data.label_files import read_table, shown, whole_numbers
 
 FOLDERS: dict[str, str] = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 USAGES: dict[str, str] = {"train": "Training", "valid": "PublicTest", "test": "PrivateTest"}
@@ -30,7 +29,6 @@ VOTE_COLUMNS: tuple[str, ...] = (
     "disgust", "fear", "contempt", "unknown", "not a face",
 )  # fmt: skip
 MIN_VOTES = 5
-REMEDY = "copy the dataset again"
 
 
 class FerPlus(Dataset):
@@ -97,14 +95,15 @@ class FerPlus(Dataset):
         """Names (N,) and votes (N, 10) of a split's pictures."""
         own, common = root / FOLDERS[split] / "label.csv", root / "fer2013new.csv"
         if own.is_file():
-            return _read_votes(read_rows(own, "FERPlus's labels", REMEDY), own, "name, box", report)
-        if common.is_file():
-            lines = (_label_line(line, USAGES[split]) for line in read_rows(common, "FERPlus's labels", REMEDY))
+            return _read_votes(read_table(own, self.title, report) or (), own, "name, box", report)
+        if not common.is_file():
+            report.missing(own, self.title)
+        elif (table := read_table(common, self.title, report)) is not None:
+            lines = (_label_line(line, USAGES[split]) for line in table)
             names, votes = _read_votes(lines, common, "usage, name", report)
             if not names:
                 report.wrong("missing", f"fer2013new.csv must have lines of {USAGES[split]}, got none in {common}")
             return names, votes
-        report.missing(own, self.title)
         return [], np.empty((0, len(VOTE_COLUMNS)), dtype=np.int64)
 
     def accept(self, picture: npt.NDArray[np.uint8]) -> None:
@@ -151,12 +150,12 @@ def _read_votes(
             report.wrong(
                 "label line",
                 f"a line of {path.name} must be {first} and {len(VOTE_COLUMNS)} votes,"
-                f" got {','.join(line)!r} in line {number} of {path}",
+                f" got {shown(','.join(line))} in line {number} of {path}",
             )
         elif Path(line[0]).name != line[0] or not line[0].isprintable():
             report.wrong(
                 "label line",
-                f"a line of {path.name} must begin with the name of a picture, got {line[0]!r} in line {number}"
+                f"a line of {path.name} must begin with the name of a picture, got {shown(line[0])} in line {number}"
                 f" of {path}",
             )
         elif line[0] in names:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from board.core.facs import AUS, EMOTIONS, PROTOTYPES
 from board.faces.crop import SIDE_PX, Box, cut_face
 from qnn.data.dataset import Dataset, Index, Report, Source, block, join
+from qnn.data.label_files import shown
 
 LABELS = Path("EmoLabel", "list_patition_label.txt")
 PICTURES = Path("Image", "aligned")
@@ -79,7 +80,7 @@ class RafDb(Dataset):
                 report.wrong(
                     "label line",
                     f"a line of {path.name} must be train_ or test_, a number, .jpg, and an emotion from 1 to 7,"
-                    f" got {line.strip()!r} in line {number} of {path}",
+                    f" got {shown(line.strip())} in line {number} of {path}",
                 )
                 continue
             lines.append((split, f"{Path(cells[0]).stem}_aligned.jpg", EMOTIONS.index(CODES[cells[1]])))

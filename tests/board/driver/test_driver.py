@@ -334,6 +334,7 @@ def wider(key: str, lanes: int) -> Change:
         (no_bitfile(bytes(100)), "must name its part in a header, got none in"),
         (without_handoff, "needs its hardware handoff, got none at .*accelerator.hwh: copy the .hwh"),
         (handoff_with("<EDKSYSTEM", "EDKSYSTEM"), "must be XML, got .*accelerator.hwh: copy it again"),
+        (handoff_with("UTF-8", "ATF-8"), "must be XML, got .*accelerator.hwh: copy it again"),
         (handoff_with("7z020", "7z010"), "the hardware handoff must be for part xc7z020clg400-1, got 7z010clg400 in"),
         (handoff_with("SYSTEMINFO", "OTHERINFO"), "the hardware handoff must be for part .*, got None in"),
         (

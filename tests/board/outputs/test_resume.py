@@ -152,6 +152,20 @@ def test_rows_without_a_record_are_proven(path: Path, kind: Kind) -> None:
     assert partial_of(path).read_bytes() == before
 
 
+def test_a_quote_that_is_not_closed_is_another_row(tmp_path: Path) -> None:
+    """Python's csv raises an error of its own on it, which once was a traceback."""
+    path = tmp_path / "aus.csv"
+    run(CsvOutput(path, CONTRACT), (0, 4))
+    record_name(path).unlink(missing_ok=True)
+    partial = partial_of(path)
+    header, row, *others = partial.read_text().splitlines(keepends=True)
+    partial.write_text("".join([header, row.replace(",", ',"', 1), *others]))
+    out = CsvOutput(path, CONTRACT, resume=True)
+    with pytest.raises(ValueError, match=r"must hold the rows that are computed now, got another \w+ in frame 1: name"):
+        out.write(frame(0), [replace(face(0, number), source="video0") for number in (0, 1)])
+    out.abandon()
+
+
 def test_rows_without_a_record_of_a_longer_input_are_refused(path: Path, kind: Kind) -> None:
     run(kind(path, CONTRACT), (0, 4))
     record_name(path).unlink(missing_ok=True)

@@ -288,6 +288,14 @@ def test_refuses_a_function_that_rises_and_falls(rng: np.random.Generator) -> No
         lower(conv_model(function, slopes, rng.integers(-7, 8, (4, 3, 3, 3))), RULES)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_refuses_constants_that_are_not_finite(value: float, rng: np.random.Generator) -> None:
+    function = [helper.make_node("PRelu", ["sums", "slopes"], ["real"], name="bent")]
+    slopes = {"slopes": np.array([0.5, value, 0.5, 0.5]).reshape(4, 1, 1)}
+    with pytest.raises(ValueError, match=rf"constants must be finite, got {value} in slopes: train or export again"):
+        lower(conv_model(function, slopes, rng.integers(-7, 8, (4, 3, 3, 3))), RULES)
+
+
 def test_refuses_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not protobuf at all")
     with pytest.raises(ValueError, match=r"must be a whole ONNX file, got .* in .*bad\.onnx: export it again"):

@@ -343,6 +343,15 @@ def test_a_damaged_export_is_refused(tiny: Exported, tmp_path: Path, file: str, 
         read_report(tmp_path)
 
 
+def test_a_constant_of_no_type_is_refused(tiny: Exported, tmp_path: Path) -> None:
+    """qonnx looks at every constant before anything else, and raised a TypeError."""
+    model = onnx.load(tiny.out / "model.onnx")
+    model.graph.initializer[0].data_type = onnx.TensorProto.UNDEFINED
+    onnx.save(model, tmp_path / "damaged.onnx")
+    with pytest.raises(ValueError, match=r"must be QONNX that qonnx runs, got .* in .*damaged\.onnx: export again"):
+        QonnxExecutor(tmp_path / "damaged.onnx")
+
+
 @pytest.mark.parametrize("wrong", [np.zeros((2, 48, 48), np.uint8), np.zeros((2, 48, 48, 3)), np.zeros((0, 48, 48, 3))])
 def test_faces_of_another_shape_are_refused(tiny: Exported, wrong: np.ndarray) -> None:
     for executor in tiny.executors():

@@ -11,7 +11,9 @@ import pytest
 import torch
 from packages import largest_file
 from quantized_networks import calibrated_network, save_network, varied_faces
+from safetensors.torch import load_file, save_file
 
+from board.core.files import sha256
 from board.executors.executor import planes
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
@@ -89,6 +91,26 @@ def test_an_unknown_preset_is_refused() -> None:
 def test_a_truncated_checkpoint_is_refused(copied: Path) -> None:
     copied.write_bytes(copied.read_bytes()[:-1000])
     with pytest.raises(ValueError, match="truncated or was changed"):
+        checkpoint.load(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("weight", float("nan"), r"weights must be finite, got nan in \S+ of checkpoint .*: train again"),
+        ("weight", float("-inf"), r"weights must be finite, got -inf in \S+ of checkpoint .*: train again"),
+        ("running_var", -0.5, r"a variance must not be negative, got -0\.5 in \S+ of checkpoint .*: train again"),
+    ],
+)
+def test_weights_that_training_blew_up_are_refused(copied: Path, name: str, value: float, said: str) -> None:
+    """They once passed load, export and lowering, and showed as a comparison with -9223372036854775808."""
+    state = load_file(copied)
+    first = next(one for one in state if one.endswith(name))
+    state[first].view(-1)[0] = value
+    save_file(state, copied)
+    card = checkpoint.card_path(copied)
+    card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": sha256(copied)}))
+    with pytest.raises(ValueError, match=said):
         checkpoint.load(copied)
 
 

@@ -81,6 +81,7 @@ CASES = {
     "no file": Case(gone(FACS), "a sequence of CK+ needs a *_facs.txt, got none in {root}/FACS/S005/001"),
     "two files": Case(lambda root: shutil.copy(root / FACS, root / FACS.with_name("x_facs.txt")), "a sequence must have one *_facs.txt, got 2 in {root}/FACS/S005/001"),
     "stray column": Case(adds(FACS, "4.0 1.0 1.0"), "a line must hold AU and intensity as whole numbers, got '4.0 1.0 1.0' in line 6 of {root}/" + str(FACS)),
+    "huge number": Case(adds(FACS, "1e300 1.0"), "a line must hold AU and intensity as whole numbers, got '1e300 1.0' in line 6 of {root}/" + str(FACS)),
     "no number": Case(says(EMOTION, "happy"), "a line must hold an emotion as whole numbers, got 'happy' in line 1 of {root}/" + str(EMOTION)),
     "no such emotion": Case(says(EMOTION, "8.0"), "an emotion file must hold one number from 0 to 7, got [8] in {root}/" + str(EMOTION)),
     "few frames": Case(few_frames, "a sequence must have at least 4 frames, got 3 in {root}/cohn-kanade-images/S005/001"),

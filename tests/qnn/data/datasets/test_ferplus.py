@@ -152,6 +152,9 @@ CASES = {
     "stray votes": Case(says(TRAIN / "label.csv", LINE + ",0,0"), "a line of label.csv must be name, box and 10 votes"),
     "empty vote": Case(says(TRAIN / "label.csv", LINE + ","), "a line of label.csv must be name, box and 10 votes"),
     "no vote": Case(says(TRAIN / "label.csv", LINE.replace("1,9", "0,0") + ",0"), "a line of label.csv must be name, box and 10 votes"),
+    "huge vote": Case(says(TRAIN / "label.csv", LINE + ",1e300"), "a line of label.csv must be name, box and 10 votes"),
+    "long cell": Case(says(TRAIN / "label.csv", LINE + "," + "x" * 100_000), "0,0,0,xxx"),
+    "cell longer than Python's csv takes": Case(says(TRAIN / "label.csv", LINE + "," + "x" * 200_000), "FERPlus's labels must be CSV, got field larger than field limit (131072) in {root}/FER2013Train/label.csv"),
     "named twice": Case(adds(TRAIN / "label.csv", LINE + ",0"), "label.csv must name a picture once, got fer0000000.png again in line 7 of {root}/FER2013Train/label.csv"),
 }  # fmt: skip
 
