@@ -30,6 +30,8 @@ class Control(IntFlag):
 
 
 KNOWN = int(sum(Control))  # a plain number, whose complement has all other bits
+MISALIGNED = 1 << 18
+"""What AUFlow's shell says of frames that lost a beat or got one."""
 
 
 class Ip(Protocol):
@@ -82,6 +84,16 @@ class Iodma:
         if word & Control.IDLE and not word & Control.START:
             raise Fault(Cause.STOPPED, self.name)
         return False
+
+    @property
+    def fails(self) -> bool:
+        """Whether it reported what no IODMA reports, when it was last asked."""
+        return bool(self.control & ~KNOWN)
+
+    @property
+    def is_misaligned(self) -> bool:
+        """Whether that was a frame that lost its alignment, and nothing else."""
+        return self.control & ~KNOWN == MISALIGNED
 
     def look(self) -> int:
         """Read ap_ctrl."""

@@ -136,22 +136,33 @@ class Transfer:
                 self._wait(late)
 
     def salvage(self) -> tuple[int, int]:
-        """After a fault, deliver the frames that came; bytes moved and expected of the first batch that did not."""
+        """After a fault, deliver the frames that came; bytes moved and expected of the first batch that did not.
+
+        Of a batch whose input memory refused to give, or whose frames lost their alignment, none is delivered.
+        """
         while self._at.delivered < self._at.received:
             self._deliver(self._at.delivered)
         if self._at.armed == self._at.received:
             return 0, self._output.frame_bytes * len(self._batch(self._at.received))
         frames = self._look(self._at.received)
-        whole = self._watermark.whole_frames(frames)
-        self._unpack(frames[:whole])
+        if not self._is_doubtful:
+            self._unpack(frames[: self._watermark.whole_frames(frames)])
         return self._watermark.moved_bytes(frames), frames.size
 
+    @property
+    def _is_doubtful(self) -> bool:
+        """Whether what came of the batch that is being received may be computed of other frames."""
+        return (self._idma.fails and self._at.taken <= self._at.received) or self._odma.is_misaligned
+
     def _ask(self, late: bool) -> None:
-        """See which DMA ended, of those that are due; of all where nothing came for long."""
+        """See which DMA ended, of those that are due; of all where nothing came for long.
+
+        What came counts only once its input is known to have been read well.
+        """
         at, now = self._at, self._clock.monotonic()
         due = [late or self._told or now >= moment for moment in self._due()]
         self._told = False
-        if at.sent > at.taken and due[0]:
+        if at.sent > at.taken and (due[0] or (due[1] and at.taken == at.received)):
             at.taken += self._idma.ended()
         if at.armed > at.received and due[1] and self._odma.ended():
             frames = self._look(at.received)

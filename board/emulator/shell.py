@@ -102,21 +102,19 @@ class RtlFabric:
 
     def step(self, cycles: int) -> None:
         """Let time pass."""
-        while cycles > 0:
-            chunk = cycles if self.silent else min(cycles, CHUNK_CYCLES)
-            end = self._simulation.cycle + chunk
-            while self._simulation.cycle < end:
-                self._simulation.step(end - self._simulation.cycle)
+        end = self._simulation.cycle + cycles
+        while (left := end - self._simulation.cycle) > 0:
+            if self.silent:
+                self._simulation.idle(left)
+            else:
+                self._simulation.step(min(left, CHUNK_CYCLES))
                 self._answer()
-            cycles -= chunk
 
     def unlock(self) -> None:
         """The clock changes, which this model does at once."""
 
     def _answer(self) -> None:
         """Memory's part: take what the shell asks for and give what it waits for."""
-        if self.silent:
-            return
         for address, words in self._bursts("m_axis_ar"):
             size = words * self._word
             data = np.zeros(size, np.uint8) if self.refuses else self._memory.read(address, size)

@@ -8,18 +8,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from shells import BEATS, LANES
 
 from board.driver.debug import DebugBlock
+from board.driver.faults import Cause
 from board.driver.iodma import Iodma
 from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, Window
 from board.driver.transfer import UNKNOWN_PACE, Slot, Transfer
 from board.driver.watermark import Watermark
 from board.emulator.memory import Memory
-from board.emulator.shell import CHUNK_CYCLES, RtlFabric
+from board.emulator.shell import CHUNK_CYCLES, OKAY, RtlFabric
 from hls_build.shell.spec import ShellSpec
 
 FRAMES, TIMEOUT_S, CLOCK_HZ = 4, 1e-3, 100e6
 """Of a batch, until a transfer counts as hung, of the accelerator."""
+FRAME_BYTES = BEATS * LANES
+"""Of the stand-in's input."""
 
 
 class Buffer(np.ndarray):
@@ -32,6 +36,64 @@ class Buffer(np.ndarray):
 
     def invalidate(self) -> None:
         """Nothing to do."""
+
+
+class FaultyFabric(RtlFabric):
+    """The programmable logic with a memory, or somebody else, who does wrong at a frame: one of FAULTS.
+
+    Frames are counted by those that reached memory, so one that must be tried again keeps its number.
+    """
+
+    kind, at, again = "", 0, False
+    _written, _read, _struck = 0, 0, False
+
+    def plan(self, kind: str, at: int, again: bool = False) -> None:
+        """Let it happen at a frame from now, once or with every attempt."""
+        self.kind, self.at, self.again = kind, at, again
+        self._written = self._read = 0
+
+    def reset(self) -> None:
+        super().reset()
+        self.silent = self.refuses = self._struck = False
+        self._read = self._written * FRAME_BYTES
+
+    def _write(self, address: int, words: np.ndarray) -> None:
+        kind = self._due("write", self._written)
+        if kind == "resets in mid-frame":
+            self.reset()
+        elif kind == "forgets a write":
+            self._simulation.feed("s_axis_b", np.array([[OKAY]], np.uint8))
+        elif not self.silent:
+            super()._write(address, words)
+            self._written += not self._struck
+
+    def _bursts(self, stream: str) -> list[tuple[int, int]]:
+        found = super()._bursts(stream)
+        if stream == "m_axis_ar" and found:
+            self._due("read", self._read // FRAME_BYTES)
+            self._read += sum(words * self._word for _, words in found)
+        return [] if self.silent else found
+
+    def _due(self, way: str, frame: int) -> str:
+        """The kind of wrong that happens now, if any."""
+        self.refuses = False
+        if self._struck or not self.kind or FAULTS[self.kind][0] != way or frame != self.at:
+            return ""
+        kind, self._struck = self.kind, True
+        self.silent, self.refuses = kind.startswith("never"), kind.startswith("refuses")
+        self.kind = kind if self.again else ""
+        return kind
+
+
+FAULTS = {
+    "never answers a write": ("write", Cause.HANG, "did not end, no frame for 0.001 s"),
+    "never answers a read": ("read", Cause.HANG, "did not end, no frame for 0.001 s"),
+    "forgets a write": ("write", Cause.SHORT, "odma0 ended short"),
+    "refuses a write": ("write", Cause.ERROR, "odma0 reports an error"),
+    "refuses a read": ("read", Cause.ERROR, "idma0 reports an error"),
+    "resets in mid-frame": ("write", Cause.STOPPED, "went idle before its end, as after a reset in mid-frame"),
+}
+"""What may go wrong: by what it happens, what the driver takes it for, and what it says."""
 
 
 @dataclass

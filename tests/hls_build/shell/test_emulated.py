@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shell_board import FRAMES, TIMEOUT_S, Board, Buffer
+from shell_board import FAULTS, FRAMES, TIMEOUT_S, Board, Buffer, FaultyFabric
 from shells import BEATS, LANES, stub_answers, stub_shell, stub_sources
 from small import small_contract
 
@@ -61,7 +62,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
 def board(simulation: Simulation) -> Board:
     """Just loaded."""
     memory = Memory(0x1680_0000, 1 << 16)
-    board = Board(SPEC, RtlFabric(simulation, memory), memory)
+    board = Board(SPEC, FaultyFabric(simulation, memory), memory)
     board.sleep(1e-5)
     return board
 
@@ -240,6 +241,48 @@ def test_a_transfer_error_is_told_and_recovered_from(driver: Driver, board: Boar
     board.fabric.refuses = False
     faces = some_faces(rng, 3)
     np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+
+
+def first_lost(kind: str, at: int) -> range:
+    """The frames that may be the first that a fault takes."""
+    if kind == "refuses a read":  # nobody knows what the batch was made of
+        return range(at // FRAMES * FRAMES, at // FRAMES * FRAMES + 1)
+    if kind == "never answers a read":  # nor is written what was computed before
+        return range(max(0, at - 2), at + 1)
+    return range(at, at + 1)
+
+
+@pytest.mark.parametrize("at", [6, *(pytest.param(at, marks=pytest.mark.slow) for at in (0, 8))])
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_is_named_and_recovered_from(
+    driver: Driver, board: Board, rng: np.random.Generator, caplog: pytest.LogCaptureFixture, kind: str, at: int
+) -> None:
+    board.fabric.plan(kind, at)
+    faces, loads = some_faces(rng, 2 * FRAMES + 1), driver._overlay.loads
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    assert driver._overlay.loads == loads + 1 and driver.frames_done == len(faces)
+    said = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    _, _, text = FAULTS[kind]
+    found = re.search(rf"{text} at frame (\d+): .*; (no )?stream ", said[0])
+    assert found and int(found[1]) in first_lost(kind, at), said
+    assert f"loading the overlay again, going on with frame {found[1]}" in said
+    np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
+    assert driver._overlay.loads == loads + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_that_lasts_is_told(driver: Driver, board: Board, rng: np.random.Generator, kind: str) -> None:
+    board.fabric.plan(kind, 6, again=True)
+    faces = some_faces(rng, 2 * FRAMES + 1)
+    with pytest.raises(TransferError, match=r"two failures at frame \d:") as caught:
+        driver.accumulators(faces)
+    _, cause, text = FAULTS[kind]
+    assert caught.value.diagnosis.cause is cause and text in str(caught.value)
+    assert isinstance(caught.value, HangError) == (cause is Cause.HANG)
+    first = caught.value.diagnosis.frame
+    assert first in first_lost(kind, 6)
+    np.testing.assert_array_equal(caught.value.accumulators, sums(faces[:first]))
 
 
 def test_an_overlay_of_another_build_is_refused(driver: Driver) -> None:
