@@ -19,7 +19,7 @@ from hls_build.rtl.stitch import TOP, Stitched
 from hls_build.yosys import finn_patches, tool
 from hls_build.yosys.netlist import Netlist
 
-_MULTIPLIERS = ("mvu.sv", "lut_mvu.sv")
+_MULTIPLIERS = ("mvu.sv", "lut_mvu.sv", "dsp_mvu.sv")
 KIND, CELLS, NETLIST = "synthesis", "cells.json", "netlist.json.gz"
 """Where the cache keeps cells by type, and cells with the nets between them."""
 TIMEOUT_S = 3600
