@@ -34,7 +34,7 @@ from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_scaled_file, read_model
 from hls_build.config.board import DEFAULT_BOARD, Board, load_board
 from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build
-from hls_build.config.folding import LATENCY_INTERVALS
+from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
 from hls_build.finn_adapter import use_build_folder
 from hls_build.folding import results, search
 from hls_build.parity.executors import software
@@ -58,6 +58,7 @@ class Wish:
         single_clock: No DSPs at twice the clock.
         latency: Most frame intervals from a frame's first pixel to its result.
         config: A folding of before, build.toml, instead of choosing one; None chooses.
+        multiplier: What multiplies, one of MULTIPLIER_CHOICES.
     """
 
     board: Board
@@ -66,12 +67,15 @@ class Wish:
     single_clock: bool = False
     latency: float = LATENCY_INTERVALS
     config: Path | None = None
+    multiplier: str = DEFAULT_MULTIPLIER
 
     @property
     def key(self) -> str:
         """All of it, as text that is equal where it is."""
         folding = None if self.config is None else sha256(self.config)
-        return repr((self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, folding))
+        return repr(
+            (self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, self.multiplier, folding)
+        )
 
 
 def wish(
@@ -81,6 +85,7 @@ def wish(
     single_clock: bool = False,
     latency: float = LATENCY_INTERVALS,
     config: Path | None = None,
+    multiplier: str = DEFAULT_MULTIPLIER,
 ) -> Wish:
     """What a user asks for, by a board's name; None takes DEFAULT_BOARD, or the configuration's.
 
@@ -88,7 +93,7 @@ def wish(
         ValueError: There is no such board or configuration, or one contradicts the other.
     """
     if config is None:
-        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency)
+        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency, None, multiplier)
     if (board, fps, clock_mhz) != (None, None, None):
         raise ValueError(f"{config} says board, folding and clock: leave it out, or --board, --fps and --clock-mhz")
     return Wish(load_build(config).board, None, None, single_clock, latency, config)
@@ -180,7 +185,7 @@ def fold_step(job: ModelJob) -> None:
         )
     use_build_folder(job.folder.finn)
     clock_mhz = wish.clock_mhz or wish.board.clock_mhz
-    request = search.Request(graph, wish.board, clock_mhz, not wish.single_clock, wish.latency)
+    request = search.Request(graph, wish.board, clock_mhz, not wish.single_clock, wish.latency, wish.multiplier)
     with counter("looking for a folding", "tries") as tried:
         count = 0
 

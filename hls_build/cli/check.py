@@ -8,6 +8,7 @@ from typing import Any
 
 from board.cli.command import BUILD, FAILED, Command
 from board.cli.options import add_json, add_one_of, integer, number, write_json
+from hls_build.cli.options import add_multiplier
 
 RATES = (30.0, 100.0, 300.0, 1000.0)
 """Frames per second that are tried where none are named."""
@@ -42,6 +43,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="most frame intervals from a frame's first pixel to its result",
     )
+    add_multiplier(parser)
     add_json(parser)
 
 
@@ -61,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
     content: dict[str, Any] = {"module": options.module, "input": list(options.input), **report.as_json(checked)}
     if checked.graph is not None:
         clock_mhz = options.clock_mhz or board.clock_mhz
-        request = Request(checked.graph, board, clock_mhz, not options.single_clock, options.latency)
+        request = Request(
+            checked.graph, board, clock_mhz, not options.single_clock, options.latency, options.multiplier
+        )
         folded = report.fold(request, options.fps or RATES)
         console.print(report.rates(folded, request))
         console.print(report.layers(folded))

@@ -58,7 +58,13 @@ def _run(options: argparse.Namespace) -> int:
 
     model: Path = options.model
     wish = model_flow.wish(
-        options.board, options.fps, options.clock_mhz, options.single_clock, options.latency, options.config
+        options.board,
+        options.fps,
+        options.clock_mhz,
+        options.single_clock,
+        options.latency,
+        options.config,
+        options.multiplier,
     )
     folder = BuildFolder(options.out or Path("build") / model_flow.build_name(model))
     console = PlainConsole()
@@ -77,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
 def _again(options: argparse.Namespace) -> list[str]:
     """The command that goes on."""
     command = ["auflow", "compile", str(options.model), "--resume"]
-    for flag in ("board", "fps", "clock_mhz", "latency", "config", "inputs", "sim_frames", "out"):
+    for flag in ("board", "fps", "clock_mhz", "latency", "multiplier", "config", "inputs", "sim_frames", "out"):
         if (value := getattr(options, flag)) is not None:
             command += [f"--{flag.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     for flag in ("single_clock", "no_simulation", "accept_timing_failure"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from board.cli.command import FAILED, STUDY, Command
 from board.cli.options import add_output, integer, number
 from board.progress import bars
-from hls_build.cli.options import add_workers, workers
+from hls_build.cli.options import add_multiplier, add_workers, workers
 from qnn.cli.options import add_data, add_division, division
 
 
@@ -57,6 +57,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="most frame intervals from a frame's first pixel to its result",
     )
+    add_multiplier(parser)
     parser.add_argument(
         "--build",
         action="store_true",
@@ -117,6 +118,7 @@ def _run(options: argparse.Namespace) -> int:
         options.sim_frames,
         None if options.data is None else division(options, options.seed),
         options.rendered,
+        options.multiplier,
     )
     with bars("tasks", stay=True) as step:
 

@@ -15,19 +15,10 @@ SWEEP = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    from hls_build.config.folding import MULTIPLIER_CHOICES
     from qnn.network.presets import PRESETS
 
     add_one_of(parser, PRESETS, "--preset", default="w4a4", help=f"widths of the network: {', '.join(PRESETS)}")
     add_folding(parser)
-    add_one_of(
-        parser,
-        MULTIPLIER_CHOICES,
-        "--multiplier",
-        default="dsp",
-        help="what multiplies: dsp, FINN+'s; lut, ours in LUTs where weights have at most 3 bits and activations 4;"
-        " auto, whichever costs less, layer by layer (default: dsp)",
-    )
     add_checkpoint(parser, default="the preset's in the repository")
     add_output(parser, "--out", metavar="F.toml", help="write what `auflow build --config` reads here")
     add_output(parser, "--plot", metavar="F.png", help="draw resources against frame rate here")
@@ -40,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
     from hls_build.config.build import BuildConfig
-    from hls_build.config.folding import LATENCY_INTERVALS
+    from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
     from hls_build.folding import results, search
     from qnn.network.presets import shipped_checkpoint, text_of
 
@@ -59,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
         build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock
-        if options.multiplier != "dsp":
+        if options.multiplier != DEFAULT_MULTIPLIER:
             command += f" --multiplier {options.multiplier}"
         if options.latency != LATENCY_INTERVALS:
             command += f" --latency {options.latency:g}"

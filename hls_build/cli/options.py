@@ -23,7 +23,7 @@ def weights(name: str) -> Path | None:
 
 
 def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> None:
-    """Add --board, --fps, --clock-mhz, --single-clock and --latency: what the folding search is asked for.
+    """Add --board, --fps, --clock-mhz, --single-clock, --latency and --multiplier: what a folding search is asked for.
 
     Args:
         parser: Takes them.
@@ -52,6 +52,22 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         default=LATENCY_INTERVALS,
         metavar="X",
         help="most frame intervals from a frame's first pixel to its result",
+    )
+    add_multiplier(parser)
+
+
+def add_multiplier(parser: argparse.ArgumentParser) -> None:
+    """Add --multiplier: what multiplies in convolutions and dense layers."""
+    from hls_build.config.folding import DEFAULT_MULTIPLIER, MULTIPLIER_CHOICES
+
+    add_one_of(
+        parser,
+        MULTIPLIER_CHOICES,
+        "--multiplier",
+        default=DEFAULT_MULTIPLIER,
+        help="what multiplies: finn, FINN+'s on DSPs; dsp, ours on DSPs where weights have at most 4 bits and"
+        " activations 8; lut, ours in LUTs where they have at most 3 and 4; auto, whichever costs less, layer by layer"
+        f" (default: {DEFAULT_MULTIPLIER})",
     )
 
 

@@ -9,8 +9,9 @@ RAM_STYLES = ("auto", "block", "distributed")
 """Ultra RAM is none of them: on UltraScale+ it starts empty (AMD UG573), so it cannot hold weights that come with the
 bitstream, and only weights are large here."""
 
-MULTIPLIERS = ("dsp", "lut")
-"""FINN+'s multiplier on DSP slices, and ours of ternary digits in LUTs."""
+MULTIPLIERS = ("finn", "dsp", "lut")
+"""FINN+'s multiplier on DSP slices, ours on DSP slices, and ours of ternary digits in LUTs."""
+DEFAULT_MULTIPLIER = "finn"
 MULTIPLIER_CHOICES = (*MULTIPLIERS, "auto")
 """What a folding search may be told: one of them where it fits, or whichever costs less, layer by layer."""
 
@@ -54,8 +55,8 @@ class Folding:
                 raise ValueError(f"need {key} to be one of {', '.join(RAM_STYLES)}, got {getattr(self, key)!r}")
         if self.multiplier not in (None, *MULTIPLIERS):
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
-        if self.multiplier == "lut" and self.pumped:
-            raise ValueError("need pumped for a multiplier of DSPs, got one in LUTs")
+        if self.multiplier not in (None, "finn") and self.pumped:
+            raise ValueError(f"need pumped for FINN+'s multiplier, got multiplier = {self.multiplier!r}")
         depths = [("fifo_depths", depth) for depth in self.fifo_depths or ()]
         for key, depth in [*depths, ("window_fifo_depth", self.window_fifo_depth or 0)]:
             if depth < 0 or depth == 1:

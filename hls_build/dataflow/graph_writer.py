@@ -32,7 +32,7 @@ LaneConverter = Callable[[Link, Link], NodeProto]
 """Makes the node that carries the elements of one link to another of more or fewer lanes, by a whole ratio."""
 RegisterSlice = Callable[[Link, Link], NodeProto]
 """Makes the node that puts registers between two links that are alike."""
-LutMultiplier = Callable[[str, Link, Link, npt.NDArray[np.int64], int, int, str, float], NodeProto]
+OwnMultiplier = Callable[[str, Link, Link, npt.NDArray[np.int64], int, int, str, float], NodeProto]
 """Makes the node of a name that multiplies the vectors of one link to the sums of another, by weights of shape (inputs,
 outputs) of some bits, some inputs at once, in a style of memory, at a clock period in ns."""
 
@@ -42,7 +42,7 @@ class OwnNodes:
     """Makers of nodes of our kernels that stand among FINN+'s."""
 
     lane_converter: LaneConverter
-    lut_multiplier: LutMultiplier
+    multipliers: Mapping[str, OwnMultiplier]
     register_slice: RegisterSlice
 
 

@@ -59,15 +59,16 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
         if depth is None:
             depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
         link = writer.fifo(writer.convert(link, f"{node.name}_window", simd), f"{node.name}_window", depth)
-    multiply = _in_luts if folding.multiplier == "lut" else _on_dsps
+    multiply = _by_finn if folding.multiplier in (None, "finn") else _by_own
     multiply(writer, node, link, window.windows, (pe, simd), folding)
 
 
-def _in_luts(
+def _by_own(
     writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
-    """Our own multiplier, which holds every sum that the type of its input allows."""
-    (pe, simd), matrix = parallel, _matrix(node)
+    """A multiplier of ours, which holds every sum that the type of its input allows."""
+    (pe, simd), matrix, kind = parallel, _matrix(node), folding.multiplier
+    assert kind is not None
     inputs, outputs = matrix.shape
     depth = inputs // simd * (outputs // pe)
     lows, highs = accumulator_bounds(node.weights, *_limits(link))
@@ -86,12 +87,14 @@ def _in_luts(
         pe,
         max(link.cycles, cycles),
     )
-    style = rules.memory_style(folding.ram_style, depth, rules.lut_weight_bits(pe * simd, node.weight_bits))
+    style = rules.memory_style(folding.ram_style, depth, rules.own_weight_bits(kind, pe * simd, node.weight_bits))
     weight_bits = symmetric_bits(matrix)
-    rules.check_lut_multiplier(node.name, depth, outputs // pe, matrix.size, (weight_bits, link.bits), style)
+    rules.check_own_multiplier(node.name, kind, depth, outputs // pe, matrix.size, (weight_bits, link.bits), style)
     writer.tensor(sums.tensor, sums.shape, sums.datatype)
     writer.nodes.append(
-        writer.own.lut_multiplier(node.name, link, sums, matrix, weight_bits, simd, style, writer.config.clk_period_ns)
+        writer.own.multipliers[kind](
+            node.name, link, sums, matrix, weight_bits, simd, style, writer.config.clk_period_ns
+        )
     )
     writer.layer_cycles[node.name] = cycles
     writer.links[sums.tensor] = sums
@@ -109,7 +112,7 @@ def _matrix(node: Conv) -> npt.NDArray[np.int64]:
     return node.weights.reshape(len(node.weights), -1).T.astype(np.int64)
 
 
-def _on_dsps(
+def _by_finn(
     writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
 ) -> None:
     """FINN+'s multiplier."""

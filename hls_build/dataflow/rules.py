@@ -8,13 +8,13 @@ from math import ceil
 from hls_build.cost.resources import block_rams
 
 BYTE = 8
-LUT_WEIGHT_BITS, LUT_ACTIVATION_BITS = 4, 8
-"""Widest operands of a multiplier in LUTs: one LUT takes a bit of one with a digit of the other."""
+OWN_WEIGHT_BITS, OWN_ACTIVATION_BITS = 4, 8
+"""Widest operands of our own multipliers."""
 MOST_LUT_FOLDS = 256
-"""Folds of a multiplier in LUTs whose weights lie in LUTs too, and groups of pe outputs of any such multiplier."""
+"""Folds of a multiplier of ours whose weights lie in LUTs, and groups of pe outputs of any of them."""
 MOST_BLOCK_FOLDS = 4000
 """Folds of one whose weights lie in block RAM: Yosys unrolls no longer loop over the words of a memory."""
-MOST_LUT_WEIGHT_BITS = 1 << 19
+MOST_OWN_WEIGHT_BITS = 1_000_000
 """Bits of all weights of such a multiplier, a constant of its RTL: Vivado takes vectors of a million."""
 BRAM18_BITS = 18 * 1024
 FIFO_LUT_DEPTH = 256
@@ -43,12 +43,12 @@ def check_divides(layer: str, key: str, value: int, total: int, of: str) -> int:
 def simds(inputs: int, multiplier: str | None) -> list[int]:
     """All SIMD of a kind of multiplier over so many inputs per output, in ascending order.
 
-    On DSPs, which None means too, all inputs at once are left out: FINN+'s multiplier then ends a sum in every cycle,
-    and its output queue, an entry too short for that, loses one when what follows holds back
+    Of FINN+'s, which None means too, all inputs at once are left out: it then ends a sum in every cycle, and its output
+    queue, an entry too short for that, loses one when what follows holds back
     (tests/hls_build/simulation/test_output_queue.py).
     """
     found = divisors(inputs)
-    return found if multiplier == "lut" else found[:-1]
+    return found[:-1] if multiplier in (None, "finn") else found
 
 
 def check_simd(layer: str, simd: int, inputs: int, multiplier: str | None) -> int:
@@ -67,11 +67,14 @@ def check_simd(layer: str, simd: int, inputs: int, multiplier: str | None) -> in
     return simd
 
 
-def check_lut_multiplier(layer: str, folds: int, groups: int, weights: int, bits: tuple[int, int], style: str) -> None:
-    """Check the size of a multiplier in LUTs.
+def check_own_multiplier(
+    layer: str, kind: str, folds: int, groups: int, weights: int, bits: tuple[int, int], style: str
+) -> None:
+    """Check the size of a multiplier of ours.
 
     Args:
         layer: Its layer.
+        kind: lut or dsp.
         folds: Beats of its matrix.
         groups: Of pe outputs.
         weights: How many it has.
@@ -83,26 +86,27 @@ def check_lut_multiplier(layer: str, folds: int, groups: int, weights: int, bits
     """
     weight_bits, activation_bits = bits
     limits = [
-        ("bits of a weight", weight_bits, LUT_WEIGHT_BITS),
-        ("bits of an activation", activation_bits, LUT_ACTIVATION_BITS),
-        ("bits of weights", lut_weight_bits(weights, weight_bits), MOST_LUT_WEIGHT_BITS),
+        ("bits of a weight", weight_bits, OWN_WEIGHT_BITS),
+        ("bits of an activation", activation_bits, OWN_ACTIVATION_BITS),
+        ("bits of weights", own_weight_bits(kind, weights, weight_bits), MOST_OWN_WEIGHT_BITS),
         ("groups of outputs", groups, MOST_LUT_FOLDS),
     ]
     where = "LUTs" if style == "distributed" else "block RAM"
-    limits.append((f"folds with weights in {where}", folds, most_lut_multiplier_folds(style)))
+    limits.append((f"folds with weights in {where}", folds, most_own_multiplier_folds(style)))
+    how = {"lut": "multiplies in LUTs, which takes", "dsp": "multiplies by dsp_mvu, which takes"}[kind]
     for name, value, most in limits:
         if value > most:
-            raise ValueError(f"{layer} multiplies in LUTs, which takes at most {most} {name}, got {value}")
+            raise ValueError(f"{layer} {how} at most {most} {name}, got {value}")
 
 
-def most_lut_multiplier_folds(style: str) -> int:
-    """Most folds of a multiplier in LUTs by the memory of its weights."""
+def most_own_multiplier_folds(style: str) -> int:
+    """Most folds of a multiplier of ours by the memory of its weights."""
     return MOST_LUT_FOLDS if style == "distributed" else MOST_BLOCK_FOLDS
 
 
-def lut_weight_bits(weights: int, bits: int) -> int:
-    """Bits of all weights of a multiplier in LUTs: two for each ternary digit."""
-    return 2 * (bits - 1) * weights
+def own_weight_bits(kind: str, weights: int, bits: int) -> int:
+    """Bits of all weights of a multiplier of ours: in LUTs two for each ternary digit."""
+    return weights * (2 * (bits - 1) if kind == "lut" else bits)
 
 
 def nearest_lanes(channels: int, lanes: int) -> int:

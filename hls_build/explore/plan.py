@@ -11,7 +11,7 @@ from typing import Any
 from board.core.files import sha256
 from hls_build.cluster.task import Result, Task
 from hls_build.config.board import Board, load_board
-from hls_build.config.folding import LATENCY_INTERVALS
+from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
 from hls_build.explore import steps
 from qnn.data.splits import Division
 from qnn.network.checkpoint import Card, card_path, read_card
@@ -125,6 +125,7 @@ class Plan:
         frames: Faces that are simulated, beside six test patterns.
         division: Faces of a dataset to measure F1 on; None takes what the cards tell.
         rendered: What `auflow render` wrote, to measure AUs on; None leaves them out.
+        multiplier: What multiplies, one of MULTIPLIER_CHOICES.
 
     Raises:
         ValueError: There is nothing to explore, synthesis without a build, or for a device that Yosys does not count.
@@ -141,6 +142,7 @@ class Plan:
     frames: int = 2
     division: Division | None = None
     rendered: Path | None = None
+    multiplier: str = DEFAULT_MULTIPLIER
 
     def __post_init__(self) -> None:
         if not (self.networks and self.boards and self.rates):
@@ -167,6 +169,7 @@ class Plan:
         name, clock_mhz = point_name(network, board, rate), self.clock_mhz or board.clock_mhz
         on_board = {"board": board.name, "clock_mhz": clock_mhz}
         told = {**on_board, "fps": rate, "double_pump": self.double_pump, "latency": self.latency}
+        told["multiplier"] = self.multiplier
         found = [Task(f"fold {name}", steps.fold, told, network.files, (f"export {network.name}",))]
         if self.build:
             called = "".join(c if c.isalnum() or c in "._-" else "_" for c in f"{board.name.lower()}_{name}")

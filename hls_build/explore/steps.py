@@ -40,6 +40,7 @@ def fold(arguments: Mapping[str, Any], results: Sequence[Result], place: Path) -
         arguments["clock_mhz"],
         arguments["double_pump"],
         arguments["latency"],
+        arguments["multiplier"],
     )
     if arguments["fps"] is None:
         try:

@@ -25,7 +25,7 @@ from board.core.node import Node
 from hls_build import compiler, estimate
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
-from hls_build.config.folding import MULTIPLIERS, Folding
+from hls_build.config.folding import DEFAULT_MULTIPLIER, Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import parallel_channels
@@ -42,8 +42,9 @@ SLACK = 0.8
 WINDOW_OPTIONS = 3
 """Lanes of a sliding window that are looked at: the fewest that are fast enough, and the next ones."""
 LUT_STYLE, BLOCK_STYLE = "distributed", "block"
-LUT_MULTIPLIER_WEIGHT_BITS, LUT_MULTIPLIER_ACTIVATION_BITS = 3, 4
-"""Widest operands for which multipliers in LUTs are options: those of wider ones take more than FINN+'s does."""
+LUT_WEIGHT_BITS, LUT_ACTIVATION_BITS = 3, 4
+"""Widest operands of multipliers in LUTs where these are asked for: those of wider ones take more than FINN+'s does.
+Among others wider weights are an option too, for where DSPs run out."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Goal:
     interval_cycles: int
     double_pump: bool
     clock_mhz: float
-    multiplier: str = "dsp"
+    multiplier: str = DEFAULT_MULTIPLIER
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class FoldingOptions:
         speed_up = DENSE_SPEED_UP if window.is_pixel else CONV_SPEED_UP
         styles = (LUT_STYLE, BLOCK_STYLE)
         for kind in self._multipliers(node):
-            said = None if self.goal.multiplier == "dsp" else kind
+            said = None if self.goal.multiplier == "finn" else kind
             folds = {
                 (pe, simd): inputs // simd * (outputs // pe)
                 for pe, simd in product(rules.divisors(outputs), rules.simds(inputs, kind))
@@ -187,9 +188,9 @@ class FoldingOptions:
             ]
             for (pe, simd), style in product(shapes, styles):
                 fits = outputs // pe <= rules.MOST_LUT_FOLDS
-                if kind == "lut" and not (fits and folds[pe, simd] <= rules.most_lut_multiplier_folds(style)):
+                if kind != "finn" and not (fits and folds[pe, simd] <= rules.most_own_multiplier_folds(style)):
                     continue
-                for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "dsp" else (False,):
+                for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "finn" else (False,):
                     folding = Folding(pe=pe, simd=simd, ram_style=style, multiplier=said, pumped=pumped)
                     if window.is_pixel:
                         yield self._option(node, folding, (simd,))
@@ -201,14 +202,21 @@ class FoldingOptions:
 
     def _multipliers(self, node: Conv) -> tuple[str, ...]:
         """Kinds of multipliers that a layer may have."""
-        fits = (
-            node.weight_bits <= LUT_MULTIPLIER_WEIGHT_BITS
-            and self.graph.tensors[node.inputs[0]].bits <= LUT_MULTIPLIER_ACTIVATION_BITS
-            and rules.lut_weight_bits(node.weights.size, node.weight_bits) <= rules.MOST_LUT_WEIGHT_BITS
+        bits, wanted = self.graph.tensors[node.inputs[0]].bits, self.goal.multiplier
+        most = {
+            "dsp": (rules.OWN_WEIGHT_BITS, rules.OWN_ACTIVATION_BITS),
+            "lut": (LUT_WEIGHT_BITS if wanted == "lut" else rules.OWN_WEIGHT_BITS, LUT_ACTIVATION_BITS),
+        }
+        taken = tuple(
+            kind
+            for kind, (most_weight_bits, most_bits) in most.items()
+            if node.weight_bits <= most_weight_bits
+            and bits <= most_bits
+            and rules.own_weight_bits(kind, node.weights.size, node.weight_bits) <= rules.MOST_OWN_WEIGHT_BITS
         )
-        if self.goal.multiplier == "auto" and fits:
-            return MULTIPLIERS
-        return ("lut",) if self.goal.multiplier == "lut" and fits else ("dsp",)
+        if wanted == "auto":
+            return ("finn", *taken)
+        return (wanted,) if wanted in taken else ("finn",)
 
     def _depthwise(self, node: Depthwise) -> Iterator[Option]:
         """Options of a depthwise convolution, whose window has its lanes."""

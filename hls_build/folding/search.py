@@ -11,7 +11,7 @@ from math import prod
 from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.board import Board
-from hls_build.config.folding import LATENCY_INTERVALS, MULTIPLIER_CHOICES
+from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS, MULTIPLIER_CHOICES
 from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
 from hls_build.folding.options import FoldingOptions, Goal
@@ -42,7 +42,7 @@ class Request:
     clock_mhz: float
     double_pump: bool = True
     latency_intervals: float = LATENCY_INTERVALS
-    multiplier: str = "dsp"
+    multiplier: str = DEFAULT_MULTIPLIER
 
     def __post_init__(self) -> None:
         if self.multiplier not in MULTIPLIER_CHOICES:
@@ -64,7 +64,7 @@ class Request:
                 found |= {
                     pixels * (inputs // simd) * (outputs // pe)
                     for pe in rules.divisors(outputs)
-                    for simd in rules.simds(inputs, "dsp" if self.multiplier == "dsp" else "lut")
+                    for simd in rules.simds(inputs, self.multiplier)
                 }
         return sorted(found)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import ceil
+from typing import Any
 
+from board.core.arrays import Integers
 from board.core.node import Node
 from hls_build.config.folding import Folding
 from hls_build.dataflow.graph_writer import GraphWriter
@@ -13,6 +15,7 @@ from hls_build.dataflow.latency import frames_held
 from hls_build.dataflow.links import Link
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.kernel_spec import KernelSpec
+from hls_build.kernels.matrix_spec import weight_text
 
 
 def write_node(
@@ -56,3 +59,32 @@ def waiting_elements(writer: GraphWriter, node: Node, index: int) -> int:
     held = sum(frames_held(layer, writer.graph.tensors) for layer in other)
     link = writer.links[node.inputs[index]]
     return ceil(link.elements * held) + 2 * link.shape[2] * len(other)
+
+
+def product_fields(
+    source: Link, target: Link, matrix: Integers, weight_bits: int, simd: int, memory: str
+) -> dict[str, Any]:
+    """The fields that all our matrix-vector multipliers have.
+
+    Args:
+        source: Vectors, in beats of simd.
+        target: Sums, in beats of pe.
+        matrix: Weights of shape (inputs, outputs).
+        weight_bits: Of each, symmetric.
+        simd: Inputs at once.
+        memory: Of the weights, as the kernel calls it.
+    """
+    height, width, outputs = target.shape
+    return {
+        "pixels": height * width,
+        "mw": len(matrix),
+        "mh": outputs,
+        "pe": target.lanes,
+        "simd": simd,
+        "bits": source.bits,
+        "signed": source.signed,
+        "weight_bits": weight_bits,
+        "out_bits": target.bits,
+        "memory": memory,
+        "weights": weight_text(matrix.T),
+    }

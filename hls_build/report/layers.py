@@ -121,14 +121,14 @@ def _is_attention(graph: IntegerGraph, node: Node) -> bool:
 
 def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str) -> Multiplier:
     hardware = next(hardware for hardware in model.graph.node if hardware.name == node.name)
-    op, in_luts = operator(hardware), hardware.op_type != "MVAU_rtl"
+    op, is_finn = operator(hardware), hardware.op_type == "MVAU_rtl"
     height, width, _ = graph.tensors[node.outputs[0]].shape
     return Multiplier(
-        pe=op.get_nodeattr("pe" if in_luts else "PE"),
-        simd=op.get_nodeattr("simd" if in_luts else "SIMD"),
+        pe=op.get_nodeattr("PE" if is_finn else "pe"),
+        simd=op.get_nodeattr("SIMD" if is_finn else "simd"),
         macs=height * width * int(np.prod(node.weights.shape)),
-        lanes=0 if in_luts else multiplier_of(op, part).lanes,
+        lanes=multiplier_of(op, part).lanes if is_finn else getattr(op.spec, "lanes", 0),
         weight_bits=node.weight_bits,
         weights=node.weights.size,
-        pumped=not in_luts and bool(op.get_nodeattr("pumpedCompute")),
+        pumped=is_finn and bool(op.get_nodeattr("pumpedCompute")),
     )

@@ -29,6 +29,7 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "LutMvu_rtl": "multipliers and weights",
+    "DspMvu_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",
     "RegisterSlice_rtl": "sliding windows",

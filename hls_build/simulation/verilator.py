@@ -33,7 +33,9 @@ PRIMITIVES = tuple(HERE / "rtl" / name for name in ("dsp48e1.sv", "lut6_2.sv"))
 """Own models of the primitives that FINN+'s mvu.sv instantiates where it is synthesized."""
 BLOCK_RAM = HERE / "rtl" / "block_ram.sv"
 """Own models of block RAMs, for netlists."""
-CELLS = {name: HERE / "rtl" / f"{name.lower()}.sv" for name in ("LUT6", "LUT6_2", "MUXF7", "MUXF8")}
+CELLS = {
+    name: HERE / "rtl" / f"{name.lower()}.sv" for name in ("LUT6", "LUT6_2", "MUXF7", "MUXF8", "CARRY4", "DSP48E1")
+}
 """Own models of the primitives that our kernels instantiate."""
 SYNTHESISED = (
     (r"`ifdef VERILATOR\n\s*1 \|\|\n`endif\n", "", 1),
@@ -170,8 +172,8 @@ def build(
         defines: Preprocessor macros.
         trace: Whether a Simulation may write FST waves; costs compile and simulation time.
         random_start: Registers start with seeded random bits instead of zeros, so a missing reset shows.
-        primitives: Whether FINN+'s multiplier is read as it is synthesized, from DSP48E1 and LUT6_2, in place of its
-            behavioural branch; slower to compile and to run.
+        primitives: Whether multipliers are read as they are synthesized, from DSP48E1, LUT6_2 and CARRY4, in place of
+            their behavioural branches; slower to compile and to run.
         jobs: Compilers at once for a large design.
 
     Returns:
@@ -186,7 +188,7 @@ def build(
         *("--x-initial", "unique" if random_start else "fast"),
         *(["--trace-fst"] if trace else []),
     ]
-    parameters, defines = parameters or {}, defines or {}
+    parameters, defines = parameters or {}, {**(defines or {}), **({"PRIMITIVES": "1"} if primitives else {})}
     with plain_folder() as copies:
         sources = list(dict.fromkeys([*sources, *(PRIMITIVES if primitives else ()), *_cells(sources)]))
         read = [_readable(Path(source), copies, primitives) for source in sources]

@@ -24,9 +24,11 @@ from hls_build.dataflow.links import type_name
 from hls_build.estimate import multiplier_of, node_estimate, thresholds_of
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
+from hls_build.kernels.dsp_mvu.spec import DspMvuSpec
 from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lut_mvu.spec import LutMvuSpec, weight_text
+from hls_build.kernels.lut_mvu.spec import LutMvuSpec
+from hls_build.kernels.matrix_spec import weight_text
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
 from hls_build.yosys import finn_patches
@@ -80,12 +82,13 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
 
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
     """The spec of one of our kernels."""
-    if kind == LutMvuSpec.module:
+    spec: Callable[..., KernelSpec] = SPECS[kind]
+    if kind in (DspMvuSpec.module, LutMvuSpec.module):
         most, size = (1 << (parameters["weight_bits"] - 1)) - 1, parameters["mh"] * parameters["mw"]
         weights = np.random.default_rng(SEED).integers(-most, most + 1, size)
-        return LutMvuSpec(**parameters, weights=weight_text(weights))
+        return spec(**parameters, weights=weight_text(weights))
     if kind != GateSpec.module:
-        return SPECS[kind](**parameters)
+        return spec(**parameters)
     bits, rows = parameters["out_bits"], 1 << (parameters["x_bits"] + parameters["g_bits"])
     low = -(1 << (bits - 1)) if parameters["out_signed"] else 0
     table = np.random.default_rng(SEED).integers(low, low + (1 << bits), rows)

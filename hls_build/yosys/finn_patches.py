@@ -11,7 +11,11 @@ _RAM_STYLE = re.compile(r"(\(\*[^()]*)\bRAM_STYLE(?= =)")
 """Yosys knows the attribute in small letters only."""
 PRIMITIVES, LUT_PRIMITIVES = (Path(__file__).parent / "rtl" / name for name in ("primitives.sv", "lut_primitives.sv"))
 """Black boxes that FINN+'s multiplier instantiates, and those that ours does besides."""
-_NEEDED = {"mvu.sv": (PRIMITIVES,), "lut_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES)}
+_NEEDED = {
+    "mvu.sv": (PRIMITIVES,),
+    "lut_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES),
+    "dsp_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES),
+}
 """By source."""
 
 

@@ -20,7 +20,7 @@ from hls_build.yosys import finn_patches, tool
 from hls_build.yosys.netlist import Netlist
 from hls_build.yosys.tool import Synthesised
 
-_MULTIPLIERS = ("mvu.sv", "lut_mvu.sv")
+_MULTIPLIERS = ("mvu.sv", "lut_mvu.sv", "dsp_mvu.sv")
 KIND, CELLS, NETLIST, VERILOG = "synthesis", "cells.json", "netlist.json.gz", "netlist.v"
 """Where the cache keeps cells by type, cells with the nets between them, and the same as Verilog."""
 TIMEOUT_S = 3600

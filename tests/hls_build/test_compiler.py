@@ -73,18 +73,28 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
     assert ports(model, "StreamingFIFO_rtl", "depth")["attention1_channel_q_in0_fifo"] == 4096
 
 
-@pytest.mark.parametrize("bits", [2, 4])
-def test_multipliers_in_luts_change_no_result(bits: int, seed: int, rng: np.random.Generator) -> None:
-    sizes = replace(SMALL, weight_bits=2, bits=bits)
+@pytest.mark.parametrize(
+    ("kind", "node", "weight_bits", "bits"),
+    [
+        ("lut", "LutMvu_rtl", 2, 2),
+        ("lut", "LutMvu_rtl", 2, 4),
+        ("dsp", "DspMvu_rtl", 4, 4),
+        ("dsp", "DspMvu_rtl", 3, 3),
+    ],
+)
+def test_multipliers_of_ours_change_no_result(
+    kind: str, node: str, weight_bits: int, bits: int, seed: int, rng: np.random.Generator
+) -> None:
+    sizes = replace(SMALL, weight_bits=weight_bits, bits=bits)
     graph, faces = random_network(seed, sizes), random_faces(rng, 2, SMALL.size)
-    in_luts = {
-        "conv2": Folding(pe=4, simd=36, multiplier="lut"),
-        "conv3": Folding(pe=2, simd=4, multiplier="lut", ram_style="block"),
-        "attention1_fc1": Folding(multiplier="lut"),
-        "fc1": Folding(pe=2, simd=4, multiplier="lut"),
+    ours = {
+        "conv2": Folding(pe=4, simd=36, multiplier=kind),
+        "conv3": Folding(pe=2, simd=4, multiplier=kind, ram_style="block"),
+        "attention1_fc1": Folding(multiplier=kind),
+        "fc1": Folding(pe=2, simd=4, multiplier=kind),
     }
-    model = compile_graph(graph, builds(**in_luts))
-    assert set(ports(model, "LutMvu_rtl", "pe")) == set(in_luts)
+    model = compile_graph(graph, builds(**ours))
+    assert set(ports(model, node, "pe")) == set(ours)
     np.testing.assert_array_equal(finn_adapter.execute(model, faces), graph.run(faces))
 
 
@@ -151,6 +161,11 @@ def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
             "conv3 multiplies in LUTs, which takes at most 256 folds with weights in LUTs, got 288",
         ),
         ("conv1", Folding(multiplier="lut"), "conv1 multiplies in LUTs, which takes at most 4 bits of a weight, got 8"),
+        (
+            "conv1",
+            Folding(multiplier="dsp"),
+            "conv1 multiplies by dsp_mvu, which takes at most 4 bits of a weight, got 8",
+        ),
         ("fc1", Folding(window_simd=2), "window_simd is for convolutions, got one for fc1"),
         ("pool1", Folding(pe=3), r"pe of pool1 must divide its 4 channels .*, got 3"),
         ("conv1_q", Folding(multiplier="lut"), "multiplier is for convolutions and dense layers, got one for conv1_q"),

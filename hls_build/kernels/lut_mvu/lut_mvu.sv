@@ -54,90 +54,21 @@ module lut_mvu #(
   localparam int unsigned BEATS = MW / SIMD;  // of a vector
   localparam int unsigned TURNS = MH / PE;    // that it takes
   localparam int unsigned FOLDS = BEATS * TURNS;
-  localparam int unsigned IN_WIDTH = SIMD * IN_BITS, OUT_WIDTH = PE * OUT_BITS, WORD = 2 * DIGITS * PE * SIMD;
+  localparam int unsigned IN_WIDTH = SIMD * IN_BITS, WORD = 2 * DIGITS * PE * SIMD;
   localparam int unsigned FOLD_BITS = (FOLDS > 1) ? $clog2(FOLDS) : 1;
-  localparam int unsigned BEAT_BITS = (BEATS > 1) ? $clog2(BEATS) : 1;
-  localparam int unsigned TURN_BITS = (TURNS > 1) ? $clog2(TURNS) : 1;
 
-  if (TURNS > 256) begin : gen_check_turns
-    $error("need MH / PE <= 256");
-  end
   if (MEMORY > 2 || (MEMORY == 0 && FOLDS > 32) || (MEMORY == 1 && FOLDS > 256) || FOLDS > 4000) begin : gen_check_memory
     $error("need MEMORY 0 of at most 32 folds, 1 of at most 256, or 2 of at most 4000");
   end
 
-  // Credits: a sum is begun only where the queue has room for it.
-  localparam int unsigned QUEUE = 32;
-
-  logic [5:0] credits_q;
-  logic       may_begin, step, begins, ends, give;
-
-  assign may_begin = credits_q != '0;
-  assign give      = m_axis_tvalid && m_axis_tready;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) credits_q <= 6'(QUEUE);
-    else credits_q <= credits_q - 6'(step && ends) + 6'(give);
-  end
-
-  // Place in the matrix.
-  logic [BEAT_BITS-1:0] beat_q;
-  logic [TURN_BITS-1:0] turn_q;
+  logic                 step, begins, ends, give;
   logic [FOLD_BITS-1:0] fold_q;
-  logic                 last_turn;
+  logic [IN_WIDTH-1:0]  vector;
 
-  assign begins    = beat_q == '0;
-  assign ends      = beat_q == BEAT_BITS'(BEATS - 1);
-  assign last_turn = turn_q == TURN_BITS'(TURNS - 1);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      beat_q <= '0;
-      turn_q <= '0;
-      fold_q <= '0;
-    end else if (step) begin
-      beat_q <= ends ? '0 : beat_q + 1'b1;
-      fold_q <= (ends && last_turn) ? '0 : fold_q + 1'b1;
-      if (ends) turn_q <= last_turn ? '0 : turn_q + 1'b1;
-    end
-  end
-
-  // The vector: taken as it comes, or out of a ring of at least its beats, which are free again after the last turn.
-  logic [IN_WIDTH-1:0] vector;
-
-  if (TURNS == 1) begin : gen_once
-    assign s_axis_tready = may_begin;
-    assign step          = s_axis_tvalid && s_axis_tready;
-    assign vector        = s_axis_tdata;
-  end else begin : gen_ring
-    (* ram_style = "distributed" *)
-    logic [IN_WIDTH-1:0]  ring_mem [2**BEAT_BITS];
-    logic [BEAT_BITS:0]   write_q, read_q, free_q;
-    logic                 write;
-
-    assign s_axis_tready = write_q != {!free_q[BEAT_BITS], free_q[BEAT_BITS-1:0]};
-    assign write         = s_axis_tvalid && s_axis_tready;
-    assign step          = read_q != write_q && may_begin;
-    assign vector        = ring_mem[read_q[BEAT_BITS-1:0]];
-
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni) begin
-        write_q <= '0;
-        read_q  <= '0;
-        free_q  <= '0;
-      end else begin
-        if (write) write_q <= write_q + 1'b1;
-        if (step) begin
-          read_q <= (ends && !last_turn) ? read_q - (BEAT_BITS+1)'(BEATS - 1) : read_q + 1'b1;
-          if (last_turn) free_q <= free_q + 1'b1;
-        end
-      end
-    end
-
-    always_ff @(posedge clk_i) begin
-      if (write) ring_mem[write_q[BEAT_BITS-1:0]] <= s_axis_tdata;
-    end
-  end
+  mvu_sequencer #(.BEATS(BEATS), .TURNS(TURNS), .WIDTH(IN_WIDTH)) sequencer (
+    .clk_i, .rst_ni, .s_axis_tdata, .s_axis_tvalid, .s_axis_tready, .give_i(give),
+    .step_o(step), .begins_o(begins), .ends_o(ends), .fold_o(fold_q), .vector_o(vector)
+  );
 
   // Stage 1: activations, the top bit of signed ones inverted, beside their weights.
   logic [IN_WIDTH-1:0] x_d, x_q;
@@ -251,19 +182,9 @@ module lut_mvu #(
   end else begin : gen_pairs
     logic [WORD-1:0] weights;
 
-    if (MEMORY == 1) begin : gen_luts
-      lut_rom #(.DEPTH(FOLDS), .WIDTH(WORD), .TABLE(WEIGHTS)) rom (.clk_i, .address_i(fold_q), .data_o(weights));
-    end else begin : gen_block
-      (* ram_style = "block", rom_style = "block" *)
-      logic [WORD-1:0] weight_mem [FOLDS];
-      logic [WORD-1:0] weights_q;
-
-      initial begin
-        for (int unsigned w = 0; w < FOLDS; w++) weight_mem[w] = WEIGHTS[w*WORD +: WORD];
-      end
-      always_ff @(posedge clk_i) weights_q <= weight_mem[fold_q];
-      assign weights = weights_q;
-    end
+    weight_rom #(.DEPTH(FOLDS), .WIDTH(WORD), .BLOCK(MEMORY == 2), .TABLE(WEIGHTS)) rom (
+      .clk_i, .address_i(fold_q), .data_o(weights)
+    );
 
     for (genvar p = 0; p < PE; p++) begin : gen_row
       for (genvar d = 0; d < DIGITS; d++) begin : gen_digit
@@ -317,72 +238,10 @@ module lut_mvu #(
     wire unused = &{1'b0, tags[3*PE-1:3]};
   end
 
-  // Accumulators, which begin with the offsets.
-  logic [OUT_WIDTH-1:0] offsets, acc_d, acc_q;
-  logic                 done_q;
-
-  if (TURNS == 1) begin : gen_one_turn
-    assign offsets = OFFSETS;
-  end else begin : gen_turns
-    logic [TURN_BITS-1:0] sum_turn_d, sum_turn_q;
-
-    always_comb begin
-      sum_turn_d = sum_turn_q;
-      if (!rst_ni) sum_turn_d = '0;
-      else if (sum_valid && sum_ends) begin
-        sum_turn_d = (sum_turn_q == TURN_BITS'(TURNS - 1)) ? '0 : sum_turn_q + 1'b1;
-      end
-    end
-
-    always_ff @(posedge clk_i) sum_turn_q <= sum_turn_d;
-
-    lut_rom #(.DEPTH(TURNS), .WIDTH(OUT_WIDTH), .TABLE(OFFSETS)) rom (
-      .clk_i, .address_i(sum_turn_d), .data_o(offsets)
-    );
-  end
-
-  for (genvar p = 0; p < PE; p++) begin : gen_accumulate
-    assign acc_d[p*OUT_BITS +: OUT_BITS] = OUT_BITS'(sums[p*WIDTH +: WIDTH])
-        + (sum_begins ? offsets[p*OUT_BITS +: OUT_BITS] : acc_q[p*OUT_BITS +: OUT_BITS]);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) done_q <= 1'b0;
-    else done_q <= sum_valid && sum_ends;
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (sum_valid) acc_q <= acc_d;
-  end
-
-  // Queue, and the register behind it.
-  (* ram_style = "distributed" *)
-  logic [OUT_WIDTH-1:0] queue_mem [QUEUE];
-  logic [5:0]           put_q, got_q;
-  logic                 out_valid_q, get;
-  logic [OUT_WIDTH-1:0] out_q;
-
-  assign get           = put_q != got_q && (!out_valid_q || m_axis_tready);
-  assign m_axis_tvalid = out_valid_q;
-  assign m_axis_tdata  = out_q;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      put_q       <= '0;
-      got_q       <= '0;
-      out_valid_q <= 1'b0;
-    end else begin
-      if (done_q) put_q <= put_q + 1'b1;
-      if (get) got_q <= got_q + 1'b1;
-      if (get) out_valid_q <= 1'b1;
-      else if (m_axis_tready) out_valid_q <= 1'b0;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (done_q) queue_mem[put_q[4:0]] <= acc_q;
-    if (get) out_q <= queue_mem[got_q[4:0]];
-  end
+  mvu_accumulators #(.PE(PE), .TURNS(TURNS), .WIDTH(WIDTH), .OUT_BITS(OUT_BITS), .OFFSETS(OFFSETS)) accumulators (
+    .clk_i, .rst_ni, .sums_i(sums), .valid_i(sum_valid), .begins_i(sum_begins), .ends_i(sum_ends), .give_o(give),
+    .m_axis_tdata, .m_axis_tvalid, .m_axis_tready
+  );
 endmodule
 
 `default_nettype wire

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import numpy.typing as npt
-from numpy import int64
 from onnx import NodeProto
 
+from board.core.arrays import Integers
 from hls_build.dataflow.links import Link
 from hls_build.kernels.lut_mvu.node import LutMvu_rtl
-from hls_build.kernels.lut_mvu.spec import MOST_FOLDS, LutMvuSpec, weight_text
+from hls_build.kernels.lut_mvu.spec import MOST_FOLDS, LutMvuSpec
+from hls_build.kernels.translation import product_fields
 
 LEVEL_NS = 3.3
 """Of a clock period for a LUT and the wires to it, a third of that of 100 MHz, until placing and routing say better."""
@@ -19,7 +19,7 @@ def multiplier(
     name: str,
     source: Link,
     target: Link,
-    matrix: npt.NDArray[int64],
+    matrix: Integers,
     weight_bits: int,
     simd: int,
     style: str,
@@ -41,17 +41,7 @@ def multiplier(
     folds = len(matrix) // simd * (outputs // target.lanes)
     memory = "logic" if style == "distributed" and folds <= MOST_FOLDS["logic"] else style
     spec = LutMvuSpec(
-        pixels=height * width,
-        mw=len(matrix),
-        mh=outputs,
-        pe=target.lanes,
-        simd=simd,
-        bits=source.bits,
-        signed=source.signed,
-        weight_bits=weight_bits,
-        out_bits=target.bits,
+        **product_fields(source, target, matrix, weight_bits, simd, memory),
         levels=max(1, int(clk_period_ns // LEVEL_NS)),
-        memory=memory,
-        weights=weight_text(matrix.T),
     )
     return LutMvu_rtl.make_node(spec, [source.tensor], [target.tensor], height, width, name)

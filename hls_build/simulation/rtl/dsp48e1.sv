@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 `default_nettype none
+// verilator lint_off DECLFILENAME
 
 /// Model of the 7-series multiplier-accumulator (AMD UG479) as far as FINN+'s multiplier uses it.
 ///

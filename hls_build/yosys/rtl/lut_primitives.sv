@@ -33,3 +33,14 @@ module MUXF8 (
   input S
 );
 endmodule
+
+(* blackbox *)
+module CARRY4 (
+  output [3:0] CO,
+  output [3:0] O,
+  input CI,
+  input CYINIT,
+  input [3:0] DI,
+  input [3:0] S
+);
+endmodule

@@ -102,6 +102,13 @@ def test_a_foreign_network_from_model_to_deployment(name: str, tmp_path: Path) -
     assert ran.status == 0 and "0 of 2 frames differ" in ran.stdout, ran
 
 
+def test_a_compilation_takes_the_multiplier_that_is_asked_for(tmp_path: Path) -> None:
+    model, out = written(tmp_path, FOREIGN["real scales, mlp"]()), tmp_path / "out"
+    ran = run_cli("compile", model, "--out", out, "--fps", 2000, "--multiplier", "dsp", "--stop-after", "fold")
+    assert ran.status == 0 and "--multiplier dsp" in " ".join(ran.stdout.split()), ran
+    assert 'multiplier = "dsp"' in (out / "build.toml").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", SLOW_RTL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Multipliers in LUTs among FINN+'s blocks: the stitched RTL equals the integer graph."""
+"""Multipliers of ours among FINN+'s blocks: the stitched RTL equals the integer graph."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from hls_build.config.folding import Folding
 from hls_build.rtl import stitch
 from hls_build.simulation.open_rtl import open_rtl
 
-IN_LUTS = {
-    "attention1_fc1": Folding(pe=2, simd=2, multiplier="lut"),
-    "attention1_fc2": Folding(pe=4, multiplier="lut"),
-    "fc1": Folding(pe=1, simd=8, multiplier="lut", ram_style="block"),
-}
-
 
 @pytest.mark.verilator
-def test_a_whole_accelerator_with_multipliers_in_luts_equals_numpy(tmp_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("kind", ["lut", "dsp"])
+def test_a_whole_accelerator_with_multipliers_of_ours_equals_numpy(
+    kind: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    ours = {
+        "attention1_fc1": Folding(pe=2, simd=2, multiplier=kind),
+        "attention1_fc2": Folding(pe=4, multiplier=kind),
+        "fc1": Folding(pe=1, simd=8, multiplier=kind, ram_style="block"),
+    }
     graph = random_block(1)
-    build = BuildConfig("luts", "tiny", load_board("Pynq-Z2"), 100.0, None, IN_LUTS)
+    build = BuildConfig("luts", "tiny", load_board("Pynq-Z2"), 100.0, None, ours)
     model = compile_graph(graph, build)
-    assert {node.name for node in model.graph.node if node.op_type == "LutMvu_rtl"} == set(IN_LUTS)
+    found = {node.name for node in model.graph.node if node.op_type in ("LutMvu_rtl", "DspMvu_rtl")}
+    assert found == set(ours)
     stitch.stitch(model, tmp_path / "rtl", build.board.part, build.clk_period_ns)
     faces = random_faces(rng, 6, 8)
     with open_rtl(tmp_path / "rtl") as accelerator:

@@ -69,20 +69,23 @@ def test_what_nobody_measured_of_some_points_does_not_count() -> None:
     assert in_use([replace(point("a"), why_not="lut binds")]) == ()
 
 
-def test_a_fold_is_that_of_the_command(tmp_path: Path) -> None:
+@pytest.mark.parametrize("multiplier", ["finn", "dsp"])
+def test_a_fold_is_that_of_the_command(multiplier: str, tmp_path: Path) -> None:
     """Its figures, and the folding that `build` makes of them."""
     told = {"checkpoint": str(TINY), "board": "Pynq-Z2", "clock_mhz": 100.0, "fps": 500.0}
-    found = steps.fold({**told, "double_pump": True, "latency": 3.0}, [], tmp_path)
-    ran = run_cli("fold", "--preset", "tiny", "--fps", 500, "--json", tmp_path / "f.json", "--out", tmp_path / "f.toml")
+    found = steps.fold({**told, "double_pump": True, "latency": 3.0, "multiplier": multiplier}, [], tmp_path)
+    files = ("--json", tmp_path / "f.json", "--out", tmp_path / "f.toml")
+    ran = run_cli("fold", "--preset", "tiny", "--fps", 500, "--multiplier", multiplier, *files)
     assert ran.status == 0, ran
     assert json.loads(json.dumps(found)) == {"fits": True, **json.loads((tmp_path / "f.json").read_text())}
     assert steps.folding(json.loads(json.dumps(found))) == load_build(tmp_path / "f.toml").folding
     assert any(folding != Folding(pe=folding.pe) for folding in steps.folding(found).values())
+    assert ("dsp" in {one.multiplier for one in steps.folding(found).values()}) == (multiplier == "dsp")
 
 
 def test_what_does_not_fit_says_why_and_is_not_built(tmp_path: Path) -> None:
     told = {"checkpoint": str(TINY), "board": "Pynq-Z2", "clock_mhz": 100.0, "fps": 60000.0}
-    found = steps.fold({**told, "double_pump": True, "latency": 3.0}, [], tmp_path)
+    found = steps.fold({**told, "double_pump": True, "latency": 3.0, "multiplier": "finn"}, [], tmp_path)
     assert found["fits"] is False and "cannot be that fast" in found["why"]
     assert steps.build(told, [found], tmp_path) == steps.synthesise(told, [found], tmp_path) == found
     explored = replace(plan(), rates=(60000.0,))

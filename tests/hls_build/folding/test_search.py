@@ -21,7 +21,7 @@ from hls_build.build import shipped
 from hls_build.compiler import RULES, compile_graph
 from hls_build.config.board import Board, board_names, load_board
 from hls_build.config.build import BuildConfig, load_build
-from hls_build.config.folding import Folding
+from hls_build.config.folding import MULTIPLIER_CHOICES, MULTIPLIERS, Folding
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.estimate import Estimate, estimate
 from hls_build.folding import search
@@ -117,27 +117,30 @@ def test_a_depthwise_convolution_is_as_parallel_as_the_rate_asks() -> None:
         assert built.total.lut == pytest.approx(solution.resources.lut, rel=0.002)
 
 
-def test_multipliers_in_luts_are_options() -> None:
+def test_multipliers_of_ours_are_options() -> None:
     graph = random_network(1, replace(SMALL, weight_bits=2, bits=2))
     found = {}
-    for kind in ("dsp", "lut", "auto"):
+    for kind in MULTIPLIER_CHOICES:
         solution = search.fold(request(graph, multiplier=kind, double_pump=False), INTERVAL)
         assert solution is not None
         built = estimated(graph, solution.folding).total
         assert (built.bram18, built.dsp) == (solution.resources.bram18, solution.resources.dsp)
         assert built.lut == pytest.approx(solution.resources.lut, rel=0.002)
         found[kind] = solution
-    kinds = {name: folding.multiplier for name, folding in found["lut"].folding.items()}
-    assert {kinds[f"conv{i}"] for i in range(2, 6)} == {"lut"}
-    assert kinds["conv1"] == "dsp"  # pixels have 8 bits
-    assert found["lut"].resources.dsp < found["dsp"].resources.dsp
+    for own in ("dsp", "lut"):
+        kinds = {name: folding.multiplier for name, folding in found[own].folding.items()}
+        assert {kinds[f"conv{i}"] for i in range(2, 6)} == {own}
+        assert kinds["conv1"] == "finn"  # its weights have 8 bits
+    assert {folding.multiplier for folding in found["finn"].folding.values()} == {None}
+    assert found["lut"].resources.dsp < found["finn"].resources.dsp
+    assert found["dsp"].resources.lut < found["finn"].resources.lut
     usable = BOARD.usable
     share = {kind: sum(one.resources.shares(usable).values()) for kind, one in found.items()}
-    assert share["auto"] <= min(share["dsp"], share["lut"]) * (1 + RELATIVE_GAP)
+    assert share["auto"] <= min(share[kind] for kind in MULTIPLIERS) * (1 + RELATIVE_GAP)
 
 
 def test_an_unknown_multiplier_is_told(network: IntegerGraph) -> None:
-    with pytest.raises(ValueError, match="need multiplier to be one of dsp, lut, auto, got 'gpu'"):
+    with pytest.raises(ValueError, match="need multiplier to be one of finn, dsp, lut, auto, got 'gpu'"):
         request(network, multiplier="gpu")
 
 

@@ -13,7 +13,8 @@ from kernels import Simulate, lanes
 
 from board.core.arithmetic import needed_bits
 from hls_build.cost.column_compressor import ColumnCompressor
-from hls_build.kernels.lut_mvu.spec import LITERAL_BITS, QUEUE, LutMvuSpec, weight_text
+from hls_build.kernels.lut_mvu.spec import LutMvuSpec
+from hls_build.kernels.matrix_spec import LITERAL_BITS, QUEUE, weight_text
 
 
 def spec(
@@ -33,7 +34,7 @@ def spec(
     if weights is None:
         weights = np.random.default_rng(3).integers(-most, most + 1, (mh, mw))
         weights[0], weights[-1] = -most, most
-    wide = LutMvuSpec(pixels, mw, mh, pe, simd, bits, signed, weight_bits, 24, levels, memory, weight_text(weights))
+    wide = LutMvuSpec(pixels, mw, mh, pe, simd, bits, signed, weight_bits, 24, memory, weight_text(weights), levels)
     return dataclasses.replace(wide, out_bits=max(1, needed_bits(*wide.reach, True)))
 
 

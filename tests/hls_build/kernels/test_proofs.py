@@ -18,8 +18,8 @@ TIMEOUT_S, SLOW_TIMEOUT_S = 120, 1800
 CYCLES, SLOW_CYCLES = 8, 24
 MUTANTS = mutants(PROPERTIES / "mutants.toml")
 SAMPLE = [MUTANTS[0], MUTANTS[24], MUTANTS[-1]]
-TRIED = ("lut_mvu",)
-"""Kernels without proofs: every weight by every activation of small sizes is tried in their own tests."""
+TRIED = ("dsp_mvu", "lut_mvu")
+"""Kernels without proofs: every weight by every activation, of a small size or a slice, is tried in their own tests."""
 MODULES = ("skid_buffer", *(kernel.name for kernel in KERNELS if kernel.name not in TRIED))
 
 
