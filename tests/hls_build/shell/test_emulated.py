@@ -257,6 +257,7 @@ def first_lost(kind: str, at: int) -> range:
 def test_a_fault_is_named_and_recovered_from(
     driver: Driver, board: Board, rng: np.random.Generator, caplog: pytest.LogCaptureFixture, kind: str, at: int
 ) -> None:
+    assert isinstance(board.fabric, FaultyFabric)
     board.fabric.plan(kind, at)
     faces, loads = some_faces(rng, 2 * FRAMES + 1), driver._overlay.loads
     np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
@@ -273,6 +274,7 @@ def test_a_fault_is_named_and_recovered_from(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_that_lasts_is_told(driver: Driver, board: Board, rng: np.random.Generator, kind: str) -> None:
+    assert isinstance(board.fabric, FaultyFabric)
     board.fabric.plan(kind, 6, again=True)
     faces = some_faces(rng, 2 * FRAMES + 1)
     with pytest.raises(TransferError, match=r"two failures at frame \d:") as caught:
