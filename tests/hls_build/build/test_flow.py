@@ -534,7 +534,9 @@ def test_the_report_shows_the_slack_where_it_was_timed(build: Path) -> None:
         assert "1 of 2 endpoints take longer than their\nclock, the least slack is -0.50 ns" in page
         (shown,) = re.findall(r'alt="Slack" src="data:image/png;base64,([^"]+)"', page)
         assert base64.b64decode(shown) == (build / "report/slack.png").read_bytes()
-        pixels = cv2.imread(str(build / "report/slack.png")).reshape(-1, 3)[:, ::-1]
+        picture = cv2.imread(str(build / "report/slack.png"))
+        assert picture is not None
+        pixels = picture.reshape(-1, 3)[:, ::-1]
         colours = {colour: (pixels == list(bytes.fromhex(colour[1:]))).all(axis=1).sum() for colour in (ORANGE, BLUE)}
         assert min(colours.values()) > 100, "a bar that fails and one that does not"
     finally:
