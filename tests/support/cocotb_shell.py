@@ -266,6 +266,14 @@ async def frames_wait_for_each_other_behind_the_fence(dut: Any) -> None:
         ahead.add(into - out)
     assert ahead <= {0, 1, 2}, ahead  # 2: the second read is later
     await bench.ended(bench.idma)
+    # none follows one that does not come out
+    dut.hold_out.value = 1
+    before = await bench.read(Debug.FRAMES_IN)
+    await bench.start(bench.some(3))
+    await ClockCycles(dut.ap_clk, 4 * bench.set["frame_cycles"])
+    assert await bench.read(Debug.FRAMES_IN) == before + 1
+    dut.hold_out.value = 0
+    assert await bench.ended(bench.odma) == await bench.ended(bench.idma) == ENDED
     await bench.write(Debug.CONTROL, 0)
     await bench.right(2)
 

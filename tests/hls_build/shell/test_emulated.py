@@ -243,6 +243,12 @@ def test_a_transfer_error_is_told_and_recovered_from(driver: Driver, board: Boar
     np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
 
 
+def faulty(board: Board) -> FaultyFabric:
+    """The programmable logic of a board as one that may do wrong."""
+    assert isinstance(board.fabric, FaultyFabric)
+    return board.fabric
+
+
 def first_lost(kind: str, at: int) -> range:
     """The frames that may be the first that a fault takes."""
     if kind == "refuses a read":  # nobody knows what the batch was made of
@@ -257,8 +263,7 @@ def first_lost(kind: str, at: int) -> range:
 def test_a_fault_is_named_and_recovered_from(
     driver: Driver, board: Board, rng: np.random.Generator, caplog: pytest.LogCaptureFixture, kind: str, at: int
 ) -> None:
-    assert isinstance(board.fabric, FaultyFabric)
-    board.fabric.plan(kind, at)
+    faulty(board).plan(kind, at)
     faces, loads = some_faces(rng, 2 * FRAMES + 1), driver._overlay.loads
     np.testing.assert_array_equal(driver.accumulators(faces), sums(faces))
     assert driver._overlay.loads == loads + 1 and driver.frames_done == len(faces)
@@ -274,8 +279,7 @@ def test_a_fault_is_named_and_recovered_from(
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_that_lasts_is_told(driver: Driver, board: Board, rng: np.random.Generator, kind: str) -> None:
-    assert isinstance(board.fabric, FaultyFabric)
-    board.fabric.plan(kind, 6, again=True)
+    faulty(board).plan(kind, 6, again=True)
     faces = some_faces(rng, 2 * FRAMES + 1)
     with pytest.raises(TransferError, match=r"two failures at frame \d:") as caught:
         driver.accumulators(faces)
