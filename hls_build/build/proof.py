@@ -24,6 +24,7 @@ from board.progress import counter
 from board.simulation.accelerator import Run
 from hls_build.build import console as tables
 from hls_build.build_folder import BuildFolder
+from hls_build.parity import fast
 from hls_build.parity.executors import software
 from hls_build.simulation.open_rtl import open_rtl
 from qnn.data.finder import finder
@@ -138,6 +139,40 @@ def simulate(
     console.print(tables.speed(result, contract.clock_mhz))
     console.print(f"{result['mismatches']} of {len(faces)} {_sample(contract)}s differ from the integer graph")
     return result
+
+
+def simulate_fast(root: Path, path: Path, count: int, console: Console) -> dict[str, Any]:
+    """Run a person's faces through a build's FINN+ graph, beat by beat, and compare with its integer graph.
+
+    Args:
+        root: Folder of a build that got as far as its RTL, verilated or not.
+        path: As `simulate` takes it.
+        count: How many faces of it.
+        console: Where a person reads.
+
+    Returns:
+        Frames, mismatches, and how many beats each stream carried.
+
+    Raises:
+        ValueError: There is no such build, the faces cannot be read, or a stream cannot carry what it is given.
+    """
+    folder = BuildFolder(root)
+    folder.check_finished("compile")
+    folder.check_unchanged("compile")
+    faces = _faces(folder, path, count)
+    expected = NumpyExecutor(IntegerGraph.load(folder.integer)).accumulators(faces)
+    with counter("carrying", "frames") as progress:
+        found = fast.run(folder.read_dataflow(), faces, progress)
+    mismatches = int((found.accumulators != expected).any(axis=1).sum())
+    busiest = max(found.beats, key=lambda name: found.beats[name])
+    most, sample = found.beats[busiest] // len(faces), _sample(read_contract(folder.contract))
+    console.print(f"{len(found.beats)} streams, {most:,} beats a frame at most ({busiest})")
+    console.print(f"{mismatches} of {len(faces)} {sample}s differ from the integer graph")
+    return {
+        "frames": len(faces),
+        "mismatches": mismatches,
+        "streams": {name: {"beats": beats} for name, beats in found.beats.items()},
+    }
 
 
 def figures(folder: BuildFolder, run: Run, mismatches: int) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`auflow simulate`: faces through a build's RTL."""
+"""`auflow simulate`: faces through a build's RTL, or fast through its FINN+ graph."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stalls", type=int, metavar="SEED", help="stall both ends at random, by this seed (default: no stalls)"
     )
+    parser.add_argument(
+        "--fast", action="store_true", help="beats and integers of every stream alone: no RTL, no cycles, no compiler"
+    )
     add_output(parser, "--trace", metavar="F.fst", help="write waves here, for GTKWave or Surfer")
     add_trust(parser)
     add_json(parser)
@@ -33,9 +36,14 @@ def _run(options: argparse.Namespace) -> int:
     from board.cli.console import PlainConsole
     from hls_build.build import proof
 
-    result = proof.simulate(
-        options.build, options.faces, options.frames, options.stalls, options.trace, PlainConsole(), options.trust
-    )
+    if options.fast:
+        if options.stalls is not None or options.trace is not None:
+            raise ValueError("--fast has no cycles: leave --stalls and --trace out, or --fast")
+        result = proof.simulate_fast(options.build, options.faces, options.frames, PlainConsole())
+    else:
+        result = proof.simulate(
+            options.build, options.faces, options.frames, options.stalls, options.trace, PlainConsole(), options.trust
+        )
     write_json(options.json, result)
     return FAILED if result["mismatches"] else 0
 
@@ -49,6 +57,10 @@ COMMAND = Command(
     (
         "auflow simulate --build build/pynq-z2_w4a4 --faces photo.jpg --frames 1",
         "auflow simulate --build build/pynq-z2_w4a4 --faces faces.npy --frames 20 --stalls 7 --trace waves.fst",
+        "auflow simulate --build build/pynq-z2_w4a4 --faces faces.npy --frames 100 --fast",
     ),
-    "Prints the action units of the first face, cycles per frame and latency. Ends with status 1 where a face differs.",
+    "Prints the action units of the first face, cycles per frame and latency. Ends with status 1 where a face"
+    " differs.\n\nWith --fast the same faces go through FINN+'s graph in Python, each stream packed into its beats: the"
+    " integers and the number of beats of every stream, which the tests hold to the RTL's, but no cycles. A build that"
+    " was stopped after the step `compile` will do.",
 )

@@ -20,6 +20,8 @@ from board.core.reading import parsing, read_json
 from hls_build.finn_adapter import fast_packing, operator
 
 TOP, MONITOR = "accelerator", "accelerator_monitor"
+OUTSIDE = "outside"
+"""The end of a stream that is no node."""
 MANIFEST = "stitch.json"
 _AXILITE_INPUTS = ("AWVALID", "AWADDR", "AWPROT", "WVALID", "WDATA", "WSTRB", "BREADY", "ARVALID", "ARADDR", "ARPROT")
 _AXILITE: dict[str, tuple[str, ...]] = {
@@ -72,13 +74,30 @@ class Stitched:
 
 
 @dataclass(frozen=True)
-class _Wire:
-    """One stream between two nodes, or between a node and the outside."""
+class Wire:
+    """One stream between two nodes, or between a node and the outside.
+
+    Attributes:
+        name: Of its signals.
+        width: Bits of a beat, padded to whole bytes.
+        source: Node that it leaves, or OUTSIDE.
+        sink: Node that it enters, or OUTSIDE.
+    """
 
     name: str
     width: int
     source: str
     sink: str
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether it runs between two nodes."""
+        return OUTSIDE not in (self.source, self.sink)
+
+    @property
+    def stream(self) -> str:
+        """What reports and counters call it."""
+        return f"{self.source}->{self.sink}" if self.is_inner else self.name.removesuffix("_V")
 
 
 def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -> Stitched:
@@ -108,24 +127,21 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
     names = Counter(name for node in model.graph.node for name in _instance_names(node))
     if repeated := [name for name, number in names.items() if number > 1]:
         raise ValueError(f"a layer must not be called like another one's hardware, got two of {repeated[0]!r}")
-    wires = _wires(model)
+    wires = wires_of(model)
     (folder / f"{TOP}.sv").write_text(_top(model, wires))
-    streams = {name: wire for name, wire in wires.items() if _OUTSIDE not in (wire.source, wire.sink)}
+    streams = {name: wire for name, wire in wires.items() if wire.is_inner}
     fifos = [node.name for node in model.graph.node if node.op_type == "StreamingFIFO_rtl"]
     (folder / f"{MONITOR}.sv").write_text(_monitor(wires, model, streams, fifos))
     result = Stitched(
         (*sorted(sources, key=lambda name: not name.endswith("_pkg.sv")), f"{TOP}.sv"),
         f"{MONITOR}.sv",
-        tuple(f"{wire.source}->{wire.sink}" for wire in streams.values()),
+        tuple(wire.stream for wire in streams.values()),
         tuple(fifos),
         _packing(model, model.graph.node[0], output=False),
         _packing(model, model.graph.node[-1], output=True),
     )
     result.save(folder)
     return result
-
-
-_OUTSIDE = "outside"
 
 
 def _generate(model: ModelWrapper, node: NodeProto, folder: Path, part: str, clk_period_ns: float) -> Iterator[str]:
@@ -165,22 +181,22 @@ def _packing(model: ModelWrapper, node: NodeProto, output: bool) -> StreamPackin
     return StreamPacking.of_frame(int(prod(shape)), int(shape[-1]), datatype.bitwidth(), datatype.signed())
 
 
-def _stream_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:
+def stream_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:
     """Input tensors that arrive as streams, not as weights."""
     return [name for name in node.input if model.get_initializer(name) is None]
 
 
-def _wires(model: ModelWrapper) -> dict[str, _Wire]:
+def wires_of(model: ModelWrapper) -> dict[str, Wire]:
     """Every stream by its tensor, upstream first."""
-    sinks = {name: node.name for node in model.graph.node for name in _stream_inputs(model, node)}
+    sinks = {name: node.name for node in model.graph.node for name in stream_inputs(model, node)}
     first, source = model.graph.node[0], model.graph.input[0].name
     width = operator(first).get_instream_width_padded(0)
-    wires = {source: _Wire("in0_V", width, _OUTSIDE, first.name)}
+    wires = {source: Wire("in0_V", width, OUTSIDE, first.name)}
     for node in model.graph.node:
         for index, name in enumerate(node.output):
-            width, sink = operator(node).get_outstream_width_padded(index), sinks.get(name, _OUTSIDE)
-            wire = "out0_V" if sink == _OUTSIDE else f"{node.name}_out{index}"
-            wires[name] = _Wire(wire, width, node.name, sink)
+            width, sink = operator(node).get_outstream_width_padded(index), sinks.get(name, OUTSIDE)
+            wire = "out0_V" if sink == OUTSIDE else f"{node.name}_out{index}"
+            wires[name] = Wire(wire, width, node.name, sink)
     return wires
 
 
@@ -189,7 +205,7 @@ def _is_pumped(node: NodeProto) -> bool:
     return node.op_type == "MVAU_rtl" and bool(operator(node).get_nodeattr("pumpedCompute"))
 
 
-def _ports(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
+def _ports(model: ModelWrapper, wires: dict[str, Wire]) -> str:
     """The accelerator's ports."""
     into, out = (next(w for w in wires.values() if w.name == name) for name in ("in0_V", "out0_V"))
     doubled = any(_is_pumped(node) for node in model.graph.node)
@@ -206,7 +222,7 @@ def _ports(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
   input  logic out0_V_TREADY"""
 
 
-def _top(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
+def _top(model: ModelWrapper, wires: dict[str, Wire]) -> str:
     """The structural top."""
     lines = [
         "// SPDX-License-Identifier: Apache-2.0",
@@ -225,10 +241,10 @@ def _top(model: ModelWrapper, wires: dict[str, _Wire]) -> str:
     return "\n".join([*lines, "endmodule", ""])
 
 
-def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, _Wire]) -> list[str]:
+def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, Wire]) -> list[str]:
     """A node's module, and the memory of its weights."""
     clocks = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
-    streams = [(f"in{i}_V", wires[name].name) for i, name in enumerate(_stream_inputs(model, node))]
+    streams = [(f"in{i}_V", wires[name].name) for i, name in enumerate(stream_inputs(model, node))]
     streams += [(f"out{i}_V", wires[name].name) for i, name in enumerate(node.output)]
     if node.op_type != "MVAU_rtl":
         tied = [f".s_axilite_{name}('0)" for name in _AXILITE.get(node.op_type, ())]
@@ -268,7 +284,7 @@ def _bundles(streams: list[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _monitor(wires: dict[str, _Wire], model: ModelWrapper, streams: dict[str, _Wire], fifos: list[str]) -> str:
+def _monitor(wires: dict[str, Wire], model: ModelWrapper, streams: dict[str, Wire], fifos: list[str]) -> str:
     """The simulation top: the accelerator as it ships, its handshakes and FIFO fills looked up from outside."""
 
     def listed(signals: list[str]) -> str:

@@ -27,6 +27,12 @@ class Small(ShapeBuilder):
         """Two maps added up."""
         return self.activation(self.node("Add", a, b), 2 * max(self.scales[a], self.scales[b]))
 
+    def axes(self, *numbers: int) -> str:
+        """Axes as an operand."""
+        name = self.constant(0)
+        self.constants[name] = np.array(numbers, np.int64)
+        return name
+
     def codes(self, x: str) -> str:
         """A quantized tensor as integers."""
         return self.node("Mul", x, self.constant(1 / self.scales[x]))
@@ -124,6 +130,52 @@ def depthwise_and_residual() -> onnx.ModelProto:
     return net.model(net.added(inner, x), 4, 5)
 
 
+def gated(net: Small, x: str, gate: str) -> onnx.ModelProto:
+    """A map times a gate of codes for 0 to 1, and the classes of that."""
+    return net.model(net.quant(net.node("Mul", x, gate), net.scales[x]), 4, 5)
+
+
+def squeeze_and_excitation() -> onnx.ModelProto:
+    """The mean of every channel through two dense layers as its gate."""
+    net = small()
+    x = net.first()
+    hidden = net.activation(net.node("Gemm", net.means(x), net.weights(2, 4), transB=1), net.scales[x] * 8)
+    sums = net.node("Gemm", hidden, net.weights(4, 2), transB=1)
+    near = net.node("Mul", sums, net.constant(1 / (16 * net.scales[hidden])))
+    gate = net.quant(net.node("Sigmoid", near), 1 / 16)
+    axes = net.axes(2, 3)
+    return gated(net, x, net.node("Unsqueeze", gate, axes))
+
+
+def spatial_attention() -> onnx.ModelProto:
+    """CBAM's second half by itself: mean and maximum over the channels, a window over both, a gate for each pixel."""
+    net = small()
+    x = net.first()
+    over = net.axes(1)
+    mean = net.node("Mul", net.node("ReduceSum", x, over, keepdims=1), net.constant(0.25))
+    top = net.node("ReduceMax", x, axes=[1], keepdims=1)
+    pair = net.quant(net.node("Concat", mean, top, axis=1), net.scales[x] / 4, bits=8)
+    sums = net.conv(pair, 2, 1, 7)
+    near = net.node("Mul", sums, net.constant(2.0 ** -np.round(np.log2(net.scales[pair] * 512))))
+    return gated(net, x, net.quant(net.node("Sigmoid", near), 1 / 16))
+
+
+def channel_attention() -> onnx.ModelProto:
+    """CBAM's first half by itself: mean and maximum of every channel through one dense layer, added up."""
+    net = small()
+    x = net.first()
+    over, first = net.axes(2, 3), net.axes(1)
+    mean = net.node("Mul", net.node("ReduceSum", x, over, keepdims=0), net.constant(1 / 64))
+    top = net.node("ReduceMax", x, axes=[2, 3], keepdims=0)
+    pair = net.node("Concat", net.node("Unsqueeze", mean, first), net.node("Unsqueeze", top, first), axis=1)
+    codes = net.quant(pair, net.scales[x] / 16, bits=8)
+    turned = net.node("Transpose", net.weights(4, 4), perm=[1, 0])
+    sums = net.node("ReduceSum", net.node("MatMul", codes, turned), first, keepdims=0)
+    near = net.node("Mul", sums, net.constant(2.0 ** -np.round(np.log2(net.scales[codes] * 512))))
+    gate = net.quant(net.node("Sigmoid", near), 1 / 16)
+    return gated(net, x, net.node("Unsqueeze", gate, over))
+
+
 def heads(*kinds: str) -> onnx.ModelProto:
     """Several outputs: means through a dense layer, a map of cells, or codes from the middle of the network."""
     net = small()
@@ -191,6 +243,9 @@ FURTHER: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "densely connected, 2": partial(densely_connected, 2),
     "densely connected, 3": partial(densely_connected, 3),
     "joined vectors": joined_vectors,
+    "squeeze and excitation": squeeze_and_excitation,
+    "channel attention": channel_attention,
+    "spatial attention": spatial_attention,
     "outputs classes, cells": partial(heads, "classes", "cells"),
     "outputs cells, classes": partial(heads, "cells", "classes"),
     "outputs early, classes": partial(heads, "early", "classes"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from board.core.layers.conv import Conv
+from board.core.layers.flatten import Flatten
 from board.core.layers.gate import Gate
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
@@ -34,5 +35,6 @@ def _bypass_elements(writer: GraphWriter, node: Gate, spatial: bool) -> int:
     if spatial:
         kernel = max(layer.kernel[0] for layer in branch if isinstance(layer, Conv))
         return rules.spatial_bypass_elements(*x.shape, kernel)
-    think = sum(writer.layer_cycles[layer.name] for layer in branch[:-1])
+    thinking = [layer for layer in branch[:-1] if not isinstance(layer, Flatten)]  # which has no hardware
+    think = sum(writer.layer_cycles.get(layer.name, writer.links[layer.outputs[0]].elements) for layer in thinking)
     return rules.channel_bypass_elements(x.elements, x.cycles, think)

@@ -162,6 +162,22 @@ def test_simulate_counts_cycles_and_survives_stalls(build: Path, faces: Path, tm
 
 
 @pytest.mark.verilator
+def test_the_fast_simulation_counts_the_beats_of_the_rtl(build: Path, faces: Path, tmp_path: Path) -> None:
+    """Of every stream, inner ones too, over several faces; and it finds a stream that is too narrow."""
+    quick, slow = tmp_path / "fast.json", tmp_path / "rtl.json"
+    for out, more in ((quick, ("--fast",)), (slow, ())):
+        done = auflow("simulate", "--build", build, "--faces", faces, "--frames", 3, "--json", out, *more)
+        assert done.returncode == 0 and "0 of 3 faces differ" in done.stdout, done.stdout + done.stderr
+    found, counted = (json.loads(path.read_text())["streams"] for path in (quick, slow))
+    assert len(found) > 50 and list(found) == [*list(counted)[:1], *list(counted)[2:], list(counted)[1]]
+    for name, about in found.items():  # behind the last face padding stands ready for another one
+        assert 0 <= counted[name]["beats"] - about["beats"] < about["beats"] / 3, name
+    assert sum(counted[name]["beats"] == about["beats"] for name, about in found.items()) > len(found) / 2
+    said = "--fast has no cycles: leave --stalls and --trace out, or --fast"
+    assert said in refused("simulate", "--build", build, "--faces", faces, "--frames", 1, "--fast", "--stalls", 3)
+
+
+@pytest.mark.verilator
 def test_parity_compares_every_executor(build: Path, faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "parity.json"
     done = auflow(
