@@ -277,8 +277,8 @@ def _stage(folder: Path) -> None:
     torch.save({"state_dict": {"weight": torch.zeros(3)}, "epoch": 1}, folder / "state.ckpt")
 
 
-def _indexed(name: str) -> Callable[[Path], object]:
-    return lambda folder: index(find(name), folder)
+def _indexed(name: str, labels: str = "paper") -> Callable[[Path], object]:
+    return lambda folder: index(find(name), folder, labels)
 
 
 SETTINGS = {"preset": "tiny", "recipe": asdict(Recipe(epochs=2, batch=16, learning_rate=1e-3)), "teachers": None}
@@ -355,7 +355,7 @@ SURFACES: dict[str, Surface] = {
     "CK+'s AUs": Surface("FACS/S005/001/S005_001_00000005_facs.txt", _dataset("ckplus"), _indexed("ckplus")),
     "CK+'s emotions": Surface("Emotion/S005/001/S005_001_00000005_emotion.txt", _dataset("ckplus"), _indexed("ckplus")),
     "DISFA's AUs": Surface("ActionUnit_Labels/SN001/SN001_au12.txt", _dataset("disfa"), _indexed("disfa")),
-    "BP4D's AUs": Surface("AUCoding/AU_OCC/F001_T1.csv", _dataset("bp4d"), _indexed("bp4d")),
+    "BP4D's AUs": Surface("AUCoding/AU_OCC/F001_T1.csv", _dataset("bp4d"), _indexed("bp4d", "usual")),
     "BP4D's intensities": Surface("AUCoding/AU_INT/AU06/F001_T1_AU06.csv", _dataset("bp4d"), _indexed("bp4d")),
     "RAF-DB's emotions": Surface("EmoLabel/list_patition_label.txt", _dataset("rafdb"), _indexed("rafdb")),
     "CSV to resume": Surface("aus.csv.partial", _table(CsvOutput, "aus.csv"), _resumed(CsvOutput, "aus.csv")),
