@@ -111,6 +111,10 @@ GRIDS: dict[str, tuple[str, str]] = {
         """4 72 16 4 18 2 0 2 9 3 logic, 4 288 16 4 36 2 0 2 11 3 distributed, 4 288 64 8 36 2 0 2 11 3 distributed,
         4 144 32 4 36 4 0 2 13 3 logic, 4 288 64 4 36 4 1 2 14 3 distributed, 4 576 64 4 72 2 0 2 12 3 block""",
     ),
+    "dsp_mvu": (
+        "pixels mw mh pe simd bits signed weight_bits out_bits memory",
+        "4 288 64 8 36 4 0 4 16 distributed, 4 128 16 2 8 4 1 4 15 distributed",
+    ),
 }
 """What is synthesised: names of parameters, and their values, one calibration case after another."""
 
