@@ -54,7 +54,8 @@ class FaultyFabric(RtlFabric):
 
     def reset(self) -> None:
         super().reset()
-        self.silent = self.refuses = self._struck = False
+        if self._struck:
+            self.silent = self.refuses = self._struck = False
         self._read = self._written * FRAME_BYTES
 
     def _write(self, address: int, words: np.ndarray) -> None:
@@ -76,7 +77,8 @@ class FaultyFabric(RtlFabric):
 
     def _due(self, way: str, frame: int) -> str:
         """The kind of wrong that happens now, if any."""
-        self.refuses = False
+        if self._struck:
+            self.refuses = False
         if self._struck or not self.kind or FAULTS[self.kind][0] != way or frame != self.at:
             return ""
         kind, self._struck = self.kind, True

@@ -4,11 +4,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import finn.xsi
 import numpy as np
 import pytest
 from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
+from finn_nodes import bound
 from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
@@ -16,7 +16,6 @@ from qonnx.util.basic import qonnx_make_model
 from hls_build import finn_adapter as finn_plus
 from hls_build.compiler import compile_graph, lower_file
 from hls_build.config.build import BUILDS, BuildConfig, load_build
-from hls_build.simulation import finn_engine
 from qnn.data.example import example_faces
 from qnn.export.export import MODEL, export
 from qnn.network.presets import shipped_checkpoint
@@ -25,13 +24,10 @@ pytestmark = pytest.mark.verilator
 
 
 @pytest.fixture(autouse=True)
-def seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def seam(tmp_path: Path) -> Iterator[None]:
     """Bind the Verilator engine to the names that FINN+ simulates through."""
-    for name in finn_engine.SEAM:
-        monkeypatch.setitem(vars(finn.xsi), name, None)  # put back after the test
-    finn_engine.bind()
-    finn_plus.use_build_folder(tmp_path / "finn")
-    yield
+    with bound(tmp_path / "finn"):
+        yield
 
 
 def dataflow_graph(name: str, folder: Path) -> tuple[ModelWrapper, BuildConfig]:

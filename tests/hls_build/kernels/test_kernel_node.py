@@ -16,6 +16,7 @@ from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.util.settings import get_settings
+from finn_nodes import bound
 from kernel_cases import NodeCase, each_node
 from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
@@ -35,7 +36,7 @@ from hls_build.kernels.kernel import Kernel
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.kernels.stream_fork.node import StreamFork_rtl
 from hls_build.kernels.stream_fork.spec import StreamForkSpec
-from hls_build.simulation import finn_engine, verilator
+from hls_build.simulation import verilator
 
 PART, CLK_NS = "xc7z020clg400-1", 10.0
 TABLE = np.random.default_rng(3).integers(-4, 4, (4, 16))
@@ -51,6 +52,13 @@ def build_folder(tmp_path: Path) -> Iterator[Path]:
     settings.finn_build_dir = tmp_path
     yield tmp_path
     settings.finn_build_dir = before
+
+
+@pytest.fixture
+def engine(build_folder: Path) -> Iterator[None]:
+    """Verilator in Vivado's place."""
+    with bound(build_folder):
+        yield
 
 
 def graph(nodes: list[Any], inputs: dict[str, list[int]], outputs: list[str]) -> ModelWrapper:
@@ -95,8 +103,7 @@ def random_inputs(case: NodeCase, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def prepare_rtlsim(model: ModelWrapper) -> ModelWrapper:
-    """Generate and compile the RTL of every node, Verilator in Vivado's place."""
-    finn_engine.bind()
+    """Generate and compile the RTL of every node."""
     return model.transform(PrepareIP(PART, CLK_NS)).transform(PrepareRTLSim(num_workers=1))
 
 
@@ -152,6 +159,7 @@ def test_python_execution_is_the_model(kernel: Kernel, case: NodeCase, rng: np.r
 
 
 @pytest.mark.verilator
+@pytest.mark.usefixtures("engine")
 @every_node
 def test_rtlsim_is_python_execution(kernel: Kernel, case: NodeCase, rng: np.random.Generator) -> None:
     model = prepare_rtlsim(one_node(kernel.node, case))
@@ -199,6 +207,7 @@ def test_three_kernels_run_in_python(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.verilator
+@pytest.mark.usefixtures("engine")
 def test_three_kernels_run_in_rtlsim(rng: np.random.Generator) -> None:
     model = prepare_rtlsim(attention())
     set_mode(model, "rtlsim")

@@ -54,5 +54,5 @@ def test_an_error_becomes_one_clause() -> None:
     said = (
         "Verilator refused module 'node'\n%Warning-X: /a/b.sv:1:2: dull\n%Error: /a/pad1d.sv:114:23: No | such thing\n"
     )
-    assert lacking(RuntimeError(said)) == r"Verilator refuses pad1d.sv: No \| such"
+    assert lacking(RuntimeError(said)) == r"Verilator refuses pad1d.sv: No \| such thing"
     assert lacking(RuntimeError("a\n  sentence")) == "a sentence"

@@ -51,12 +51,12 @@ def held_back(rows: int, columns: int, simd: int, rng: np.random.Generator) -> N
 
 @pytest.mark.parametrize(("rows", "columns", "simd"), [(2, 2, 1), (1, 8, 4)])
 def test_no_result_is_lost_with_two_beats_per_sum(rows: int, columns: int, simd: int, rng: np.random.Generator) -> None:
-    assert simd in rules.simds(columns, "dsp")
+    assert simd in rules.simds(columns, "finn")
     held_back(rows, columns, simd, rng)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 1), (1, 4)])
 def test_a_result_is_lost_with_one_beat_per_sum(rows: int, columns: int, rng: np.random.Generator) -> None:
-    assert columns not in rules.simds(columns, "dsp")
+    assert columns not in rules.simds(columns, "finn")
     with pytest.raises(RuntimeError, match="mvu_vvu_axi"):
         held_back(rows, columns, columns, rng)
