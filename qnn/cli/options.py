@@ -202,4 +202,5 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add --accelerator and --precision."""
     parser.add_argument("--accelerator", default="auto", metavar="NAME", help="auto, cpu or gpu")
-    parser.add_argument("--precision", default="32-true", metavar="NAME", help="32-true, 16-mixed or bf16-mixed")
+    parser.add_argument("--precision", default="32-true", choices=("32-true", "16-mixed", "bf16-mixed"),
+                        help="of convolutions; a processor without AVX-512 or AMX has 32-true alone")  # fmt: skip

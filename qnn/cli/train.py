@@ -111,12 +111,12 @@ def _run(options: argparse.Namespace) -> int:
     own = plan.floating.emotion_outputs
     if not own and (options.also or options.soft_labels):
         raise ValueError(f"--also and --soft-labels are for recipe aus, got {options.recipe}")
+    machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
     divided = division(options, options.seed)
     if own:
         splits = load_mixed(divided, plan.floating.held_out, beside(options), options.soft_labels)
     else:
         splits = load_splits(divided, plan.floating.held_out)
-    machine = runs.Machine(options.accelerator, options.devices, options.num_nodes, options.precision)
     architecture = Architecture(
         len(splits.train.aus),
         not options.no_attention,

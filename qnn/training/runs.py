@@ -72,12 +72,24 @@ class Machine:
         devices: GPUs, or processes on the CPU, per node.
         num_nodes: Machines; start the same command on each, as Lightning describes.
         precision: 32-true, or mixed: 16-mixed, bf16-mixed.
+
+    Raises:
+        ValueError: Mixed precision on a processor whose convolutions are slower for it.
     """
 
     accelerator: str = "auto"
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        on_processor = self.accelerator == "cpu" or (self.accelerator == "auto" and not torch.cuda.is_available())
+        # Lightning takes bfloat16 for either, and where oneDNN has none of it PyTorch convolves without SIMD
+        if on_processor and self.precision != "32-true" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            raise ValueError(
+                f"precision {self.precision} needs AVX-512 or AMX, which this processor lacks: a step would take ten"
+                " times as long as at 32-true, so leave --precision out"
+            )
 
     @property
     def processes(self) -> int:

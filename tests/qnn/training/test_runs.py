@@ -395,3 +395,18 @@ def test_a_full_disk_names_the_folder_of_the_run(tmp_path: Path, capfd: pytest.C
         runs.train([FLOAT], TINY, band_splits(), tmp_path, PLAN)
     assert "".join(capfd.readouterr()).endswith("\n")
     assert not (tmp_path / "float.safetensors").exists()
+
+
+def test_mixed_precision_is_refused_where_it_would_be_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A QAT step of 64 faces took 10.6 s at bf16-mixed and 1.2 s at 32-true on a core with AVX2 alone."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for accelerator in ("cpu", "auto"):
+        for precision in ("bf16-mixed", "16-mixed"):
+            with pytest.raises(ValueError, match=f"{precision} needs AVX-512"):
+                runs.Machine(accelerator, precision=precision)
+    assert runs.Machine("gpu", precision="bf16-mixed").precision == "bf16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runs.Machine(precision="bf16-mixed").processes == 1
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    assert runs.Machine("cpu", precision="bf16-mixed").processes == 1
