@@ -224,6 +224,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
             return f"{text} (required)"
         if isinstance(action.default, bool) or action.default in (None, [], argparse.SUPPRESS):
             return text
+        if isinstance(action.default, tuple):
+            return f"{text} (default: {' '.join(map(str, action.default))})"
         return f"{text} (default: %(default)s)"
 
 

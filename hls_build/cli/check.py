@@ -22,7 +22,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "module", metavar="FILE.py:NAME", help="class or function that makes the network without arguments; FILE is run"
     )
     parser.add_argument(
-        "--input", nargs=3, type=integer(1), default=(3, 48, 48), metavar=("C", "H", "W"), help="(default: 3 48 48)"
+        "--input",
+        nargs=3,
+        type=integer(1),
+        default=(3, 48, 48),
+        metavar=("C", "H", "W"),
+        help="channels, height and width of a picture",
     )
     add_one_of(parser, board_names(), "--board", default="Pynq-Z2", help=f"board: {', '.join(board_names())}")
     parser.add_argument(

@@ -66,8 +66,7 @@ def add_multiplier(parser: argparse.ArgumentParser) -> None:
         "--multiplier",
         default=DEFAULT_MULTIPLIER,
         help="what multiplies: finn, FINN+'s on DSPs; dsp, ours on DSPs where weights have at most 4 bits and"
-        " activations 8; lut, ours in LUTs where they have at most 3 and 4; auto, whichever costs less, layer by layer"
-        f" (default: {DEFAULT_MULTIPLIER})",
+        " activations 8; lut, ours in LUTs where they have at most 3 and 4; auto, whichever costs less, layer by layer",
     )
 
 

@@ -46,7 +46,7 @@ def add_aus(parser: argparse.ArgumentParser) -> None:
         type=integer(0),
         default=500,
         metavar="N",
-        help="with --aus: faces of each kind that are damaged in eight ways; 0 for none (default: 500)",
+        help="with --aus: faces of each kind that are damaged in eight ways; 0 for none",
     )
     add_output(
         parser,

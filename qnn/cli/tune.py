@@ -43,7 +43,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=number(0.001, 0.5),
         default=0.05,
         metavar="X",
-        help="with --aus: largest share of neutral faces on which an AU may be called (default: 0.05)",
+        help="with --aus: largest share of neutral faces on which an AU may be called",
     )
     parser.add_argument(
         "--any-false-alarm",

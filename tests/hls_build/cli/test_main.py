@@ -51,6 +51,7 @@ def test_every_command_teaches(command: Command, monkeypatch: pytest.MonkeyPatch
     options_told = told.partition("options:")[2].partition("examples:")[0]
     entries = re.split(r"\n(?=  \S)", options_told)
     assert all(len(entry.split(maxsplit=2)) == 3 for entry in entries if entry.strip()), "an option without help"
+    assert not [entry for entry in entries if entry.count("(default: ") > 1], "a default told twice"
     assert command.examples
     for example in command.examples:
         if "$" in example or "|" in example:  # for a shell
