@@ -20,7 +20,7 @@ from functools import cache as remembered
 from pathlib import Path
 
 from board.core import cache, trust
-from board.core.files import PLAIN, plain_folder, sha256
+from board.core.files import PLAIN, plain_folder
 
 HERE = Path(__file__).parent
 STAND_INS = {"add_multi.sv": HERE / "rtl" / "add_multi.sv"}
@@ -58,6 +58,8 @@ faster."""
 
 _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _CELL = re.compile(rf"^ *({'|'.join(CELLS)}) ", re.MULTILINE)
+SOURCES = "sources"
+"""Folder that Verilator reads, where it writes."""
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
 
@@ -124,8 +126,8 @@ def lint(sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter] 
         RuntimeError: Verilator has a warning or an error; the text follows the first sentence.
     """
     with plain_folder() as folder:
-        sources = [_plain(source, folder) for source in (*sources, *_cells(sources))]
-        _verilate(["--lint-only", "-Wall", *_arguments(sources, top, parameters or {}, {})], folder, top)
+        laid_out = _laid_out([*sources, *_cells(sources)], folder)
+        _verilate(["--lint-only", "-Wall", *_arguments(laid_out, top, parameters or {}, {})], folder, top)
 
 
 def ports_of(text: str, module: str) -> tuple[Port, ...]:
@@ -191,13 +193,16 @@ def build(
     parameters, defines = parameters or {}, {**(defines or {}), **({"PRIMITIVES": "1"} if primitives else {})}
     with plain_folder() as copies:
         sources = list(dict.fromkeys([*sources, *(PRIMITIVES if primitives else ()), *_cells(sources)]))
-        read = [_readable(Path(source), copies, primitives) for source in sources]
-        sources = _packages_first([_plain(source, copies) for source in read])
+        sources = _packages_first([_readable(Path(source), copies, primitives) for source in sources])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
         recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
-        arguments = [*options, *_arguments(sources, top, parameters, defines)]
         key = _digest([*words, *recipe], sources)
-        library = cache.entry("models", key, lambda folder: _make(folder, arguments, top, trace, jobs)) / "model.so"
+
+        def make(folder: Path) -> None:
+            arguments = _arguments(_laid_out(sources, folder), top, parameters, defines)
+            _make(folder, [*options, *arguments], top, trace, jobs)
+
+        library = cache.entry("models", key, make) / "model.so"
     trust.record(library)
     return library
 
@@ -220,6 +225,7 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
     library = folder / "model.so"
     made = [*objects, *_runtime(trace).glob("*.o")]
     _run([compiler(), "-shared", "-o", str(library), *map(str, made)], folder)
+    shutil.rmtree(folder / SOURCES)
     for path in folder.iterdir():
         if path != library:
             path.unlink()
@@ -238,12 +244,14 @@ def _runtime(trace: bool) -> Path:
 
 
 def _flags(trace: bool) -> list[str]:
+    """Options of every compilation; what messages name is the same wherever Verilator and this folder lie."""
     include = verilator_root() / "include"
     off = ("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE_SAIF", "VM_TRACE_VCD")
     return [
         *("-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVERILATOR=1"),
         *(f"-D{name}=0" for name in off),
         *(f"-D{name}={int(trace)}" for name in ("VM_TRACE", "VM_TRACE_FST")),
+        *(f"-ffile-prefix-map={folder}={folder.name}" for folder in (include, _linked(HERE))),
         *("-isystem", str(include), "-isystem", str(include / "vltstd")),
         *(["-isystem", str(_linked(HERE) / "codec")] if trace else []),
     ]
@@ -339,14 +347,19 @@ def _readable(source: Path, copies: Path, primitives: bool) -> Path:
     return copy
 
 
-def _plain(source: Path, copies: Path) -> Path:
-    """A source, or its copy where Verilator would not take its path; copies of one folder lie in one."""
-    if PLAIN.fullmatch(str(source.absolute())):
-        return source
-    folder = copies / sha256(os.fsencode(source.absolute().parent))[:16]
-    folder.mkdir(exist_ok=True)
-    (folder / source.name).write_text(_text(source))
-    return folder / source.name
+def _laid_out(sources: Sequence[Path], folder: Path) -> list[Path]:
+    """Links to the sources, relative to a folder; those of one folder lie in one.
+
+    Verilator takes no blanks or quotes in a path, and writes into the library by which path it read a source.
+    """
+    parents = list(dict.fromkeys(source.absolute().parent for source in sources))
+    laid_out = []
+    for source in sources:
+        link = Path(SOURCES, str(parents.index(source.absolute().parent)), source.name)
+        (folder / link).parent.mkdir(parents=True, exist_ok=True)
+        (folder / link).symlink_to(source.absolute())
+        laid_out.append(link)
+    return laid_out
 
 
 def _packages_first(sources: Sequence[Path]) -> list[Path]:
@@ -364,13 +377,13 @@ def _arguments(
     sources: Sequence[Path], top: str, parameters: Mapping[str, Parameter], defines: Mapping[str, str]
 ) -> list[str]:
     headers = [source for source in sources if source.suffix in (".vh", ".svh")]
-    folders = dict.fromkeys(str(header.parent.absolute()) for header in headers)
+    folders = dict.fromkeys(str(header.parent) for header in headers)
     return [
         *("--top-module", top),
         *(f"-G{name}={_literal(value)}" for name, value in parameters.items()),
         *(f"-D{name}={value}" for name, value in defines.items()),
         *(f"-I{folder}" for folder in folders),
-        *(str(source.absolute()) for source in sources if source not in headers),
+        *(str(source) for source in sources if source not in headers),
     ]
 
 

@@ -11,7 +11,6 @@ import pytest
 from finn.custom_op.fpgadataflow import matrixvectoractivation
 from finn.custom_op.fpgadataflow.rtl import thresholding_rtl
 from finn.util.data_packing import pack_innermost_dim_as_hex_string
-from finn.util.settings import get_settings
 from networks import random_chain
 from qonnx.core.datatype import DataType
 
@@ -19,6 +18,7 @@ from hls_build import finn_adapter
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BuildConfig
+from hls_build.finn_settings import finn_settings
 from hls_build.rtl.stitch import stitch
 
 
@@ -96,10 +96,10 @@ def test_importing_us_changes_nothing_of_finn() -> None:
 
 
 def test_the_build_folder_is_made_and_used(tmp_path: Path) -> None:
-    before = get_settings().finn_build_dir
+    before = finn_settings().finn_build_dir
     try:
         finn_adapter.use_build_folder(tmp_path / "finn")
-        assert get_settings().finn_build_dir == tmp_path / "finn"
+        assert finn_settings().finn_build_dir == tmp_path / "finn"
         assert (tmp_path / "finn").is_dir()
     finally:
-        get_settings().finn_build_dir = before
+        finn_settings().finn_build_dir = before

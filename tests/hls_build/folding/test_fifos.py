@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import run_cli
-from finn.util.settings import get_settings
 from networks import random_block, random_faces
 
 from board.simulation.harness import Simulation
@@ -21,6 +20,7 @@ from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.finn_adapter import operator
+from hls_build.finn_settings import finn_settings
 from hls_build.folding import fifos, results
 from hls_build.simulation import verilator
 
@@ -102,7 +102,7 @@ def capacities(depths: list[int], folder: Path) -> list[int]:
     )
     top = folder / "top.sv"
     top.write_text(f"module top (input logic ap_clk, input logic ap_rst_n{ports});{instances}\nendmodule\n")
-    library = verilator.build([Path(get_settings().finn_rtllib) / "fifo" / "hdl" / "fifo.sv", top], "top")
+    library = verilator.build([Path(finn_settings().finn_rtllib) / "fifo" / "hdl" / "fifo.sv", top], "top")
     with Simulation(library) as simulation:
         for i in range(len(depths)):
             simulation.feed(f"s{i}", np.zeros((5000, 1), np.uint8))

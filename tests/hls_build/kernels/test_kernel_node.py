@@ -15,7 +15,6 @@ from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
 from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from finn.util.settings import get_settings
 from finn_nodes import bound
 from kernel_cases import NodeCase, each_node
 from onnx import TensorProto, helper
@@ -28,6 +27,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import qonnx_make_model
 
+from hls_build.finn_settings import finn_settings
 from hls_build.kernels.gate.node import Gate_rtl
 from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.global_pool.node import GlobalPool_rtl
@@ -47,7 +47,7 @@ every_node = each_node()
 @pytest.fixture(autouse=True)
 def build_folder(tmp_path: Path) -> Iterator[Path]:
     """FINN's build folder, a fresh one for each test."""
-    settings = get_settings()
+    settings = finn_settings()
     before = settings.finn_build_dir
     settings.finn_build_dir = tmp_path
     yield tmp_path

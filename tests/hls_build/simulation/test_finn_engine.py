@@ -34,7 +34,6 @@ from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim
 from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.util.exception import FINNUserError
-from finn.util.settings import get_settings
 from finn_nodes import bound, stitched
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
@@ -45,6 +44,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import qonnx_make_model
 
+from hls_build.finn_settings import finn_settings
 from hls_build.simulation import finn_engine, verilator
 
 pytestmark = pytest.mark.verilator
@@ -240,7 +240,7 @@ def test_canary_the_seam_has_finns_names() -> None:
 
 
 def test_canary_the_seam_has_finns_signatures() -> None:
-    adapter = ast.parse((Path(get_settings().finn_xsi) / "adapter.py").read_text())
+    adapter = ast.parse((Path(finn_settings().finn_xsi) / "adapter.py").read_text())
     theirs = {node.name: node.args for node in adapter.body if isinstance(node, ast.FunctionDef)}
     for name in set(finn_engine.SEAM) - {"SimEngine"}:
         ours = inspect.signature(getattr(finn_engine, name)).parameters

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finn.util.settings import get_settings
 
 from board.simulation.harness import Simulation
 from board.simulation.streams import Ports
+from hls_build.finn_settings import finn_settings
 from hls_build.simulation import verilator
 
 pytestmark = pytest.mark.verilator
@@ -139,6 +139,29 @@ def test_sources_may_lie_anywhere(counter: Path, tmp_path: Path, monkeypatch: py
         assert simulation.peek("wide") == 0
 
 
+def test_a_library_is_the_same_wherever_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is part of a deployment, of which two equal builds are equal; and it is nobody's business where they were."""
+    made = []
+    for name in ("one", "another"):
+        folder = tmp_path / name
+        for part in ("rtl", "temporary", "headers"):
+            (folder / part).mkdir(parents=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+        monkeypatch.setenv("AUFLOW_CACHE", str(folder / "cache"))
+        (folder / "headers" / "one.svh").write_text("`define ONE 1\n")
+        (folder / "rtl" / "fifo.sv").write_text(  # is rewritten
+            '`include "one.svh"\nmodule fifo (input logic clk_i, input logic [1:0] a, output logic q);\n'
+            "  typedef struct { logic hi; logic lo; } pair_t;\n  pair_t pair;\n"
+            "  assign pair = a;\n  assign q = pair.hi;\n"
+            '  always_ff @(posedge clk_i) assert (pair.lo == `ONE) else $error("low");\nendmodule\n'
+        )
+        library = verilator.build([folder / "rtl" / "fifo.sv", folder / "headers" / "one.svh"], "fifo")
+        made.append(library.read_bytes())
+        assert [path.name for path in library.parent.iterdir() if path.suffix != ".json"] == ["model.so"]
+        assert str(tmp_path).encode() not in made[-1] and str(verilator.verilator_root()).encode() not in made[-1]
+    assert made[0] == made[1] and b"fifo.sv" in made[0]
+
+
 def test_lint_tells_warnings(tmp_path: Path, counter: Path) -> None:
     counter.write_text("module counter (input logic [3:0] a, output logic [3:0] q); assign q = a; endmodule\n")
     verilator.lint([counter], "counter")
@@ -210,9 +233,9 @@ def test_a_cache_that_cannot_be_written_is_replaced(
 
 
 def test_what_simulation_reads_instead_is_said(tmp_path: Path) -> None:
-    source = Path(get_settings().finn_rtllib) / "fifo" / "hdl" / "fifo.sv"
+    source = Path(finn_settings().finn_rtllib) / "fifo" / "hdl" / "fifo.sv"
     verilator.build([source], "fifo", {"DEPTH": 40, "DATA_WIDTH": 4})
-    mvu = Path(get_settings().finn_rtllib) / "mvu"
+    mvu = Path(finn_settings().finn_rtllib) / "mvu"
     sources = [source, mvu / "mvu.sv", mvu / "mvu_pkg.sv", mvu / "add_multi.sv"]
     assert verilator.differences(sources) == [
         "add_multi.sv: own stand-in of the same function and latency",
@@ -305,7 +328,7 @@ class DelayedSum:
 
 
 def test_add_multi_equals_finns_and_a_plain_model(tmp_path: Path, rng: np.random.Generator) -> None:
-    folder = Path(get_settings().finn_rtllib) / "mvu"
+    folder = Path(finn_settings().finn_rtllib) / "mvu"
     theirs, top = tmp_path / "add_multi_finn.sv", tmp_path / "adders.sv"
     theirs.write_text(readable_add_multi((folder / "add_multi.sv").read_text()))
     top.write_text(adders_top())

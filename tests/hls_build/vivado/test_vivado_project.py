@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from finn.transformation.fpgadataflow import templates
-from finn.util.settings import get_settings
 from networks import random_block
 from standin import BLOCK, Written, unpack, write_project
 
@@ -17,6 +16,7 @@ from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BUILDS
 from hls_build.finn_adapter import operator
+from hls_build.finn_settings import finn_settings
 from hls_build.vivado import deferring_tool, finn_steps, project, shell
 
 CELLS = ("/StreamingDataflowPartition_1_", "/finn_switch/", "/clk_wiz_0/")
@@ -99,9 +99,9 @@ def test_the_same_build_gives_the_same_archive(written: Written, tmp_path: Path)
 
 
 def test_finn_keeps_its_settings(written: Written, tmp_path: Path) -> None:
-    before = get_settings().finn_build_dir, get_settings().finn_deps, get_settings().num_default_workers
+    before = finn_settings().finn_build_dir, finn_settings().finn_deps, finn_settings().num_default_workers
     project.write(written.model, written.build, written.rtl, tmp_path / "x.zip")
-    assert before == (get_settings().finn_build_dir, get_settings().finn_deps, get_settings().num_default_workers)
+    assert before == (finn_settings().finn_build_dir, finn_settings().finn_deps, finn_settings().num_default_workers)
 
 
 def test_other_rtl_than_the_simulated_is_refused(written: Written, tmp_path: Path) -> None:
