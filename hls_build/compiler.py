@@ -26,6 +26,7 @@ from hls_build.dataflow import activation_thresholds, multipliers
 from hls_build.dataflow.graph_writer import GraphWriter, OwnNodes, Translator
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
+from hls_build.kernels.column_window.translate import column_window
 from hls_build.kernels.dsp_mvu import translate as dsp_mvu
 from hls_build.kernels.lane_converter.translate import converter
 from hls_build.kernels.lut_mvu import translate as lut_mvu
@@ -39,7 +40,7 @@ Result = TypeVar("Result")
 RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
 """What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
 
-OWN_NODES = OwnNodes(converter, {"dsp": dsp_mvu.multiplier, "lut": lut_mvu.multiplier}, register_slice)
+OWN_NODES = OwnNodes(converter, {"dsp": dsp_mvu.multiplier, "lut": lut_mvu.multiplier}, register_slice, column_window)
 """Our kernels that stand among FINN+'s nodes."""
 
 

@@ -15,6 +15,9 @@ DEFAULT_MULTIPLIER = "finn"
 MULTIPLIER_CHOICES = (*MULTIPLIERS, "auto")
 """What a folding search may be told: one of them where it fits, or whichever costs less, layer by layer."""
 
+WINDOWS = ("finn", "columns")
+"""FINN+'s sliding window, an element of a pixel after the other, and ours, all rows of a column at once."""
+
 LATENCY_INTERVALS = 3.0
 """Most intervals from a frame's first pixel to its result, where the folding search is told nothing else."""
 
@@ -28,7 +31,8 @@ class Folding:
         simd: Inputs per cycle of a convolution or dense layer.
         window_simd: Channels per cycle of a convolution's padding and sliding window.
         ram_style: Memory of weights or thresholds: block RAM, LUTs, or whichever wastes less.
-        window_ram_style: Memory of a sliding window.
+        window: What moves over the map of a convolution, one of WINDOWS; FINN+'s if nothing is said.
+        window_ram_style: Memory of a sliding window; ours is of LUTs.
         multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
         pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
@@ -39,6 +43,7 @@ class Folding:
     simd: int | None = None
     window_simd: int | None = None
     ram_style: str = "auto"
+    window: str | None = None
     window_ram_style: str = "auto"
     multiplier: str | None = None
     pumped: bool = False
@@ -53,6 +58,10 @@ class Folding:
         for key in ("ram_style", "window_ram_style"):
             if getattr(self, key) not in RAM_STYLES:
                 raise ValueError(f"need {key} to be one of {', '.join(RAM_STYLES)}, got {getattr(self, key)!r}")
+        if self.window not in (None, *WINDOWS):
+            raise ValueError(f"need window to be one of {', '.join(WINDOWS)}, got {self.window!r}")
+        if self.window == "columns" and self.window_ram_style == "block":
+            raise ValueError("need window_ram_style of auto or distributed with window = \"columns\", got 'block'")
         if self.multiplier not in (None, *MULTIPLIERS):
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
         if self.multiplier not in (None, "finn") and self.pumped:

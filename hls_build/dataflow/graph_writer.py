@@ -36,6 +36,10 @@ OwnMultiplier = Callable[[str, Link, Link, npt.NDArray[np.int64], int, int, str,
 """Makes the node of a name that multiplies the vectors of one link to the sums of another, by weights of shape (inputs,
 outputs) of some bits, some inputs at once, in a style of memory, at a clock period in ns."""
 
+ColumnWindow = Callable[[Link, Link, tuple[int, int], tuple[int, ...]], tuple[NodeProto, int]]
+"""Makes the node that gives the windows of one link to another, of so many rows and columns, with zeros above, before,
+below and behind the map; and tells its cycles per frame."""
+
 
 @dataclass(frozen=True)
 class OwnNodes:
@@ -44,6 +48,7 @@ class OwnNodes:
     lane_converter: LaneConverter
     multipliers: Mapping[str, OwnMultiplier]
     register_slice: RegisterSlice
+    column_window: ColumnWindow
 
 
 class GraphWriter:
@@ -223,7 +228,7 @@ class GraphWriter:
     def parallelism(self, node: Node, folding: Folding, neighbour: int) -> int:
         """Lanes of a layer that has one parallelism: the neighbour's if nothing is said."""
         channels = parallel_channels(self.graph, node)
-        for key in ("simd", "multiplier", "window_simd", "window_fifo_depth"):
+        for key in ("simd", "multiplier", "window", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions and dense layers, got one for {node.name}")
         if folding.pe is None:

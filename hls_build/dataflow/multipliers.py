@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -16,7 +17,7 @@ from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import GraphWriter
 from hls_build.dataflow.links import Link, type_name
-from hls_build.dataflow.sliding_windows import Geometry, slide
+from hls_build.dataflow.sliding_windows import Geometry, slide, window_order
 
 MOST_ACTIVATION_BITS, MOST_WEIGHT_BITS = 17, 25
 """Magnitude of an activation, and whole width of a weight, at the ports B and A of a DSP48E1 (AMD's UG479)."""
@@ -45,29 +46,46 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     simd = rules.check_simd(node.name, folding.simd or 1, inputs, folding.multiplier)
     fold = inputs // simd * (outputs // pe)
     if window.is_pixel:
-        for key in ("window_simd", "window_fifo_depth"):
+        for key in ("window", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:
                 raise ValueError(f"{key} is for convolutions, got one for {node.name}")
         vector = channels if (height, width) == (1, 1) else 0
         link = writer.connect(node, 0, simd, folding, vector)
     else:
-        lanes = folding.window_simd or rules.window_lanes(channels, prod(node.kernel), simd, fold)
-        rules.check_divides(node.name, "window_simd", lanes, channels, "channels")
+        folding = replace(folding, window_simd=_window_lanes(window, folding, simd, fold))
+        lanes = rules.check_divides(node.name, "window_simd", folding.window_simd or channels, channels, "channels")
         ahead = 0 if node.inputs[0] == writer.graph.input else window.elements_ahead
         link = slide(writer, window, writer.connect(node, 0, lanes, folding, ahead, in_bursts=True), folding)
         depth = folding.window_fifo_depth
         if depth is None:
-            depth = rules.window_vector_beats(inputs // simd, outputs // pe, lanes, simd)
+            depth = rules.window_vector_beats(inputs // simd, outputs // pe, link.lanes, simd)
         link = writer.fifo(writer.convert(link, f"{node.name}_window", simd), f"{node.name}_window", depth)
     multiply = _by_finn if folding.multiplier in (None, "finn") else _by_own
-    multiply(writer, node, link, window.windows, (pe, simd), folding)
+    order = np.arange(inputs) if window.is_pixel else window_order(window, folding)
+    multiply(writer, node, link, window.windows, (pe, simd), folding, _matrix(node)[order])
+
+
+def _window_lanes(window: Geometry, folding: Folding, simd: int, fold: int) -> int:
+    """Channels per cycle of a sliding window; where nothing is said, so many that its multiplier need not wait."""
+    (rows, columns), channels = window.kernel, window.shape[2]
+    if folding.window_simd is not None:
+        return folding.window_simd
+    if folding.window == "columns":
+        return rules.window_lanes(channels, columns + 1, simd // rows, fold)
+    return rules.window_lanes(channels, rows * columns, simd, fold)
 
 
 def _by_own(
-    writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+    writer: GraphWriter,
+    node: Conv,
+    link: Link,
+    size: tuple[int, int],
+    parallel: tuple[int, int],
+    folding: Folding,
+    matrix: npt.NDArray[np.int64],
 ) -> None:
     """A multiplier of ours, which holds every sum that the type of its input allows."""
-    (pe, simd), matrix, kind = parallel, _matrix(node), folding.multiplier
+    (pe, simd), kind = parallel, folding.multiplier
     assert kind is not None
     inputs, outputs = matrix.shape
     depth = inputs // simd * (outputs // pe)
@@ -108,12 +126,18 @@ def _limits(link: Link) -> tuple[int, int]:
 
 
 def _matrix(node: Conv) -> npt.NDArray[np.int64]:
-    """Weights of shape (inputs, outputs), inputs in the order of windows: row, column, channel."""
+    """Weights of shape (inputs, outputs), inputs by row, column, channel."""
     return node.weights.reshape(len(node.weights), -1).T.astype(np.int64)
 
 
 def _by_finn(
-    writer: GraphWriter, node: Conv, link: Link, size: tuple[int, int], parallel: tuple[int, int], folding: Folding
+    writer: GraphWriter,
+    node: Conv,
+    link: Link,
+    size: tuple[int, int],
+    parallel: tuple[int, int],
+    folding: Folding,
+    matrix: npt.NDArray[np.int64],
 ) -> None:
     """FINN+'s multiplier."""
     pe, simd = parallel
@@ -129,7 +153,6 @@ def _by_finn(
         )
     if folding.pumped and simd == 1:
         raise ValueError(f"{node.name} can run its DSPs at twice the clock with a simd of at least 2, got 1")
-    matrix = _matrix(node)
     inputs, outputs = matrix.shape
     lows, highs = accumulator_bounds(node.weights, link.low, link.high)
     low, high = int(lows.min()), int(highs.max())

@@ -178,6 +178,14 @@ def window_fill_beats(width: int, channels: int, kernel: tuple[int, int], lanes:
     return ((kernel[0] - 1) * width + kernel[1]) * channels // lanes
 
 
+def column_window_fill_beats(
+    width: int, channels: int, kernel: tuple[int, int], pads: tuple[int, ...], lanes: int
+) -> int:
+    """Beats of a map that our window by columns takes before its first output: rows, and columns of the next one."""
+    above, before, _, _ = pads
+    return ((kernel[0] - 1 - above) * width + min(kernel[1] - before, width)) * channels // lanes
+
+
 def window_vector_beats(beats: int, repeats: int, lanes: int, simd: int) -> int:
     """Beats to hold between a sliding window and its multiplier, 0 where none need be.
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
+import numpy as np
+
+from board.core.arrays import Integers
 from board.core.layers.conv import windows
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
@@ -56,6 +59,17 @@ class Geometry:
         """Beats of a padded map that a sliding window takes before its first output."""
         return rules.window_fill_beats(self.padded[1], self.shape[2], self.kernel, lanes)
 
+    def column_fill(self, lanes: int) -> int:
+        """Beats of a map that our window by columns takes before its first output."""
+        return rules.column_window_fill_beats(self.shape[1], self.shape[2], self.kernel, self.pads, lanes)
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether our window by columns moves so: from pixel to pixel, and padding is narrower than a window."""
+        above, before, below, behind = self.pads
+        rows, columns = self.kernel
+        return self.strides == (1, 1) and max(above, below) < rows and max(before, behind) < columns
+
     @property
     def elements_ahead(self) -> int:
         """Elements to hold before a sliding window."""
@@ -80,10 +94,10 @@ class Geometry:
 
 
 def slide(writer: GraphWriter, geometry: Geometry, link: Link, folding: Folding, depthwise: bool = False) -> Link:
-    """The windows of a map, each as one pixel: by row, column and channel.
+    """The windows of a map, each as one pixel: by row, column and channel, or as window_order has it.
 
     Args:
-        writer: Takes the nodes, called X_pad, X_pad_slice and X_window after the layer.
+        writer: Takes the nodes, called X_pad, X_pad_slice and X_window after the layer, or X_window alone.
         geometry: Of the window.
         link: The map, in the window's lanes.
         folding: Of the layer.
@@ -91,6 +105,8 @@ def slide(writer: GraphWriter, geometry: Geometry, link: Link, folding: Folding,
     """
     geometry.check()
     name, lanes, channels = geometry.name, link.lanes, link.shape[2]
+    if folding.window == "columns":
+        return _slide_by_columns(writer, geometry, link)
     if any(geometry.pads):
         padded = replace(link, tensor=f"{name}_pad", shape=(*geometry.padded, channels))
         writer.tensor(padded.tensor, padded.shape, link.datatype)
@@ -130,3 +146,33 @@ def slide(writer: GraphWriter, geometry: Geometry, link: Link, folding: Folding,
         ram_style=rules.memory_style(folding.window_ram_style, beats, lanes * link.bits),
     )
     return replace(result, cycles=max(link.cycles, geometry.cycles(lanes)))
+
+
+def window_order(geometry: Geometry, folding: Folding) -> Integers:
+    """Where the elements of a window, as it is given, stand in the order row, column, channel."""
+    (rows, columns), channels = geometry.kernel, geometry.shape[2]
+    places = np.arange(rows * columns * channels)
+    if folding.window != "columns":
+        return places
+    lanes = folding.window_simd or channels
+    return places.reshape(rows, columns, channels // lanes, lanes).transpose((1, 2, 0, 3)).ravel()
+
+
+def _slide_by_columns(writer: GraphWriter, geometry: Geometry, link: Link) -> Link:
+    """Windows by column, group of the link's lanes, row and channel, by our kernel."""
+    if not geometry.has_columns:
+        raise ValueError(
+            f'{geometry.name} needs strides of 1 and padding narrower than its window for window = "columns", got'
+            f" strides {geometry.strides[0]} and {geometry.strides[1]}, padding {list(geometry.pads)}"
+        )
+    (rows, _), channels = geometry.kernel, link.shape[2]
+    result = replace(
+        link,
+        tensor=f"{geometry.name}_window",
+        shape=(*geometry.windows, prod(geometry.kernel) * channels),
+        lanes=rows * link.lanes,
+    )
+    writer.tensor(result.tensor, result.shape, link.datatype)
+    node, cycles = writer.own.column_window(link, result, geometry.kernel, geometry.pads)
+    writer.nodes.append(node)
+    return replace(result, cycles=max(link.cycles, cycles))

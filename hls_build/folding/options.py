@@ -34,7 +34,8 @@ from hls_build.dataflow.sliding_windows import Geometry
 from hls_build.estimate import NodeEstimate
 
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
-"""A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out."""
+"""A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out, but
+where all are: sides of a window that are primes leave few."""
 GAP = 1.0015
 """Interval over its goal: what a window may add to its multiplier's cycles at the start of a frame."""
 SLACK = 0.8
@@ -181,11 +182,9 @@ class FoldingOptions:
                 (pe, simd): inputs // simd * (outputs // pe)
                 for pe, simd in product(rules.divisors(outputs), rules.simds(inputs, kind))
             }
-            shapes = [
-                (pe, simd)
-                for (pe, simd), fold in folds.items()
-                if fold <= slowest and (fold * speed_up >= slowest or pe * simd <= speed_up)
-            ]
+            fast = {shape: fold for shape, fold in folds.items() if fold <= slowest}
+            shapes = [shape for shape, fold in fast.items() if fold * speed_up >= slowest or prod(shape) <= speed_up]
+            shapes = shapes or [shape for shape, fold in fast.items() if fold == max(fast.values())]
             for (pe, simd), style in product(shapes, styles):
                 fits = outputs // pe <= rules.MOST_LUT_FOLDS
                 if kind != "finn" and not (fits and folds[pe, simd] <= rules.most_own_multiplier_folds(style)):
@@ -199,6 +198,7 @@ class FoldingOptions:
                     for (lanes, fill), window_style in product(windows, styles):
                         windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
                         yield self._option(node, windowed, (lanes,), fill)
+                    yield from self._column_windows(node, window, folding)
 
     def _multipliers(self, node: Conv) -> tuple[str, ...]:
         """Kinds of multipliers that a layer may have."""
@@ -237,6 +237,27 @@ class FoldingOptions:
             if max(cycles, window.cycles(lanes)) + fill <= most:
                 fast.append((lanes, fill))
         return fast[:WINDOW_OPTIONS] + [option for option in fast[WINDOW_OPTIONS:] if option[0] == simd]
+
+    def _column_windows(self, node: Conv, window: Geometry, folding: Folding) -> Iterator[Option]:
+        """The same with our window by columns, whose beats are parts of the multiplier's or the other way round.
+
+        Like our multipliers it is no option where FINN+'s alone is asked for.
+        """
+        if self.goal.multiplier == "finn" or not window.has_columns:
+            return
+        assert folding.simd is not None
+        found = 0
+        for lanes in rules.divisors(window.shape[2]):
+            narrow, wide = sorted((window.kernel[0] * lanes, folding.simd))
+            if wide % narrow:
+                continue
+            windowed = replace(folding, window="columns", window_simd=lanes)
+            option = self._option(node, windowed, (lanes,), window.column_fill(lanes))
+            if option.cycles <= self.goal.interval_cycles * GAP:
+                yield option
+                found += 1
+            if found == WINDOW_OPTIONS:
+                return
 
 
 def _helpers(node: Node, index: int) -> set[str]:

@@ -31,6 +31,7 @@ KINDS = {
     "LutMvu_rtl": "multipliers and weights",
     "DspMvu_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
+    "ColumnWindow_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",
     "RegisterSlice_rtl": "sliding windows",
     "Thresholding_rtl": "activation thresholds",

@@ -79,11 +79,33 @@ def test_windows_are_exact_in_rtl(tmp_path: Path, rng: np.random.Generator) -> N
     check(SAMPLE, BuildConfig("windows", "none", BUILD.board, 100.0, None, wide), tmp_path, rng)
 
 
+@pytest.mark.verilator
+def test_windows_by_columns_are_exact_in_rtl(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Of a multiplier of FINN+'s and one of ours, whose beats are a column's, a third of it and two of it."""
+    moves: list[Move] = [((3, 3), (1, 1), (1, 1, 1, 1)), ((3, 2), (1, 1), (0, 1, 2, 0)), ((2, 3), (1, 1), (1, 2, 0, 0))]
+    ours = {
+        "conv0": Folding(pe=1, simd=6, window="columns", window_simd=2, multiplier="lut"),
+        "conv1": Folding(pe=2, simd=2, window="columns", window_simd=2),
+        "conv2": Folding(pe=1, simd=4, window="columns", window_simd=1),
+    }
+    narrow = BuildConfig("windows", "none", BUILD.board, 100.0, None, ours)
+    check(moves, narrow, tmp_path, rng)
+
+
 @pytest.mark.slow
 @pytest.mark.verilator
 @pytest.mark.parametrize("moves", CHAINS, ids=str)
 def test_more_windows_are_exact_in_rtl(moves: list[Move], tmp_path: Path, rng: np.random.Generator) -> None:
     check(moves, BUILD, tmp_path, rng)
+
+
+@pytest.mark.parametrize(("strides", "pads"), [((2, 1), (1, 1, 1, 1)), ((1, 1), (3, 1, 1, 1)), ((1, 1), (1, 1, 1, 4))])
+def test_windows_without_columns_are_refused(
+    strides: tuple[int, int], pads: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    ours = BuildConfig("windows", "none", BUILD.board, 100.0, None, {"conv0": Folding(window="columns")})
+    with pytest.raises(ValueError, match=r"^conv0 needs strides of 1 and padding narrower than its window for window"):
+        compile_graph(chain([((3, 3), strides, pads)], rng), ours)
 
 
 @pytest.mark.parametrize(

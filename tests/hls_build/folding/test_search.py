@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,16 @@ def test_multipliers_of_ours_are_options() -> None:
     usable = BOARD.usable
     share = {kind: sum(one.resources.shares(usable).values()) for kind, one in found.items()}
     assert share["auto"] <= min(share[kind] for kind in MULTIPLIERS) * (1 + RELATIVE_GAP)
+
+
+def test_columns_are_what_a_large_window_needs_to_be_fast(network: IntegerGraph) -> None:
+    """A serial window of 7x7 gives a pixel's elements in 49 cycles at least, so no FINN+ window is one of them."""
+    (layer,) = (node for node in network.nodes if node.name == "attention1_spatial")
+    found, pixels = {}, prod(network.tensors[layer.inputs[0]].shape[:2])
+    for kind in ("finn", "dsp"):
+        options = FoldingOptions(network, BOARD, Goal(48 * pixels, False, 100.0, kind)).of(layer)
+        found[kind] = {option.folding.window for option in options}
+    assert found == {"finn": set(), "dsp": {"columns"}}
 
 
 def test_an_unknown_multiplier_is_told(network: IntegerGraph) -> None:
