@@ -418,7 +418,10 @@ def _verilate(arguments: Sequence[str], folder: Path, top: str) -> None:
         errors="replace",  # it names what a netlist connects by bytes of its own
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"Verilator refused module '{top}'\n{done.stderr.strip()[-8000:]}")
+        said = done.stderr.strip()[-8000:]
+        for link in (folder / SOURCES).glob("*/*"):
+            said = said.replace(str(link.relative_to(folder)), os.readlink(link))
+        raise RuntimeError(f"Verilator refused module '{top}'\n{said}")
 
 
 def _quoted(argument: str) -> str:

@@ -87,8 +87,8 @@ class Machine:
         # Lightning takes bfloat16 for either, and where oneDNN has none of it PyTorch convolves without SIMD
         if on_processor and self.precision != "32-true" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             raise ValueError(
-                f"precision {self.precision} needs AVX-512 or AMX, which this processor lacks: a step would take ten"
-                " times as long as at 32-true, so leave --precision out"
+                f"precision {self.precision} needs AVX-512 or AMX, which this processor lacks: a step would take"
+                " several times as long as at 32-true, so leave --precision out"
             )
 
     @property

@@ -98,7 +98,9 @@ def test_a_refused_design_leaves_nothing_behind(tmp_path: Path, counter: Path, m
     monkeypatch.setattr(verilator, "_runtime", lambda trace: tmp_path)
     monkeypatch.setenv("AUFLOW_CACHE", str(tmp_path / "cache"))
     counter.write_text("module counter (input logic clk_i; endmodule")
-    with pytest.raises(RuntimeError, match=r"^Verilator refused module 'counter'\n%Error: .*counter\.sv:1"):
+    with pytest.raises(
+        RuntimeError, match=rf"^Verilator refused module 'counter'\n%Error: {re.escape(str(counter))}:1"
+    ):
         verilator.build([counter], "counter")
     assert list((tmp_path / "cache" / "models").iterdir()) == []
 
