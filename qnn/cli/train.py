@@ -71,8 +71,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="F.safetensors|NAME",
-        help="float checkpoint to distil from, several by their mean; takes --set distillation_weight=W"
-        " (default: the float network, for those quantized from it)",
+        help="float checkpoint to distil from, several by the mean of those who know an answer; takes"
+        " --set distillation_weight=W (default: the float network, for those quantized from it)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the split, initial weights, order and augmentation"

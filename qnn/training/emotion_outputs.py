@@ -28,7 +28,8 @@ class EmotionOutputsTraining(AuTraining):
     """Logits are those of the AUs, then those of the emotions.
 
     Teachers answer once, for every face as it is: a corrupted face is to look like the clean one. Their answers are
-    further columns of targets (N, 2 * AUs) and votes (N, 14), so that they are blended as labels are.
+    further columns of targets (N, 2 * AUs) and votes (N, 14), so that they are blended as labels are. Of several
+    teachers, each answer is the mean of those who know it.
     """
 
     score = "score"
@@ -51,12 +52,12 @@ class EmotionOutputsTraining(AuTraining):
         super().on_fit_start()
         if self.teachers and self.train_set.targets.shape[1] == self.aus:
             answers = [self._answers(teacher) for teacher in self.teachers]
-            aus, emotions = (torch.stack(of_all).mean(0) for of_all in zip(*answers, strict=True))
+            aus, emotions = (torch.stack(of_all).nanmean(0) for of_all in zip(*answers, strict=True))
             self.train_set.targets = torch.cat([self.train_set.targets, aus], 1)
-            self.train_set.votes = torch.cat([self.train_set.votes, emotions], 1)
+            self.train_set.votes = torch.cat([self.train_set.votes, emotions.nan_to_num(0.0)], 1)
 
     def _answers(self, teacher: nn.Module) -> tuple[Tensor, Tensor]:
-        """Probabilities of AUs (N, AUs) and emotions (N, 7) that a teacher gives the training faces.
+        """Probabilities of AUs (N, AUs) and emotions (N, 7) that a teacher gives training faces, NaN where unknown.
 
         One without emotion outputs knows its emotions by Table 2, which says no more of AUs: these are unknown, and so
         are emotions of faces without votes, which it never learned from.
@@ -65,7 +66,7 @@ class EmotionOutputsTraining(AuTraining):
         if ask(teacher, pixels[:1]).shape[1] > self.aus:
             logits = ask(teacher, pixels)
             return torch.sigmoid(logits[:, : self.aus]), torch.softmax(logits[:, self.aus :], 1)
-        emotions = torch.zeros_like(self.train_set.votes[:, : len(EMOTIONS)])
+        emotions = torch.full_like(self.train_set.votes[:, : len(EMOTIONS)], torch.nan)
         emotions[voted] = emotion_probabilities(ask(teacher, pixels[voted]))
         return torch.full_like(self.train_set.labels, torch.nan), emotions
 

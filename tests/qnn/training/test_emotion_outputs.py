@@ -94,6 +94,15 @@ def test_a_teacher_of_table_2_tells_emotions_of_voted_faces_alone() -> None:
     assert torch.isfinite(module.loss(random_logits(20, 2), targets, votes, torch.empty(0)))
 
 
+def test_of_two_teachers_one_of_table_2_takes_nothing_from_the_other() -> None:
+    all_known, by_table = random_logits(20, 1), random_logits(13, 2)
+    module = training([Says(by_table), Says(all_known)])
+    torch.testing.assert_close(module.train_set.targets[:, 13:], torch.sigmoid(all_known[:, :13]))
+    emotions = torch.softmax(all_known[:, 13:], 1)
+    both = (emotions + torch.softmax(by_table @ torch.from_numpy(PROTOTYPES).T, 1)) / 2
+    torch.testing.assert_close(module.train_set.votes[:, 7:], torch.cat([both[:3], emotions[3:]]))
+
+
 def test_a_teacher_with_emotion_outputs_tells_everything() -> None:
     logits = [random_logits(20, seed) for seed in (1, 2)]
     module = training([Says(each) for each in logits])
