@@ -27,6 +27,7 @@ KINDS = {
     "deployments": "weights, prepared for detection",
     "finder": "the face finder, converted",
     "faces": "faces of datasets, cut out",
+    "headers": "Verilator's headers, precompiled",
     "labels": "what the teacher of AUs saw in faces",
     "models": "verilated designs",
     "netlists": "blocks that equal their RTL after synthesis",

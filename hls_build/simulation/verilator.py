@@ -60,6 +60,8 @@ _PORT = re.compile(r"VL_(IN|OUT)(8|16|64|W|)\(&(\w+),(\d+),(\d+)(?:,\d+)?\);")
 _CELL = re.compile(rf"^ *({'|'.join(CELLS)}) ", re.MULTILINE)
 SOURCES = "sources"
 """Folder that Verilator reads, where it writes."""
+HEADERS = "headers.h"
+"""What every unit includes first."""
 _RUNTIME_DEFINES = ("VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL", "VL_USER_WARN")
 
 
@@ -195,7 +197,8 @@ def build(
         sources = list(dict.fromkeys([*sources, *(PRIMITIVES if primitives else ()), *_cells(sources)]))
         sources = _packages_first([_readable(Path(source), copies, primitives) for source in sources])
         words = [top, *options, repr(sorted(parameters.items())), repr(sorted(defines.items()))]
-        recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in (_make, _shim, _flags))]
+        steps = (_make, _shim, _flags, _headers)
+        recipe = [_runtime(trace).name, OPTIMISE, *(inspect.getsource(step) for step in steps)]
         key = _digest([*words, *recipe], sources)
 
         def make(folder: Path) -> None:
@@ -221,7 +224,8 @@ def _make(folder: Path, arguments: Sequence[str], top: str, trace: bool, jobs: i
     else:
         slow = [unit for unit in units if unit.stem.endswith("Slow")]  # runs once, at the start
     objects = _compile(slow, folder, ["-O0", *flags], jobs)
-    objects += _compile([unit for unit in units if unit not in slow], folder, [OPTIMISE, *flags], jobs)
+    fast = [OPTIMISE, "-include", str(_headers(trace) / HEADERS), *flags]
+    objects += _compile([unit for unit in units if unit not in slow], folder, fast, jobs)
     library = folder / "model.so"
     made = [*objects, *_runtime(trace).glob("*.o")]
     _run([compiler(), "-shared", "-o", str(library), *map(str, made)], folder)
@@ -241,6 +245,17 @@ def _runtime(trace: bool) -> Path:
     recipe = [_compiler_version(compiler()), repr(trace), inspect.getsource(_runtime), inspect.getsource(_flags)]
     key = _digest(recipe, contents)
     return cache.entry("runtime", key, lambda folder: _compile(sources, folder, flags, jobs=2))
+
+
+def _headers(trace: bool) -> Path:
+    """Folder of Verilator's headers, precompiled: to read them takes most of a small model's compilation."""
+
+    def make(folder: Path) -> None:
+        (folder / HEADERS).write_text('#include "verilated.h"\n')
+        _run([compiler(), OPTIMISE, *_flags(trace), "-x", "c++-header", HEADERS, "-o", f"{HEADERS}.gch"], folder)
+
+    recipe = [_runtime(trace).name, OPTIMISE, inspect.getsource(_headers)]
+    return cache.entry("headers", _digest(recipe, []), make)
 
 
 def _flags(trace: bool) -> list[str]:
