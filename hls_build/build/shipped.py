@@ -58,7 +58,7 @@ def integer_graph(checkpoint: Path, attention: bool = False) -> IntegerGraph:
 def checkpoint_of(path: Path, build: BuildConfig) -> Path:
     """The checkpoint that a build's file names, by name or relative to itself, else the preset's in the repository."""
     if build.checkpoint is None:
-        return shipped_checkpoint(build.preset)
+        return presets.preset_checkpoint(build.preset)
     return presets.checkpoint_of(build.checkpoint, path.parent)
 
 

@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
     from hls_build.cluster.run import Workers, run
     from hls_build.explore import results
     from hls_build.explore.plan import Plan, boards, networks
-    from qnn.network.presets import check, shipped_checkpoint
+    from qnn.network.presets import check, preset_checkpoint
 
     check_installed()
     for name in options.preset:
@@ -107,7 +107,7 @@ def _run(options: argparse.Namespace) -> int:
     if (options.data is None) != (options.root is None):
         raise ValueError("--data and --root need each other: give both or none")
     plan = Plan(
-        networks([*options.checkpoint, *map(shipped_checkpoint, options.preset)]),
+        networks([*options.checkpoint, *map(preset_checkpoint, options.preset)]),
         boards(options.board or ["Pynq-Z2"]),
         tuple(dict.fromkeys(None if rate == "max" else rate for rate in options.fps or [None])),
         options.clock_mhz,

@@ -33,10 +33,10 @@ def _run(options: argparse.Namespace) -> int:
     from hls_build.config.build import BuildConfig
     from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
     from hls_build.folding import results, search
-    from qnn.network.presets import shipped_checkpoint, text_of
+    from qnn.network.presets import preset_checkpoint, text_of
 
     board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
-    graph = integer_graph(checkpoint or shipped_checkpoint(preset))
+    graph = integer_graph(checkpoint or preset_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
     request = search.Request(graph, board, clock_mhz, not options.single_clock, options.latency, options.multiplier)
     console = PlainConsole()

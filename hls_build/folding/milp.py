@@ -77,7 +77,11 @@ class Milp:
             self._add_connection(connection)
 
     def solve(
-        self, limits: Mapping[str, float], latency_cycles: float | None = None, least: str | None = None
+        self,
+        limits: Mapping[str, float],
+        latency_cycles: float | None = None,
+        least: str | None = None,
+        any_that_fits: bool = False,
     ) -> Solution | None:
         """The options that take the least share of the limits; None where none fits.
 
@@ -85,6 +89,7 @@ class Milp:
             limits: Most of each resource; one that is not named is free.
             latency_cycles: Most cycles from a frame's first pixel to its result.
             least: Resource of which as little as possible shall be taken instead.
+            any_that_fits: Whether the first one found will do, which takes a fraction of the time.
 
         Raises:
             RuntimeError: HiGHS found nothing within its time.
@@ -107,7 +112,7 @@ class Milp:
             integrality=np.arange(variables) < options,
             bounds=scipy.optimize.Bounds(0, np.where(np.arange(variables) < columns, 1.0, np.inf)),
             constraints=constraints,
-            options={"time_limit": TIME_LIMIT_S, "mip_rel_gap": RELATIVE_GAP},
+            options={"time_limit": TIME_LIMIT_S, "mip_rel_gap": 1.0 if any_that_fits else RELATIVE_GAP},
         )
         if found.status == _INFEASIBLE:
             return None

@@ -154,16 +154,20 @@ def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solu
     low, high, best = 0, len(candidates) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        found = fold(request, candidates[middle])
-        rate = request.rate(candidates[middle])
-        report(f"{rate:,.0f} frames/s: {'fits' if found else 'does not fit'}")
-        if found:
-            best, high = (candidates[middle], found), middle - 1
+        cycles = candidates[middle]
+        milp = _milp(request, cycles)
+        fits = _solve(milp, request, cycles, request.limits, any_that_fits=True) is not None
+        report(f"{request.rate(cycles):,.0f} frames/s: {'fits' if fits else 'does not fit'}")
+        if fits:
+            best, high = (cycles, milp), middle - 1
         else:
             low = middle + 1
     if best is None:
         raise DoesNotFit(f"the network does not fit on {request.board.name} at any frame rate")
-    return best
+    cycles, milp = best
+    cheapest = _solve(milp, request, cycles, request.limits)
+    assert cheapest is not None  # one fits
+    return cycles, cheapest
 
 
 def _milp(request: Request, interval_cycles: int) -> Milp:
@@ -177,5 +181,6 @@ def _solve(
     interval_cycles: int,
     limits: Mapping[str, float],
     least: str | None = None,
+    any_that_fits: bool = False,
 ) -> Solution | None:
-    return milp.solve(limits, request.latency_intervals * interval_cycles, least)
+    return milp.solve(limits, request.latency_intervals * interval_cycles, least, any_that_fits)

@@ -168,7 +168,7 @@ COMMAND = Command(
         "auflow train --data ferplus --root FERPLUS --run runs/quarter --divisor 4 --preset w4a4",
         "auflow train --root FERPLUS --run runs/two --preset w2a2 --start FLOAT --start-quantized W4A4",
         "auflow train --recipe aus --root FERPLUS --labels all --soft-labels LABELS.npz"
-        " --also rendered:0.375=RENDERED --run runs/aus --preset w4a4 --start FLOAT",
+        " --also rendered:0.5=RENDERED --run runs/aus --preset w4a4 --start FLOAT",
         "auflow train --show-recipe --recipe paper",
     ),
     "Leaves RUN/float.safetensors, RUN/w4a4.safetensors ... with their cards, and in RUN/<preset>/ logs, TensorBoard"

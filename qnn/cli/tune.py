@@ -17,7 +17,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_data(parser, required=False)
     parser.add_argument(
-        "--share", type=float, default=0.1, metavar="X", help="share of the training faces that is the validation set"
+        "--share",
+        type=number(0.001, 0.999),
+        metavar="X",
+        help="share of the training faces that is the validation set (default: as training held out, by the card)",
     )
     add_division(parser)
     parser.add_argument(

@@ -25,6 +25,8 @@ from qnn.network.checkpoint import Card
 from qnn.network.inference import Prediction, predict
 from qnn.network.presets import FLOAT
 
+HELD_OUT = 0.1
+"""Share of the training faces that was held out where a card does not say."""
 SPLITS = ("train", "valid", "test")
 
 
@@ -163,7 +165,7 @@ class Tuned:
 def tune_checkpoint(
     checkpoint: Path,
     division: Division,
-    share: float = 0.1,
+    share: float | None = None,
     decoding: str | None = None,
     coverage: float | None = None,
 ) -> Tuned:
@@ -174,14 +176,17 @@ def tune_checkpoint(
     Args:
         checkpoint: A .safetensors file with its card.
         division: How the dataset is divided; of the test set nothing is read.
-        share: Of the training faces that is the validation set.
+        share: Of the training faces that is the validation set; None for what training held out, by the card.
         decoding: A board.core.decoding for the card; None keeps its own.
         coverage: Share of the faces that must keep an emotion while doubtful ones lose theirs; None tunes for F1.
 
     Raises:
         ValueError: As `select` and `measure` do; a coverage out of reach, or for AUs that are not decoded together.
     """
-    decoding = decoding or checkpoints.read_card(checkpoint).decoding  # before faces take their time
+    told = checkpoints.read_card(checkpoint)  # before faces take their time
+    decoding = decoding or told.decoding
+    if share is None:
+        share = (told.training.get("recipe") or {}).get("held_out") or HELD_OUT
     if coverage is not None and decoding != BY_EMOTION:
         raise ValueError(f"--coverage needs AUs that are decoded together ({BY_EMOTION}), got {decoding}")
     faces = division.load("train")

@@ -64,6 +64,21 @@ def shipped_checkpoint(name: str) -> Path:
     return CHECKPOINTS / f"{name}.safetensors"
 
 
+def preset_checkpoint(preset: str) -> Path:
+    """The checkpoint of a preset that comes with this repository.
+
+    Raises:
+        ValueError: None does.
+    """
+    path = shipped_checkpoint(preset)
+    if not path.is_file():
+        raise ValueError(
+            f"no weights of preset {preset} come with AUFlow: train some with `auflow train --preset {preset}` and name"
+            " them with --checkpoint"
+        )
+    return path
+
+
 def checkpoint_of(text: str, folder: Path = Path()) -> Path:
     """The checkpoint that a text means: a name of those of this repository, else a file as seen from a folder."""
     shipped = shipped_checkpoint(text)

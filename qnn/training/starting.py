@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from board.core.facs import AUS, PROTOTYPES
 from qnn.network import checkpoint
 from qnn.network.checkpoint import Card
-from qnn.network.model import CbamCnn
+from qnn.network.model import Architecture, CbamCnn
 from qnn.network.quantized import QuantCbamCnn
 
 OUTPUT_WEIGHT, OUTPUT_BIASES = "fc3.weight", ("fc3.bias", "fc3_bias")
@@ -31,8 +31,19 @@ def begin(path: Path, card: Card, preset: str | None = None) -> tuple[CbamCnn | 
     model, found = checkpoint.load(path, preset)
     narrow = replace(card.architecture, emotions=0)
     if found.architecture != card.architecture and not (found.architecture == narrow and found.aus == AUS):
-        raise ValueError(f"{path} has {found.architecture}, need {card.architecture}")
+        named = [field.name for field in fields(card.architecture)]
+        unlike = [name for name in named if getattr(found.architecture, name) != getattr(card.architecture, name)]
+        raise ValueError(
+            f"a start must have the architecture that is trained, got {_listed(found.architecture, unlike)} in {path}"
+            f" and {_listed(card.architecture, unlike)} asked for: start from another checkpoint, or train that"
+            " architecture"
+        )
     return model, found
+
+
+def _listed(architecture: Architecture, names: Sequence[str]) -> str:
+    """Some of its values, by name."""
+    return " ".join(f"{name}={getattr(architecture, name)}" for name in names)
 
 
 def widened(state: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -189,8 +189,13 @@ def test_the_fastest_is_next_to_what_does_not_fit(network: IntegerGraph) -> None
 
 def test_the_fastest_is_found_wherever_it_lies(network: IntegerGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(network)
+    monkeypatch.setattr(search, "_milp", lambda request, cycles: None)
     for least in asked.intervals:
-        monkeypatch.setattr(search, "fold", lambda _, cycles, least=least: cycles if cycles >= least else None)
+
+        def solve(milp: None, asked: search.Request, cycles: int, *_: Any, least: int = least, **__: Any) -> int | None:
+            return cycles if cycles >= least else None
+
+        monkeypatch.setattr(search, "_solve", solve)
         assert search.fastest(asked, lambda _: None) == least
 
 
@@ -236,6 +241,15 @@ def test_numbers_that_cannot_be_are_refused_at_once(words: tuple[str, str], monk
     for command in (("fold",), ("compile", "model.onnx")):
         ran = run_cli(*command, f"{words[0]}={words[1]}")
         assert ran.status == 2 and f"argument {words[0]}: need " in ran.stderr and "Traceback" not in ran.stderr, ran
+
+
+@pytest.mark.parametrize("command", ["fold", "explore"])
+def test_a_preset_without_weights_is_told_before_anything_is_prepared(command: str) -> None:
+    said = refused(command, "--preset", "w4a4h4")
+    assert said == (
+        "no weights of preset w4a4h4 come with AUFlow: train some with `auflow train --preset w4a4h4` and name them"
+        " with --checkpoint"
+    )
 
 
 def test_a_rate_that_no_cycle_gives_is_refused(network: IntegerGraph) -> None:

@@ -242,6 +242,16 @@ def test_tune_writes_thresholds_of_training_faces(
     assert content["thresholds"] == list(after.thresholds)
 
 
+def test_tune_takes_the_faces_that_training_held_out(flat: Path, root: Path) -> None:
+    """With another share it would tune on faces that the network learned by heart."""
+    card = checkpoint.read_card(flat)
+    checkpoint.write_card(flat, replace(card, training={**card.training, "recipe": {"held_out": 0.3}}))
+    run("tune", flat, root, "--decoding", "independent")
+    told = checkpoint.read_card(flat).training["thresholds"]
+    faces = load("ferplus", root, splits=("train",))
+    assert (told["share"], told["faces"]) == (0.3, len(held_out(faces, np.arange(len(faces)), 0.3, 0)[1]))
+
+
 def test_tune_for_a_coverage_of_emotions(quantized: Path, root: Path, tmp_path: Path) -> None:
     path = copy_checkpoint(quantized, tmp_path)
     ran = run("tune", path, root, "--decoding", "emotions", "--coverage", 0.1)
