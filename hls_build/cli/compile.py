@@ -16,7 +16,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         type=Path,
         metavar="MODEL.onnx",
-        help="QONNX: one input (1, C, H, W) of integers 0 to 255, one output; docs/compile.md says which layers",
+        help="QONNX: one input (1, C, H, W) of integers 0 to 255, one output or several; docs/compile.md says which"
+        " layers",
     )
     add_folding(parser, open_board=True)
     parser.add_argument(

@@ -66,7 +66,8 @@ def add_multiplier(parser: argparse.ArgumentParser) -> None:
         "--multiplier",
         default=DEFAULT_MULTIPLIER,
         help="what multiplies: finn, FINN+'s on DSPs; dsp, ours on DSPs where weights have at most 4 bits and"
-        " activations 8; lut, ours in LUTs where they have at most 3 and 4; auto, whichever costs less, layer by layer",
+        " activations 8; lut, ours in LUTs where they have at most 3 and 4; auto, whichever costs less, layer by layer;"
+        " with all but finn windows may also come by columns",
     )
 
 
