@@ -156,7 +156,9 @@ def multiplier_of(op: Any, part: str) -> Multiplier:
 
 
 def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
-    memory = weight_memory(op.calc_wmem(), op.get_instream_width_padded(1), op.get_nodeattr("ram_style"))
+    width, memory = op.get_instream_width_padded(1), Resources()
+    if op.get_nodeattr("mem_mode") != "external":
+        memory = weight_memory(op.calc_wmem(), width, op.get_nodeattr("ram_style"))
     return op.get_exp_cycles(), multiplier_of(op, part).resources() + memory
 
 

@@ -360,6 +360,7 @@ def make_plain_contract(folder: BuildFolder, graph: IntegerGraph, hardware: Hard
         board=hardware.build.board.name,
         folding=folding_of(hardware.build),
         layers=hardware.nodes,
+        weights=hardware.stitched.weights,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from board.core.reading import parsing
 from hls_build.config.board import Board, check_clock, load_board
-from hls_build.config.folding import Folding
+from hls_build.config.folding import DRAM, Folding
 from hls_build.config.parsing import REMEDY, parse, read_toml, typed
 
 BUILDS = Path(__file__).resolve().parent / "builds"
@@ -52,6 +52,11 @@ class BuildConfig:
         check_clock(self.clock_mhz)
         if self.shell not in SHELLS:
             raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
+        streamed = [layer for layer, folding in self.folding.items() if folding.weights == DRAM]
+        if streamed and self.shell != OWN_SHELL:
+            raise ValueError(
+                f"weights from DRAM need shell = {OWN_SHELL!r}, which reads them, got {self.shell!r} and {streamed[0]}"
+            )
 
     @property
     def clk_period_ns(self) -> float:
