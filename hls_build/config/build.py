@@ -52,16 +52,18 @@ class BuildConfig:
         check_clock(self.clock_mhz)
         if self.shell not in SHELLS:
             raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
-        streamed = [layer for layer, folding in self.folding.items() if folding.weights == DRAM]
-        if streamed and self.shell != OWN_SHELL:
-            raise ValueError(
-                f"weights from DRAM need shell = {OWN_SHELL!r}, which reads them, got {self.shell!r} and {streamed[0]}"
-            )
+        if shell_for(self.folding) == OWN_SHELL != self.shell:
+            raise ValueError(f"weights from DRAM need shell = {OWN_SHELL!r}, which reads them, got {self.shell!r}")
 
     @property
     def clk_period_ns(self) -> float:
         """Clock period."""
         return 1000 / self.clock_mhz
+
+
+def shell_for(folding: Mapping[str, Folding]) -> str:
+    """The shell that a folding needs: FINN's, but where weights come from DRAM."""
+    return OWN_SHELL if any(layer.weights == DRAM for layer in folding.values()) else FINN_SHELL
 
 
 def load_build(path: Path) -> BuildConfig:

@@ -165,7 +165,7 @@ def _generate(model: ModelWrapper, node: NodeProto, folder: Path, part: str, clk
     if node.op_type == "MVAU_rtl":
         (folder / "memblock.dat").rename(folder / _memory_file(node.name))
         (folder / "input_1.npy").unlink()
-        if not _streams_weights(node):
+        if not streams_weights(node):
             files += _weight_memory(op, node.name, folder)
     for file in files:
         if file.parent != folder:
@@ -191,7 +191,7 @@ def _memory_file(name: str) -> str:
     return f"{name}_weights.dat"
 
 
-def _streams_weights(node: NodeProto) -> bool:
+def streams_weights(node: NodeProto) -> bool:
     """Whether a node's weights enter the accelerator as a stream."""
     return node.op_type == "MVAU_rtl" and operator(node).get_nodeattr("mem_mode") == "external"
 
@@ -201,7 +201,7 @@ def _weight_ports(model: ModelWrapper) -> dict[str, tuple[str, int]]:
 
     A stream of its own for each, since one for all would make layers wait for each other's weights.
     """
-    nodes = [node for node in model.graph.node if _streams_weights(node)]
+    nodes = [node for node in model.graph.node if streams_weights(node)]
     return {
         node.name: (f"in{number}_V", operator(node).get_instream_width_padded(1))
         for number, node in enumerate(nodes, 1)
@@ -312,7 +312,7 @@ def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, Wire]) -> 
         return [_instance(node.name, node.name, [*clocks, *tied, *_bundles(streams)])]
     slow = ".ap_clk2x(ap_clk)"
     fast = ".ap_clk2x(ap_clk2x)" if _is_pumped(node) else slow
-    if _streams_weights(node):
+    if streams_weights(node):
         port, _ = _weight_ports(model)[node.name]
         return [_instance(node.name, node.name, [*clocks, fast, *_bundles([*streams, ("in1_V", port)])])]
     width = operator(node).get_instream_width_padded(1)
