@@ -170,8 +170,7 @@ class Driver:
             if self._slots and loaded_overlay() == self._loaded:
                 if self._stale:
                     self._load()  # or the DMAs would write into memory that is no longer ours
-                if self._weights and self._debug:
-                    self._debug.reset()  # or their DMA would go on reading it
+                self._stop_weights()
             slots, self._slots = self._slots, ()
             for slot in slots:
                 slot.input.freebuffer()
@@ -274,7 +273,9 @@ class Driver:
         try:
             self._debug = self._open_debug()
         except RuntimeError:
-            if self._weights_failed():
+            failed = self._weights_failed()
+            self._stop_weights()
+            if failed:
                 raise RuntimeError(f"memory must give the weights, got an error response: {POWER}") from None
             raise
         self._stale = False
@@ -294,6 +295,11 @@ class Driver:
         if (word := dma.look()) != Control.START:
             raise RuntimeError(f"the weights' DMA must run after its start, got ap_ctrl {describe(word)}: {POWER}")
         return dma
+
+    def _stop_weights(self) -> None:
+        """End the reading of weights, without which neither their memory nor the FPGA may go to others."""
+        if self._weights is not None:
+            DebugBlock(self._block(SHELL, DEBUG_BASE), (), self.clock).reset()
 
     def _hold_weights(self, content: bytes, holding: ExitStack) -> Any:
         """Contiguous memory with the weights, given back when the stack ends."""
