@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import SMALL, random_block, random_faces, random_network
+from networks import SMALL, TINY, random_block, random_faces, random_network
 
 from board.core.graph import IntegerGraph
 from board.core.weights import FILE, WHOLE_BYTES, Weights, WeightStream
 from board.simulation.streams import DeadlockError
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
-from hls_build.config.build import BuildConfig
+from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import DRAM, Folding
 from hls_build.estimate import estimate
 from hls_build.rtl import stitch
@@ -53,6 +53,22 @@ def test_the_rtl_equals_the_integer_graph(folder: Path, seed: int, rng: np.rando
         assert run.streams["in1"].beats >= 4 * 16 * graph_inputs("fc1") // 4
         live.simulation.reset()  # in the middle of the weights: they begin again as the network does
         np.testing.assert_array_equal(live.run(faces).accumulators, expected)
+
+
+@pytest.mark.verilator
+def test_tiny_for_an_xc7z010_equals_the_integer_graph_at_full_rate(
+    tmp_path: Path, seed: int, rng: np.random.Generator
+) -> None:
+    build = load_build(BUILDS / "cora-z7-10_tiny.toml")
+    graph, faces = random_network(2, TINY), random_faces(rng, 5)
+    expected, model = graph.run(faces).reshape(5, -1), compile_graph(graph, build)
+    manifest = stitch.stitch(model, tmp_path / "rtl", build.board.part, build.clk_period_ns)
+    assert manifest.weights is not None and [each.layer for each in manifest.weights.streams] == ["fc1", "fc2"]
+    with open_rtl(tmp_path / "rtl") as live:
+        run = live.run(faces)
+        np.testing.assert_array_equal(run.accumulators, expected)
+        assert run.interval_cycles.max() <= 1.01 * estimate(model, build).slowest_layer_cycles
+        np.testing.assert_array_equal(live.run(faces[:3], "both", seed).accumulators, expected[:3])
 
 
 def graph_inputs(layer: str) -> int:
