@@ -47,7 +47,7 @@ class Bench:
         self.word, self.burst = values["WORD_BYTES"], values["BURST"]
         self.bytes = [values["BYTES0"], values["BYTES1"]]
         self.offsets, self.sizes = [0, values["OFFSET1"]], [self.word * values["WORDS0"], self.word * values["WORDS1"]]
-        cocotb.start_soon(Clock(dut.clk, PERIOD_NS, unit="ns").start())
+        Clock(dut.clk, PERIOD_NS, unit="ns").start()
         low = {"reset_active_level": False}
         self.memory = SlowMemory(dut, self.rng, self.word)
         self.control = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk, dut.rst_n, **low)

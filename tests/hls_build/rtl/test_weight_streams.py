@@ -4,25 +4,36 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sysconfig
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import SMALL, TINY, random_block, random_faces, random_network
+from small import small_contract
 
+from board.core.contract import InputRule
+from board.core.files import sha256
 from board.core.graph import IntegerGraph
+from board.core.layers.conv import Conv
+from board.core.outputs import ActionUnit
+from board.core.plain_contract import read_contract
 from board.core.weights import FILE, WHOLE_BYTES, Weights, WeightStream
+from board.deployment import CONTRACT, INTEGER, LIBRARY, Deployment, Manifest, Simulated, Timing
+from board.executors import open_executor
 from board.simulation.streams import DeadlockError
+from hls_build.build_folder import files_of
 from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import DRAM, Folding
 from hls_build.estimate import estimate
 from hls_build.rtl import stitch
-from hls_build.simulation.open_rtl import open_rtl
+from hls_build.simulation.open_rtl import compile_rtl, open_rtl
 
-STREAMED = {"fc1": Folding(pe=2, simd=2, weights=DRAM), "fc2": Folding(simd=4, weights=DRAM)}
+STREAMED = {"fc1": Folding(pe=2, simd=2, weights=DRAM), "fc2": Folding(pe=2, simd=8, weights=DRAM)}
 BUILD = BuildConfig("dram", "tiny", load_board("Pynq-Z2"), 100.0, None, STREAMED, shell="auflow")
 
 
@@ -50,7 +61,7 @@ def test_the_rtl_equals_the_integer_graph(folder: Path, seed: int, rng: np.rando
         for stall in ("none", "source", "sink", "both"):
             run = live.run(faces, stall, seed)
             np.testing.assert_array_equal(run.accumulators, expected)
-        assert run.streams["in1"].beats >= 4 * 16 * graph_inputs("fc1") // 4
+        assert run.streams["in1"].beats >= 4 * 16 * dense("fc1").weights[0].size // 4
         live.simulation.reset()  # in the middle of the weights: they begin again as the network does
         np.testing.assert_array_equal(live.run(faces).accumulators, expected)
 
@@ -71,9 +82,44 @@ def test_tiny_for_an_xc7z010_equals_the_integer_graph_at_full_rate(
         np.testing.assert_array_equal(live.run(faces[:3], "both", seed).accumulators, expected[:3])
 
 
-def graph_inputs(layer: str) -> int:
-    """Inputs of a dense layer."""
-    return next(int(node.weights[0].size) for node in network().nodes if node.name == layer)
+@pytest.mark.verilator
+def test_a_deployment_runs_by_its_weights_and_refuses_others(
+    folder: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    manifest, graph = stitch.Stitched.load(folder), network()
+    contract = small_contract(
+        input=InputRule(graph.tensors["pixels"].shape, "uint8", "grey", 0.0),
+        action_units=tuple(ActionUnit(f"AU{number}", 1.0, 0.0) for number in range(1, SMALL.outputs + 1)),
+        input_stream=manifest.input_stream,
+        output_stream=manifest.output_stream,
+        accumulator=f"INT{manifest.output_stream.bits}",
+        weights=manifest.weights,
+    )
+    contract.write(tmp_path / CONTRACT)
+    assert read_contract(tmp_path / CONTRACT) == contract
+    graph.save(tmp_path / INTEGER)
+    copies = {LIBRARY: compile_rtl(folder), FILE: folder / FILE}
+    for name, source in (copies | {f"sim/{path.name}": path for path in folder.glob("*.dat")}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, tmp_path / name)
+    files = {path.relative_to(tmp_path).as_posix(): sha256(path) for path in files_of(tmp_path)}
+    simulated = Simulated(sysconfig.get_platform(), manifest.streams, manifest.fifos)
+    Manifest("small", "tiny", files, Timing(), simulated).write(tmp_path)
+    faces = random_faces(rng, 2, SMALL.size)
+    executor = open_executor(Deployment(tmp_path, trusted=True), "rtl")
+    np.testing.assert_array_equal(executor.accumulators(faces), graph.run(faces).reshape(len(faces), -1))
+    executor.close()
+    (tmp_path / FILE).write_bytes(bytes(len((folder / FILE).read_bytes())))
+    with pytest.raises(ValueError, match=r"weights\.bin must have sha256 .*: unpack it again"):
+        open_executor(Deployment(tmp_path, trusted=True), "rtl")
+    (tmp_path / FILE).unlink()
+    with pytest.raises(ValueError, match=r"must hold weights\.bin, which is missing: unpack it again"):
+        open_executor(Deployment(tmp_path, trusted=True), "rtl")
+
+
+def dense(layer: str) -> Conv:
+    """A dense layer of the network."""
+    return next(node for node in network().nodes if isinstance(node, Conv) and node.name == layer)
 
 
 @pytest.mark.verilator
@@ -90,8 +136,8 @@ def test_the_file_holds_what_the_multiplier_takes(folder: Path) -> None:
     assert weights is not None and [stream.layer for stream in weights.streams] == ["fc1", "fc2"]
     content = weights.read(folder / FILE)
     assert len(content) == weights.size
-    node = next(node for node in network().nodes if node.name == "fc1")
-    matrix = node.weights.reshape(len(node.weights), -1)  # (outputs, inputs)
+    weights_of = dense("fc1").weights
+    matrix = weights_of.reshape(len(weights_of), -1)  # (outputs, inputs)
     _, beats = next(weights.beats(content))
     frame = matrix.size // 4
     assert len(beats) % frame == 0 and weights.streams[0].size % WHOLE_BYTES == 0
