@@ -17,6 +17,7 @@ from board.core.files import sha256, whole, write_json
 from board.core.lock import lock_name, locked
 from board.core.plain_contract import PlainContract, read_contract
 from board.core.reading import LARGEST_TEXT_BYTES, decoding, member, packed_files, parse_json, read_bytes
+from board.core.weights import FILE as WEIGHTS
 
 if TYPE_CHECKING:  # what few deployments need takes a board's time to import
     from board.core.graph import IntegerGraph
@@ -184,8 +185,9 @@ class Deployment:
 
     @property
     def bitfile(self) -> Path:
-        """The bitfile; its .hwh is checked too and lies beside it, as does shell.json where there is one."""
-        for name in (HANDOFF, *({SHELL_FILE} & set(self.manifest.files))):
+        """The bitfile; its .hwh is checked too and lies beside it, as do shell.json and weights where it has any."""
+        beside = [SHELL_FILE] if SHELL_FILE in self.manifest.files else []
+        for name in (HANDOFF, *beside, *([WEIGHTS] if self.accelerator.weights else [])):
             self.file(name)
         path = self.file(BITFILE)
         self.accelerator.check_bitfile(path)
@@ -229,6 +231,7 @@ class Deployment:
             ValueError: The package holds none, or one for another kind of computer.
             RuntimeError: It was not built here and is not trusted.
         """
+        from board.simulation.accelerator import feed_weights
         from board.simulation.harness import Simulation
 
         simulated, here = self.manifest.simulation, sysconfig.get_platform()
@@ -243,7 +246,10 @@ class Deployment:
                 self.file(name)
         assert simulated is not None, "the manifest describes the library that it lists"
         streams, fifos = simulated.streams, simulated.fifos
-        return Simulation(library, workdir=library.parent, monitored=streams, fifos=fifos, trusted=self.trusted)
+        simulation = Simulation(library, workdir=library.parent, monitored=streams, fifos=fifos, trusted=self.trusted)
+        if self.accelerator.weights is not None:
+            feed_weights(simulation, self.accelerator.weights, self.file(WEIGHTS))
+        return simulation
 
 
 def unpack(archive: Path) -> Path:

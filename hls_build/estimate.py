@@ -16,8 +16,10 @@ import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
+from board.core.parts import memory_port
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
+from hls_build.cost import weight_stream
 from hls_build.cost.fifo import Fifo
 from hls_build.cost.multiplier import Multiplier
 from hls_build.cost.padding import padding
@@ -156,8 +158,12 @@ def multiplier_of(op: Any, part: str) -> Multiplier:
 
 
 def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
-    memory = weight_memory(op.calc_wmem(), op.get_instream_width_padded(1), op.get_nodeattr("ram_style"))
-    return op.get_exp_cycles(), multiplier_of(op, part).resources() + memory
+    depth, width, multiplier = op.calc_wmem(), op.get_instream_width_padded(1), multiplier_of(op, part).resources()
+    if op.get_nodeattr("mem_mode") != "external":
+        return op.get_exp_cycles(), multiplier + weight_memory(depth, width, op.get_nodeattr("ram_style"))
+    word_bytes, _ = memory_port(part)
+    reading = weight_stream.cycles(depth, width // 8, word_bytes)
+    return max(op.get_exp_cycles(), reading), multiplier + weight_stream.weight_stream(width // 8, word_bytes)
 
 
 def _window(op: Any, part: str) -> tuple[int, Resources]:

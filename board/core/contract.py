@@ -23,11 +23,12 @@ from board.core.lanes import Lanes
 from board.core.outputs import MARKED, ActionUnit, Attention, Emotion, Outputs
 from board.core.reading import is_count, is_number, keys_of, parsing, read_json, typed
 from board.core.timing import TimingClosure
+from board.core.weights import Weights
 
 FORMAT = 2
 FILE = "accelerator.json", "build again"
 """What the file is called, and what to do about a broken one."""
-OPTIONAL = ("attention", "emotions", "slope", "shift", "timing", "validity")
+OPTIONAL = ("attention", "emotions", "slope", "shift", "timing", "validity", "weights")
 """Keys that accelerator.json leaves out where they say nothing: it is then what it was before there were such."""
 COLOURS = ("grey", "rgb")
 """Colour rules, see board.faces.crop.to_input."""
@@ -144,6 +145,7 @@ class AcceleratorContract:
         part: FPGA part, such as "xc7z020clg400-1".
         board: Board, such as "Pynq-Z2".
         timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
+        weights: Those that come from memory; None where all are in the FPGA.
     """
 
     model_sha256: str
@@ -154,6 +156,7 @@ class AcceleratorContract:
     part: str
     board: str
     timing: TimingClosure | None
+    weights: Weights | None
 
     @property
     @abstractmethod
@@ -228,6 +231,7 @@ class Contract(AcceleratorContract):
         attention: What follows the accumulators in the output frame; None where nothing does.
         emotions: The outputs of facs.EMOTIONS in their order, behind those of the AUs; empty where there are none.
         timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
+        weights: Those that come from memory; None where all are in the FPGA.
         format: Version of this file's format.
     """
 
@@ -247,6 +251,7 @@ class Contract(AcceleratorContract):
     attention: Attention | None = None
     emotions: tuple[Emotion, ...] = ()
     timing: TimingClosure | None = None
+    weights: Weights | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -387,6 +392,8 @@ class Contract(AcceleratorContract):
             top["attention"] = Attention(**keys_of(Attention, top["attention"], "attention"))
         if top.get("timing") is not None:
             top["timing"] = TimingClosure.parse(top["timing"])
+        if top.get("weights") is not None:
+            top["weights"] = Weights.parse(top["weights"])
         top["layers"] = tuple(typed(list, top["layers"], "layers"))
         for layer in typed(dict, top["folding"], "folding").values():
             typed(dict, layer, "each layer's folding")

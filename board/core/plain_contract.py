@@ -16,6 +16,7 @@ from board.core.arrays import Integers, Reals
 from board.core.contract import FILE, AcceleratorContract, Contract, StreamPacking
 from board.core.reading import is_count, is_number, keys_of, parsing, read_json, typed
 from board.core.timing import TimingClosure
+from board.core.weights import Weights
 
 FORMAT = "plain-1"
 """Of a plain accelerator.json; that of a network of action units has a number."""
@@ -105,6 +106,7 @@ class PlainContract(AcceleratorContract):
         folding: Parameters of each hardware layer by its name.
         layers: Names of the hardware layers, in stream order.
         timing: What Vivado says of the bitfile's paths and clocks; None where nobody knows.
+        weights: Those that come from memory; None where all are in the FPGA.
         format: Version of this file's format.
     """
 
@@ -120,6 +122,7 @@ class PlainContract(AcceleratorContract):
     folding: Mapping[str, Mapping[str, int | str]]
     layers: tuple[str, ...]
     timing: TimingClosure | None = None
+    weights: Weights | None = None
     format: str = FORMAT
 
     def __post_init__(self) -> None:
@@ -178,8 +181,11 @@ class PlainContract(AcceleratorContract):
         return replace(self, bitfile_sha256=digest, timing=timing)
 
     def as_json(self) -> dict[str, Any]:
-        """What accelerator.json says."""
-        return asdict(self)
+        """What accelerator.json says; where all weights are in the FPGA it is what it was before there were others."""
+        content = asdict(self)
+        if self.weights is None:
+            del content["weights"]
+        return content
 
     @classmethod
     def load(cls, path: Path) -> PlainContract:
@@ -200,7 +206,7 @@ class PlainContract(AcceleratorContract):
         Raises:
             ValueError: A key is missing or unknown, or a value cannot be.
         """
-        top = dict(keys_of(cls, content, "accelerator.json", ("timing",)))
+        top = dict(keys_of(cls, content, "accelerator.json", ("timing", "weights")))
         for key, kind, lists in (("input", PlainInput, "shape"), ("output", PlainOutput, "shape scale offset heads")):
             entry = dict(keys_of(kind, top[key], key, ("heads",)))
             entry |= {name: tuple(typed(list, entry.get(name, []), f"{key}.{name}")) for name in lists.split()}
@@ -211,6 +217,8 @@ class PlainContract(AcceleratorContract):
             top[key] = StreamPacking(**keys_of(StreamPacking, top[key], key))
         if top.get("timing") is not None:
             top["timing"] = TimingClosure.parse(top["timing"])
+        if top.get("weights") is not None:
+            top["weights"] = Weights.parse(top["weights"])
         top["layers"] = tuple(typed(list, top["layers"], "layers"))
         for layer in typed(dict, top["folding"], "folding").values():
             typed(dict, layer, "each layer's folding")

@@ -54,6 +54,7 @@ class Feature(IntFlag):
     CHECK = 1
     SELF_TEST = 2
     COUNTERS = 4
+    WEIGHTS = 8
 
 
 class Command(IntFlag):
@@ -78,6 +79,8 @@ class Status(IntFlag):
     ODMA_BUSY = 0x80
     IDMA_ERROR = 0x100
     ODMA_ERROR = 0x200
+    WEIGHTS_BUSY = 0x400
+    WEIGHTS_ERROR = 0x800
 
 
 class Interrupt(IntFlag):

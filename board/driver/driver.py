@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
@@ -17,6 +19,7 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.lock import locked
+from board.core.weights import FILE as WEIGHTS_FILE
 from board.deployment import SHELL_FILE
 from board.driver.debug import DebugBlock, Watched, build_digest
 from board.driver.device import (
@@ -31,10 +34,12 @@ from board.driver.faults import Cause, Diagnosis, Fault, HangError, TransferErro
 from board.driver.interrupt import Line
 from board.driver.iodma import Control, Iodma, Ip, describe
 from board.driver.overlay import IDMA, ODMA, check_overlay
-from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, SHELL, Window
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, SHELL, WEIGHTS_BASE, Window
 from board.driver.transfer import UNKNOWN_PACE, Clock, Pace, Slot, Transfer
 from board.driver.watermark import Watermark
 
+WEIGHTS = "weights"
+"""The weights' DMA, by name."""
 LOG = logging.getLogger("auflow.driver")
 FRAMES = 8
 """Of a batch: as many as the pipeline hands over at once, so that each of its calls is one transfer."""
@@ -56,7 +61,7 @@ class Driver:
     """A loaded accelerator: of one process at a time, whose threads take turns.
 
     Args:
-        bitfile: The .bit, with its .hwh beside it.
+        bitfile: The .bit, with its .hwh beside it, and weights.bin where weights come from memory.
         contract: accelerator.json of the same build.
         frames: Most frames of one batch; two are in flight.
         timeout_s: Longest time without a new frame before a transfer counts as hung.
@@ -100,6 +105,8 @@ class Driver:
         self._watched = Watched.read(bitfile.with_name(SHELL_FILE)) if SHELL in self._names else None
         self._debug: DebugBlock | None = None
         self._line: Line | None = None
+        weights = contract.weights.read(bitfile.with_name(WEIGHTS_FILE)) if contract.weights else b""
+        self._weights: Iodma | None = None
         self._turn = threading.Lock()
         with ExitStack() as starting:
             starting.enter_context(locked(self._pynq.lock, "the FPGA"))
@@ -111,6 +118,7 @@ class Driver:
                 self._overlay = self._pynq.Overlay(str(bitfile), download=False)
             except (RuntimeError, OSError) as error:
                 raise RuntimeError(loading_failed(error)) from error
+            self._weight_memory = self._hold_weights(weights, starting) if weights else None
             self._load()
             self._slots: tuple[Slot, ...] = self._allocate(frames)
             self._held = starting.pop_all()
@@ -159,8 +167,10 @@ class Driver:
     def close(self) -> None:
         """Give the memory and the FPGA back; a transfer that was interrupted is ended first."""
         with self._turn, self._held:
-            if self._slots and self._stale and loaded_overlay() == self._loaded:
-                self._load()  # or the DMAs would write into memory that is no longer ours
+            if self._slots and loaded_overlay() == self._loaded:
+                if self._stale:
+                    self._load()  # or the DMAs would write into memory that is no longer ours
+                self._stop_weights()
             slots, self._slots = self._slots, ()
             for slot in slots:
                 slot.input.freebuffer()
@@ -194,14 +204,32 @@ class Driver:
                     dma.look()
             controls = ", ".join(f"{dma.name} {describe(dma.control)}" for dma in self._dmas)
             moved, expected = transfer.salvage()
-            self.frames_done += transfer.frames
+            if not self._weights_failed():
+                self.frames_done += transfer.frames
             stuck = self._debug.stuck() if self._debug else ""
             return Diagnosis(
                 fault.cause, fault.dma, self.frames_done, expected, moved, controls, self._timeout_s, stuck
             )  # fmt: skip
+        if self._weights_failed():
+            return self._bad_weights(len(faces))
         self.frames_done += transfer.frames
         self._stale = False
         return None
+
+    def _bad_weights(self, frames: int) -> Diagnosis:
+        """Memory refused weights: of a call's frames none counts."""
+        assert self._weights is not None
+        expected, controls = frames * self.contract.output_stream.frame_bytes, describe(self._weights.control)
+        return Diagnosis(
+            Cause.ERROR, WEIGHTS, self.frames_done, expected, 0, f"{WEIGHTS} {controls}", self._timeout_s
+        )  # fmt: skip
+
+    def _weights_failed(self) -> bool:
+        """Whether memory refused weights since loading, so that what came may be computed of others."""
+        if self._weights is None:
+            return False
+        self._weights.look()
+        return self._weights.fails
 
     def _check_loaded(self) -> None:
         """Refuse to touch registers that another program's overlay may have, or may not: the board would hang."""
@@ -241,7 +269,15 @@ class Driver:
                 raise RuntimeError(
                     f"{dma.name} must be idle after loading, got ap_ctrl {describe(dma.control)}: {POWER}"
                 )
-        self._debug = self._open_debug()
+        self._weights = self._start_weights()
+        try:
+            self._debug = self._open_debug()
+        except RuntimeError:
+            failed = self._weights_failed()
+            self._stop_weights()
+            if failed:
+                raise RuntimeError(f"memory must give the weights, got an error response: {POWER}") from None
+            raise
         self._stale = False
 
     def _block(self, dma: str, base: int) -> Ip:
@@ -249,6 +285,29 @@ class Driver:
         in_shell = SHELL in self._names
         ip: Ip = reduce(getattr, self._names[SHELL if in_shell else dma].split("/"), self._overlay)
         return Window(ip, base) if in_shell else ip
+
+    def _start_weights(self) -> Iodma | None:
+        """Have the weights read from now on, round and round; their DMA stops with a reset of the shell."""
+        if self._weight_memory is None:
+            return None
+        dma = Iodma(self._block(WEIGHTS, WEIGHTS_BASE), WEIGHTS)
+        dma.start(self._weight_memory.device_address, 0)
+        if (word := dma.look()) != Control.START:
+            raise RuntimeError(f"the weights' DMA must run after its start, got ap_ctrl {describe(word)}: {POWER}")
+        return dma
+
+    def _stop_weights(self) -> None:
+        """End the reading of weights, without which neither their memory nor the FPGA may go to others."""
+        if self._weights is not None:
+            DebugBlock(self._block(SHELL, DEBUG_BASE), (), self.clock).reset()
+
+    def _hold_weights(self, content: bytes, holding: ExitStack) -> Any:
+        """Contiguous memory with the weights, given back when the stack ends."""
+        memory = self._allocated([(len(content),)])[0]
+        holding.callback(memory.freebuffer)
+        memory[:] = np.frombuffer(content, np.uint8)
+        memory.flush()
+        return memory
 
     def _open_debug(self) -> DebugBlock | None:
         """The debug block, where the overlay has AUFlow's shell: of this build, its self-test passed."""
@@ -285,7 +344,11 @@ class Driver:
 
     def _allocate(self, frames: int) -> tuple[Slot, Slot]:
         streams = self.contract.input_stream, self.contract.output_stream
-        shapes = [(frames, stream.frame_bytes) for stream in streams * 2]
+        buffers = self._allocated([(frames, stream.frame_bytes) for stream in streams * 2])
+        return Slot(buffers[0], buffers[1]), Slot(buffers[2], buffers[3])
+
+    def _allocated(self, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+        """Contiguous memory of some shapes, bytes, or none of it."""
         buffers: list[Any] = []
         try:
             for shape in shapes:
@@ -293,9 +356,10 @@ class Driver:
         except (RuntimeError, MemoryError, OSError) as error:
             for buffer in buffers:
                 buffer.freebuffer()
-            needed = sum(rows * columns for rows, columns in shapes)
+            needed = sum(map(math.prod, shapes))
+            what = f"batches of {shapes[0][0]} frames need" if len(shapes) > 1 else "the weights need"
             raise RuntimeError(
-                f"batches of {frames} frames need {needed} bytes of contiguous memory, got {str(error) or 'less'}"
+                f"{what} {needed} bytes of contiguous memory, got {str(error) or 'less'}"
                 f" ({contiguous_memory()}): close notebooks and programs that hold pynq buffers, or restart the board"
             ) from error
-        return Slot(buffers[0], buffers[1]), Slot(buffers[2], buffers[3])
+        return buffers

@@ -50,6 +50,8 @@ def check_overlay(bitfile: Path, contract: AcceleratorContract) -> dict[str, str
                 " copy it from the same build"
             )
         return {SHELL: _path(shell)}
+    if contract.weights is not None:
+        raise ValueError(f"weights from memory need {SHELL}, got none in {handoff}: use the files of one build")
     dmas = {dma: _find_dma(root, dma, handoff) for dma in STREAMS}
     for dma, packing in ((IDMA, contract.input_stream), (ODMA, contract.output_stream)):
         _check_dma(dmas[dma], dma, packing, handoff)

@@ -7,8 +7,8 @@ from board.driver.iodma import Ip
 
 SHELL = "shell0"
 """What a block design calls the shell."""
-DEBUG_BASE, IDMA_BASE, ODMA_BASE = 0x0000, 0x4000, 0x8000
-"""First addresses of the debug block, of the input's and of the output's DMA."""
+DEBUG_BASE, IDMA_BASE, ODMA_BASE, WEIGHTS_BASE = 0x0000, 0x4000, 0x8000, 0xC000
+"""First addresses of the debug block, of the input's, the output's and the weights' DMA."""
 
 
 class Window:

@@ -15,6 +15,9 @@ LONGEST_ACCESS = 8
 """Cycles until the slave takes an address or data, or answers."""
 OKAY, SLVERR = 0, 2
 _LENGTH_BITS = 8
+WEIGHT_REQUESTS, WEIGHT_ANSWERS = "m_axis_weights_ar", "s_axis_weights_r"
+LAST = 1 << 2
+"""Behind the response of the weights' port."""
 
 
 class LitePort:
@@ -95,9 +98,11 @@ class RtlFabric:
         """As after loading a bitfile: everything under way is gone."""
         self._simulation.reset()
         self._burst = (0, 0)  # address and words of the burst that is being written
-        for stream in ("s_axis_r", "s_axis_b"):
+        weights = WEIGHT_REQUESTS in self._simulation.streams
+        for stream in ("s_axis_r", "s_axis_b", *([WEIGHT_ANSWERS] if weights else [])):
             self._simulation.feed(stream, np.empty((0, self._simulation.beat_bytes(stream)), np.uint8))
-        for stream, beats in (("m_axis_ar", 1), ("m_axis_aw", 1), ("m_axis_w", 0)):
+        self._readers = {"m_axis_ar": "s_axis_r", **({WEIGHT_REQUESTS: WEIGHT_ANSWERS} if weights else {})}
+        for stream, beats in (*((requests, 1) for requests in self._readers), ("m_axis_aw", 1), ("m_axis_w", 0)):
             self._simulation.expect(stream, beats)
 
     def step(self, cycles: int) -> None:
@@ -115,13 +120,14 @@ class RtlFabric:
 
     def _answer(self) -> None:
         """Memory's part: take what the shell asks for and give what it waits for."""
-        for address, words in self._bursts("m_axis_ar"):
-            size = words * self._word
-            data = np.zeros(size, np.uint8) if self.refuses else self._memory.read(address, size)
-            beats = np.zeros((words, self._simulation.beat_bytes("s_axis_r")), np.uint8)
-            beats[:, : self._word] = data.reshape(words, self._word)
-            beats[:, self._word] = self._response
-            self._simulation.feed("s_axis_r", beats)
+        for requests, answers in self._readers.items():
+            for address, words in self._bursts(requests):
+                data, response = self._given(address, words * self._word)
+                beats = np.zeros((words, self._simulation.beat_bytes(answers)), np.uint8)
+                beats[:, : self._word] = data.reshape(words, self._word)
+                beats[:, self._word] = response
+                beats[-1, self._word] |= LAST * (answers == WEIGHT_ANSWERS)
+                self._simulation.feed(answers, beats)
         for burst in self._bursts("m_axis_aw"):
             self._burst = burst
             self._simulation.expect("m_axis_w", burst[1])
@@ -129,6 +135,12 @@ class RtlFabric:
         if len(taken) and len(taken) == self._burst[1]:
             self._write(self._burst[0], taken.copy())
             self._simulation.expect("m_axis_w", 0)
+
+    def _given(self, address: int, size: int) -> tuple[np.ndarray, int]:
+        """What memory answers a burst that reads: bytes and response."""
+        if self.refuses:
+            return np.zeros(size, np.uint8), SLVERR
+        return self._memory.read(address, size), OKAY
 
     def _write(self, address: int, words: np.ndarray) -> None:
         """Write a burst's bytes where their strobes are up, and answer it."""

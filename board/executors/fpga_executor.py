@@ -6,6 +6,7 @@ from __future__ import annotations
 import sysconfig
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ class FpgaExecutor:
             if self.emulated:
                 accelerator, what = _accelerator(deployment, starting)
                 folder = starting.enter_context(tempfile.TemporaryDirectory(prefix="auflow-emulated-"))
-                bitfile, contract = write_overlay(Path(folder), contract)
+                inside = replace(deployment.accelerator, weights=None)  # FINN's DMAs leave them to the simulation
+                bitfile, contract = write_overlay(Path(folder), inside)
                 starting.enter_context(EmulatedBoard(contract, accelerator))
                 self.description = f"an emulated {contract.board} with {what}"
                 frames = EMULATED_FRAMES

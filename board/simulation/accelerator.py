@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from board.core.contract import StreamPacking
+from board.core.weights import Weights
 from board.simulation.harness import Simulation
 from board.simulation.streams import Counters
 
@@ -34,6 +36,16 @@ class Run:
     cycles_per_second: float
     streams: dict[str, Counters]
     fifo_fill: dict[str, int]
+
+
+def feed_weights(simulation: Simulation, weights: Weights, path: Path) -> None:
+    """Offer a simulated accelerator the weights that it takes in as streams, frame after frame, as a shell does.
+
+    Raises:
+        ValueError: The file is missing, or another build's.
+    """
+    for stream, beats in weights.beats(weights.read(path)):
+        simulation.feed_endlessly(stream, beats)
 
 
 class SimulatedAccelerator:

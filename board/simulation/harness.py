@@ -66,6 +66,7 @@ class Simulation:
         self._bind()
         self._index = {stream.name: i for i, stream in enumerate(self.ports.streams)}
         self._pending: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._endless: dict[str, np.ndarray] = {}
         self.reset()
 
     def close(self) -> None:
@@ -84,10 +85,12 @@ class Simulation:
         self.close()
 
     def reset(self, cycles: int = 16) -> None:
-        """Hold reset for some cycles and release it; transfers under way are forgotten."""
+        """Hold reset for some cycles and release it; transfers under way are forgotten, endless ones begin anew."""
         self._pending.clear()
         with self._at_workdir():
             self._checked(self._lib.auf_reset(self._handle, cycles))
+        for stream, beats in self._endless.items():
+            self._repeat(stream, beats)
 
     @property
     def cycle(self) -> int:
@@ -106,6 +109,11 @@ class Simulation:
         at = self._port(port)
         data = np.frombuffer(value.to_bytes(-(-at.width // 8), "little"), np.uint8)
         self._lib.auf_poke(self._handle, at.index, _address(data))
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the top's streams."""
+        return tuple(self._index)
 
     def is_input(self, stream: str) -> bool:
         """Whether the design takes this stream in."""
@@ -129,15 +137,23 @@ class Simulation:
         Raises:
             RuntimeError: The stream is an output or the beats have another shape.
         """
-        if not self.is_input(stream):
-            raise RuntimeError(f"only inputs can be fed, '{stream}' is an output")
-        width = self.beat_bytes(stream)
-        if beats.ndim != 2 or beats.shape[1] != width or beats.dtype != np.uint8:
-            raise RuntimeError(f"'{stream}' needs uint8 beats of shape (n, {width}), got {beats.dtype} {beats.shape}")
+        self._check_beats(stream, beats)
         waiting = self._remaining(stream)
         if waiting:
             beats = np.concatenate([self._pending[stream][0][-waiting:], beats])
         self._begin(stream, np.ascontiguousarray(beats))
+
+    def feed_endlessly(self, stream: str, beats: Beats) -> None:
+        """From now on, and from their first after every reset, offer beats for ever; nothing waits for them.
+
+        Raises:
+            RuntimeError: The stream is an output, or the beats have another shape or are none.
+        """
+        self._check_beats(stream, beats)
+        if not len(beats):
+            raise RuntimeError(f"'{stream}' needs at least one beat to repeat, got none")
+        self._endless[stream] = np.ascontiguousarray(beats)
+        self._repeat(stream, self._endless[stream])
 
     def expect(self, stream: str, beats: int) -> None:
         """Let an output stream deliver so many beats; take() gives them. It stays blocked otherwise."""
@@ -283,7 +299,18 @@ class Simulation:
         stamps = np.zeros(len(data), np.uint64)
         self._pending[stream] = data, stamps
         at = self._at(stream)
-        self._lib.auf_begin(self._handle, at, _address(data), len(data), _address(stamps))
+        self._lib.auf_begin(self._handle, at, _address(data), len(data), _address(stamps), 0)
+
+    def _repeat(self, stream: str, beats: Beats) -> None:
+        self._lib.auf_begin(self._handle, self._at(stream), _address(beats), len(beats), None, 1)
+
+    def _check_beats(self, stream: str, beats: Beats) -> None:
+        """Refuse what an input stream cannot be fed with."""
+        if not self.is_input(stream):
+            raise RuntimeError(f"only inputs can be fed, '{stream}' is an output")
+        width = self.beat_bytes(stream)
+        if beats.ndim != 2 or beats.shape[1] != width or beats.dtype != np.uint8:
+            raise RuntimeError(f"'{stream}' needs uint8 beats of shape (n, {width}), got {beats.dtype} {beats.shape}")
 
     def _remaining(self, stream: str) -> int:
         return self._raw_counters(self._at(stream))[3]
@@ -306,7 +333,8 @@ class Simulation:
 
     def _outer_states(self) -> list[tuple[str, bool, bool]]:
         raw = {name: self._raw_counters(i) for name, i in self._index.items()}
-        return [(name, bool(values[4]), bool(values[5])) for name, values in raw.items() if name in self._pending]
+        taking_part = {*self._pending, *self._endless}
+        return [(name, bool(values[4]), bool(values[5])) for name, values in raw.items() if name in taking_part]
 
     def _inner_states(self) -> list[tuple[str, bool, bool]]:
         if not self.monitored:

@@ -52,7 +52,7 @@ def _load(library: Path) -> ctypes.CDLL:
         "auf_monitor": (None, [handle, u32, u32]),
         "auf_stall": (None, [handle, u32, i32, u64]),
         "auf_pace": (None, [handle, u32, ctypes.c_double]),
-        "auf_begin": (None, [handle, u32, pointer, u64, pointer]),
+        "auf_begin": (None, [handle, u32, pointer, u64, pointer, i32]),
         "auf_reset": (i32, [handle, u64]),
         "auf_step": (i32, [handle, u64, u64]),
         "auf_idle": (i32, [handle, u64]),

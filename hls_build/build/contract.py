@@ -49,6 +49,7 @@ def make_contract(report: ExportReport, graph: IntegerGraph, hardware: Hardware 
         decoding=report.decoding,
         attention=_attention(graph),
         emotions=report.emotions,
+        weights=hardware.stitched.weights if hardware else None,
     )
 
 

@@ -33,7 +33,7 @@ from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_scaled_file, read_model
 from hls_build.config.board import DEFAULT_BOARD, Board, load_board
-from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build
+from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build, shell_for
 from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
 from hls_build.finn_adapter import use_build_folder
 from hls_build.folding import results, search
@@ -59,6 +59,7 @@ class Wish:
         latency: Most frame intervals from a frame's first pixel to its result.
         config: A folding of before, build.toml, instead of choosing one; None chooses.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
+        dram: Whether weights of dense layers may come from DRAM.
     """
 
     board: Board
@@ -68,14 +69,14 @@ class Wish:
     latency: float = LATENCY_INTERVALS
     config: Path | None = None
     multiplier: str = DEFAULT_MULTIPLIER
+    dram: bool = False
 
     @property
     def key(self) -> str:
         """All of it, as text that is equal where it is."""
         folding = None if self.config is None else sha256(self.config)
-        return repr(
-            (self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, self.multiplier, folding)
-        )
+        search = (self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, self.multiplier)
+        return repr((*search, self.dram, folding))
 
 
 def wish(
@@ -86,6 +87,7 @@ def wish(
     latency: float = LATENCY_INTERVALS,
     config: Path | None = None,
     multiplier: str = DEFAULT_MULTIPLIER,
+    dram: bool = False,
 ) -> Wish:
     """What a user asks for, by a board's name; None takes DEFAULT_BOARD, or the configuration's.
 
@@ -93,7 +95,7 @@ def wish(
         ValueError: There is no such board or configuration, or one contradicts the other.
     """
     if config is None:
-        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency, None, multiplier)
+        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency, None, multiplier, dram)
     if (board, fps, clock_mhz) != (None, None, None):
         raise ValueError(f"{config} says board, folding and clock: leave it out, or --board, --fps and --clock-mhz")
     return Wish(load_build(config).board, None, None, single_clock, latency, config)
@@ -185,7 +187,8 @@ def fold_step(job: ModelJob) -> None:
         )
     use_build_folder(job.folder.finn)
     clock_mhz = wish.clock_mhz or wish.board.clock_mhz
-    request = search.Request(graph, wish.board, clock_mhz, not wish.single_clock, wish.latency, wish.multiplier)
+    goal = (clock_mhz, not wish.single_clock, wish.latency, wish.multiplier, wish.dram)
+    request = search.Request(graph, wish.board, *goal)
     with counter("looking for a folding", "tries") as tried:
         count = 0
 
@@ -196,7 +199,8 @@ def fold_step(job: ModelJob) -> None:
 
         solution = search.fastest(request, report) if wish.fps is None else search.at_rate(request, wish.fps, report)
     job.console.print(results.table(solution, request))
-    build = BuildConfig(name, MODEL_PRESET, wish.board, clock_mhz, None, solution.folding)
+    shell = shell_for(solution.folding)
+    build = BuildConfig(name, MODEL_PRESET, wish.board, clock_mhz, None, solution.folding, shell=shell)
     rate = request.rate(solution.interval_cycles)
     write_text(job.folder.root / CONFIG, results.toml(build, f"{job.model.name}, {rate:,.0f} frames per second"))
 
@@ -360,6 +364,7 @@ def make_plain_contract(folder: BuildFolder, graph: IntegerGraph, hardware: Hard
         board=hardware.build.board.name,
         folding=folding_of(hardware.build),
         layers=hardware.nodes,
+        weights=hardware.stitched.weights,
     )
 
 

@@ -18,6 +18,7 @@ from board.core.contract import Contract
 from board.core.files import sha256, whole, write_bytes
 from board.core.plain_contract import read_contract
 from board.core.timing import UNMET
+from board.core.weights import FILE as WEIGHTS
 from board.deployment import (
     BITFILE,
     CONTRACT,
@@ -105,6 +106,8 @@ def write(folder: BuildFolder, build: BuildConfig, pack_simulation: bool) -> Pat
     of_faces = isinstance(contract, Contract)
     copies = {INTEGER: folder.integer, CONTRACT: folder.contract}
     copies |= {path.name: path for path in (folder.bitfile, folder.handoff, folder.shell) if path.is_file()}
+    if contract.weights is not None:
+        copies[WEIGHTS] = folder.rtl / WEIGHTS
     simulation = None
     if pack_simulation:
         stitched = Stitched.load(folder.rtl)

@@ -66,6 +66,7 @@ def _run(options: argparse.Namespace) -> int:
         options.latency,
         options.config,
         options.multiplier,
+        options.dram,
     )
     folder = BuildFolder(options.out or Path("build") / model_flow.build_name(model))
     console = PlainConsole()
@@ -87,7 +88,7 @@ def _again(options: argparse.Namespace) -> list[str]:
     for flag in ("board", "fps", "clock_mhz", "latency", "multiplier", "config", "inputs", "sim_frames", "out"):
         if (value := getattr(options, flag)) is not None:
             command += [f"--{flag.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
-    for flag in ("single_clock", "no_simulation", "accept_timing_failure"):
+    for flag in ("single_clock", "dram", "no_simulation", "accept_timing_failure"):
         command += [f"--{flag.replace('_', '-')}"] * getattr(options, flag)
     return command
 

@@ -23,7 +23,7 @@ def weights(name: str) -> Path | None:
 
 
 def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> None:
-    """Add --board, --fps, --clock-mhz, --single-clock, --latency and --multiplier: what a folding search is asked for.
+    """Add what a search is asked for: --board, --fps, --clock-mhz, --single-clock, --latency, --multiplier, --dram.
 
     Args:
         parser: Takes them.
@@ -54,6 +54,9 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         help="most frame intervals from a frame's first pixel to its result",
     )
     add_multiplier(parser)
+    parser.add_argument(
+        "--dram", action="store_true", help="weights of dense layers may come from DRAM, through AUFlow's shell"
+    )
 
 
 def add_multiplier(parser: argparse.ArgumentParser) -> None:

@@ -40,6 +40,7 @@ class Board:
         clock_mhz: Clock of an accelerator, where a build names none.
         budget: Resources of the device; Ultra RAM is not used.
         shell: Of those, what the shell around the accelerator takes.
+        dram_mb_per_s: Of memory's bandwidth, what weights may take, in 10^6 bytes per second; None where nobody said.
     """
 
     name: str
@@ -48,9 +49,12 @@ class Board:
     clock_mhz: float
     budget: Resources
     shell: Resources = SHELL
+    dram_mb_per_s: float | None = None
 
     def __post_init__(self) -> None:
         check_clock(self.clock_mhz)
+        if self.dram_mb_per_s is not None and not self.dram_mb_per_s > 0:
+            raise ValueError(f"need dram_mb_per_s > 0, got {self.dram_mb_per_s}")
         for what in ("budget", "shell"):
             for name, count in getattr(self, what).as_json().items():
                 if count < 0:

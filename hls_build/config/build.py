@@ -10,7 +10,7 @@ from typing import Any
 
 from board.core.reading import parsing
 from hls_build.config.board import Board, check_clock, load_board
-from hls_build.config.folding import Folding
+from hls_build.config.folding import DRAM, Folding
 from hls_build.config.parsing import REMEDY, parse, read_toml, typed
 
 BUILDS = Path(__file__).resolve().parent / "builds"
@@ -52,11 +52,18 @@ class BuildConfig:
         check_clock(self.clock_mhz)
         if self.shell not in SHELLS:
             raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
+        if shell_for(self.folding) == OWN_SHELL != self.shell:
+            raise ValueError(f"weights from DRAM need shell = {OWN_SHELL!r}, which reads them, got {self.shell!r}")
 
     @property
     def clk_period_ns(self) -> float:
         """Clock period."""
         return 1000 / self.clock_mhz
+
+
+def shell_for(folding: Mapping[str, Folding]) -> str:
+    """The shell that a folding needs: FINN's, but where weights come from DRAM."""
+    return OWN_SHELL if any(layer.weights == DRAM for layer in folding.values()) else FINN_SHELL
 
 
 def load_build(path: Path) -> BuildConfig:

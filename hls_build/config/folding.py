@@ -15,6 +15,9 @@ DEFAULT_MULTIPLIER = "finn"
 MULTIPLIER_CHOICES = (*MULTIPLIERS, "auto")
 """What a folding search may be told: one of them where it fits, or whichever costs less, layer by layer."""
 
+DRAM = "dram"
+"""Weights that come from memory as a stream, see docs/dram.md."""
+
 WINDOWS = ("finn", "columns")
 """FINN+'s sliding window, an element of a pixel after the other, and ours, all rows of a column at once."""
 
@@ -34,6 +37,7 @@ class Folding:
         window: What moves over the map of a convolution, one of WINDOWS; FINN+'s if nothing is said.
         window_ram_style: Memory of a sliding window; ours is of LUTs.
         multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
+        weights: DRAM where a dense layer's weights come from memory as a stream; in the FPGA if nothing is said.
         pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
         window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.
@@ -46,6 +50,7 @@ class Folding:
     window: str | None = None
     window_ram_style: str = "auto"
     multiplier: str | None = None
+    weights: str | None = None
     pumped: bool = False
     fifo_depths: tuple[int, ...] | None = None
     window_fifo_depth: int | None = None
@@ -66,6 +71,10 @@ class Folding:
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
         if self.multiplier not in (None, "finn") and self.pumped:
             raise ValueError(f"need pumped for FINN+'s multiplier, got multiplier = {self.multiplier!r}")
+        if self.weights not in (None, DRAM):
+            raise ValueError(f"need weights to be {DRAM!r} or left out, got {self.weights!r}")
+        if self.weights == DRAM and self.multiplier not in (None, "finn"):
+            raise ValueError(f"need FINN+'s multiplier for weights from DRAM, got multiplier = {self.multiplier!r}")
         depths = [("fifo_depths", depth) for depth in self.fifo_depths or ()]
         for key, depth in [*depths, ("window_fifo_depth", self.window_fifo_depth or 0)]:
             if depth < 0 or depth == 1:

@@ -105,6 +105,10 @@ class Milp:
         objective = sum((weight * amounts[name] for name, weight in weights.items()), np.zeros(variables))
         constraints = [self._equations_hold(variables), self._segments_bound(variables)]
         constraints += [scipy.optimize.LinearConstraint(amounts[n], -np.inf, limit) for n, limit in limits.items()]
+        if self.source.goal.dram:
+            read = np.zeros(variables)
+            read[:options] = [option.dram_bytes for _, option in self._option_of]
+            constraints.append(scipy.optimize.LinearConstraint(read, -np.inf, self.source.dram_bytes))
         if latency_cycles is not None:
             constraints.append(scipy.optimize.LinearConstraint(self._latency(variables), -np.inf, latency_cycles))
         found = scipy.optimize.milp(

@@ -7,7 +7,7 @@ build takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import product
@@ -25,11 +25,11 @@ from board.core.node import Node
 from hls_build import compiler, estimate
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
-from hls_build.config.folding import DEFAULT_MULTIPLIER, Folding
+from hls_build.config.folding import DEFAULT_MULTIPLIER, DRAM, Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import parallel_channels
-from hls_build.dataflow.multipliers import geometry
+from hls_build.dataflow.multipliers import geometry, is_dense, symmetric_bits
 from hls_build.dataflow.sliding_windows import Geometry
 from hls_build.estimate import NodeEstimate
 
@@ -57,12 +57,14 @@ class Goal:
         double_pump: Whether multipliers may run at twice the clock.
         clock_mhz: Clock of the accelerator.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
+        dram: Whether weights of dense layers may come from DRAM.
     """
 
     interval_cycles: int
     double_pump: bool
     clock_mhz: float
     multiplier: str = DEFAULT_MULTIPLIER
+    dram: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Option:
         lanes_out: Elements per beat of every output.
         cycles: Per frame of the slowest node in it, and what a window takes at the start of a frame.
         resources: Of all nodes in it.
+        dram_bytes: Of its weights that come from DRAM, per frame.
     """
 
     folding: Folding
@@ -82,6 +85,7 @@ class Option:
     lanes_out: int
     cycles: int
     resources: Resources
+    dram_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class FoldingOptions:
         self.graph = graph
         self.goal = goal
         self.part = board.part
+        self.dram_bytes = (board.dram_mb_per_s or 0) / goal.clock_mhz * goal.interval_cycles
+        """Most of all weights from DRAM, per frame."""
         self.writer = compiler.write_layers(graph, BuildConfig("folding", "any", board, goal.clock_mhz))
         paced = {name: replace(link, cycles=goal.interval_cycles) for name, link in self.writer.links.items()}
         self.writer.links = paced
@@ -178,14 +184,8 @@ class FoldingOptions:
         styles = (LUT_STYLE, BLOCK_STYLE)
         for kind in self._multipliers(node):
             said = None if self.goal.multiplier == "finn" else kind
-            folds = {
-                (pe, simd): inputs // simd * (outputs // pe)
-                for pe, simd in product(rules.divisors(outputs), rules.simds(inputs, kind))
-            }
-            fast = {shape: fold for shape, fold in folds.items() if fold <= slowest}
-            shapes = [shape for shape, fold in fast.items() if fold * speed_up >= slowest or prod(shape) <= speed_up]
-            shapes = shapes or [shape for shape, fold in fast.items() if fold == max(fast.values())]
-            for (pe, simd), style in product(shapes, styles):
+            folds = _folds(outputs, inputs, kind, slowest, speed_up)
+            for (pe, simd), style in product(folds, styles):
                 fits = outputs // pe <= rules.MOST_LUT_FOLDS
                 if kind != "finn" and not (fits and folds[pe, simd] <= rules.most_own_multiplier_folds(style)):
                     continue
@@ -199,6 +199,16 @@ class FoldingOptions:
                         windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
                         yield self._option(node, windowed, (lanes,), fill)
                     yield from self._column_windows(node, window, folding)
+        if self.goal.dram and is_dense(window):
+            yield from self._streamed(node, _folds(outputs, inputs, "finn", slowest, speed_up))
+
+    def _streamed(self, node: Conv, folds: Mapping[tuple[int, int], int]) -> Iterator[Option]:
+        """A dense layer whose weights come from DRAM, where they come in time."""
+        weight_bits = symmetric_bits(node.weights)
+        for (pe, simd), fold in folds.items():
+            option = self._option(node, Folding(pe=pe, simd=simd, weights=DRAM), (simd,))
+            if option.cycles <= self.goal.interval_cycles:
+                yield replace(option, dram_bytes=fold * -(-pe * simd * weight_bits // 8))
 
     def _multipliers(self, node: Conv) -> tuple[str, ...]:
         """Kinds of multipliers that a layer may have."""
@@ -260,6 +270,17 @@ class FoldingOptions:
                 return
 
 
+def _folds(outputs: int, inputs: int, kind: str, slowest: int, speed_up: int) -> dict[tuple[int, int], int]:
+    """Folds of a multiplier by its PE and SIMD: those that are fast enough, and not much too fast where others are."""
+    folds = {
+        (pe, simd): inputs // simd * (outputs // pe)
+        for pe, simd in product(rules.divisors(outputs), rules.simds(inputs, kind))
+    }
+    fast = {shape: fold for shape, fold in folds.items() if fold <= slowest}
+    fair = {shape: n for shape, n in fast.items() if n * speed_up >= slowest or prod(shape) <= speed_up}
+    return fair or {shape: fold for shape, fold in fast.items() if fold == max(fast.values())}
+
+
 def _helpers(node: Node, index: int) -> set[str]:
     """What stands before an input of a layer, of the layer before."""
     return {f"{node.name}_in{index}_{kind}" for kind in ("fifo", "dwc")}
@@ -292,4 +313,4 @@ def _pareto_optimal(options: Iterable[Option]) -> Iterator[Option]:
 def _costs(option: Option) -> tuple[int, ...]:
     """What an option should have little of."""
     used = option.resources
-    return (option.cycles, *used.as_json().values())
+    return (option.cycles, option.dram_bytes, *used.as_json().values())

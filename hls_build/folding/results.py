@@ -13,7 +13,7 @@ from rich.table import Table
 
 from board.core.files import write_figure
 from hls_build.config.board import MAX_UTILISATION
-from hls_build.config.build import BuildConfig
+from hls_build.config.build import FINN_SHELL, BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import LABELS
 from hls_build.folding.fifos import Sizing
@@ -35,6 +35,8 @@ def toml(config: BuildConfig, comment: str) -> str:
         head.append(f'checkpoint = "{config.checkpoint}"')
     if config.attention:
         head.append("attention = true")
+    if config.shell != FINN_SHELL:
+        head.append(f'shell = "{config.shell}"')
     for layer, folding in config.folding.items():
         entries = _entries(folding)
         if entries:

@@ -35,6 +35,7 @@ class Request:
         double_pump: Whether multipliers may run at twice the clock.
         latency_intervals: Most intervals from a frame's first pixel to its result.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
+        dram: Whether weights of dense layers may come from DRAM.
     """
 
     graph: IntegerGraph
@@ -43,10 +44,16 @@ class Request:
     double_pump: bool = True
     latency_intervals: float = LATENCY_INTERVALS
     multiplier: str = DEFAULT_MULTIPLIER
+    dram: bool = False
 
     def __post_init__(self) -> None:
         if self.multiplier not in MULTIPLIER_CHOICES:
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIER_CHOICES)}, got {self.multiplier!r}")
+        if self.dram and not self.board.dram_mb_per_s:
+            raise ValueError(
+                f"weights from DRAM need dram_mb_per_s in the board's file, got none for {self.board.name}: add it, or"
+                " leave --dram out"
+            )
 
     @property
     def limits(self) -> dict[str, int]:
@@ -171,7 +178,7 @@ def _fastest(request: Request, report: Callable[[str], None]) -> tuple[int, Solu
 
 
 def _milp(request: Request, interval_cycles: int) -> Milp:
-    goal = Goal(interval_cycles, request.double_pump, request.clock_mhz, request.multiplier)
+    goal = Goal(interval_cycles, request.double_pump, request.clock_mhz, request.multiplier, request.dram)
     return Milp(FoldingOptions(request.graph, request.board, goal))
 
 

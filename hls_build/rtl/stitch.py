@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from board.core.contract import StreamPacking
+from board.core.files import sha256
 from board.core.reading import parsing, read_json
+from board.core.weights import ALIGNMENT, WHOLE_BYTES, Weights, WeightStream
+from board.core.weights import FILE as WEIGHTS
 from hls_build.finn_adapter import fast_packing, operator
 
 TOP, MONITOR = "accelerator", "accelerator_monitor"
@@ -43,6 +47,7 @@ class Stitched:
         fifos: FIFOs in the order of mon_fill.
         input_stream: Packing of the accelerator's input.
         output_stream: Packing of the accelerator's output.
+        weights: Those that enter as streams, of the file weights.bin in the folder; None where there are none.
     """
 
     sources: tuple[str, ...]
@@ -51,10 +56,14 @@ class Stitched:
     fifos: tuple[str, ...]
     input_stream: StreamPacking
     output_stream: StreamPacking
+    weights: Weights | None = None
 
     def save(self, folder: Path) -> None:
         """Write the manifest into the RTL folder."""
-        (folder / MANIFEST).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        content = asdict(self)
+        if self.weights is None:
+            del content["weights"]
+        (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Stitched:
@@ -70,6 +79,8 @@ class Stitched:
                 values[key] = tuple(values[key])
             for key in ("input_stream", "output_stream"):
                 values[key] = StreamPacking(**values[key])
+            if "weights" in values:
+                values["weights"] = Weights.parse(values["weights"])
             return cls(**values)
 
 
@@ -139,6 +150,7 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
         tuple(fifos),
         _packing(model, model.graph.node[0], output=False),
         _packing(model, model.graph.node[-1], output=True),
+        _write_weights(model, folder),
     )
     result.save(folder)
     return result
@@ -151,7 +163,10 @@ def _generate(model: ModelWrapper, node: NodeProto, folder: Path, part: str, clk
     op.generate_hdl(model, part, clk_period_ns)
     files = [Path(path) for path in op.get_rtl_file_list(abspath=True)]
     if node.op_type == "MVAU_rtl":
-        files += _weight_memory(op, node.name, folder)
+        (folder / "memblock.dat").rename(folder / _memory_file(node.name))
+        (folder / "input_1.npy").unlink()
+        if not streams_weights(node):
+            files += _weight_memory(op, node.name, folder)
     for file in files:
         if file.parent != folder:
             shutil.copyfile(file, folder / file.name)
@@ -159,12 +174,9 @@ def _generate(model: ModelWrapper, node: NodeProto, folder: Path, part: str, clk
 
 
 def _weight_memory(op: Any, name: str, folder: Path) -> list[Path]:
-    """Name a multiplier's weight file after it, relative to the folder; return the sources of its memory."""
-    weights = f"{name}_weights.dat"
-    (folder / "memblock.dat").rename(folder / weights)
-    (folder / "input_1.npy").unlink()
+    """Have a multiplier's memory read its weight file relative to the folder; return the memory's sources."""
     wrapper = folder / f"{name}_memstream_wrapper.v"
-    wrapper.write_text(wrapper.read_text().replace(f"{folder}/memblock.dat", f"./{weights}"))
+    wrapper.write_text(wrapper.read_text().replace(f"{folder}/memblock.dat", f"./{_memory_file(name)}"))
     library = Path(op.get_verilog_paths()[-1]).parent
     return [
         wrapper,
@@ -172,6 +184,45 @@ def _weight_memory(op: Any, name: str, folder: Path) -> list[Path]:
         library / "memstream/hdl/memstream_axi.sv",
         library / "memstream/hdl/memstream.sv",
     ]
+
+
+def _memory_file(name: str) -> str:
+    """What a multiplier's weights are called in the folder."""
+    return f"{name}_weights.dat"
+
+
+def streams_weights(node: NodeProto) -> bool:
+    """Whether a node's weights enter the accelerator as a stream."""
+    return node.op_type == "MVAU_rtl" and operator(node).get_nodeattr("mem_mode") == "external"
+
+
+def _weight_ports(model: ModelWrapper) -> dict[str, tuple[str, int]]:
+    """The port and its bits of every node whose weights enter as a stream.
+
+    A stream of its own for each, since one for all would make layers wait for each other's weights.
+    """
+    nodes = [node for node in model.graph.node if streams_weights(node)]
+    return {
+        node.name: (f"in{number}_V", operator(node).get_instream_width_padded(1))
+        for number, node in enumerate(nodes, 1)
+    }
+
+
+def _write_weights(model: ModelWrapper, folder: Path) -> Weights | None:
+    """Write what enters as streams into one file of regions; the memory files that held it go."""
+    content, streams = bytearray(), []
+    for layer, (_, bits) in _weight_ports(model).items():
+        width, path = bits // 8, folder / _memory_file(layer)
+        frame = b"".join(int(line, 16).to_bytes(width, "little") for line in path.read_text().split())
+        path.unlink()
+        region = frame * (WHOLE_BYTES // math.gcd(WHOLE_BYTES, len(frame)))
+        content += bytes(-len(content) % ALIGNMENT)
+        streams.append(WeightStream(layer, len(content), width, len(region) // width))
+        content += region
+    if not streams:
+        return None
+    (folder / WEIGHTS).write_bytes(content)
+    return Weights(sha256(bytes(content)), tuple(streams))
 
 
 def _packing(model: ModelWrapper, node: NodeProto, output: bool) -> StreamPacking:
@@ -210,12 +261,20 @@ def _ports(model: ModelWrapper, wires: dict[str, Wire]) -> str:
     into, out = (next(w for w in wires.values() if w.name == name) for name in ("in0_V", "out0_V"))
     doubled = any(_is_pumped(node) for node in model.graph.node)
     second = "\n  input  logic ap_clk2x,  // twice ap_clk, in phase: it rises with both of its edges" if doubled else ""
+    inputs = [
+        (into.name, into.width, ""),
+        *((*port, f"  // weights of {to}") for to, port in _weight_ports(model).items()),
+    ]
+    entering = "\n".join(
+        f"""
+  input  logic [{width - 1}:0] {name}_TDATA,{why}
+  input  logic {name}_TVALID,
+  output logic {name}_TREADY,"""
+        for name, width, why in inputs
+    )
     return f"""  input  logic ap_clk,{second}
   input  logic ap_rst_n,  // synchronous
-
-  input  logic [{into.width - 1}:0] in0_V_TDATA,
-  input  logic in0_V_TVALID,
-  output logic in0_V_TREADY,
+{entering}
 
   output logic [{out.width - 1}:0] out0_V_TDATA,
   output logic out0_V_TVALID,
@@ -251,10 +310,13 @@ def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, Wire]) -> 
         if node.op_type == "Thresholding_rtl":
             tied += [".in1_V_TVALID(1'b0)", ".in1_V_TDATA('0)"]
         return [_instance(node.name, node.name, [*clocks, *tied, *_bundles(streams)])]
-    width = operator(node).get_instream_width_padded(1)
-    weights = f"{node.name}_weights"
     slow = ".ap_clk2x(ap_clk)"
     fast = ".ap_clk2x(ap_clk2x)" if _is_pumped(node) else slow
+    if streams_weights(node):
+        port, _ = _weight_ports(model)[node.name]
+        return [_instance(node.name, node.name, [*clocks, fast, *_bundles([*streams, ("in1_V", port)])])]
+    width = operator(node).get_instream_width_padded(1)
+    weights = f"{node.name}_weights"
     tied = [f".s_axilite_{name}('0)" for name in _AXILITE[node.op_type]]
     tied += [".s_axis_0_tvalid(1'b0)", ".s_axis_0_tdata('0)"]
     memory = [f".m_axis_0_t{signal}({weights}_T{signal.upper()})" for signal in ("data", "valid", "ready")]

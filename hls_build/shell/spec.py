@@ -13,21 +13,34 @@ from pathlib import Path
 import numpy as np
 
 from board.core.contract import StreamPacking
+from board.core.weights import Weights
 from board.deployment import SHELL_FILE
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell import watch
 from hls_build.shell.dma import LONGEST_BURST, PARTS, READ, RTL, WRITE, DmaSpec
+from hls_build.shell.weights import MOST_STREAMS, WeightDmaSpec, packed
 
 TOP, EMULATED, FRAME_FILE = "shell_top", "shell_emulated", "self_test.mem"
 ADDRESS_BITS = 16
 """Of the registers."""
 QUIET_CYCLES = 1 << 20
 """More than any accelerator pauses: ten milliseconds at 100 MHz."""
-MODULES = ("axi_lite_router", "read_dma", "write_dma", "stream_counters", "frame_check", "self_test", "debug", "shell")
+MODULES = (
+    "axi_lite_router",
+    "read_dma",
+    "write_dma",
+    "weight_reader",
+    "weight_dma",
+    "stream_counters",
+    "frame_check",
+    "self_test",
+    "debug",
+    "shell",
+)
 _ATTRIBUTES = {
     "ap_clk": (
         '(* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk CLK",',
-        'X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF m_axi_gmem:s_axi, ASSOCIATED_RESET ap_rst_n,',
+        'X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF @BUSES@, ASSOCIATED_RESET ap_rst_n,',
         'FREQ_TOLERANCE_HZ -1" *)',
     ),
     "ap_clk2x": (
@@ -43,6 +56,7 @@ _ATTRIBUTES = {
 exactly 100 MHz unless it says that it takes any (AMD UG994)."""
 CLOCKS = {"clk_i": "ap_clk", "rst_ni": "ap_rst_n"}
 ACCELERATOR_PORTS = ("rst_no", "m_axis_", "s_axis_", "watch_")
+BUSES, WEIGHT_BUS = "m_axi_gmem:s_axi", "m_axi_weights"
 _PARAMETER = re.compile(r"^  parameter [\w ]*?(?:\[255:0\])? *(\w+) += ", re.MULTILINE)
 _PORT = re.compile(r"^  (input +wire|output +) logic +(\[[^\]]+\])? *(\w+)", re.MULTILINE)
 
@@ -88,6 +102,7 @@ class ShellSpec:
         addr_bits: Of memory.
         burst: Words of the longest burst.
         quiet_cycles: More than the accelerator ever pauses.
+        weights: Those that come from memory, through a port of their own; None where there are none.
     """
 
     input_stream: StreamPacking
@@ -103,6 +118,7 @@ class ShellSpec:
     addr_bits: int = 32
     burst: int = LONGEST_BURST
     quiet_cycles: int = QUIET_CYCLES
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.digest):
@@ -111,12 +127,15 @@ class ShellSpec:
             raise ValueError(f"need at most 510 streams and 1024 FIFOs, got {len(self.streams)} and {len(self.fifos)}")
         if self.quiet_cycles < 1:
             raise ValueError(f"need quiet_cycles >= 1, got {self.quiet_cycles}")
+        if self.weights is not None and not self.debug:
+            raise ValueError("weights from memory need the debug block, whose reset ends their DMA, got debug=False")
 
     @classmethod
     def of(cls, manifest: Stitched, digest: str, self_test: SelfTest | None = None) -> ShellSpec:
         """Round a stitched accelerator, with all parts."""
         return cls(
-            manifest.input_stream, manifest.output_stream, manifest.streams, manifest.fifos, digest, self_test
+            manifest.input_stream, manifest.output_stream, manifest.streams, manifest.fifos, digest, self_test,
+            weights=manifest.weights,
         )  # fmt: skip
 
     @property
@@ -128,6 +147,13 @@ class ShellSpec:
     def write(self) -> DmaSpec:
         """The DMA of the output."""
         return self._dma(WRITE, self.output_stream)
+
+    @property
+    def weight_dma(self) -> WeightDmaSpec | None:
+        """The DMA of the weights."""
+        if self.weights is None:
+            return None
+        return WeightDmaSpec(self.weights, self.word_bytes, self.addr_bits, self.burst)
 
     def _dma(self, module: str, stream: StreamPacking) -> DmaSpec:
         return DmaSpec(
@@ -157,6 +183,20 @@ class ShellSpec:
             "STORED_BYTES": 1 if test is None else test.beats.shape[1],
             "FRAME_FILE": FRAME_FILE,
             "EXPECTED": f"32'h{0 if test is None else test.crc:08x}",
+            **self._weight_parameters(),
+        }
+
+    def _weight_parameters(self) -> dict[str, int | str]:
+        if (dma := self.weight_dma) is None:
+            return {"WEIGHTS": 0}
+        streams = dma.weights.streams
+        return {
+            "WEIGHTS": len(streams),
+            "WEIGHT_BEATS": dma.beats_bytes,
+            "WEIGHT_DEPTH": dma.depth,
+            "WEIGHT_BYTES": packed([stream.bytes_per_beat for stream in streams], MOST_STREAMS),
+            "WEIGHT_OFFSETS": packed([stream.offset for stream in streams], MOST_STREAMS),
+            "WEIGHT_WORDS": packed([stream.size // self.word_bytes for stream in streams], MOST_STREAMS),
         }
 
     @property
@@ -196,18 +236,24 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
     parameters, declared = header.split(") (\n", 1)
     declared = declared.split("\n);", 1)[0]
     values = spec.rtl_parameters()
+    buses = BUSES if spec.weights is None else f"{BUSES}:{WEIGHT_BUS}"
     known = [name for name in _PARAMETER.findall(parameters) if name in values]
     ports, connected = [], []
     for direction, width, name in _PORT.findall(declared):
         if name.startswith(ACCELERATOR_PORTS):
             continue
+        if spec.weights is None and name.startswith(WEIGHT_BUS):
+            connected.append(f".{name}({_zero(width, values) if direction.startswith('input') else ''})")
+            continue
         outer = CLOCKS.get(name, name)
         words = [direction.split()[0], "wire", *([_bounds(width, values)] if width else []), outer]
-        ports.append("  " + " ".join([*_ATTRIBUTES.get(outer, ()), *words]))
+        attributes = [text.replace("@BUSES@", buses) for text in _ATTRIBUTES.get(outer, ())]
+        ports.append("  " + " ".join([*attributes, *words]))
         connected.append(f".{name}({outer})")
     if doubled:
         ports.insert(1, "  " + " ".join([*_ATTRIBUTES["ap_clk2x"], "input wire ap_clk2x"]))
     watched, fills = max(1, len(spec.streams)), max(1, 32 * len(spec.fifos))
+    dma = spec.weight_dma
     clocks = ".ap_clk(ap_clk), .ap_rst_n(accelerator_rst_n)" + (", .ap_clk2x(ap_clk2x)" if doubled else "")
     return "\n".join(
         [
@@ -222,6 +268,8 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             "  wire in_tvalid, in_tready;",
             f"  wire [{8 * spec.output_stream.bytes_per_beat - 1}:0] out_tdata;",
             "  wire out_tvalid, out_tready;",
+            *([] if dma is None else [f"  wire [{8 * dma.beats_bytes - 1}:0] weights_tdata;"]),
+            *([] if dma is None else [f"  wire [{len(dma.weights.streams) - 1}:0] weights_tvalid, weights_tready;"]),
             f"  wire [{watched - 1}:0] watch_valid, watch_ready;",
             f"  wire [{fills - 1}:0] watch_fill;",
             "",
@@ -232,6 +280,7 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             "    .rst_no(accelerator_rst_n),",
             "    .m_axis_tdata(in_tdata), .m_axis_tvalid(in_tvalid), .m_axis_tready(in_tready),",
             "    .s_axis_tdata(out_tdata), .s_axis_tvalid(out_tvalid), .s_axis_tready(out_tready),",
+            f"    {_weights_out(dma)},",
             "    .watch_valid_i(watch_valid), .watch_ready_i(watch_ready), .watch_fill_i(watch_fill)",
             "  );",
             "",
@@ -239,12 +288,36 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             f"    {clocks},",
             "    .in0_V_TDATA(in_tdata), .in0_V_TVALID(in_tvalid), .in0_V_TREADY(in_tready),",
             "    .out0_V_TDATA(out_tdata), .out0_V_TVALID(out_tvalid), .out0_V_TREADY(out_tready),",
+            *_weights_in(dma),
             "    .watch_valid(watch_valid), .watch_ready(watch_ready), .watch_fill(watch_fill)",
             "  );",
             "endmodule",
             "",
         ]
     )
+
+
+def _weights_out(dma: WeightDmaSpec | None) -> str:
+    """How the shell's streams of weights are connected."""
+    if dma is None:
+        return ".m_axis_weights_tdata(), .m_axis_weights_tvalid(), .m_axis_weights_tready(1'b0)"
+    return ", ".join(f".m_axis_weights_{name}(weights_{name})" for name in ("tdata", "tvalid", "tready"))
+
+
+def _weights_in(dma: WeightDmaSpec | None) -> list[str]:
+    """How they enter the accelerator."""
+    lines, low = [], 0
+    for index, stream in enumerate(dma.weights.streams if dma else ()):
+        name, width = f"in{index + 1}_V", 8 * stream.bytes_per_beat
+        ends = ", ".join(f".{name}_{end.upper()}(weights_{end}[{index}])" for end in ("tvalid", "tready"))
+        lines.append(f"    .{name}_TDATA(weights_tdata[{low} +: {width}]), {ends},")
+        low += width
+    return lines
+
+
+def _zero(width: str, values: Mapping[str, int | str]) -> str:
+    """What a port of shell.sv is tied to where it is not used."""
+    return f"{int(_bounds(width, values)[1:].split(':')[0]) + 1}'d0" if width else "1'b0"
 
 
 def _bounds(width: str, values: Mapping[str, int | str]) -> str:
@@ -261,27 +334,31 @@ def emulated_text(spec: ShellSpec) -> str:
     """SystemVerilog of `shell_emulated`: shell_top with memory's channels as streams, for board.emulator.shell.
 
     m_axis_ar and m_axis_aw carry address and length, s_axis_r data and response, m_axis_w data and strobes, s_axis_b
-    the response, from the least significant bit on.
+    the response, from the least significant bit on; m_axis_weights_ar and s_axis_weights_r are of the weights' port,
+    with the mark of a burst's last word behind the response.
     """
-    address, word = spec.addr_bits, 8 * spec.word_bytes
-    channels = {
-        "m_axis_ar": ("output", address + 8, "ar", ("araddr", "arlen")),
-        "m_axis_aw": ("output", address + 8, "aw", ("awaddr", "awlen")),
-        "m_axis_w": ("output", word + spec.word_bytes, "w", ("wdata", "wstrb")),
-        "s_axis_r": ("input", word + 2, "r", ("rdata", "rresp")),
-        "s_axis_b": ("input", 2, "b", ("bresp",)),
+    address, word = {"addr": spec.addr_bits, "len": 8}, 8 * spec.word_bytes
+    channels: dict[str, tuple[str, str, str, dict[str, int]]] = {
+        "m_axis_ar": ("output", "gmem", "ar", address),
+        "m_axis_aw": ("output", "gmem", "aw", address),
+        "m_axis_w": ("output", "gmem", "w", {"data": word, "strb": spec.word_bytes}),
+        "s_axis_r": ("input", "gmem", "r", {"data": word, "resp": 2}),
+        "s_axis_b": ("input", "gmem", "b", {"resp": 2}),
     }
+    if spec.weights is not None:
+        channels["m_axis_weights_ar"] = ("output", "weights", "ar", address)
+        channels["s_axis_weights_r"] = ("input", "weights", "r", {"data": word, "resp": 2, "last": 1})
     ports = ["  input  logic ap_clk", "  input  logic ap_rst_n"]
     connected = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)", ".interrupt_o(interrupt_o)", ".m_axi_gmem_rlast(1'b0)"]
-    for name, (way, width, channel, parts) in channels.items():
+    for name, (way, bus, channel, parts) in channels.items():
+        width, low = sum(parts.values()), 0
         back = "input " if way == "output" else "output"
         ports += [f"  {way:6} logic [{width - 1}:0] {name}_tdata", f"  {way:6} logic {name}_tvalid"]
         ports.append(f"  {back} logic {name}_tready")
-        low = 0
-        for part, size in zip(parts, _sizes(width, parts, address, word), strict=True):
-            connected.append(f".m_axi_gmem_{part}({name}_tdata[{low} +: {size}])")
+        for part, size in parts.items():
+            connected.append(f".m_axi_{bus}_{channel}{part}({name}_tdata[{low} +: {size}])")
             low += size
-        connected += [f".m_axi_gmem_{channel}{signal}({name}_t{signal})" for signal in ("valid", "ready")]
+        connected += [f".m_axi_{bus}_{channel}{signal}({name}_t{signal})" for signal in ("valid", "ready")]
     declared = (RTL / "shell.sv").read_text().split(") (\n", 1)[1].split("\n);", 1)[0]
     for way, width, name in _PORT.findall(declared):
         if name.startswith("s_axi_"):
@@ -294,9 +371,3 @@ def emulated_text(spec: ShellSpec) -> str:
         "/// Simulation only: the accelerator in its shell, memory's channels as streams; generated.\n"
         f"module {EMULATED} (\n" + ",\n".join(ports) + f"\n);\n  {TOP} dut (\n    {body}\n  );\nendmodule\n"
     )
-
-
-def _sizes(width: int, parts: tuple[str, ...], address: int, word: int) -> list[int]:
-    """Bits of a channel's parts."""
-    first = address if parts[0].endswith("addr") else word if parts[0].endswith("data") else width
-    return [first, width - first][: len(parts)]

@@ -126,6 +126,7 @@ struct Stream {
     bool driving = false;  // our side: valid of a source, ready of a sink
     bool waited = false;   // sink: the last cycle had valid without ready
     bool fresh = false;    // beats were given since the last cycle
+    bool endless = false;  // source: begins again with its first beat, and is not waited for
     std::vector<uint8_t> held, now;
     uint64_t passed = 0, stalls = 0, starves = 0;
 
@@ -233,7 +234,7 @@ class Simulation {
         for (Stream& s : streams_) {
             drive(s, false);
             s.count = s.next = 0;
-            s.waited = s.fresh = false;
+            s.waited = s.fresh = s.endless = false;
         }
         *rst_ = 0;
         for (uint64_t i = 0; i <= cycles; ++i) {
@@ -243,8 +244,9 @@ class Simulation {
         *rst_ = 1;
         settle();
     }
-    void begin(Stream& s, uint8_t* beats, uint64_t count, uint64_t* stamps) {
+    void begin(Stream& s, uint8_t* beats, uint64_t count, uint64_t* stamps, bool endless) {
         s.beats = beats;
+        s.endless = endless;
         s.stamps = stamps;
         s.count = count;
         s.next = 0;
@@ -304,7 +306,7 @@ class Simulation {
         }
     }
     bool finished() const {
-        return std::all_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.finished(); });
+        return std::all_of(streams_.begin(), streams_.end(), [](const Stream& s) { return s.endless || s.finished(); });
     }
     bool sample() {
         bool moved = false;
@@ -326,6 +328,7 @@ class Simulation {
             s.data.get(s.beats + s.next * s.data.bytes());
         if (s.stamps) s.stamps[s.next] = cycle_;
         ++s.next;
+        if (s.endless && s.finished()) s.next = 0;
         ++s.passed;
         return true;
     }
@@ -456,8 +459,9 @@ API void auf_stall(Simulation* sim, uint32_t stream, int32_t enabled, uint64_t s
 API void auf_pace(Simulation* sim, uint32_t stream, double cycles_per_beat) {
     sim->streams().at(stream).pace = cycles_per_beat;
 }
-API void auf_begin(Simulation* sim, uint32_t stream, uint8_t* beats, uint64_t count, uint64_t* stamps) {
-    sim->begin(sim->streams().at(stream), beats, count, stamps);
+API void auf_begin(Simulation* sim, uint32_t stream, uint8_t* beats, uint64_t count, uint64_t* stamps,
+                   int32_t endless) {
+    sim->begin(sim->streams().at(stream), beats, count, stamps, endless != 0);
 }
 API int32_t auf_reset(Simulation* sim, uint64_t cycles) {
     return guarded([&] {

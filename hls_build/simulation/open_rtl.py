@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from board.simulation.accelerator import SimulatedAccelerator
+from board.core.weights import FILE as WEIGHTS
+from board.simulation.accelerator import SimulatedAccelerator, feed_weights
 from board.simulation.harness import Simulation
 from hls_build.rtl.stitch import MONITOR, Stitched
 from hls_build.simulation import verilator
@@ -44,4 +45,6 @@ def open_rtl(
         fifos=stitched.fifos,
         trusted=trusted,
     )
+    if stitched.weights is not None:
+        feed_weights(simulation, stitched.weights, rtl / WEIGHTS)
     return SimulatedAccelerator(simulation, stitched.input_stream, stitched.output_stream)

@@ -26,6 +26,7 @@ from hls_build.config.board import Board
 from hls_build.finn_adapter import fast_packing, operator
 from hls_build.kernels import kernel_spec
 from hls_build.kernels.kernel_node import KernelNode
+from hls_build.rtl.stitch import streams_weights
 from hls_build.vivado import deferring_tool
 
 PORT_BITS, ZYNQMP_PORT_BITS = 64, 128
@@ -97,6 +98,8 @@ def _generate(model: ModelWrapper, node: NodeProto, part: str, clk_period_ns: fl
     op.set_nodeattr("ipgen_path", str(folder))
     op.set_nodeattr("ip_path", str(folder))
     (folder / "input_1.npy").unlink(missing_ok=True)
+    if streamed := streams_weights(node):
+        (folder / "memblock.dat").unlink()
     weights = f"{node.name}_weights.dat"
     for path in sorted(folder.iterdir()):
         content = path.read_text().replace(f"{folder}/memblock.dat", f"./{weights}")
@@ -106,6 +109,10 @@ def _generate(model: ModelWrapper, node: NodeProto, part: str, clk_period_ns: fl
                 f"Vivado must get the RTL that was simulated, got another {simulated.name} of {node.name}"
                 f" than in {rtl}: build without --resume"
             )
+    if streamed:  # or FINN+'s shell would get a DMA for it, which AUFlow's has
+        op.set_nodeattr("mem_mode", "internal_decoupled")
+        op.generate_hdl(model, part, clk_period_ns)
+        (folder / "input_1.npy").unlink()
 
 
 def _check_graph(model: ModelWrapper, linked: ModelWrapper) -> None:

@@ -145,17 +145,20 @@ def _fill_own(
             path.write_text(placed.replace('"./', f'"@ROOT@/{shell.OWN_RTL}/'))
     step = _Step("1_shell", call, (call.script,))
     _copy(step.inputs, folder / "src" / step.folder)
-    _finish_design(folder / "src" / step.folder, call, build, double_pumped, own=True)
+    weights = own_shell.weights is not None
+    _finish_design(folder / "src" / step.folder, call, build, double_pumped, own=True, weights=weights)
     _seal(folder, [step], (shell.OWN_RTL,), build, OWN_SOURCES)
 
 
-def _finish_design(folder: Path, call: Call, build: BuildConfig, double_pumped: bool, own: bool = False) -> None:
+def _finish_design(
+    folder: Path, call: Call, build: BuildConfig, double_pumped: bool, own: bool = False, weights: bool = False
+) -> None:
     """Put what FINN+'s design lacks into its script, and the scripts that it runs beside it."""
     for name in SCRIPTS:
         shutil.copyfile(HERE / "scripts" / name, folder / name)
     script = folder / call.script.name
     text = script.read_text()
-    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped, own):
+    for rewrite in shell.rewrites(build.board, build.clock_mhz, double_pumped, own, weights):
         text = rewrite.apply(text)
     script.write_text(text)
 

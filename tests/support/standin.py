@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -17,7 +17,7 @@ from board.core.contract import Contract, InputRule
 from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BuildConfig
-from hls_build.config.folding import Folding
+from hls_build.config.folding import DRAM, Folding
 from hls_build.rtl import stitch
 from hls_build.shell.of_build import shell_of
 from hls_build.vivado import project
@@ -43,6 +43,10 @@ class Written:
     archive: Path
 
 
+STREAMED = replace(BLOCK, folding={**BLOCK.folding, "fc1": Folding(simd=4, weights=DRAM)}, shell="auflow")
+"""The same with a dense layer from memory."""
+
+
 def write_project(
     folder: Path, build: BuildConfig = BLOCK, model: ModelWrapper | None = None, own_shell: bool = False
 ) -> Written:
@@ -65,6 +69,7 @@ def block_contract(stitched: stitch.Stitched, build: BuildConfig = BLOCK) -> Con
         input_stream=stitched.input_stream,
         output_stream=stitched.output_stream,
         accumulator=f"INT{stitched.output_stream.bits}",
+        weights=stitched.weights,
     )
 
 

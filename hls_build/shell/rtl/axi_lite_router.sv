@@ -2,56 +2,62 @@
 
 `default_nettype none
 
-/// One AXI4-Lite bus for three slaves of 16 KiB each, by address bits 15:14: 0, 1, and 2 or 3 for the last.
+/// One AXI4-Lite bus for slaves of 16 KiB each, by address bits 15:14; of three the last has 2 and 3.
 ///
 /// One write and one read are under way. An address goes on in the cycle behind the one that it came in; data and
 /// responses pass in the same cycle. m_axi_* has a bit, or an element, per slave, and every slave sees the address.
-module axi_lite_router (
-  input  wire logic             clk_i,
-  input  wire logic             rst_ni,  // synchronous
-  input  wire logic [15:0]      s_axi_awaddr,
-  input  wire logic             s_axi_awvalid,
-  output      logic             s_axi_awready,
-  input  wire logic             s_axi_wvalid,
-  output      logic             s_axi_wready,
-  output      logic [1:0]       s_axi_bresp,
-  output      logic             s_axi_bvalid,
-  input  wire logic             s_axi_bready,
-  input  wire logic [15:0]      s_axi_araddr,
-  input  wire logic             s_axi_arvalid,
-  output      logic             s_axi_arready,
-  output      logic [31:0]      s_axi_rdata,
-  output      logic [1:0]       s_axi_rresp,
-  output      logic             s_axi_rvalid,
-  input  wire logic             s_axi_rready,
+module axi_lite_router #(
+  parameter int unsigned SLAVES = 3  // 3 or 4
+) (
+  input  wire logic                    clk_i,
+  input  wire logic                    rst_ni,  // synchronous
+  input  wire logic [15:0]             s_axi_awaddr,
+  input  wire logic                    s_axi_awvalid,
+  output      logic                    s_axi_awready,
+  input  wire logic                    s_axi_wvalid,
+  output      logic                    s_axi_wready,
+  output      logic [1:0]              s_axi_bresp,
+  output      logic                    s_axi_bvalid,
+  input  wire logic                    s_axi_bready,
+  input  wire logic [15:0]             s_axi_araddr,
+  input  wire logic                    s_axi_arvalid,
+  output      logic                    s_axi_arready,
+  output      logic [31:0]             s_axi_rdata,
+  output      logic [1:0]              s_axi_rresp,
+  output      logic                    s_axi_rvalid,
+  input  wire logic                    s_axi_rready,
 
-  output      logic [13:0]      m_axi_awaddr,
-  output      logic [2:0]       m_axi_awvalid,
-  input  wire logic [2:0]       m_axi_awready,
-  output      logic [2:0]       m_axi_wvalid,
-  input  wire logic [2:0]       m_axi_wready,
-  input  wire logic [2:0][1:0]  m_axi_bresp,
-  input  wire logic [2:0]       m_axi_bvalid,
-  output      logic [2:0]       m_axi_bready,
-  output      logic [13:0]      m_axi_araddr,
-  output      logic [2:0]       m_axi_arvalid,
-  input  wire logic [2:0]       m_axi_arready,
-  input  wire logic [2:0][31:0] m_axi_rdata,
-  input  wire logic [2:0][1:0]  m_axi_rresp,
-  input  wire logic [2:0]       m_axi_rvalid,
-  output      logic [2:0]       m_axi_rready
+  output      logic [13:0]             m_axi_awaddr,
+  output      logic [SLAVES-1:0]       m_axi_awvalid,
+  input  wire logic [SLAVES-1:0]       m_axi_awready,
+  output      logic [SLAVES-1:0]       m_axi_wvalid,
+  input  wire logic [SLAVES-1:0]       m_axi_wready,
+  input  wire logic [SLAVES-1:0][1:0]  m_axi_bresp,
+  input  wire logic [SLAVES-1:0]       m_axi_bvalid,
+  output      logic [SLAVES-1:0]       m_axi_bready,
+  output      logic [13:0]             m_axi_araddr,
+  output      logic [SLAVES-1:0]       m_axi_arvalid,
+  input  wire logic [SLAVES-1:0]       m_axi_arready,
+  input  wire logic [SLAVES-1:0][31:0] m_axi_rdata,
+  input  wire logic [SLAVES-1:0][1:0]  m_axi_rresp,
+  input  wire logic [SLAVES-1:0]       m_axi_rvalid,
+  output      logic [SLAVES-1:0]       m_axi_rready
 );
+  if (SLAVES < 3 || SLAVES > 4) begin : gen_check
+    $error("need SLAVES of 3 or 4");
+  end
+
   typedef enum logic [1:0] {IDLE, ADDRESS, REST} state_e;
 
   state_e     write_q, read_q;
-  logic [1:0] write_to_q, read_to_q;  // 0 to 2
+  logic [1:0] write_to_q, read_to_q;  // below SLAVES
 
   function automatic logic [1:0] slave(input logic [1:0] bits);
-    return bits[1] ? 2'd2 : bits;
+    return (SLAVES == 3 && bits[1]) ? 2'd2 : bits;
   endfunction
 
-  function automatic logic [2:0] only(input logic [1:0] which, input logic value);
-    return 3'(value) << which;
+  function automatic logic [SLAVES-1:0] only(input logic [1:0] which, input logic value);
+    return SLAVES'(value) << which;
   endfunction
 
   assign s_axi_awready = write_q == IDLE;

@@ -5,12 +5,14 @@
 /// Tells what the accelerator is and does, resets it, and tests it; registers on AXI-Lite.
 ///
 ///   0x000  ID              0x41554631
-///   0x004  FEATURES        0 frames are checked, 1 there is a self-test, 2 streams are counted
+///   0x004  FEATURES        0 frames are checked, 1 there is a self-test, 2 streams are counted, 3 weights
+///                          come from memory
 ///   0x008  COUNTS          15:0 streams, 31:16 FIFOs
 ///   0x00c  CONTROL         writing ones: 0 resets DMAs and accelerator, 1 clears the counters of the streams, 2 starts
 ///                          the self-test; 3, kept: frames go in one at a time
 ///   0x010  STATUS          0 resetting, 1 testing, 2 tested, 3 passed, 4 frames are on their way, 5 nothing moved for
-///                          QUIET_CYCLES, 6 and 7 the input's and the output's DMA are busy, 8 and 9 they report an error
+///                          QUIET_CYCLES, 6 and 7 the input's and the output's DMA are busy, 8 and 9 they report an error,
+///                          10 the weights' DMA is busy, 11 it reports an error
 ///   0x014  ENABLE          interrupts: 0 and 1 the input's and the output's DMA ended, 2 a fault was noticed, 3 tested
 ///   0x018  PENDING         likewise, whether enabled or not; writing a one clears
 ///   0x01c  QUIET           cycles since a beat moved anywhere, up to QUIET_CYCLES
@@ -29,7 +31,7 @@
 ///   0x2000 + 4 i           highest fill of FIFO i since the last reset
 ///
 /// Stream 0 is the input, the last one the output. The self-test starts only while DMAs and accelerator are idle.
-/// A reset first aborts both DMAs, which ends their transfers on the bus, and then holds the accelerator in reset for
+/// A reset first aborts all DMAs, which ends their transfers on the bus, and then holds the accelerator in reset for
 /// RESET_CYCLES; STATUS tells when it is over. It forgets the frames and the fault, not the counters of the streams.
 module debug #(
   parameter int unsigned            IN_FRAME_BEATS  = 4,
@@ -42,6 +44,7 @@ module debug #(
   parameter int unsigned            CHECK           = 1,        // 0: frames are counted, not checked
   parameter int unsigned            SELF_TEST       = 1,        // 0: there is none
   parameter int unsigned            COUNTERS        = 1,        // 0: streams are not counted
+  parameter int unsigned            WEIGHTS         = 0,        // 1: there is a DMA of weights
   parameter int unsigned            EXPECTED        = 0,        // CRC of the self-test's right answer
   localparam int unsigned           FILL_BITS       = (FIFOS > 0) ? 32 * FIFOS : 1
 ) (
@@ -74,6 +77,8 @@ module debug #(
   input  wire logic [1:0]           busy_i,     // DMAs: the input's, the output's
   input  wire logic [1:0]           ended_i,
   input  wire logic [1:0]           error_i,
+  input  wire logic                 weights_busy_i,   // their DMA
+  input  wire logic                 weights_error_i,
   output      logic                 abort_o,
   output      logic                 rst_no,     // of the accelerator
   output      logic                 open_o,     // the input may go on
@@ -143,7 +148,7 @@ module debug #(
       if (held_q == RESET_BITS'(RESET_CYCLES)) begin
         resetting_q <= 1'b0;
         held_q      <= '0;
-      end else if (busy_i == '0) begin
+      end else if (busy_i == '0 && !weights_busy_i) begin
         held_q <= held_q + 1'b1;
       end
     end else begin
@@ -224,13 +229,13 @@ module debug #(
 
   assign valid  = 512'(valid_i);
   assign ready  = 512'(ready_i);
-  assign status = {22'b0, error_i[1], error_i[0], busy_i[1], busy_i[0], quiet == 32'(QUIET_CYCLES), owed, test_passed_i,
+  assign status = {20'b0, weights_error_i, weights_busy_i, error_i[1], error_i[0], busy_i[1], busy_i[0], quiet == 32'(QUIET_CYCLES), owed, test_passed_i,
                    test_done_i, test_running_i, resetting_q};
 
   always_comb begin
     unique case (read_address)
       ID:            read_data = IDENTITY;
-      FEATURES:      read_data = {29'b0, COUNTERS != 0, SELF_TEST != 0, CHECK != 0};
+      FEATURES:      read_data = {28'b0, WEIGHTS != 0, COUNTERS != 0, SELF_TEST != 0, CHECK != 0};
       COUNTS:        read_data = {16'(FIFOS), 16'(STREAMS)};
       CONTROL:       read_data = {28'b0, fence_q, 3'b0};
       STATUS:        read_data = status;

@@ -6,7 +6,8 @@
 ///
 /// The accelerator's input is the read DMA's stream, or the self-test's while that runs; its output is the write DMA's,
 /// or the self-test's. Behind s_axi_* are the registers of debug.sv from address 0x0000 on, those of the read DMA (see
-/// dma_control.sv) from 0x4000 and of the write DMA from 0x8000. What the accelerator shows of its inner streams and FIFOs
+/// dma_control.sv) from 0x4000, of the write DMA from 0x8000 and, where
+/// weights come from memory, of their DMA (see weight_dma.sv) from 0xC000. What the accelerator shows of its inner streams and FIFOs
 /// comes in by watch_*; the shell adds the input in front and the output behind. interrupt_o is up for either DMA's
 /// interrupt and for debug.sv's.
 module shell #(
@@ -30,6 +31,13 @@ module shell #(
   parameter int unsigned            STORED_BYTES    = 1,   // see self_test.sv
   parameter string                  FRAME_FILE      = "self_test.mem",
   parameter int unsigned            EXPECTED        = 0,   // CRC of the self-test's right answer
+  parameter int unsigned            WEIGHTS         = 0,   // streams of weights from memory, up to 8; needs DEBUG
+  parameter int unsigned            WEIGHT_BEATS    = 1,   // see weight_dma.sv, as is what follows
+  parameter int unsigned            WEIGHT_DEPTH    = 64,
+  parameter logic [255:0]           WEIGHT_BYTES    = '0,
+  parameter logic [255:0]           WEIGHT_OFFSETS  = '0,
+  parameter logic [255:0]           WEIGHT_WORDS    = '0,
+  localparam int unsigned           STREAMS         = (WEIGHTS > 0) ? WEIGHTS : 1,
   localparam int unsigned           WATCH_BITS      = (WATCHED > 0) ? WATCHED : 1,
   localparam int unsigned           FILL_BITS       = (FIFOS > 0) ? 32 * FIFOS : 1
 ) (
@@ -84,10 +92,27 @@ module shell #(
   input  wire logic                        m_axi_gmem_bvalid,
   output      logic                        m_axi_gmem_bready,
 
+  output      logic [ADDR_BITS-1:0]        m_axi_weights_araddr,
+  output      logic [7:0]                  m_axi_weights_arlen,
+  output      logic [2:0]                  m_axi_weights_arsize,
+  output      logic [1:0]                  m_axi_weights_arburst,
+  output      logic [3:0]                  m_axi_weights_arcache,
+  output      logic [2:0]                  m_axi_weights_arprot,
+  output      logic                        m_axi_weights_arvalid,
+  input  wire logic                        m_axi_weights_arready,
+  input  wire logic [8*WORD_BYTES-1:0]     m_axi_weights_rdata,
+  input  wire logic [1:0]                  m_axi_weights_rresp,
+  input  wire logic                        m_axi_weights_rlast,
+  input  wire logic                        m_axi_weights_rvalid,
+  output      logic                        m_axi_weights_rready,
+
   output      logic                        rst_no,  // of the accelerator
   output      logic [8*IN_BEAT_BYTES-1:0]  m_axis_tdata,
   output      logic                        m_axis_tvalid,
   input  wire logic                        m_axis_tready,
+  output      logic [8*WEIGHT_BEATS-1:0]   m_axis_weights_tdata,
+  output      logic [STREAMS-1:0]          m_axis_weights_tvalid,
+  input  wire logic [STREAMS-1:0]          m_axis_weights_tready,
   input  wire logic [8*OUT_BEAT_BYTES-1:0] s_axis_tdata,
   input  wire logic                        s_axis_tvalid,
   output      logic                        s_axis_tready,
@@ -97,17 +122,23 @@ module shell #(
 
   output      logic                        interrupt_o
 );
-  logic                       abort, open, testing;
+  if (WEIGHTS > 8 || (WEIGHTS > 0 && DEBUG == 0)) begin : gen_check_weights
+    $error("need WEIGHTS <= 8, and DEBUG with any: its reset ends their DMA");
+  end
+
+  localparam int unsigned SLAVES = (WEIGHTS > 0) ? 4 : 3;
+
+  logic                       abort, open, testing, weights_busy, weights_error;
   logic [1:0]                 busy, ended, errors, misaligned;
   logic [13:0]                awaddr, araddr;
-  logic [2:0]                 awvalid, awready, wvalid, wready, bvalid, bready, arvalid, arready, rvalid, rready;
-  logic [2:0][1:0]            bresp, rresp;
-  logic [2:0][31:0]           rdata;
+  logic [SLAVES-1:0]          awvalid, awready, wvalid, wready, bvalid, bready, arvalid, arready, rvalid, rready;
+  logic [SLAVES-1:0][1:0]     bresp, rresp;
+  logic [SLAVES-1:0][31:0]    rdata;
   logic                       idma_interrupt, odma_interrupt, debug_interrupt;
   logic [8*IN_BEAT_BYTES-1:0] idma_tdata, test_tdata;
   logic                       idma_tlast, idma_tvalid, test_tlast, test_tvalid, in_last, odma_tready, test_tready;
 
-  axi_lite_router router (
+  axi_lite_router #(.SLAVES(SLAVES)) router (
     .clk_i, .rst_ni,
     .s_axi_awaddr, .s_axi_awvalid, .s_axi_awready, .s_axi_wvalid, .s_axi_wready, .s_axi_bresp, .s_axi_bvalid,
     .s_axi_bready, .s_axi_araddr, .s_axi_arvalid, .s_axi_arready, .s_axi_rdata, .s_axi_rresp, .s_axi_rvalid,
@@ -158,6 +189,39 @@ module shell #(
     .interrupt_o(odma_interrupt)
   );
 
+  if (WEIGHTS > 0) begin : gen_weights
+    weight_dma #(
+      .ADDR_BITS(ADDR_BITS), .WORD_BYTES(WORD_BYTES), .BURST(BURST), .DEPTH(WEIGHT_DEPTH), .STREAMS(WEIGHTS),
+      .BEATS(WEIGHT_BEATS), .BEAT_BYTES(WEIGHT_BYTES[32*STREAMS-1:0]), .OFFSETS(WEIGHT_OFFSETS[32*STREAMS-1:0]),
+      .WORDS(WEIGHT_WORDS[32*STREAMS-1:0])
+    ) weights (
+      .clk_i, .rst_ni, .abort_i(abort),
+      .s_axi_control_awaddr(awaddr[5:0]), .s_axi_control_awvalid(awvalid[SLAVES-1]),
+      .s_axi_control_awready(awready[SLAVES-1]), .s_axi_control_wdata(s_axi_wdata),
+      .s_axi_control_wstrb(s_axi_wstrb), .s_axi_control_wvalid(wvalid[SLAVES-1]),
+      .s_axi_control_wready(wready[SLAVES-1]), .s_axi_control_bresp(bresp[SLAVES-1]),
+      .s_axi_control_bvalid(bvalid[SLAVES-1]), .s_axi_control_bready(bready[SLAVES-1]),
+      .s_axi_control_araddr(araddr[5:0]), .s_axi_control_arvalid(arvalid[SLAVES-1]),
+      .s_axi_control_arready(arready[SLAVES-1]), .s_axi_control_rdata(rdata[SLAVES-1]),
+      .s_axi_control_rresp(rresp[SLAVES-1]), .s_axi_control_rvalid(rvalid[SLAVES-1]),
+      .s_axi_control_rready(rready[SLAVES-1]),
+      .m_axi_weights_araddr, .m_axi_weights_arlen, .m_axi_weights_arsize, .m_axi_weights_arburst,
+      .m_axi_weights_arcache, .m_axi_weights_arprot, .m_axi_weights_arvalid, .m_axi_weights_arready,
+      .m_axi_weights_rdata, .m_axi_weights_rresp, .m_axi_weights_rlast, .m_axi_weights_rvalid,
+      .m_axi_weights_rready,
+      .m_axis_tdata(m_axis_weights_tdata), .m_axis_tvalid(m_axis_weights_tvalid),
+      .m_axis_tready(m_axis_weights_tready), .busy_o(weights_busy), .error_o(weights_error)
+    );
+  end else begin : gen_no_weights
+    logic unused;
+
+    assign unused = &{1'b0, m_axi_weights_arready, m_axi_weights_rdata, m_axi_weights_rresp, m_axi_weights_rlast,
+                      m_axi_weights_rvalid, m_axis_weights_tready};
+    assign {m_axi_weights_araddr, m_axi_weights_arlen, m_axi_weights_arsize, m_axi_weights_arburst} = '0;
+    assign {m_axi_weights_arcache, m_axi_weights_arprot, m_axi_weights_arvalid, m_axi_weights_rready} = '0;
+    assign {m_axis_weights_tdata, m_axis_weights_tvalid, weights_busy, weights_error} = '0;
+  end
+
   assign m_axis_tdata  = testing ? test_tdata : idma_tdata;
   assign m_axis_tvalid = open && (testing ? test_tvalid : idma_tvalid);
   assign in_last       = testing ? test_tlast : idma_tlast;
@@ -183,7 +247,7 @@ module shell #(
     debug #(
       .IN_FRAME_BEATS(IN_FRAME_BEATS), .OUT_FRAME_BEATS(OUT_FRAME_BEATS), .STREAMS(WATCHED + 2), .FIFOS(FIFOS),
       .DIGEST(DIGEST), .QUIET_CYCLES(QUIET_CYCLES), .RESET_CYCLES(RESET_CYCLES), .CHECK(CHECK), .SELF_TEST(SELF_TEST),
-      .COUNTERS(COUNTERS), .EXPECTED(EXPECTED)
+      .COUNTERS(COUNTERS), .WEIGHTS(WEIGHTS > 0 ? 1 : 0), .EXPECTED(EXPECTED)
     ) registers (
       .clk_i, .rst_ni,
       .s_axi_debug_awaddr(awaddr), .s_axi_debug_awvalid(awvalid[0]), .s_axi_debug_awready(awready[0]),
@@ -193,7 +257,8 @@ module shell #(
       .s_axi_debug_arready(arready[0]), .s_axi_debug_rdata(rdata[0]), .s_axi_debug_rresp(rresp[0]),
       .s_axi_debug_rvalid(rvalid[0]), .s_axi_debug_rready(rready[0]),
       .valid_i(valid), .ready_i(ready), .in_last_i(in_last), .fill_i(watch_fill_i),
-      .busy_i(busy), .ended_i(ended), .error_i(errors), .abort_o(abort), .rst_no, .open_o(open),
+      .busy_i(busy), .ended_i(ended), .error_i(errors), .weights_busy_i(weights_busy),
+      .weights_error_i(weights_error), .abort_o(abort), .rst_no, .open_o(open),
       .misaligned_o(misaligned),
       .test_start_o(test_start), .test_running_i(testing), .test_ended_i(test_ended), .test_done_i(test_done),
       .test_passed_i(test_passed), .test_crc_i(test_crc), .test_cycles_i(test_cycles),
@@ -235,7 +300,7 @@ module shell #(
     );
 
     assign unused = &{1'b0, write, write_address, write_data, read, read_address, watch_valid_i, watch_ready_i,
-                      watch_fill_i, in_last, busy, ended, errors};
+                      watch_fill_i, in_last, busy, ended, errors, weights_busy, weights_error};
     assign {abort, misaligned, testing, debug_interrupt} = '0;
     assign {test_tdata, test_tlast, test_tvalid, test_tready} = '0;
     assign open   = 1'b1;

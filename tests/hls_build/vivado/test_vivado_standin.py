@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from networks import random_block
-from standin import BLOCK, FOLDER, Written, block_contract, unpack, vivado, write_project
+from standin import BLOCK, FOLDER, STREAMED, Written, block_contract, unpack, vivado, write_project
 
 from board.core.files import sha256
 from board.driver.debug import Watched
@@ -302,6 +302,32 @@ def test_a_fault_of_our_shells_project_is_found(own_shell: Written, tmp_path: Pa
     assert vivado(folder).returncode == 1
     assert re.search(message, logs(folder)), logs(folder)[-3000:]
     assert not (folder / "result").exists()
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The project of a block whose dense layer comes from memory."""
+    return write_project(tmp_path_factory.mktemp("streamed"), STREAMED, own_shell=True)
+
+
+def test_weights_have_a_port_to_memory(streamed: Written, tmp_path: Path) -> None:
+    folder = unpack(streamed.archive, tmp_path)
+    done = vivado(folder)
+    assert done.returncode == 0, done.stdout + logs(folder)
+    contract = block_contract(Stitched.load(streamed.rtl), STREAMED).with_bitfile(
+        sha256(folder / "result/accelerator.bit")
+    )
+    assert check_overlay(folder / "result/accelerator.bit", contract) == {"shell0": "shell0"}
+
+
+def test_weights_without_their_port_are_found(streamed: Written, tmp_path: Path) -> None:
+    folder = unpack(streamed.archive, tmp_path)
+    path = folder / OWN_SCRIPT
+    text = path.read_text()
+    path.write_text(re.sub(r"^connect_bd_intf_net .*shell0/m_axi_weights\].*", "", text, flags=re.MULTILINE))
+    assert path.read_text() != text
+    assert vivado(folder).returncode == 1
+    assert re.search(r"unconnected interface (shell0/m_axi_weights|smartconnect_0/S01_AXI)", logs(folder))
 
 
 @pytest.mark.parametrize(

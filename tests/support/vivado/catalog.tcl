@@ -134,13 +134,13 @@ proc module_component {path module {is_top 0}} {
       if {![dict exists $intfs $prefix]} { dict set intfs $prefix [dict create protocol AXI4LITE maps 0] }
       if {$direction eq "I"} { dict lappend intfs_inputs $prefix $name }
       switch [string toupper $channel$signal] {
-        AWADDR {
+        AWADDR - ARADDR {
           dict set intfs $prefix address_width $width
           dict set intfs $prefix mode [expr {$direction eq "I" ? "Slave" : "Master"}]
           dict set intfs $prefix maps [expr {$direction eq "I"}]
         }
-        WDATA { dict set intfs $prefix width $width }
-        AWLEN { dict set intfs $prefix protocol AXI }
+        WDATA - RDATA { dict set intfs $prefix width $width }
+        AWLEN - ARLEN { dict set intfs $prefix protocol AXI }
       }
     } else {
       set kind [expr {$is_clock ? "clk" : [string match *rst* $name] ? "rst" : $direction eq "I" ? "optional" : "other"}]

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folding search with weights from DRAM: taken where memory is short, within the bandwidth that a board states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from networks import random_chain
+
+from board.core.layers.conv import Conv
+from hls_build.config.board import Board, load_board
+from hls_build.config.build import OWN_SHELL, BuildConfig, load_build, shell_for
+from hls_build.config.folding import DRAM
+from hls_build.folding import results
+from hls_build.folding.milp import Solution
+from hls_build.folding.options import FoldingOptions, Goal
+from hls_build.folding.search import Request, fold
+
+GRAPH = random_chain(1, outputs=64)
+CYCLES = 8192
+BOARD = load_board("Cora-Z7-10")
+SHORT = replace(BOARD, budget=replace(BOARD.budget, bram18=9))
+"""Of whose block RAMs the shell leaves none."""
+
+
+def solved(board: Board, dram: bool) -> Solution:
+    solution = fold(Request(GRAPH, board, 100.0, double_pump=False, dram=dram), CYCLES)
+    assert solution is not None
+    return solution
+
+
+def streamed(solution: Solution) -> list[str]:
+    return [name for name, option in solution.options.items() if option.folding.weights == DRAM]
+
+
+def test_nothing_comes_from_dram_that_nobody_asked_for() -> None:
+    solution = solved(SHORT, dram=False)
+    assert streamed(solution) == [] and shell_for(solution.folding) == "finn"
+
+
+def test_a_dense_layer_comes_from_dram_where_block_ram_is_short() -> None:
+    inside, outside = solved(SHORT, dram=False), solved(SHORT, dram=True)
+    assert streamed(outside) == ["fc1"]
+    assert outside.resources.lut < inside.resources.lut and outside.resources.bram18 == 0
+    assert outside.options["fc1"].dram_bytes >= 256 * 64 * 2 // 8
+
+
+def test_a_convolution_never_does() -> None:
+    source = FoldingOptions(GRAPH, BOARD, Goal(CYCLES, False, 100.0, dram=True))
+    node = next(node for node in GRAPH.nodes if isinstance(node, Conv) and node.name == "conv1")
+    assert all(option.folding.weights is None for option in source.of(node))
+
+
+@pytest.mark.parametrize(("most", "layers"), [(51.0, ["fc1"]), (49.0, [])])
+def test_the_bandwidth_binds(most: float, layers: list[str]) -> None:
+    """4,096 bytes in 8,192 cycles of 10 ns are 50 MB/s."""
+    assert streamed(solved(replace(SHORT, dram_mb_per_s=most), dram=True)) == layers
+
+
+def test_a_board_that_states_no_bandwidth_is_refused() -> None:
+    with pytest.raises(ValueError, match="need dram_mb_per_s in the board's file, got none for Pynq-Z2: add it, or"):
+        Request(GRAPH, load_board("Pynq-Z2"), 100.0, dram=True)
+    with pytest.raises(ValueError, match="need dram_mb_per_s > 0, got 0"):
+        replace(BOARD, dram_mb_per_s=0)
+
+
+def test_its_file_names_the_shell(tmp_path: Path) -> None:
+    folding = solved(SHORT, dram=True).folding
+    build = BuildConfig("dram", "tiny", BOARD, 100.0, None, folding, shell=shell_for(folding))
+    text, path = results.toml(build, "a test"), tmp_path / "dram.toml"
+    path.write_text(text)
+    assert f'shell = "{OWN_SHELL}"' in text and load_build(path) == build
