@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from rich import box
 from rich.table import Table
 
 from board.core.files import write_csv, write_figure, write_json
@@ -62,19 +63,18 @@ def table(points: Sequence[Point]) -> Table:
     """A row of each point; those of the front have a star."""
     objectives = in_use(points)
     optimal = front(points, objectives)
-    result = Table(title_justify="left", title=title(points))
-    for column in ("network", "board", "asked"):
+    result = Table(title_justify="left", title=title(points), box=box.SIMPLE_HEAD, padding=0)
+    for column in ("", "network", "board", "asked"):
         result.add_column(column, no_wrap=True)
     shown = {"fps": ("frames/s", ",.0f"), "latency_ms": ("ms", ".1f"), "lut": ("LUT", ","), "bram18": ("BRAM18", ",")}
     shown |= {"dsp": ("DSP", ","), "f1": ("F1", ".3f"), "au_auc": ("AU AUC", ".3f")}
     shown = {name: cell for name, cell in shown.items() if any(getattr(point, name) is not None for point in points)}
     for column, _ in shown.values():
         result.add_column(column, justify="right", no_wrap=True)
-    result.add_column("", no_wrap=True)
     for point in points:
         values = {name: getattr(point, name) for name in shown}
         cells = ["" if values[name] is None else format(values[name], form) for name, (_, form) in shown.items()]
-        result.add_row(point.network, point.board, point.asked, *cells, "*" if point in optimal else "")
+        result.add_row("*" if point in optimal else "", point.network, point.board, point.asked, *cells)
     told = [f"{point.network} on {point.board} at {point.asked}: {point.why_not}" for point in points if point.why_not]
     result.caption, result.caption_justify = "\n".join(told), "left"
     return result

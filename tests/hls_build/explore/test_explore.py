@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from cluster_tasks import needs_dask
 from commands import refused, run_cli
 from explorations import fold_after_death
 
+from board.cli.console import PlainConsole
 from hls_build.build.shipped import program
 from hls_build.cluster.run import Workers, run
 from hls_build.config.board import load_board
@@ -111,6 +113,18 @@ def test_points_tell_where_their_figures_come_from() -> None:
     assert (whole.fps, whole.lut, whole.speed_from, whole.resources_from) == (590.0, 12, "simulation", "synthesis")
     (failed,) = plan(build=True).points({f"fold {name}": fold}, {f"build {name}": "parity failed"})
     assert failed.why_not == f"build {name} failed: parity failed" and failed.fps is None
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    whole = point("w4a4-paper", fps=1355.6, latency_ms=13.95, lut=37444, bram18=258, dsp=141, f1=0.4755, au_auc=0.784)
+    console = PlainConsole(width=80, record=True, file=io.StringIO())
+    console.print(written.table([whole, replace(whole, au_auc=0.7, lut=38000)]))
+    rows = [line.split() for line in console.export_text().splitlines() if "w4a4-paper" in line]
+    figures = ["w4a4-paper", "Pynq-Z2", "500", "1,356", "13.9"]
+    assert rows == [
+        ["*", *figures, "37,444", "258", "141", "0.475", "0.784"],
+        [*figures, "38,000", "258", "141", "0.475", "0.700"],
+    ]
 
 
 def test_tasks_need_each_other_as_their_steps_do() -> None:
