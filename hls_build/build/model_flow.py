@@ -96,8 +96,18 @@ def wish(
     """
     if config is None:
         return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency, None, multiplier, dram)
-    if (board, fps, clock_mhz) != (None, None, None):
-        raise ValueError(f"{config} says board, folding and clock: leave it out, or --board, --fps and --clock-mhz")
+    against = {
+        "--board": board is not None,
+        "--fps": fps is not None,
+        "--clock-mhz": clock_mhz is not None,
+        "--single-clock": single_clock,
+        "--latency": latency != LATENCY_INTERVALS,
+        "--multiplier": multiplier != DEFAULT_MULTIPLIER,
+        "--dram": dram,
+    }
+    if any(against.values()):
+        named = ", ".join(flag for flag, given in against.items() if given)
+        raise ValueError(f"{config} says board, folding and clock: leave it out, or {named}")
     return Wish(load_build(config).board, None, None, single_clock, latency, config)
 
 

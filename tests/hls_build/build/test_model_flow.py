@@ -193,8 +193,17 @@ def test_a_folding_of_before_is_taken(tmp_path: Path) -> None:
     assert (build.clock_mhz, build.board.name) == (80, "PYNQ-Z1") and build.folding == load_build(
         out / "build.toml"
     ).folding
-    for more in (("--fps", 100), ("--board", "Pynq-Z2"), ("--clock-mhz", 50)):
-        assert "says board, folding and clock: leave it out" in refused(*words, *more)
+    for flag, *value in (
+        ("--fps", 100),
+        ("--board", "Pynq-Z2"),
+        ("--clock-mhz", 50),
+        ("--single-clock",),
+        ("--latency", 2.5),
+        ("--multiplier", "auto"),
+        ("--dram",),
+    ):
+        said = refused(*words, flag, *value)
+        assert said == f"{mine} says board, folding and clock: leave it out, or {flag}"
 
 
 def no_layer() -> onnx.ModelProto:
