@@ -15,7 +15,6 @@ from hls_build.cost.weight_stream import cycles
 from hls_build.shell.dma import RTL
 from hls_build.shell.weights import MODULE, WeightDmaSpec, packed
 from hls_build.simulation import verilator
-from hls_build.yosys.tool import synthesise
 
 SUPPORT = Path(cocotb_bench.__file__).parent
 SPEC = WeightDmaSpec(Weights("0" * 64, (WeightStream("fc1", 0, 1, 800), WeightStream("fc2", 4096, 3, 240))))
@@ -169,11 +168,3 @@ def test_an_illegal_geometry_is_told(change: dict[str, Any], rule: str) -> None:
 
 def test_what_a_beat_takes() -> None:
     assert [cycles(10, size, 8) for size in (1, 3, 8, 16, 12)] == [10, 30, 10, 20, 30]
-
-
-@pytest.mark.yosys
-def test_yosys_reads_it() -> None:
-    """What it costs stands in docs/shell.md; no block RAM, no DSP."""
-    streams = WeightStream("fc1", 0, 1, 147456), WeightStream("fc2", 147456, 1, 131072)
-    cells = synthesise(SPEC.sources, MODULE, WeightDmaSpec(Weights("0" * 64, streams)).rtl_parameters())
-    assert cells.lut <= 1200 and cells.bram18 == cells.dsp == 0, cells

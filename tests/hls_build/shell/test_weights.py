@@ -153,6 +153,7 @@ def test_it_answers_as_the_integer_graph_does(opened: Opener, fabric: Fabric, rn
         right(driver, rng, 7)
         driver._load()
         right(driver, rng, 3)
+        assert fabric.loads == 2, "no frame was tried again"
 
 
 def test_closing_ends_the_reading(opened: Opener, fabric: Fabric) -> None:
