@@ -9,8 +9,8 @@ from hls_build.cost.resources import Resources, dual_port_luts
 
 DEPTH = 64
 """Words of memory that each stream has ahead: 512 bytes of 64-bit words."""
-LUT_CONTROL, FF_CONTROL = 90, 100
-"""Of a stream besides its words and beats, with its share of the DMA that all have in common."""
+LUT_CONTROL, FF_CONTROL = 152, 155
+"""Of a stream besides its words and beats, with half of what the DMA has in common: two streams are usual."""
 
 
 def cycles(beats: int, bytes_per_beat: int, word_bytes: int) -> int:

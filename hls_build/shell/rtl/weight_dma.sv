@@ -93,13 +93,13 @@ module weight_dma #(
   logic [STREAMS-1:0][31:0] at;
   logic [STREAMS-1:0][4:0]  words;
 
+  function automatic int unsigned bytes_before(input int unsigned stream);  // of a beat of each stream before it
+    bytes_before = 0;
+    for (int unsigned j = 0; j < stream; j++) bytes_before += BEAT_BYTES[32*j +: 32];
+  endfunction
+
   for (genvar i = 0; i < STREAMS; i++) begin : gen_reader
     localparam int unsigned BYTES = BEAT_BYTES[32*i +: 32];
-
-    function automatic int unsigned low_byte();  // bytes of the beats of the streams before
-      low_byte = 0;
-      for (int j = 0; j < i; j++) low_byte += BEAT_BYTES[32*j +: 32];
-    endfunction
 
     weight_reader #(
       .WORD_BYTES(WORD_BYTES), .BEAT_BYTES(BYTES), .WORDS(WORDS[32*i +: 32]), .BURST(BURST), .DEPTH(DEPTH)
@@ -107,7 +107,7 @@ module weight_dma #(
       .clk_i, .rst_ni(rst_ni && running_q),
       .asks_o(asks[i]), .at_o(at[i]), .words_o(words[i]), .asked_i(asked[i]),
       .word_i(m_axi_weights_rdata), .comes_i(comes[i]),
-      .m_axis_tdata(m_axis_tdata[8*low_byte() +: 8*BYTES]), .m_axis_tvalid(m_axis_tvalid[i]),
+      .m_axis_tdata(m_axis_tdata[8*bytes_before(i) +: 8*BYTES]), .m_axis_tvalid(m_axis_tvalid[i]),
       .m_axis_tready(m_axis_tready[i])
     );
   end

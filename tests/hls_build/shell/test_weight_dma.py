@@ -11,10 +11,12 @@ import cocotb_bench
 import pytest
 
 from board.core.weights import Weights, WeightStream
-from hls_build.cost.weight_stream import cycles
+from hls_build.cost.resources import Resources
+from hls_build.cost.weight_stream import cycles, weight_stream
 from hls_build.shell.dma import RTL
 from hls_build.shell.weights import MODULE, WeightDmaSpec, packed
 from hls_build.simulation import verilator
+from hls_build.yosys.tool import synthesise
 
 SUPPORT = Path(cocotb_bench.__file__).parent
 SPEC = WeightDmaSpec(Weights("0" * 64, (WeightStream("fc1", 0, 1, 800), WeightStream("fc2", 4096, 3, 240))))
@@ -168,3 +170,15 @@ def test_an_illegal_geometry_is_told(change: dict[str, Any], rule: str) -> None:
 
 def test_what_a_beat_takes() -> None:
     assert [cycles(10, size, 8) for size in (1, 3, 8, 16, 12)] == [10, 30, 10, 20, 30]
+
+
+@pytest.mark.yosys
+def test_the_estimate_is_what_yosys_counts() -> None:
+    """Of two streams; in the shell they have no block RAM and no DSP."""
+    streams = WeightStream("fc1", 0, 1, 16384), WeightStream("fc2", 65536, 1, 16384)
+    spec = WeightDmaSpec(Weights("0" * 64, streams))
+    counted = synthesise(spec.sources, MODULE, spec.rtl_parameters())
+    estimated = sum((weight_stream(stream.bytes_per_beat, spec.word_bytes) for stream in streams), Resources())
+    assert counted.lut == pytest.approx(estimated.lut, rel=0.03)
+    assert counted.ff == pytest.approx(estimated.ff, rel=0.03)
+    assert counted.bram18 == counted.dsp == estimated.bram18 == estimated.dsp == 0
