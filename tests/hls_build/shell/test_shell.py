@@ -21,7 +21,7 @@ from standin import BLOCK, block_contract
 from board.core.contract import Contract
 from board.core.graph import IntegerGraph
 from board.driver.debug import Debug, Fault
-from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE
+from board.driver.shell import DEBUG_BASE, IDMA_BASE, ODMA_BASE, WEIGHTS_BASE
 from board.executors.numpy_executor import NumpyExecutor
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import compile_graph
@@ -181,7 +181,8 @@ MUTANTS = {
     "a reset leaves the accelerator alone": (
         "debug.sv", "rst_no <= rst_ni && held_q == '0;", "rst_no <= rst_ni;", "a_reset_at_any_time_leaves_all_well"),
     "a reset does not wait for the bus": (
-        "debug.sv", "end else if (busy_i == '0) begin", "end else begin", "a_reset_at_any_time_leaves_all_well"),
+        "debug.sv", "end else if (busy_i == '0 && !weights_busy_i) begin", "end else begin",
+        "a_reset_at_any_time_leaves_all_well"),
     "the self-test plays a beat less": (
         "self_test.sv", "played_q <= at_last;", "played_q <= next_q == INDEX_BITS'(IN_FRAME_BEATS - 2);",
         "the_self_test_passes_and_can_fail"),
@@ -291,7 +292,7 @@ def test_the_driver_knows_the_registers() -> None:
 def test_the_driver_knows_the_places_of_the_blocks() -> None:
     head = (RTL / "shell.sv").read_text().split("module shell")[0]
     told = [int(place, 16) for place in re.findall(r"0x\w+", head)]
-    assert told == [DEBUG_BASE, IDMA_BASE, ODMA_BASE]
+    assert told == [DEBUG_BASE, IDMA_BASE, ODMA_BASE, WEIGHTS_BASE]
 
 
 def test_a_grey_frame_is_stored_once() -> None:
