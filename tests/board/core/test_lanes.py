@@ -39,6 +39,7 @@ def test_long_streams_cross_chunks(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(lanes.unpack(lanes.pack(values)), values)
 
 
+@pytest.mark.clock  # a loop over values would take minutes
 @pytest.mark.parametrize("bits", [4, 8])
 def test_a_million_beats_take_a_moment(bits: int, rng: np.random.Generator) -> None:
     lanes = Lanes(8, bits)
