@@ -298,10 +298,18 @@ class QuantCbamCnn(nn.Module):
         return (self.scaled_accumulators(pixels) / self.output_scale()).round().to(torch.int32)
 
     def snap_weights(self) -> None:
-        """Replace every weight by the quantized value it stands for: the network stays the same, its file shrinks."""
+        """Replace every weight by the quantized value it stands for: the network stays the same, its file shrinks.
+
+        An output without weights takes the finest scale that another one of its layer has. One that was first set by no
+        weights is 1e-10, and a bias in such units beyond all integers that float32 has.
+        """
         for module in self.modules():
             if isinstance(module, QuantConv2d | QuantLinear):
                 module.weight.data = module.quant_weight().value.detach().clone()
+                scale = module.weight_quant.tensor_quant.scaling_impl.value.data  # its logarithm
+                used = module.weight.data.flatten(1).any(1)
+                if len(scale) == len(used) and used.any():
+                    scale[~used] = scale[~used].clamp(min=scale[used].min())
 
     def freeze(self) -> QuantCbamCnn:
         """Turn to inference: eval mode, batch norm as `Affine`. Returns itself."""

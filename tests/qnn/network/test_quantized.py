@@ -136,6 +136,17 @@ def test_a_quantized_network_of_other_bits_gives_its_weights_and_no_scales() -> 
     assert before == set(network.state_dict()) < set(state)
 
 
+def test_an_output_without_weights_takes_a_scale_of_its_layer() -> None:
+    network = calibrated_network(TINY, "w3a3")
+    logarithms = network.fc1.weight_quant.tensor_quant.scaling_impl.value.data
+    network.fc1.weight.data[3], network.fc1.bias.data[3] = 0, -0.1
+    logarithms[3] = -33.2
+    logits = network(torch.from_numpy(planes(varied_faces(6))))
+    network.snap_weights()
+    assert logarithms[3] == logarithms[torch.arange(len(logarithms)) != 3].min() > -20
+    assert torch.equal(network(torch.from_numpy(planes(varied_faces(6)))), logits)
+
+
 def test_training_finds_the_codes_that_hardware_finds(network: QuantCbamCnn) -> None:
     pixels = torch.from_numpy(planes(varied_faces(8)))
     expected = network.accumulators(pixels)
