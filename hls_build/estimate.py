@@ -162,7 +162,7 @@ def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
     if op.get_nodeattr("mem_mode") != "external":
         return op.get_exp_cycles(), multiplier + weight_memory(depth, width, op.get_nodeattr("ram_style"))
     word_bytes, _ = memory_port(part)
-    reading = weight_stream.cycles(depth, width // 8, word_bytes)
+    reading = weight_stream.cycles(depth * prod(op.get_nodeattr("numInputVectors")), width // 8, word_bytes)
     return max(op.get_exp_cycles(), reading), multiplier + weight_stream.weight_stream(width // 8, word_bytes)
 
 

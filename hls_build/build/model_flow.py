@@ -59,7 +59,7 @@ class Wish:
         latency: Most frame intervals from a frame's first pixel to its result.
         config: A folding of before, build.toml, instead of choosing one; None chooses.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
-        dram: Whether weights of dense layers may come from DRAM.
+        dram: Whether weights may come from DRAM.
     """
 
     board: Board

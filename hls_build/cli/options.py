@@ -54,9 +54,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         help="most frame intervals from a frame's first pixel to its result",
     )
     add_multiplier(parser)
-    parser.add_argument(
-        "--dram", action="store_true", help="weights of dense layers may come from DRAM, through AUFlow's shell"
-    )
+    parser.add_argument("--dram", action="store_true", help="weights may come from DRAM, through AUFlow's shell")
 
 
 def add_multiplier(parser: argparse.ArgumentParser) -> None:

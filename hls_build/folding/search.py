@@ -35,7 +35,7 @@ class Request:
         double_pump: Whether multipliers may run at twice the clock.
         latency_intervals: Most intervals from a frame's first pixel to its result.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
-        dram: Whether weights of dense layers may come from DRAM.
+        dram: Whether weights may come from DRAM.
     """
 
     graph: IntegerGraph

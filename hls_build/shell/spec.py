@@ -15,10 +15,11 @@ import numpy as np
 from board.core.contract import StreamPacking
 from board.core.weights import Weights
 from board.deployment import SHELL_FILE
+from hls_build.cost.weight_stream import MOST_STREAMS
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell import watch
 from hls_build.shell.dma import LONGEST_BURST, PARTS, READ, RTL, WRITE, DmaSpec
-from hls_build.shell.weights import MOST_STREAMS, WeightDmaSpec, packed
+from hls_build.shell.weights import WeightDmaSpec, packed
 
 TOP, EMULATED, FRAME_FILE = "shell_top", "shell_emulated", "self_test.mem"
 ADDRESS_BITS = 16

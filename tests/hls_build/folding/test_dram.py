@@ -13,9 +13,9 @@ from board.core.layers.conv import Conv
 from hls_build.config.board import Board, load_board
 from hls_build.config.build import OWN_SHELL, BuildConfig, load_build, shell_for
 from hls_build.config.folding import DRAM
-from hls_build.folding import results
+from hls_build.folding import milp, results
 from hls_build.folding.milp import Solution
-from hls_build.folding.options import FoldingOptions, Goal
+from hls_build.folding.options import FoldingOptions, Goal, Option
 from hls_build.folding.search import Request, fold
 
 GRAPH = random_chain(1, outputs=64)
@@ -47,10 +47,23 @@ def test_a_dense_layer_comes_from_dram_where_block_ram_is_short() -> None:
     assert outside.options["fc1"].dram_bytes >= 256 * 64 * 2 // 8
 
 
-def test_a_convolution_never_does() -> None:
-    source = FoldingOptions(GRAPH, BOARD, Goal(CYCLES, False, 100.0, dram=True))
-    node = next(node for node in GRAPH.nodes if isinstance(node, Conv) and node.name == "conv1")
-    assert all(option.folding.weights is None for option in source.of(node))
+def conv1_from_dram(dram_mb_per_s: float) -> list[Option]:
+    """Options of a convolution of 128 channels whose weights come from DRAM."""
+    graph, board = random_chain(1, channels=128), replace(BOARD, dram_mb_per_s=dram_mb_per_s)
+    source = FoldingOptions(graph, board, Goal(81_920, False, 100.0, dram=True))
+    node = next(node for node in graph.nodes if isinstance(node, Conv) and node.name == "conv1")
+    return [option for option in source.of(node) if option.folding.weights == DRAM]
+
+
+def test_a_convolution_reads_all_its_weights_for_every_pixel() -> None:
+    """8x8 pixels and 128 x 27 weights of a byte, in 81,920 cycles of 10 ns, are 270 MB/s."""
+    assert {option.dram_bytes for option in conv1_from_dram(270.5)} == {64 * 128 * 27}
+    assert conv1_from_dram(269.5) == []
+
+
+def test_one_dma_reads_no_more_streams_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milp, "MOST_STREAMS", 0)
+    assert streamed(solved(SHORT, dram=True)) == []
 
 
 @pytest.mark.parametrize(("most", "layers"), [(51.0, ["fc1"]), (49.0, [])])
