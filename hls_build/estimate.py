@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.parts import memory_port
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
+from hls_build.config.shells import ALLOWANCES
 from hls_build.cost import weight_stream
 from hls_build.cost.fifo import Fifo
 from hls_build.cost.multiplier import Multiplier
@@ -63,11 +64,13 @@ class Estimate:
     Attributes:
         board: Whose budget counts.
         clock_mhz: Clock that frames per second refer to.
+        shell: Of the build, one of hls_build.config.shells.
         nodes: By name, in stream order.
     """
 
     board: Board
     clock_mhz: float
+    shell: str
     nodes: dict[str, NodeEstimate]
 
     @property
@@ -93,14 +96,15 @@ class Estimate:
 
     @property
     def over_budget(self) -> tuple[str, ...]:
-        """Names of the resources of which the board has too few."""
-        return self.total.beyond(self.board.budget)
+        """Names of the resources of which the board has too few for accelerator and shell."""
+        return (self.total + ALLOWANCES[self.shell]).beyond(self.board.budget)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a report."""
         return {
             "board": asdict(self.board),
             "clock_mhz": self.clock_mhz,
+            "shell": self.shell,
             "slowest_layer": self.slowest_layer,
             "slowest_layer_cycles": self.slowest_layer_cycles,
             "frames_per_second": self.frames_per_second,
@@ -114,7 +118,7 @@ def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
     """Estimate every node of what compile_graph made."""
     part = config.board.part
     nodes = {node.name: node_estimate(node, part, thresholds_of(node, model)) for node in model.graph.node}
-    return Estimate(config.board, config.clock_mhz, nodes)
+    return Estimate(config.board, config.clock_mhz, config.shell, nodes)
 
 
 def dsp_port(part: str) -> int:

@@ -214,7 +214,7 @@ def write(spec: ShellSpec, rtl: Path, folder: Path) -> list[Path]:
     """
     manifest = Stitched.load(rtl)
     inner = folder / f"{watch.MODULE}.sv"
-    inner.write_text(watch.watched(rtl))
+    inner.write_text(watch.watched(rtl, spec.fifos))
     if spec.self_test is not None:
         (folder / FRAME_FILE).write_text(spec.self_test.text())
     (folder / SHELL_FILE).write_text(json.dumps({"streams": spec.streams, "fifos": spec.fifos}, indent=2) + "\n")

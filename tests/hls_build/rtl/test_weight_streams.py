@@ -197,7 +197,9 @@ def test_an_illegal_folding_is_refused() -> None:
         Folding(weights="flash")
     with pytest.raises(ValueError, match="need FINN\\+'s multiplier for weights from DRAM, got multiplier = 'lut'"):
         Folding(weights=DRAM, multiplier="lut")
-    with pytest.raises(ValueError, match="weights from DRAM need shell = 'auflow', which reads them, got 'finn'"):
+    with pytest.raises(
+        ValueError, match="weights from DRAM need shell = 'auflow' or 'auflow-lean', which read them, got 'finn'"
+    ):
         replace(BUILD, shell="finn")
 
 
