@@ -19,7 +19,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.parts import memory_port
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
-from hls_build.config.shells import ALLOWANCES
 from hls_build.cost import weight_stream
 from hls_build.cost.fifo import Fifo
 from hls_build.cost.multiplier import Multiplier
@@ -97,7 +96,7 @@ class Estimate:
     @property
     def over_budget(self) -> tuple[str, ...]:
         """Names of the resources of which the board has too few for accelerator and shell."""
-        return (self.total + ALLOWANCES[self.shell]).beyond(self.board.budget)
+        return (self.total + self.board.allowance(self.shell)).beyond(self.board.budget)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a report."""

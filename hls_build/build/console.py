@@ -17,7 +17,6 @@ from board.parity import Parity, Progress
 from board.progress import bars
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import Board
-from hls_build.config.shells import ALLOWANCES
 from hls_build.cost.resources import LABELS, Resources
 
 
@@ -71,7 +70,7 @@ def resources(estimate: dict[str, Any], board: Board) -> Table:
     for name, share in needed.shares(board.budget).items():
         used, held = getattr(needed, name), getattr(board.budget, name)
         table.add_row(LABELS[name], f"{used:,}", f"{held:,}", f"{share:.0%}")
-    shell = ALLOWANCES[estimate["shell"]].as_json()
+    shell = board.allowance(estimate["shell"]).as_json()
     allowed = ", ".join(f"{LABELS[name]} {count:,}" for name, count in shell.items() if count)
     table.caption = f"besides, shell {estimate['shell']}: {allowed}"
     return table

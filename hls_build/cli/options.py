@@ -31,7 +31,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
     """
     from hls_build.config.board import CLOCK_MHZ, DEFAULT_BOARD, board_names
     from hls_build.config.folding import LATENCY_INTERVALS
-    from hls_build.config.shells import ALLOWANCES
+    from hls_build.config.shells import SHELLS
 
     told = f"board: {', '.join(board_names())}"
     told, default = (f"{told} (default: {DEFAULT_BOARD})", None) if open_board else (told, DEFAULT_BOARD)
@@ -58,7 +58,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
     parser.add_argument("--dram", action="store_true", help="weights may come from DRAM, through AUFlow's shell")
     add_one_of(
         parser,
-        list(ALLOWANCES),
+        SHELLS,
         "--shell",
         help="what stands between processor and accelerator: finn, FINN's DMAs; auflow, AUFlow's shell; auflow-lean,"
         " the same without counters, checks and self-test (default: finn, auflow with --dram)",

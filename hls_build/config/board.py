@@ -11,7 +11,7 @@ from pathlib import Path
 from board.core.parts import is_zynqmp
 from board.core.reading import parsing
 from hls_build.config.parsing import REMEDY, parse, read_toml
-from hls_build.config.shells import ALLOWANCES
+from hls_build.config.shells import allowance
 from hls_build.cost.resources import Resources
 
 BOARDS = Path(__file__).resolve().parent / "boards"
@@ -55,10 +55,14 @@ class Board:
             if count < 0:
                 raise ValueError(f"budget needs {name} >= 0, got {count}")
 
+    def allowance(self, shell: str) -> Resources:
+        """What one of hls_build.config.shells takes here."""
+        return allowance(shell, self.part)
+
     def usable(self, shell: str) -> Resources:
-        """Most that an accelerator may take: the budget up to maximum utilisation, less one of ALLOWANCES."""
+        """Most that an accelerator may take in a shell: the budget up to maximum utilisation, less the allowance."""
         most = {name: floor(round(MAX_UTILISATION[name] * held, 6)) for name, held in self.budget.as_json().items()}
-        return Resources(**most) - ALLOWANCES[shell]
+        return Resources(**most) - self.allowance(shell)
 
     @property
     def is_zynqmp(self) -> bool:

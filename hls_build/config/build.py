@@ -12,7 +12,7 @@ from board.core.reading import parsing
 from hls_build.config.board import Board, check_clock, load_board
 from hls_build.config.folding import DRAM, Folding
 from hls_build.config.parsing import REMEDY, parse, read_toml, typed
-from hls_build.config.shells import ALLOWANCES, FINN_SHELL, LEAN_SHELL, OWN_SHELL
+from hls_build.config.shells import FINN_SHELL, LEAN_SHELL, OWN_SHELL, SHELLS
 
 BUILDS = Path(__file__).resolve().parent / "builds"
 """Where the checked-in builds lie."""
@@ -49,8 +49,8 @@ class BuildConfig:
         if not self.name or any(not (c.isalnum() or c in "._-") for c in self.name):
             raise ValueError(f"need a name of letters, digits, '.', '_' and '-', got {self.name!r}")
         check_clock(self.clock_mhz)
-        if self.shell not in ALLOWANCES:
-            raise ValueError(f"need shell to be one of {', '.join(ALLOWANCES)}, got {self.shell!r}")
+        if self.shell not in SHELLS:
+            raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
         if self.shell == FINN_SHELL and any(layer.weights == DRAM for layer in self.folding.values()):
             raise ValueError(
                 f"weights from DRAM need shell = {OWN_SHELL!r} or {LEAN_SHELL!r}, which read them, got {self.shell!r}"

@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from board.core.parts import is_zynqmp
 from hls_build.cost.resources import Resources
 
-FINN_SHELL, OWN_SHELL, LEAN_SHELL = "finn", "auflow", "auflow-lean"
+SHELLS = FINN_SHELL, OWN_SHELL, LEAN_SHELL = "finn", "auflow", "auflow-lean"
 """FINN's DMAs by Vitis HLS; hls_build/shell with all its parts; the same without counters, checks and self-test."""
-INTERCONNECT = Resources(lut=2320, ff=2408)
-"""Of AUFlow's shells besides their own RTL: 910 LUTs and 904 flip-flops for either memory port, what AMD's SmartConnect
-takes for one master at one port of a Zynq-7000 (Vivado 2023.1, https://github.com/analogdevicesinc/hdl/pull/1054), and
-500 and 600 for the way from the processor's port to AXI4-Lite and the resets, which are assumed."""
-ALLOWANCES: Mapping[str, Resources] = {
-    FINN_SHELL: Resources(lut=5000, ff=7000, bram18=8),
-    OWN_SHELL: INTERCONNECT + Resources(lut=4648, ff=2620, bram18=1),
-    LEAN_SHELL: INTERCONNECT + Resources(lut=1500, ff=1100),
-}
-"""What each takes beside the accelerator, none of it measured with Vivado: of FINN's an assumption; of ours
-INTERCONNECT and what Yosys counts (docs/shell.md), of the lean one rounded up. The estimate of an accelerator has its
-own streams of weights."""
+_FINN = Resources(lut=5000, ff=7000, bram18=8)
+_OWN, _LEAN = Resources(lut=4648, ff=2620, bram18=1), Resources(lut=1500, ff=1100)
+_CONTROL, _MEMORY_PORT = Resources(lut=500, ff=600), Resources(lut=910, ff=904)
+
+
+def allowance(shell: str, part: str) -> Resources:
+    """What a shell takes of a device beside the accelerator, none of it measured with Vivado; docs/shell.md has more.
+
+    FINN's is an assumption. Of ours Yosys counted the RTL, of the lean one rounded up, without the streams of weights,
+    which the accelerator's estimate has. The way from the processor's port to AXI4-Lite and the resets are assumed. On
+    a Zynq UltraScale+ two memory ports take what AMD's SmartConnect took for one on a Zynq-7000 with Vivado 2023.1
+    (https://github.com/analogdevicesinc/hdl/pull/1054); on a Zynq-7000 they need none.
+    """
+    if shell == FINN_SHELL:
+        return _FINN
+    ports = _MEMORY_PORT + _MEMORY_PORT if is_zynqmp(part) else Resources()
+    return (_LEAN if shell == LEAN_SHELL else _OWN) + _CONTROL + ports
 
 
 def default_shell(dram: bool) -> str:

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from board.core.files import write_bytes, write_csv, write_text
 from board.core.frames import random_frames
 from hls_build.config.board import MAX_UTILISATION
-from hls_build.config.shells import ALLOWANCES
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.report import charts
 from hls_build.report.facts import Facts
@@ -160,12 +159,12 @@ def _parts(facts: Facts) -> dict[str, Resources]:
     parts = {label: Resources() for label in (*dict.fromkeys(KINDS.values()), OURS)}
     for node in facts.nodes.values():
         parts[KINDS.get(node.op_type, OURS)] += node.resources
-    return parts | {"shell (allowance)": ALLOWANCES[facts.shell]}
+    return parts | {"shell (allowance)": facts.board.allowance(facts.shell)}
 
 
 def _against_budget(facts: Facts) -> list[tuple[str, int, int, float, float]]:
     """(label, needed with the shell, in the device, utilisation, maximum utilisation)."""
-    budget, needed = facts.board.budget, facts.resources + ALLOWANCES[facts.shell]
+    budget, needed = facts.board.budget, facts.resources + facts.board.allowance(facts.shell)
     return [
         (LABELS[name], getattr(needed, name), getattr(budget, name), share, MAX_UTILISATION[name])
         for name, share in needed.shares(budget).items()

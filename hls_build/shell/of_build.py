@@ -9,7 +9,7 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.graph import IntegerGraph
-from board.core.parts import memory_port
+from board.core.parts import is_zynqmp, memory_port
 from board.driver.debug import build_digest
 from board.executors.numpy_executor import NumpyExecutor
 from hls_build.config.shells import LEAN_SHELL, OWN_SHELL
@@ -32,7 +32,8 @@ def shell_of(
     spec = ShellSpec.of(stitched, build_digest(contract), None if lean else self_test_of(contract, graph))
     if lean:
         spec = dataclasses.replace(spec, check=False, counters=False, fifos=())
-    return dataclasses.replace(spec, word_bytes=word_bytes, addr_bits=addr_bits)
+    axi3 = not is_zynqmp(contract.part)
+    return dataclasses.replace(spec, word_bytes=word_bytes, addr_bits=addr_bits, axi3=axi3)
 
 
 def self_test_of(contract: AcceleratorContract, graph: IntegerGraph) -> SelfTest:

@@ -11,7 +11,7 @@ from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import Folding
-from hls_build.config.shells import ALLOWANCES, FINN_SHELL
+from hls_build.config.shells import FINN_SHELL, SHELLS
 from hls_build.cost.multiplier import Multiplier
 from hls_build.cost.resources import Resources
 from hls_build.estimate import Estimate, dsp_port, estimate
@@ -72,8 +72,9 @@ def test_a_smaller_board_is_over_budget() -> None:
 
 def test_the_shell_counts_for_the_budget() -> None:
     found = shipped(DEFAULT, Sizes())
-    for shell, allowed in ALLOWANCES.items():
-        built = replace(found, shell=shell, board=replace(found.board, budget=found.total + allowed))
+    for shell in SHELLS:
+        budget = found.total + found.board.allowance(shell)
+        built = replace(found, shell=shell, board=replace(found.board, budget=budget))
         assert built.over_budget == () and built.as_json()["shell"] == shell
         less = replace(built.board, budget=built.board.budget - Resources(lut=1))
         assert replace(built, board=less).over_budget == ("lut",)
