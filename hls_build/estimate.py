@@ -63,11 +63,13 @@ class Estimate:
     Attributes:
         board: Whose budget counts.
         clock_mhz: Clock that frames per second refer to.
+        shell: Of the build, one of hls_build.config.shells.
         nodes: By name, in stream order.
     """
 
     board: Board
     clock_mhz: float
+    shell: str
     nodes: dict[str, NodeEstimate]
 
     @property
@@ -93,14 +95,15 @@ class Estimate:
 
     @property
     def over_budget(self) -> tuple[str, ...]:
-        """Names of the resources of which the board has too few."""
-        return self.total.beyond(self.board.budget)
+        """Names of the resources of which the board has too few for accelerator and shell."""
+        return (self.total + self.board.allowance(self.shell)).beyond(self.board.budget)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a report."""
         return {
             "board": asdict(self.board),
             "clock_mhz": self.clock_mhz,
+            "shell": self.shell,
             "slowest_layer": self.slowest_layer,
             "slowest_layer_cycles": self.slowest_layer_cycles,
             "frames_per_second": self.frames_per_second,
@@ -114,7 +117,7 @@ def estimate(model: ModelWrapper, config: BuildConfig) -> Estimate:
     """Estimate every node of what compile_graph made."""
     part = config.board.part
     nodes = {node.name: node_estimate(node, part, thresholds_of(node, model)) for node in model.graph.node}
-    return Estimate(config.board, config.clock_mhz, nodes)
+    return Estimate(config.board, config.clock_mhz, config.shell, nodes)
 
 
 def dsp_port(part: str) -> int:
@@ -162,7 +165,7 @@ def _multiplier(op: Any, part: str) -> tuple[int, Resources]:
     if op.get_nodeattr("mem_mode") != "external":
         return op.get_exp_cycles(), multiplier + weight_memory(depth, width, op.get_nodeattr("ram_style"))
     word_bytes, _ = memory_port(part)
-    reading = weight_stream.cycles(depth, width // 8, word_bytes)
+    reading = weight_stream.cycles(depth * prod(op.get_nodeattr("numInputVectors")), width // 8, word_bytes)
     return max(op.get_exp_cycles(), reading), multiplier + weight_stream.weight_stream(width // 8, word_bytes)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights that come from memory: one file, and a region of it per dense layer, read round and round."""
+"""Weights that come from memory: one file, and a region of it per layer, read round and round."""
 
 from __future__ import annotations
 

@@ -247,7 +247,8 @@ class DebugBlock:
     def stuck(self) -> str:
         """Which stream is stuck, in a clause, as the simulator says it; and a frame that lost its alignment."""
         if stuck := stuck_streams(self.states()):
-            clause = sentence(stuck, self.beats()[stuck[-1]])
+            counted = self._read(Debug.FEATURES) & Feature.COUNTERS
+            clause = sentence(stuck, self.beats()[stuck[-1]] if counted else None)
         else:
             status = self._read(Debug.STATUS)
             missing = OUTPUT if status & Status.OWED else INPUT if status & Status.IDMA_BUSY else ""

@@ -70,6 +70,9 @@ def resources(estimate: dict[str, Any], board: Board) -> Table:
     for name, share in needed.shares(board.budget).items():
         used, held = getattr(needed, name), getattr(board.budget, name)
         table.add_row(LABELS[name], f"{used:,}", f"{held:,}", f"{share:.0%}")
+    shell = board.allowance(estimate["shell"]).as_json()
+    allowed = ", ".join(f"{LABELS[name]} {count:,}" for name, count in shell.items() if count)
+    table.caption = f"besides, shell {estimate['shell']}: {allowed}"
     return table
 
 

@@ -20,7 +20,8 @@ from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_file
 from hls_build.config.board import load_board
-from hls_build.config.build import FINN_SHELL, BuildConfig, load_build
+from hls_build.config.build import BuildConfig, load_build
+from hls_build.config.shells import FINN_SHELL
 from hls_build.vivado import bitstream, tools
 from hls_build.vivado.tools import Tools
 from qnn.data.example import example_faces

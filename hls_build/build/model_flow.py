@@ -33,8 +33,9 @@ from hls_build.build.steps import Step, carry_out, check_stop, tell
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import lower_scaled_file, read_model
 from hls_build.config.board import DEFAULT_BOARD, Board, load_board
-from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build, shell_for
+from hls_build.config.build import MODEL_PRESET, BuildConfig, load_build
 from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
+from hls_build.config.shells import default_shell
 from hls_build.finn_adapter import use_build_folder
 from hls_build.folding import results, search
 from hls_build.parity.executors import software
@@ -59,7 +60,8 @@ class Wish:
         latency: Most frame intervals from a frame's first pixel to its result.
         config: A folding of before, build.toml, instead of choosing one; None chooses.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
-        dram: Whether weights of dense layers may come from DRAM.
+        dram: Whether weights may come from DRAM.
+        shell: One of hls_build.config.shells; None takes FINN's, or AUFlow's with dram.
     """
 
     board: Board
@@ -70,13 +72,14 @@ class Wish:
     config: Path | None = None
     multiplier: str = DEFAULT_MULTIPLIER
     dram: bool = False
+    shell: str | None = None
 
     @property
     def key(self) -> str:
         """All of it, as text that is equal where it is."""
         folding = None if self.config is None else sha256(self.config)
         search = (self.board.name, self.fps, self.clock_mhz, self.single_clock, self.latency, self.multiplier)
-        return repr((*search, self.dram, folding))
+        return repr((*search, self.dram, self.shell, folding))
 
 
 def wish(
@@ -88,6 +91,7 @@ def wish(
     config: Path | None = None,
     multiplier: str = DEFAULT_MULTIPLIER,
     dram: bool = False,
+    shell: str | None = None,
 ) -> Wish:
     """What a user asks for, by a board's name; None takes DEFAULT_BOARD, or the configuration's.
 
@@ -95,7 +99,8 @@ def wish(
         ValueError: There is no such board or configuration, or one contradicts the other.
     """
     if config is None:
-        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, single_clock, latency, None, multiplier, dram)
+        search = (single_clock, latency, None, multiplier, dram, shell)
+        return Wish(load_board(board or DEFAULT_BOARD), fps, clock_mhz, *search)
     against = {
         "--board": board is not None,
         "--fps": fps is not None,
@@ -104,6 +109,7 @@ def wish(
         "--latency": latency != LATENCY_INTERVALS,
         "--multiplier": multiplier != DEFAULT_MULTIPLIER,
         "--dram": dram,
+        "--shell": shell is not None,
     }
     if any(against.values()):
         named = ", ".join(flag for flag, given in against.items() if given)
@@ -197,7 +203,8 @@ def fold_step(job: ModelJob) -> None:
         )
     use_build_folder(job.folder.finn)
     clock_mhz = wish.clock_mhz or wish.board.clock_mhz
-    goal = (clock_mhz, not wish.single_clock, wish.latency, wish.multiplier, wish.dram)
+    shell = wish.shell or default_shell(wish.dram)
+    goal = (clock_mhz, not wish.single_clock, wish.latency, wish.multiplier, wish.dram, shell)
     request = search.Request(graph, wish.board, *goal)
     with counter("looking for a folding", "tries") as tried:
         count = 0
@@ -209,7 +216,6 @@ def fold_step(job: ModelJob) -> None:
 
         solution = search.fastest(request, report) if wish.fps is None else search.at_rate(request, wish.fps, report)
     job.console.print(results.table(solution, request))
-    shell = shell_for(solution.folding)
     build = BuildConfig(name, MODEL_PRESET, wish.board, clock_mhz, None, solution.folding, shell=shell)
     rate = request.rate(solution.interval_cycles)
     write_text(job.folder.root / CONFIG, results.toml(build, f"{job.model.name}, {rate:,.0f} frames per second"))

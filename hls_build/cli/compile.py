@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         options.config,
         options.multiplier,
         options.dram,
+        options.shell,
     )
     folder = BuildFolder(options.out or Path("build") / model_flow.build_name(model))
     console = PlainConsole()
@@ -85,7 +86,18 @@ def _run(options: argparse.Namespace) -> int:
 def _again(options: argparse.Namespace) -> list[str]:
     """The command that goes on."""
     command = ["auflow", "compile", str(options.model), "--resume"]
-    for flag in ("board", "fps", "clock_mhz", "latency", "multiplier", "config", "inputs", "sim_frames", "out"):
+    for flag in (
+        "board",
+        "fps",
+        "clock_mhz",
+        "latency",
+        "multiplier",
+        "shell",
+        "config",
+        "inputs",
+        "sim_frames",
+        "out",
+    ):
         if (value := getattr(options, flag)) is not None:
             command += [f"--{flag.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     for flag in ("single_clock", "dram", "no_simulation", "accept_timing_failure"):

@@ -30,15 +30,17 @@ def _run(options: argparse.Namespace) -> int:
     from board.core import files
     from hls_build.build.shipped import integer_graph
     from hls_build.config.board import load_board
-    from hls_build.config.build import BuildConfig, shell_for
+    from hls_build.config.build import BuildConfig
     from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS
+    from hls_build.config.shells import default_shell
     from hls_build.folding import results, search
     from qnn.network.presets import preset_checkpoint, text_of
 
     board, preset, checkpoint = load_board(options.board), options.preset, options.checkpoint
     graph = integer_graph(checkpoint or preset_checkpoint(preset))
     clock_mhz = options.clock_mhz or board.clock_mhz
-    goal = (clock_mhz, not options.single_clock, options.latency, options.multiplier, options.dram)
+    shell = options.shell or default_shell(options.dram)
+    goal = (clock_mhz, not options.single_clock, options.latency, options.multiplier, options.dram, shell)
     request = search.Request(graph, board, *goal)
     console = PlainConsole()
     tell = console.print
@@ -48,13 +50,14 @@ def _run(options: argparse.Namespace) -> int:
     if options.out is not None:
         name = f"{board.name.lower()}_{preset}_{rate:.0f}"
         weights = None if checkpoint is None else text_of(checkpoint)
-        shell = shell_for(solution.folding)
         build = BuildConfig(name, preset, board, clock_mhz, weights, solution.folding, shell=shell)
         command = f"auflow fold --preset {preset} --board {board.name} --clock-mhz {clock_mhz:g} --fps {rate:g}"
         command += " --single-clock" * options.single_clock
         if options.multiplier != DEFAULT_MULTIPLIER:
             command += f" --multiplier {options.multiplier}"
         command += " --dram" * options.dram
+        if options.shell is not None:
+            command += f" --shell {options.shell}"
         if options.latency != LATENCY_INTERVALS:
             command += f" --latency {options.latency:g}"
         files.write_text(options.out, results.toml(build, f"{rate:g} frames per second, {command}"))

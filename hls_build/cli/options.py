@@ -23,7 +23,7 @@ def weights(name: str) -> Path | None:
 
 
 def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> None:
-    """Add what a search is asked for: --board, --fps, --clock-mhz, --single-clock, --latency, --multiplier, --dram.
+    """Add what a search is asked for: --board, --fps, --clock-mhz, --single-clock, --latency and those of the hardware.
 
     Args:
         parser: Takes them.
@@ -31,6 +31,7 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
     """
     from hls_build.config.board import CLOCK_MHZ, DEFAULT_BOARD, board_names
     from hls_build.config.folding import LATENCY_INTERVALS
+    from hls_build.config.shells import SHELLS
 
     told = f"board: {', '.join(board_names())}"
     told, default = (f"{told} (default: {DEFAULT_BOARD})", None) if open_board else (told, DEFAULT_BOARD)
@@ -54,8 +55,13 @@ def add_folding(parser: argparse.ArgumentParser, open_board: bool = False) -> No
         help="most frame intervals from a frame's first pixel to its result",
     )
     add_multiplier(parser)
-    parser.add_argument(
-        "--dram", action="store_true", help="weights of dense layers may come from DRAM, through AUFlow's shell"
+    parser.add_argument("--dram", action="store_true", help="weights may come from DRAM, through AUFlow's shell")
+    add_one_of(
+        parser,
+        SHELLS,
+        "--shell",
+        help="what stands between processor and accelerator: finn, FINN's DMAs; auflow, AUFlow's shell; auflow-lean,"
+        " the same without counters, checks and self-test (default: finn, auflow with --dram)",
     )
 
 

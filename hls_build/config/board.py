@@ -11,6 +11,7 @@ from pathlib import Path
 from board.core.parts import is_zynqmp
 from board.core.reading import parsing
 from hls_build.config.parsing import REMEDY, parse, read_toml
+from hls_build.config.shells import allowance
 from hls_build.cost.resources import Resources
 
 BOARDS = Path(__file__).resolve().parent / "boards"
@@ -25,9 +26,6 @@ MAX_UTILISATION: Mapping[str, float] = {"lut": 0.80, "ff": 0.80, "bram18": 0.95,
 CLOCK_MHZ = (1.0, 1000.0)
 """Slowest and fastest clock that an accelerator may be asked for."""
 
-SHELL = Resources(lut=5000, ff=7000, bram18=8)
-"""Allowance for FINN+'s two IODMAs, the AXI interconnect and the resets, not yet measured with Vivado."""
-
 
 @dataclass(frozen=True)
 class Board:
@@ -39,7 +37,6 @@ class Board:
         board_part: Vivado's board files, such as tul.com.tw:pynq-z2:part0:1.0.
         clock_mhz: Clock of an accelerator, where a build names none.
         budget: Resources of the device; Ultra RAM is not used.
-        shell: Of those, what the shell around the accelerator takes.
         dram_mb_per_s: Of memory's bandwidth, what weights may take, in 10^6 bytes per second; None where nobody said.
     """
 
@@ -48,23 +45,24 @@ class Board:
     board_part: str
     clock_mhz: float
     budget: Resources
-    shell: Resources = SHELL
     dram_mb_per_s: float | None = None
 
     def __post_init__(self) -> None:
         check_clock(self.clock_mhz)
         if self.dram_mb_per_s is not None and not self.dram_mb_per_s > 0:
             raise ValueError(f"need dram_mb_per_s > 0, got {self.dram_mb_per_s}")
-        for what in ("budget", "shell"):
-            for name, count in getattr(self, what).as_json().items():
-                if count < 0:
-                    raise ValueError(f"{what} needs {name} >= 0, got {count}")
+        for name, count in self.budget.as_json().items():
+            if count < 0:
+                raise ValueError(f"budget needs {name} >= 0, got {count}")
 
-    @property
-    def usable(self) -> Resources:
-        """Most that an accelerator may take: the budget up to maximum utilisation, less the shell."""
+    def allowance(self, shell: str) -> Resources:
+        """What one of hls_build.config.shells takes here."""
+        return allowance(shell, self.part)
+
+    def usable(self, shell: str) -> Resources:
+        """Most that an accelerator may take in a shell: the budget up to maximum utilisation, less the allowance."""
         most = {name: floor(round(MAX_UTILISATION[name] * held, 6)) for name, held in self.budget.as_json().items()}
-        return Resources(**most) - self.shell
+        return Resources(**most) - self.allowance(shell)
 
     @property
     def is_zynqmp(self) -> bool:
@@ -95,5 +93,5 @@ def load_board(name: str) -> Board:
     path = BOARDS / f"{name}.toml"
     content = read_toml(path, "a board")
     with parsing(path, "a board", REMEDY):
-        resources = {key: parse(Resources, content.pop(key), key) for key in ("budget", "shell") if key in content}
-        return parse(Board, content, "a board", name=name, **resources)
+        budget = {key: parse(Resources, content.pop(key), key) for key in ("budget",) if key in content}
+        return parse(Board, content, "a board", name=name, **budget)

@@ -12,11 +12,10 @@ from board.core.reading import parsing
 from hls_build.config.board import Board, check_clock, load_board
 from hls_build.config.folding import DRAM, Folding
 from hls_build.config.parsing import REMEDY, parse, read_toml, typed
+from hls_build.config.shells import FINN_SHELL, LEAN_SHELL, OWN_SHELL, SHELLS
 
 BUILDS = Path(__file__).resolve().parent / "builds"
 """Where the checked-in builds lie."""
-SHELLS = FINN_SHELL, OWN_SHELL = "finn", "auflow"
-"""What stands between processor and accelerator: FINN's DMAs by Vitis HLS, or hls_build/shell."""
 MODEL_PRESET = "model"
 """Preset of a build whose network is a user's own model, of `auflow compile`."""
 
@@ -34,7 +33,7 @@ class BuildConfig:
             the preset there.
         folding: By layer; a layer without an entry gets defaults.
         attention: Whether the first spatial gate's codes follow the accumulators in the output frame.
-        shell: Of SHELLS, round the accelerator in the Vivado project.
+        shell: One of hls_build.config.shells, round the accelerator in the Vivado project.
     """
 
     name: str
@@ -52,18 +51,15 @@ class BuildConfig:
         check_clock(self.clock_mhz)
         if self.shell not in SHELLS:
             raise ValueError(f"need shell to be one of {', '.join(SHELLS)}, got {self.shell!r}")
-        if shell_for(self.folding) == OWN_SHELL != self.shell:
-            raise ValueError(f"weights from DRAM need shell = {OWN_SHELL!r}, which reads them, got {self.shell!r}")
+        if self.shell == FINN_SHELL and any(layer.weights == DRAM for layer in self.folding.values()):
+            raise ValueError(
+                f"weights from DRAM need shell = {OWN_SHELL!r} or {LEAN_SHELL!r}, which read them, got {self.shell!r}"
+            )
 
     @property
     def clk_period_ns(self) -> float:
         """Clock period."""
         return 1000 / self.clock_mhz
-
-
-def shell_for(folding: Mapping[str, Folding]) -> str:
-    """The shell that a folding needs: FINN's, but where weights come from DRAM."""
-    return OWN_SHELL if any(layer.weights == DRAM for layer in folding.values()) else FINN_SHELL
 
 
 def load_build(path: Path) -> BuildConfig:

@@ -37,7 +37,7 @@ class Folding:
         window: What moves over the map of a convolution, one of WINDOWS; FINN+'s if nothing is said.
         window_ram_style: Memory of a sliding window; ours is of LUTs.
         multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
-        weights: DRAM where a dense layer's weights come from memory as a stream; in the FPGA if nothing is said.
+        weights: DRAM where a layer's weights come from memory as a stream; in the FPGA if nothing is said.
         pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
         window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.

@@ -9,6 +9,8 @@ from hls_build.cost.resources import Resources, dual_port_luts
 
 DEPTH = 64
 """Words of memory that each stream has ahead: 512 bytes of 64-bit words."""
+MOST_STREAMS = 8
+"""That one DMA reads: so many layers at most have their weights in memory."""
 LUT_CONTROL, FF_CONTROL = 152, 155
 """Of a stream besides its words and beats, with half of what the DMA has in common: two streams are usual."""
 

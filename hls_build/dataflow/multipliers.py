@@ -32,11 +32,6 @@ def geometry(graph: IntegerGraph, node: Conv) -> Geometry:
     return Geometry(node.name, graph.tensors[node.inputs[0]].shape, node.kernel, node.strides, node.padding)
 
 
-def is_dense(window: Geometry) -> bool:
-    """Whether a layer multiplies one vector a frame, and so needs every weight once."""
-    return window.is_pixel and prod(window.windows) == 1
-
-
 def symmetric_bits(weights: Integers) -> int:
     """Bits of weights in a range that is symmetric, so always narrow; at least two."""
     return max(2, int(np.abs(weights).max(initial=1)).bit_length() + 1)
@@ -50,11 +45,6 @@ def conv(writer: GraphWriter, node: Conv, folding: Folding) -> None:
     pe = rules.check_divides(node.name, "pe", folding.pe or 1, outputs, "outputs")
     simd = rules.check_simd(node.name, folding.simd or 1, inputs, folding.multiplier)
     fold = inputs // simd * (outputs // pe)
-    if folding.weights == DRAM and not is_dense(window):
-        raise ValueError(
-            f"weights from DRAM are for dense layers, which need each but once a frame, got {node.name} of"
-            f" {prod(window.windows)} pixels: leave its weights out"
-        )
     if window.is_pixel:
         for key in ("window", "window_simd", "window_fifo_depth"):
             if getattr(folding, key) is not None:

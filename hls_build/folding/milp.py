@@ -13,6 +13,7 @@ import scipy.sparse
 
 from hls_build.config.folding import Folding
 from hls_build.cost.resources import LABELS, Resources
+from hls_build.cost.weight_stream import MOST_STREAMS
 from hls_build.dataflow.latency import latency_of, segments
 from hls_build.folding.options import Connection, FoldingOptions, Option
 
@@ -109,6 +110,7 @@ class Milp:
             read = np.zeros(variables)
             read[:options] = [option.dram_bytes for _, option in self._option_of]
             constraints.append(scipy.optimize.LinearConstraint(read, -np.inf, self.source.dram_bytes))
+            constraints.append(scipy.optimize.LinearConstraint(np.sign(read), -np.inf, MOST_STREAMS))
         if latency_cycles is not None:
             constraints.append(scipy.optimize.LinearConstraint(self._latency(variables), -np.inf, latency_cycles))
         found = scipy.optimize.milp(

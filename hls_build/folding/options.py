@@ -29,7 +29,7 @@ from hls_build.config.folding import DEFAULT_MULTIPLIER, DRAM, Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
 from hls_build.dataflow.graph_writer import parallel_channels
-from hls_build.dataflow.multipliers import geometry, is_dense, symmetric_bits
+from hls_build.dataflow.multipliers import geometry, symmetric_bits
 from hls_build.dataflow.sliding_windows import Geometry
 from hls_build.estimate import NodeEstimate
 
@@ -57,7 +57,7 @@ class Goal:
         double_pump: Whether multipliers may run at twice the clock.
         clock_mhz: Clock of the accelerator.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
-        dram: Whether weights of dense layers may come from DRAM.
+        dram: Whether weights may come from DRAM.
     """
 
     interval_cycles: int
@@ -191,24 +191,31 @@ class FoldingOptions:
                     continue
                 for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "finn" else (False,):
                     folding = Folding(pe=pe, simd=simd, ram_style=style, multiplier=said, pumped=pumped)
-                    if window.is_pixel:
-                        yield self._option(node, folding, (simd,))
-                        continue
-                    windows = self._windows(window, simd, pixels * folds[pe, simd])
-                    for (lanes, fill), window_style in product(windows, styles):
-                        windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
-                        yield self._option(node, windowed, (lanes,), fill)
-                    yield from self._column_windows(node, window, folding)
-        if self.goal.dram and is_dense(window):
-            yield from self._streamed(node, _folds(outputs, inputs, "finn", slowest, speed_up))
+                    yield from self._windowed(node, window, folding, simd, pixels * folds[pe, simd])
+        if self.goal.dram:
+            yield from self._streamed(node, window, _folds(outputs, inputs, "finn", slowest, speed_up))
 
-    def _streamed(self, node: Conv, folds: Mapping[tuple[int, int], int]) -> Iterator[Option]:
-        """A dense layer whose weights come from DRAM, where they come in time."""
-        weight_bits = symmetric_bits(node.weights)
+    def _windowed(self, node: Conv, window: Geometry, folding: Folding, simd: int, cycles: int) -> Iterator[Option]:
+        """A multiplier of some cycles per frame with every window that keeps up with it; a dense layer has none."""
+        if window.is_pixel:
+            yield self._option(node, folding, (simd,))
+            return
+        windows = self._windows(window, simd, cycles)
+        for (lanes, fill), window_style in product(windows, (LUT_STYLE, BLOCK_STYLE)):
+            windowed = replace(folding, window_simd=lanes, window_ram_style=window_style)
+            yield self._option(node, windowed, (lanes,), fill)
+        yield from self._column_windows(node, window, folding)
+
+    def _streamed(self, node: Conv, window: Geometry, folds: Mapping[tuple[int, int], int]) -> Iterator[Option]:
+        """A layer whose weights come from DRAM, all of them for every pixel, where they come in time."""
+        weight_bits, pixels = symmetric_bits(node.weights), prod(window.windows)
         for (pe, simd), fold in folds.items():
-            option = self._option(node, Folding(pe=pe, simd=simd, weights=DRAM), (simd,))
-            if option.cycles <= self.goal.interval_cycles:
-                yield replace(option, dram_bytes=fold * -(-pe * simd * weight_bits // 8))
+            dram_bytes = pixels * fold * -(-pe * simd * weight_bits // 8)
+            if dram_bytes > self.dram_bytes:
+                continue
+            for option in self._windowed(node, window, Folding(pe=pe, simd=simd, weights=DRAM), simd, pixels * fold):
+                if option.cycles <= self.goal.interval_cycles * GAP:
+                    yield replace(option, dram_bytes=dram_bytes)
 
     def _multipliers(self, node: Conv) -> tuple[str, ...]:
         """Kinds of multipliers that a layer may have."""

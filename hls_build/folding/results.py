@@ -13,8 +13,9 @@ from rich.table import Table
 
 from board.core.files import write_figure
 from hls_build.config.board import MAX_UTILISATION
-from hls_build.config.build import FINN_SHELL, BuildConfig
+from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
+from hls_build.config.shells import FINN_SHELL
 from hls_build.cost.resources import LABELS
 from hls_build.folding.fifos import Sizing
 from hls_build.folding.milp import Solution
@@ -66,6 +67,7 @@ def summary(solution: Solution, request: Request) -> dict[str, Any]:
     """The figures of a folding, for a program."""
     return {
         "board": request.board.name,
+        "shell": request.shell,
         "clock_mhz": request.clock_mhz,
         "interval_cycles": solution.interval_cycles,
         "frames_per_second": request.rate(solution.interval_cycles),
@@ -94,11 +96,11 @@ def table(solution: Solution, request: Request) -> Table:
     result = Table("resource", title=title, title_justify="left")
     for column in ("accelerator", "usable", "share"):
         result.add_column(column, justify="right")
-    usable, used = request.board.usable, solution.resources
+    usable, used = request.usable, solution.resources
     for name, share in used.shares(usable).items():
         result.add_row(LABELS[name], f"{getattr(used, name):,}", f"{getattr(usable, name):,}", f"{share:.0%}")
     result.caption = ", ".join(f"{LABELS[name]} {share:.0%}" for name, share in MAX_UTILISATION.items())
-    result.caption = f"usable: {result.caption} of the device, less the shell"
+    result.caption = f"usable: {result.caption} of the device, less what shell {request.shell} takes"
     return result
 
 
@@ -122,7 +124,7 @@ def plot(found: Mapping[int, Solution], request: Request, path: Path) -> None:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     rates = [request.rate(cycles) for cycles in found]
-    shares = [solution.resources.shares(request.board.usable) for solution in found.values()]
+    shares = [solution.resources.shares(request.usable) for solution in found.values()]
     for name, label in LABELS.items():
         axes.plot(rates, [100 * share[name] for share in shares], marker="o", label=label)
     axes.axhline(100, color="black", linewidth=0.8, linestyle="--")

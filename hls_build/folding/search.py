@@ -12,6 +12,8 @@ from board.core.graph import IntegerGraph
 from board.core.layers.conv import Conv
 from hls_build.config.board import Board
 from hls_build.config.folding import DEFAULT_MULTIPLIER, LATENCY_INTERVALS, MULTIPLIER_CHOICES
+from hls_build.config.shells import FINN_SHELL
+from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
 from hls_build.folding.milp import Milp, Solution
 from hls_build.folding.options import FoldingOptions, Goal
@@ -30,12 +32,13 @@ class Request:
 
     Attributes:
         graph: Network.
-        board: With its budget and what the shell takes of it.
+        board: With its budget.
         clock_mhz: Clock of the accelerator.
         double_pump: Whether multipliers may run at twice the clock.
         latency_intervals: Most intervals from a frame's first pixel to its result.
         multiplier: What multiplies, one of MULTIPLIER_CHOICES.
-        dram: Whether weights of dense layers may come from DRAM.
+        dram: Whether weights may come from DRAM.
+        shell: Of the build, one of hls_build.config.shells, which takes its allowance of the budget.
     """
 
     graph: IntegerGraph
@@ -45,6 +48,7 @@ class Request:
     latency_intervals: float = LATENCY_INTERVALS
     multiplier: str = DEFAULT_MULTIPLIER
     dram: bool = False
+    shell: str = FINN_SHELL
 
     def __post_init__(self) -> None:
         if self.multiplier not in MULTIPLIER_CHOICES:
@@ -54,11 +58,20 @@ class Request:
                 f"weights from DRAM need dram_mb_per_s in the board's file, got none for {self.board.name}: add it, or"
                 " leave --dram out"
             )
+        if self.dram and self.shell == FINN_SHELL:
+            raise ValueError(
+                "weights from DRAM need a shell of AUFlow's, which reads them, got FINN's: leave --shell out"
+            )
+
+    @property
+    def usable(self) -> Resources:
+        """What the accelerator may take."""
+        return self.board.usable(self.shell)
 
     @property
     def limits(self) -> dict[str, int]:
-        """What the accelerator may take of each resource."""
-        return self.board.usable.as_json()
+        """What the accelerator may take of each resource, by its name."""
+        return self.usable.as_json()
 
     @cached_property
     def intervals(self) -> list[int]:

@@ -36,6 +36,7 @@ class Facts:
         folder: Where it lies.
         contract: Its accelerator.json.
         board: Whose device counts.
+        shell: Round the accelerator, one of hls_build.config.shells.
         card: Of its checkpoint; None of a user's own model.
         simulation: Its report/simulation.json.
         parity: Its report/parity.json.
@@ -52,6 +53,7 @@ class Facts:
     folder: BuildFolder
     contract: Contract | PlainContract
     board: Board
+    shell: str
     card: Card | None
     simulation: Mapping[str, Any]
     parity: Mapping[str, Any]
@@ -129,6 +131,7 @@ def read(root: Path) -> Facts:
         folder=folder,
         contract=contract,
         board=load_board(contract.board),
+        shell=reports["estimate"]["shell"],
         card=checkpoints.read_card(checkpoint_of(checkpoint, folder.root)) if checkpoint else None,
         simulation=reports["simulation"],
         parity=reports["parity"],

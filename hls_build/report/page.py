@@ -159,12 +159,12 @@ def _parts(facts: Facts) -> dict[str, Resources]:
     parts = {label: Resources() for label in (*dict.fromkeys(KINDS.values()), OURS)}
     for node in facts.nodes.values():
         parts[KINDS.get(node.op_type, OURS)] += node.resources
-    return parts | {"shell (allowance)": facts.board.shell}
+    return parts | {"shell (allowance)": facts.board.allowance(facts.shell)}
 
 
 def _against_budget(facts: Facts) -> list[tuple[str, int, int, float, float]]:
     """(label, needed with the shell, in the device, utilisation, maximum utilisation)."""
-    budget, needed = facts.board.budget, facts.resources + facts.board.shell
+    budget, needed = facts.board.budget, facts.resources + facts.board.allowance(facts.shell)
     return [
         (LABELS[name], getattr(needed, name), getattr(budget, name), share, MAX_UTILISATION[name])
         for name, share in needed.shares(budget).items()

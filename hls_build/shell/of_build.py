@@ -9,27 +9,31 @@ import numpy as np
 
 from board.core.contract import AcceleratorContract
 from board.core.graph import IntegerGraph
-from board.core.parts import memory_port
+from board.core.parts import is_zynqmp, memory_port
 from board.driver.debug import build_digest
 from board.executors.numpy_executor import NumpyExecutor
+from hls_build.config.shells import LEAN_SHELL, OWN_SHELL
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell.spec import SelfTest, ShellSpec
 
 
-def shell_of(stitched: Stitched, contract: AcceleratorContract, graph: IntegerGraph) -> ShellSpec:
-    """The shell round a build's accelerator, with all its parts.
+def shell_of(
+    stitched: Stitched, contract: AcceleratorContract, graph: IntegerGraph, shell: str = OWN_SHELL
+) -> ShellSpec:
+    """The shell round a build's accelerator.
 
     Args:
         stitched: What its RTL folder holds.
         contract: Of the build.
         graph: Its integer graph, which answers the self-test's frame.
+        shell: OWN_SHELL has all parts; LEAN_SHELL no self-test, counters, checks and fills of FIFOs.
     """
-    word_bytes, addr_bits = memory_port(contract.part)
-    return dataclasses.replace(
-        ShellSpec.of(stitched, build_digest(contract), self_test_of(contract, graph)),
-        word_bytes=word_bytes,
-        addr_bits=addr_bits,
-    )
+    lean, (word_bytes, addr_bits) = shell == LEAN_SHELL, memory_port(contract.part)
+    spec = ShellSpec.of(stitched, build_digest(contract), None if lean else self_test_of(contract, graph))
+    if lean:
+        spec = dataclasses.replace(spec, check=False, counters=False, fifos=())
+    axi3 = not is_zynqmp(contract.part)
+    return dataclasses.replace(spec, word_bytes=word_bytes, addr_bits=addr_bits, axi3=axi3)
 
 
 def self_test_of(contract: AcceleratorContract, graph: IntegerGraph) -> SelfTest:

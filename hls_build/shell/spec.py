@@ -15,10 +15,11 @@ import numpy as np
 from board.core.contract import StreamPacking
 from board.core.weights import Weights
 from board.deployment import SHELL_FILE
+from hls_build.cost.weight_stream import MOST_STREAMS
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell import watch
 from hls_build.shell.dma import LONGEST_BURST, PARTS, READ, RTL, WRITE, DmaSpec
-from hls_build.shell.weights import MOST_STREAMS, WeightDmaSpec, packed
+from hls_build.shell.weights import WeightDmaSpec, packed
 
 TOP, EMULATED, FRAME_FILE = "shell_top", "shell_emulated", "self_test.mem"
 ADDRESS_BITS = 16
@@ -57,6 +58,9 @@ exactly 100 MHz unless it says that it takes any (AMD UG994)."""
 CLOCKS = {"clk_i": "ap_clk", "rst_ni": "ap_rst_n"}
 ACCELERATOR_PORTS = ("rst_no", "m_axis_", "s_axis_", "watch_")
 BUSES, WEIGHT_BUS = "m_axi_gmem:s_axi", "m_axi_weights"
+AXI3_LENGTH = "[3:0]"
+"""Of a burst less one, where AXI4 has eight bits; no burst of ours is longer."""
+_MEMORY = re.compile(r"(m_axi_[a-z]+)_([a-z]+)")
 _PARAMETER = re.compile(r"^  parameter [\w ]*?(?:\[255:0\])? *(\w+) += ", re.MULTILINE)
 _PORT = re.compile(r"^  (input +wire|output +) logic +(\[[^\]]+\])? *(\w+)", re.MULTILINE)
 
@@ -103,6 +107,7 @@ class ShellSpec:
         burst: Words of the longest burst.
         quiet_cycles: More than the accelerator ever pauses.
         weights: Those that come from memory, through a port of their own; None where there are none.
+        axi3: Whether its memory ports speak AXI3, as those of a Zynq-7000 do, and not AXI4.
     """
 
     input_stream: StreamPacking
@@ -119,6 +124,7 @@ class ShellSpec:
     burst: int = LONGEST_BURST
     quiet_cycles: int = QUIET_CYCLES
     weights: Weights | None = None
+    axi3: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.digest):
@@ -213,7 +219,7 @@ def write(spec: ShellSpec, rtl: Path, folder: Path) -> list[Path]:
     """
     manifest = Stitched.load(rtl)
     inner = folder / f"{watch.MODULE}.sv"
-    inner.write_text(watch.watched(rtl))
+    inner.write_text(watch.watched(rtl, spec.fifos))
     if spec.self_test is not None:
         (folder / FRAME_FILE).write_text(spec.self_test.text())
     (folder / SHELL_FILE).write_text(json.dumps({"streams": spec.streams, "fifos": spec.fifos}, indent=2) + "\n")
@@ -246,8 +252,12 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             connected.append(f".{name}({_zero(width, values) if direction.startswith('input') else ''})")
             continue
         outer = CLOCKS.get(name, name)
-        words = [direction.split()[0], "wire", *([_bounds(width, values)] if width else []), outer]
+        bounds = [_bounds(width, values)] if width else []
         attributes = [text.replace("@BUSES@", buses) for text in _ATTRIBUTES.get(outer, ())]
+        if spec.axi3 and (memory := _MEMORY.fullmatch(name)):
+            attributes = _axi3_attributes(*memory.groups())
+            bounds = [AXI3_LENGTH] if name.endswith("len") else bounds
+        words = [direction.split()[0], "wire", *bounds, outer]
         ports.append("  " + " ".join([*attributes, *words]))
         connected.append(f".{name}({outer})")
     if doubled:
@@ -295,6 +305,13 @@ def top_text(spec: ShellSpec, doubled: bool = False) -> str:
             "",
         ]
     )
+
+
+def _axi3_attributes(bus: str, signal: str) -> list[str]:
+    """What tells a block design that a port is of an AXI3 bus, without which it takes AXI4 (AMD UG994)."""
+    told = f'X_INTERFACE_INFO = "xilinx.com:interface:aximm:1.0 {bus} {signal.upper()}"'
+    protocol = f'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME {bus}, PROTOCOL AXI3"'
+    return [f"(* {told}, {protocol} *)" if signal == "araddr" else f"(* {told} *)"]
 
 
 def _weights_out(dma: WeightDmaSpec | None) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hls_build.rtl.stitch import TOP, Stitched
@@ -13,10 +14,14 @@ _LISTED = re.compile(r"assign mon_valid = \{(.*?)\};", re.DOTALL)
 _SIGNAL = re.compile(r"dut\.(\w+)_TVALID")
 
 
-def watched(rtl: Path) -> str:
+def watched(rtl: Path, fifos: Sequence[str]) -> str:
     """SystemVerilog of `accelerator_watched`: the accelerator of an RTL folder, with three ports more.
 
     watch_valid and watch_ready have a bit per inner stream, in the manifest's order; watch_fill has 32 bits per FIFO.
+
+    Args:
+        rtl: The folder.
+        fifos: Those whose highest fill is told; a FIFO counts it only for that.
 
     Raises:
         RuntimeError: The folder's files are not what the stitcher writes.
@@ -29,14 +34,14 @@ def watched(rtl: Path) -> str:
     ports = [
         f"  output logic [{max(1, len(names)) - 1}:0] watch_valid",
         f"  output logic [{max(1, len(names)) - 1}:0] watch_ready",
-        f"  output logic [{max(1, 32 * len(manifest.fifos)) - 1}:0] watch_fill",
+        f"  output logic [{max(1, 32 * len(fifos)) - 1}:0] watch_fill",
     ]
     lines = [_assigned(f"watch_{kind}", [f"{name}_T{kind.upper()}" for name in names]) for kind in ("valid", "ready")]
-    if not manifest.fifos:
+    if not fifos:
         lines.append("  assign watch_fill = 1'b0;")
     text = _replaced(text, f"module {TOP} (", f"module {MODULE} (")
     text = _replaced(text, "\n);", ",\n\n" + ",\n".join(ports) + "\n);", first=True)
-    for index, fifo in enumerate(manifest.fifos):
+    for index, fifo in enumerate(fifos):
         start = f"  {fifo} {fifo}_i (\n"
         text = _replaced(text, start, f"{start}    .maxcount(watch_fill[{32 * index} +: 32]), .count(),\n")
     return _replaced(text, "\nendmodule\n", "\n" + "\n".join(["", *lines]) + "\nendmodule\n")

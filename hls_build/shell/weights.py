@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DMA of weights (weight_dma.sv): round and round regions of memory into streams, one per dense layer."""
+"""The DMA of weights (weight_dma.sv): round and round regions of memory into streams, one per layer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from board.core.weights import ALIGNMENT, Weights
-from hls_build.cost.weight_stream import DEPTH
+from hls_build.cost.weight_stream import DEPTH, MOST_STREAMS
 from hls_build.shell.dma import LONGEST_BURST, LONGEST_WORD, PARTS, RTL
 
 MODULE = "weight_dma"
-MOST_STREAMS = 8
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from board.deployment import BITFILE, HANDOFF, SHELL_FILE
 from board.driver.overlay import check_overlay
 from hls_build.build_folder import BuildFolder
 from hls_build.config.board import Board
-from hls_build.config.build import OWN_SHELL, BuildConfig
+from hls_build.config.build import BuildConfig
+from hls_build.config.shells import FINN_SHELL
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.rtl.stitch import Stitched
 from hls_build.shell.of_build import shell_of
@@ -69,8 +70,9 @@ def make(
     if contract.bitfile_sha256 is not None:
         contract = contract.with_bitfile(None)
         contract.write(folder.contract)
-    own = build.shell == OWN_SHELL
-    shell = shell_of(Stitched.load(folder.rtl), contract, IntegerGraph.load(folder.integer)) if own else None
+    shell = None
+    if build.shell != FINN_SHELL:
+        shell = shell_of(Stitched.load(folder.rtl), contract, IntegerGraph.load(folder.integer), build.shell)
     project.write(folder.read_dataflow(), build, folder.rtl, archive, shell)
     figures: dict[str, Any] = {"made": False, "reason": MISSING, "project": archive.relative_to(folder.root).as_posix()}
     if tools is None:

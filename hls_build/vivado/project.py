@@ -141,7 +141,9 @@ def _fill_own(
             shutil.copyfile(path, sources / path.name)
     for path in files_of(sources):
         if path.suffix in (".v", ".sv"):
-            placed = path.read_text().replace(f'"{FRAME_FILE}"', f'"./{FRAME_FILE}"')
+            placed = path.read_text()
+            if own_shell.self_test is not None:
+                placed = placed.replace(f'"{FRAME_FILE}"', f'"./{FRAME_FILE}"')
             path.write_text(placed.replace('"./', f'"@ROOT@/{shell.OWN_RTL}/'))
     step = _Step("1_shell", call, (call.script,))
     _copy(step.inputs, folder / "src" / step.folder)

@@ -34,11 +34,10 @@ update_compile_order -fileset sources_1
 create_bd_cell -type module -reference {TOP} {SHELL}
 """
 _CONNECT_OWN = f"""\
-connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_gmem] [get_bd_intf_pins smartconnect_0/S00_AXI]
 connect_bd_intf_net [get_bd_intf_pins {SHELL}/s_axi] [get_bd_intf_pins axi_interconnect_0/M00_AXI]
 assign_bd_address -offset $axi_peripheral_base -range {1 << ADDRESS_BITS} [get_bd_addr_segs {SHELL}/s_axi/*]
-connect_bd_net [get_bd_pins {SHELL}/ap_clk] [get_bd_pins smartconnect_0/aclk]
-connect_bd_net [get_bd_pins {SHELL}/ap_rst_n] [get_bd_pins smartconnect_0/aresetn]
+connect_bd_net [get_bd_pins {SHELL}/ap_clk] [get_bd_pins clk_wiz_0/clk_out1]
+connect_bd_net [get_bd_pins {SHELL}/ap_rst_n] [get_bd_pins proc_sys_reset_0/interconnect_aresetn]
 if {{$ZYNQ_TYPE == "zynq_us+"}} {{
     set_property CONFIG.PSU__USE__IRQ0 {{1}} [get_bd_cells zynq_ps]
     connect_bd_net [get_bd_pins {SHELL}/interrupt_o] [get_bd_pins zynq_ps/pl_ps_irq0]
@@ -48,10 +47,22 @@ if {{$ZYNQ_TYPE == "zynq_us+"}} {{
 }}
 
 """
+_CONNECT_MEMORY = f"""\
+connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_gmem] [get_bd_intf_pins zynq_ps/S_AXI_HP0]
+"""
+"""Of a Zynq-7000, whose ports speak AXI3 of 64 bits as the shell's then do, so that nothing need lie between."""
 _CONNECT_WEIGHTS = f"""\
+set_property -dict [list CONFIG.PCW_USE_S_AXI_HP1 {{1}}] [get_bd_cells zynq_ps]
+connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_weights] [get_bd_intf_pins zynq_ps/S_AXI_HP1]
+connect_bd_net [get_bd_pins clk_wiz_0/clk_out1] [get_bd_pins zynq_ps/S_AXI_HP1_ACLK]
+"""
+_SHARE_MEMORY = f"""\
+connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_gmem] [get_bd_intf_pins smartconnect_0/S00_AXI]
+"""
+_SHARE_WEIGHTS = f"""\
 connect_bd_intf_net [get_bd_intf_pins {SHELL}/m_axi_weights] [get_bd_intf_pins smartconnect_0/S01_AXI]
 """
-"""The weights share the port to memory: what two dense layers need is a seventh of what it carries at 400 frames/s."""
+"""On a Zynq UltraScale+ both share the one port to memory that FINN+'s design opens."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ def rewrites(
         Rewrite("the run whose timing is best", r"^open_run impl_1$", "open_run $best"),
         Rewrite("the reports that are shown", r"^close_project$", f"{_source('reports.tcl')}\nclose_project"),
     ]
-    changes += _own_shell(weights) if own else [_WIDTHS]
+    changes += _own_shell(weights, board.is_zynqmp) if own else [_WIDTHS]
     if double_pumped:
         changes += _second_clock(SHELL if own else PIECE)
     return tuple(changes)
@@ -138,17 +149,24 @@ _WIDTHS = Rewrite(
 )
 
 
-def _own_shell(weights: bool) -> list[Rewrite]:
+def _own_shell(weights: bool, is_zynqmp: bool) -> list[Rewrite]:
     """One block with one memory port, or another for weights, in place of FINN's DMAs and the accelerator."""
     why = "AUFlow's shell is one block"
+    if is_zynqmp:
+        connected = _SHARE_MEMORY + (_SHARE_WEIGHTS if weights else "")
+        ports = [] if weights else [Rewrite(why, r"^set NUM_AXIMM 2$", "set NUM_AXIMM 1")]
+    else:
+        connected = _CONNECT_MEMORY + (_CONNECT_WEIGHTS if weights else "")
+        smart = r"^ *(?:create_bd_cell|set_property|connect_bd_(?:intf_)?net) .*\bsmartconnect_0\b.*\n"
+        ports = [Rewrite("its ports are those of a Zynq-7000, and a SmartConnect takes a thousand LUTs", smart, "", 6)]
     return [
         Rewrite(why, r"^set NUM_AXILITE 2$", "set NUM_AXILITE 1"),
-        *([] if weights else [Rewrite(why, r"^set NUM_AXIMM 2$", "set NUM_AXIMM 1")]),
         Rewrite(
             why,
             r"^#custom IP instantiations/connections start here$\n(?:.*\n)+?(?=# set up debug$)",
-            _CREATE_OWN + (_CONNECT_WEIGHTS if weights else "") + _CONNECT_OWN,
+            _CREATE_OWN + connected + _CONNECT_OWN,
         ),
+        *ports,
     ]
 
 

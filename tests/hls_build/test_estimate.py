@@ -11,7 +11,9 @@ from hls_build.compiler import compile_graph
 from hls_build.config.board import load_board
 from hls_build.config.build import BUILDS, BuildConfig, load_build
 from hls_build.config.folding import Folding
+from hls_build.config.shells import FINN_SHELL, SHELLS
 from hls_build.cost.multiplier import Multiplier
+from hls_build.cost.resources import Resources
 from hls_build.estimate import Estimate, dsp_port, estimate
 
 DEFAULT = BUILDS / "pynq-z2_w4a4.toml"
@@ -44,7 +46,7 @@ def test_the_default_build_fits_at_678_frames_per_second() -> None:
     found = shipped(DEFAULT, Sizes())
     board = found.board
     assert found.slowest_layer_cycles == 147_456
-    assert found.total.beyond(board.usable) == ()
+    assert found.total.beyond(board.usable(FINN_SHELL)) == ()
 
 
 def test_seven_outputs_more_take_one_block_ram_and_no_time_of_the_slowest_layer() -> None:
@@ -53,7 +55,7 @@ def test_seven_outputs_more_take_one_block_ram_and_no_time_of_the_slowest_layer(
     assert found.nodes["fc3"].cycles == 20 * 512 // 2
     assert found.total.bram18 == paper.total.bram18 + 1 and found.total.dsp == paper.total.dsp
     assert abs(found.total.lut - paper.total.lut) < 50
-    assert found.total.beyond(found.board.usable) == ()
+    assert found.total.beyond(found.board.usable(FINN_SHELL)) == ()
 
 
 def test_the_tiny_build_fits() -> None:
@@ -66,6 +68,16 @@ def test_a_smaller_board_is_over_budget() -> None:
     found = shipped(DEFAULT, Sizes())
     small = replace(found, board=replace(found.board, budget=replace(found.board.budget, bram18=200, lut=20_000)))
     assert small.over_budget == ("lut", "bram18")
+
+
+def test_the_shell_counts_for_the_budget() -> None:
+    found = shipped(DEFAULT, Sizes())
+    for shell in SHELLS:
+        budget = found.total + found.board.allowance(shell)
+        built = replace(found, shell=shell, board=replace(found.board, budget=budget))
+        assert built.over_budget == () and built.as_json()["shell"] == shell
+        less = replace(built.board, budget=built.board.budget - Resources(lut=1))
+        assert replace(built, board=less).over_budget == ("lut",)
 
 
 def test_totals_are_sums_and_the_report_holds_every_node() -> None:

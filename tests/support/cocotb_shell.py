@@ -143,7 +143,7 @@ async def opened(dut: Any, seed: int) -> Bench:
 async def it_tells_what_it_is(dut: Any) -> None:
     bench = await opened(dut, 1)
     assert await bench.read(Debug.ID) == 0x41554631
-    assert await bench.read(Debug.FEATURES) == 7
+    assert await bench.read(Debug.FEATURES) == bench.set["features"]
     assert await bench.read(Debug.COUNTS) == len(bench.streams) + 2 | bench.set["fifos"] << 16
     words = [await bench.read(Debug.DIGEST + 4 * index) for index in range(8)]
     assert "".join(f"{word:08x}" for word in words) == bench.set["digest"]

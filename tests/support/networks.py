@@ -72,10 +72,10 @@ def random_block(seed: int, size: int = 8, channels: int = 4) -> IntegerGraph:
     return IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
 
 
-def random_chain(seed: int, outputs: int = 3) -> IntegerGraph:
+def random_chain(seed: int, outputs: int = 3, channels: int = 4) -> IntegerGraph:
     """One convolution and one dense layer on a small picture: so few foldings that all can be tried."""
     network = _Network(np.random.default_rng(seed), Sizes(size=8))
-    x = network.quantize(network.conv("conv1", "pixels", 4, 3, 8), 4, False)
+    x = network.quantize(network.conv("conv1", "pixels", channels, 3, 8), 4, False)
     x = network.add(Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
     x = network.conv("fc1", x, outputs, 1, 2)
     return IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)

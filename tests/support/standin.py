@@ -18,6 +18,7 @@ from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import DRAM, Folding
+from hls_build.config.shells import LEAN_SHELL, OWN_SHELL
 from hls_build.rtl import stitch
 from hls_build.shell.of_build import shell_of
 from hls_build.vivado import project
@@ -43,8 +44,8 @@ class Written:
     archive: Path
 
 
-STREAMED = replace(BLOCK, folding={**BLOCK.folding, "fc1": Folding(simd=4, weights=DRAM)}, shell="auflow")
-"""The same with a dense layer from memory."""
+STREAMED = replace(BLOCK, folding={**BLOCK.folding, "fc1": Folding(simd=4, weights=DRAM)}, shell=LEAN_SHELL)
+"""The same with a dense layer from memory, for the lean shell."""
 
 
 def write_project(
@@ -55,7 +56,8 @@ def write_project(
     model = compile_graph(graph, build) if model is None else model
     stitched = stitch.stitch(model, folder / "rtl", build.board.part, build.clk_period_ns)
     archive = folder / "vivado" / f"{build.name}-vivado.zip"
-    shell = shell_of(stitched, block_contract(stitched, build), graph) if own_shell else None
+    kind = LEAN_SHELL if build.shell == LEAN_SHELL else OWN_SHELL
+    shell = shell_of(stitched, block_contract(stitched, build), graph, kind) if own_shell else None
     project.write(model, build, folder / "rtl", archive, shell)
     return Written(model, build, folder / "rtl", archive)
 

@@ -201,9 +201,23 @@ def test_a_folding_of_before_is_taken(tmp_path: Path) -> None:
         ("--latency", 2.5),
         ("--multiplier", "auto"),
         ("--dram",),
+        ("--shell", "auflow"),
     ):
         said = refused(*words, flag, *value)
         assert said == f"{mine} says board, folding and clock: leave it out, or {flag}"
+
+
+def test_weights_may_come_from_dram_in_the_shell_that_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("compile", small(tmp_path), "--out", out, "--fps", 2000, "--board", "Cora-Z7-10", "--dram")
+    for shell, named in (("auflow", ()), ("auflow-lean", ("--shell", "auflow-lean"))):
+        ran = run_cli(*words, *named, "--stop-after", "fold")
+        assert ran.status == 0, ran.stderr
+        assert load_build(out / "build.toml").shell == shell
+        (again,) = re.findall("Go on with: (.*)", ran.stdout)
+        assert "--dram" in again and ("--shell auflow-lean" in again) == bool(named)
+    said = refused(*words, "--shell", "finn", "--stop-after", "fold")
+    assert said == "weights from DRAM need a shell of AUFlow's, which reads them, got FINN's: leave --shell out"
 
 
 def no_layer() -> onnx.ModelProto:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hls_build.config import board as boards
-from hls_build.config.board import MAX_UTILISATION, SHELL, Board, board_names, load_board
+from hls_build.config.board import MAX_UTILISATION, Board, board_names, load_board
+from hls_build.config.shells import FINN_SHELL, LEAN_SHELL, OWN_SHELL, SHELLS
 from hls_build.cost.resources import LABELS, Resources
 
 GOOD = """
@@ -31,31 +32,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", board_names())
-def test_every_board_has_room_for_more_than_its_shell(name: str) -> None:
+def test_every_board_has_room_for_more_than_any_shell(name: str) -> None:
     board = load_board(name)
     assert board.name == name and board.clock_mhz > 0
-    assert board.shell.beyond(board.budget) == ()
-    assert all(held > 0 for held in board.usable.as_json().values())
+    assert all(held > 0 for shell in SHELLS for held in board.usable(shell).as_json().values())
 
 
 def test_usable_is_the_budget_up_to_maximum_utilisation_less_the_shell() -> None:
     """What `auflow fold` has fitted the shipped builds into."""
     assert set(MAX_UTILISATION) == set(LABELS)
-    assert load_board("Pynq-Z2").usable == Resources(lut=37_560, ff=78_120, bram18=258, dsp=220)
+    assert load_board("Pynq-Z2").usable(FINN_SHELL) == Resources(lut=37_560, ff=78_120, bram18=258, dsp=220)
+    assert load_board("Cora-Z7-10").usable(LEAN_SHELL) == Resources(lut=12_080, ff=26_460, bram18=114, dsp=80)
+    assert load_board("Cora-Z7-10").allowance(OWN_SHELL) == Resources(lut=5_148, ff=3_220, bram18=1)
+    assert load_board("Ultra96").allowance(OWN_SHELL) == Resources(lut=6_968, ff=5_028, bram18=1)
 
 
 def test_a_file_is_a_board(folder: Path) -> None:
     (folder / "small.toml").write_text(GOOD)
     assert board_names() == ["small"]
     budget = Resources(17_600, 35_200, 120, 80)
-    assert load_board("small") == Board(
-        "small", "xc7z010clg400-1", "someone.com:small:part0:1.0", 50, budget, shell=SHELL
-    )
-
-
-def test_a_file_may_state_its_own_shell(folder: Path) -> None:
-    (folder / "small.toml").write_text(GOOD + "[shell]\nlut = 100\n")
-    assert load_board("small").shell == Resources(lut=100)
+    assert load_board("small") == Board("small", "xc7z010clg400-1", "someone.com:small:part0:1.0", 50, budget)
 
 
 def test_zynq_and_zynqmp_are_told_apart_by_the_part() -> None:

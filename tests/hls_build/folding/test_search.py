@@ -23,6 +23,7 @@ from hls_build.compiler import RULES, compile_graph
 from hls_build.config.board import Board, board_names, load_board
 from hls_build.config.build import BuildConfig, load_build
 from hls_build.config.folding import MULTIPLIER_CHOICES, MULTIPLIERS, Folding
+from hls_build.config.shells import FINN_SHELL
 from hls_build.cost.resources import LABELS, Resources
 from hls_build.estimate import Estimate, estimate
 from hls_build.folding import search
@@ -135,7 +136,7 @@ def test_multipliers_of_ours_are_options() -> None:
     assert {folding.multiplier for folding in found["finn"].folding.values()} == {None}
     assert found["lut"].resources.dsp < found["finn"].resources.dsp
     assert found["dsp"].resources.lut < found["finn"].resources.lut
-    usable = BOARD.usable
+    usable = BOARD.usable(FINN_SHELL)
     share = {kind: sum(one.resources.shares(usable).values()) for kind, one in found.items()}
     assert share["auto"] <= min(share[kind] for kind in MULTIPLIERS) * (1 + RELATIVE_GAP)
 

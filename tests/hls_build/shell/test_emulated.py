@@ -115,6 +115,28 @@ def test_a_stuck_stream_is_named(board: Board, rng: np.random.Generator) -> None
     assert board.debug.reset() and board.debug.stuck() == "no stream is stuck"
 
 
+def test_a_lean_shell_names_the_stuck_stream_without_a_count(tmp_path: Path, rng: np.random.Generator) -> None:
+    """It tests nothing after loading, computes, and tells of a hang what the handshakes say."""
+    parts: dict[str, Any] = {"self_test": None, "counters": False, "check": False, "fifos": ()}
+    spec, _ = stub_shell(np.random.default_rng(1), digest=DIGEST, **parts)
+    (tmp_path / f"{TOP}.v").write_text(top_text(spec))
+    (tmp_path / f"{EMULATED}.sv").write_text(emulated_text(spec))
+    library = verilator.build([*stub_sources(spec), tmp_path / f"{TOP}.v", tmp_path / f"{EMULATED}.sv"], EMULATED)
+    with Simulation(library, workdir=tmp_path) as simulation:
+        memory = Memory(0x1680_0000, 1 << 16)
+        board = Board(spec, FaultyFabric(simulation, memory), memory)
+        board.sleep(1e-5)
+        board.debug.check(DIGEST)
+        assert board.debug.self_test() is None
+        faces = some_faces(rng, FRAMES + 1)
+        np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+        board.dmas[0].start(board.slots[0].input.device_address, FRAMES)
+        board.sleep(1e-3)
+        assert board.debug.stuck() == "stream 'out0' is stuck: valid, never ready"
+        assert board.debug.reset()
+        np.testing.assert_array_equal(board.transfer(faces), sums(faces))
+
+
 def test_the_emulated_board_runs_the_shell(simulation: Simulation) -> None:
     board = EmulatedBoard(CONTRACT, simulation)
     board.load()

@@ -7,7 +7,9 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cocotb_bench
@@ -26,6 +28,7 @@ from board.executors.numpy_executor import NumpyExecutor
 from hls_build.build_folder import BuildFolder
 from hls_build.compiler import compile_graph
 from hls_build.config.build import BUILDS
+from hls_build.config.shells import LEAN_SHELL, OWN_SHELL
 from hls_build.rtl.stitch import Stitched, stitch
 from hls_build.shell.dma import RTL
 from hls_build.shell.of_build import shell_of
@@ -59,13 +62,15 @@ def judge(
     """
     top = folder / f"{TOP}.v"
     top.write_text(faulty(top_text(spec)))
-    assert spec.self_test is not None
-    (folder / FRAME_FILE).write_text(spec.self_test.text())
+    if spec.self_test is not None:
+        (folder / FRAME_FILE).write_text(spec.self_test.text())
     np.savez(folder / "frames.npz", frames=frames.reshape(len(frames), -1), answers=answers)
     (folder / "shell.json").write_text(json.dumps({"streams": spec.streams}))
     values = {
         "frames": str(folder / "frames.npz"), "shell": str(folder / "shell.json"), "digest": spec.digest,
-        "fifos": len(spec.fifos), "quiet": spec.quiet_cycles, "crc": spec.self_test.crc,
+        "fifos": len(spec.fifos), "quiet": spec.quiet_cycles,
+        "features": spec.check | (spec.self_test is not None) << 1 | spec.counters << 2,
+        "crc": 0 if spec.self_test is None else spec.self_test.crc,
         "in_beats": spec.input_stream.beats_per_frame, "out_beats": spec.output_stream.beats_per_frame, **settings,
     }  # fmt: skip
     executable = cocotb_bench.compiled([*sources, top], TOP, {})
@@ -73,10 +78,15 @@ def judge(
 
 
 def judge_stub(
-    sources: list[Path] | None, tmp_path: Path, seed: int, cases: tuple[str, ...] = (), **counts: int
+    sources: list[Path] | None,
+    tmp_path: Path,
+    seed: int,
+    cases: tuple[str, ...] = (),
+    parts: Mapping[str, Any] = MappingProxyType({}),
+    **counts: int,
 ) -> None:
-    """Hold the shell round the stand-in to its cases."""
-    spec, frames = stub_shell(np.random.default_rng(1))
+    """Hold the shell round the stand-in, with all parts or some left out, to its cases."""
+    spec, frames = stub_shell(np.random.default_rng(1), **parts)
     settings = {"seed": seed, "count": 12, "resets": 6, "frame_cycles": 400, **counts}
     judge(spec, sources or stub_sources(spec), frames, stub_answers(frames), tmp_path, cases, **settings)
 
@@ -85,6 +95,36 @@ def judge_stub(
 @pytest.mark.cocotb
 def test_frames_counters_checks_resets_and_self_test(tmp_path: Path, seed: int) -> None:
     judge_stub(None, tmp_path, seed)
+
+
+LEAN: Mapping[str, Any] = {"self_test": None, "counters": False, "check": False, "fifos": ()}
+"""What a lean shell leaves out."""
+LEAN_CASES = (
+    "it_tells_what_it_is",
+    "frames_with_stalls_and_errors",
+    "frames_wait_for_each_other_behind_the_fence",
+    "a_reset_at_any_time_leaves_all_well",
+    "a_hang_shows_where",
+)
+
+
+@pytest.mark.verilator
+@pytest.mark.cocotb
+def test_a_lean_shell_moves_frames_resets_and_tells_of_a_hang(tmp_path: Path, seed: int) -> None:
+    judge_stub(None, tmp_path, seed, LEAN_CASES, LEAN)
+
+
+def test_a_lean_shell_of_a_build_leaves_out_what_only_tells(tmp_path: Path) -> None:
+    graph, rtl = random_block(1), tmp_path / "rtl"
+    stitched = stitch(compile_graph(graph, BLOCK), rtl, BLOCK.board.part, BLOCK.clk_period_ns)
+    whole, lean = (shell_of(stitched, block_contract(stitched), graph, shell) for shell in (OWN_SHELL, LEAN_SHELL))
+    assert lean.self_test is None and lean == dataclasses.replace(whole, **LEAN)
+    assert whole.fifos and whole.counters and whole.check and whole.self_test is not None
+    write(lean, rtl, tmp_path)
+    inner = (tmp_path / "accelerator_watched.sv").read_text()
+    assert "maxcount(watch_fill" not in inner and "assign watch_fill = 1'b0;" in inner
+    assert json.loads((tmp_path / "shell.json").read_text()) == {"streams": list(stitched.streams), "fifos": []}
+    assert not (tmp_path / FRAME_FILE).exists()
 
 
 @pytest.mark.slow

@@ -275,12 +275,17 @@ OWN_FAULTS = {
     "no memory": (
         OWN_SCRIPT,
         r"^connect_bd_intf_net \[get_bd_intf_pins shell0/m_axi_gmem\].*",
-        r"unconnected interface (shell0/m_axi_gmem|smartconnect_0/S00_AXI)",
+        r"unconnected interface (shell0/m_axi_gmem|zynq_ps/S_AXI_HP0)",
     ),
     "a clock of 100 MHz to the Hz": (
         "src/rtl/shell_top.v",
         ", *FREQ_TOLERANCE_HZ -1",
         r"BD 41-237.*does not match between shell0/ap_clk\(100000000\) and clk_wiz_0/clk_out1\(99999000\)",
+    ),
+    "memory ports of AXI4": (
+        "src/rtl/shell_top.v",
+        r', X_INTERFACE_PARAMETER = "XIL_INTERFACENAME m_axi_gmem, PROTOCOL AXI3"',
+        "m_axi_gmem_a.len of shell_top has 4 bits",
     ),
     "no interrupt": (OWN_SCRIPT, r"^ *connect_bd_net .*/IRQ_F2P\]", "unconnected pin zynq_ps/IRQ_F2P"),
     "no reset": (OWN_SCRIPT, r"^.*shell0/ap_rst_n\].*", "unconnected pin shell0/ap_rst_n"),
@@ -327,7 +332,7 @@ def test_weights_without_their_port_are_found(streamed: Written, tmp_path: Path)
     path.write_text(re.sub(r"^connect_bd_intf_net .*shell0/m_axi_weights\].*", "", text, flags=re.MULTILINE))
     assert path.read_text() != text
     assert vivado(folder).returncode == 1
-    assert re.search(r"unconnected interface (shell0/m_axi_weights|smartconnect_0/S01_AXI)", logs(folder))
+    assert re.search(r"unconnected interface (shell0/m_axi_weights|zynq_ps/S_AXI_HP1)", logs(folder))
 
 
 @pytest.mark.parametrize(

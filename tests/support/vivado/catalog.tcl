@@ -16,7 +16,7 @@ proc aximm {mode {address_width 32}} {
 
 # Configuration that an IP takes, with its defaults.
 set ::standin::settings {
-  processing_system7 {PCW_USE_S_AXI_HP0 0 PCW_USE_M_AXI_GP0 1 PCW_FPGA0_PERIPHERAL_FREQMHZ 50
+  processing_system7 {PCW_USE_S_AXI_HP0 0 PCW_USE_S_AXI_HP1 0 PCW_USE_M_AXI_GP0 1 PCW_FPGA0_PERIPHERAL_FREQMHZ 50
     PCW_USE_FABRIC_INTERRUPT 0 PCW_IRQ_F2P_INTR 0}
   zynq_ultra_ps_e {PSU__USE__S_AXI_GP2 0 PSU__USE__M_AXI_GP0 1 PSU__USE__M_AXI_GP1 1 PSU__USE__M_AXI_GP2 0
     PSU__OVERRIDE__BASIC_CLOCK 0 PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ 100 PSU__USE__IRQ0 0}
@@ -49,9 +49,11 @@ proc xilinx_component {name config} {
         dict set pins M_AXI_GP0_ACLK [clock_in]
         dict set intfs M_AXI_GP0 [aximm Master]
       }
-      if {[yes $PCW_USE_S_AXI_HP0]} {
-        dict set pins S_AXI_HP0_ACLK [clock_in]
-        dict set intfs S_AXI_HP0 [aximm Slave]
+      foreach port {S_AXI_HP0 S_AXI_HP1} {
+        if {[yes [set PCW_USE_$port]]} {
+          dict set pins ${port}_ACLK [clock_in]
+          dict set intfs $port [dict merge [aximm Slave] {protocol AXI3 width 64}]
+        }
       }
       if {[yes $PCW_USE_FABRIC_INTERRUPT] && [yes $PCW_IRQ_F2P_INTR]} { dict set pins IRQ_F2P [pin I 1 intr] }
     }
@@ -140,7 +142,11 @@ proc module_component {path module {is_top 0}} {
           dict set intfs $prefix maps [expr {$direction eq "I"}]
         }
         WDATA - RDATA { dict set intfs $prefix width $width }
-        AWLEN - ARLEN { dict set intfs $prefix protocol AXI }
+        AWLEN - ARLEN {
+          set is_axi3 [regexp "XIL_INTERFACENAME $prefix, PROTOCOL AXI3" [slurp $path]]
+          dict set intfs $prefix protocol [expr {$is_axi3 ? "AXI3" : "AXI"}]
+          if {$width != ($is_axi3 ? 4 : 8)} { error "$name of $module has $width bits" }
+        }
       }
     } else {
       set kind [expr {$is_clock ? "clk" : [string match *rst* $name] ? "rst" : $direction eq "I" ? "optional" : "other"}]
