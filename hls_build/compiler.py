@@ -30,6 +30,7 @@ from hls_build.kernels.column_window.translate import column_window
 from hls_build.kernels.dsp_mvu import translate as dsp_mvu
 from hls_build.kernels.lane_converter.translate import converter
 from hls_build.kernels.lut_mvu import translate as lut_mvu
+from hls_build.kernels.pumped_mvu import translate as pumped_mvu
 from hls_build.kernels.register_slice.translate import register_slice
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
@@ -40,7 +41,12 @@ Result = TypeVar("Result")
 RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules), *OWN_RULES)
 """What lowers QONNX nodes: kernels by their names, then FINN+'s own blocks."""
 
-OWN_NODES = OwnNodes(converter, {"dsp": dsp_mvu.multiplier, "lut": lut_mvu.multiplier}, register_slice, column_window)
+OWN_NODES = OwnNodes(
+    converter,
+    {("dsp", False): dsp_mvu.multiplier, ("dsp", True): pumped_mvu.multiplier, ("lut", False): lut_mvu.multiplier},
+    register_slice,
+    column_window,
+)
 """Our kernels that stand among FINN+'s nodes."""
 
 

@@ -203,7 +203,10 @@ def _converter(op: Any, part: str) -> tuple[int, Resources]:
 
 
 THRESHOLDING = "Thresholding_rtl"
-_LAYERS = ("MVAU_rtl", "LutMvu_rtl", "DspMvu_rtl", "ConvolutionInputGenerator_rtl", "ColumnWindow_rtl", "Depthwise_rtl")
+_LAYERS = (
+    *("MVAU_rtl", "LutMvu_rtl", "DspMvu_rtl", "PumpedMvu_rtl"),
+    *("ConvolutionInputGenerator_rtl", "ColumnWindow_rtl", "Depthwise_rtl"),
+)
 _ESTIMATORS: dict[str, Callable[[Any, str], tuple[int, Resources]]] = {
     "MVAU_rtl": _multiplier,
     "ConvolutionInputGenerator_rtl": _window,

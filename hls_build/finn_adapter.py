@@ -79,6 +79,11 @@ def operator(node: NodeProto) -> Any:
     return getCustomOp(node)
 
 
+def is_pumped(node: NodeProto) -> bool:
+    """Whether a node works at twice the clock."""
+    return "clk2x" in operator(node).get_verilog_top_module_intf_names()
+
+
 def execute(
     model: ModelWrapper,
     frames: npt.NDArray[np.integer[Any]],

@@ -58,7 +58,7 @@ class Ports:
 
     @classmethod
     def of(cls, table: Mapping[str, Signal]) -> Ports:
-        """Recognise the ports of one of our kernels (clk_i, rst_ni) or of a FINN wrapper (ap_clk, ap_rst_n).
+        """Recognise the ports of one of our kernels (clk_i, clk2x_i, rst_ni) or of a FINN wrapper (ap_clk, ap_rst_n).
 
         A stream is called by its prefix without FINN's _V; streams that share ports as slices get _0, _1, …
 
@@ -67,6 +67,7 @@ class Ports:
         """
         clock = next((name for name in ("clk_i", "ap_clk") if name in table), None)
         reset = next((name for name in ("rst_ni", "ap_rst_n") if name in table), None)
+        clock2x = "clk2x_i" if "clk2x_i" in table else cls.clock2x
         streams: list[AxiStream] = []
         for name, port in table.items():
             if not name.lower().endswith("_tvalid"):
@@ -78,7 +79,7 @@ class Ports:
                 streams.append(AxiStream(called, prefix, index, port.width))
         if clock is None or reset is None or not streams:
             raise RuntimeError(f"need clock, reset and a stream among the top's ports, got {sorted(table)}")
-        return cls(tuple(streams), clock, reset)
+        return cls(tuple(streams), clock, reset, clock2x)
 
 
 @dataclass(frozen=True)

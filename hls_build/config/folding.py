@@ -38,7 +38,7 @@ class Folding:
         window_ram_style: Memory of a sliding window; ours is of LUTs.
         multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
         weights: DRAM where a layer's weights come from memory as a stream; in the FPGA if nothing is said.
-        pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do.
+        pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do; not one in LUTs.
         fifo_depths: Beats of the FIFO before each input, in the order of inputs; 0 leaves it out.
         window_fifo_depth: Beats of the FIFO between a sliding window and its multiplier; 0 leaves it out.
     """
@@ -69,8 +69,8 @@ class Folding:
             raise ValueError("need window_ram_style of auto or distributed with window = \"columns\", got 'block'")
         if self.multiplier not in (None, *MULTIPLIERS):
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
-        if self.multiplier not in (None, "finn") and self.pumped:
-            raise ValueError(f"need pumped for FINN+'s multiplier, got multiplier = {self.multiplier!r}")
+        if self.multiplier == "lut" and self.pumped:
+            raise ValueError("need pumped for a multiplier on DSP slices, got multiplier = 'lut'")
         if self.weights not in (None, DRAM):
             raise ValueError(f"need weights to be {DRAM!r} or left out, got {self.weights!r}")
         if self.weights == DRAM and self.multiplier not in (None, "finn"):

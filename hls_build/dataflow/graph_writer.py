@@ -43,10 +43,10 @@ below and behind the map; and tells its cycles per frame."""
 
 @dataclass(frozen=True)
 class OwnNodes:
-    """Makers of nodes of our kernels that stand among FINN+'s."""
+    """Makers of nodes of our kernels that stand among FINN+'s; multipliers by kind and whether at twice the clock."""
 
     lane_converter: LaneConverter
-    multipliers: Mapping[str, OwnMultiplier]
+    multipliers: Mapping[tuple[str, bool], OwnMultiplier]
     register_slice: RegisterSlice
     column_window: ColumnWindow
 

@@ -105,12 +105,15 @@ def _by_own(
         pe,
         max(link.cycles, cycles),
     )
-    style = rules.memory_style(folding.ram_style, depth, rules.own_weight_bits(kind, pe * simd, node.weight_bits))
+    if folding.pumped and simd % 2:
+        raise ValueError(f"{node.name} can run its DSPs at twice the clock with an even simd, got {simd}")
+    words, width = (2 * depth, pe * simd // 2) if folding.pumped else (depth, pe * simd)
+    style = rules.memory_style(folding.ram_style, words, rules.own_weight_bits(kind, width, node.weight_bits))
     weight_bits = symmetric_bits(matrix)
-    rules.check_own_multiplier(node.name, kind, depth, outputs // pe, matrix.size, (weight_bits, link.bits), style)
+    rules.check_own_multiplier(node.name, kind, words, outputs // pe, matrix.size, (weight_bits, link.bits), style)
     writer.tensor(sums.tensor, sums.shape, sums.datatype)
     writer.nodes.append(
-        writer.own.multipliers[kind](
+        writer.own.multipliers[kind, folding.pumped](
             node.name, link, sums, matrix, weight_bits, simd, style, writer.config.clk_period_ns
         )
     )

@@ -99,6 +99,24 @@ def check_own_multiplier(
             raise ValueError(f"{layer} {how} at most {most} {name}, got {value}")
 
 
+def has_multiplier(kind: str, pumped: bool, simd: int, folds: int, groups: int, style: str) -> bool:
+    """Whether a kind of multiplier can be folded so, at its streams' clock or, pumped, at twice that.
+
+    Args:
+        kind: finn, dsp or lut.
+        pumped: Whether it runs at twice the clock, on half of its simd.
+        simd: Inputs at once.
+        folds: Beats of its matrix.
+        groups: Of pe outputs.
+        style: Memory of its weights.
+    """
+    if kind == "finn":
+        return not pumped or simd > 1
+    if pumped and (kind == "lut" or simd % 2):
+        return False
+    return groups <= MOST_LUT_FOLDS and folds * (1 + pumped) <= most_own_multiplier_folds(style)
+
+
 def most_own_multiplier_folds(style: str) -> int:
     """Most folds of a multiplier of ours by the memory of its weights."""
     return MOST_LUT_FOLDS if style == "distributed" else MOST_BLOCK_FOLDS

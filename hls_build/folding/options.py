@@ -186,10 +186,9 @@ class FoldingOptions:
             said = None if self.goal.multiplier == "finn" else kind
             folds = _folds(outputs, inputs, kind, slowest, speed_up)
             for (pe, simd), style in product(folds, styles):
-                fits = outputs // pe <= rules.MOST_LUT_FOLDS
-                if kind != "finn" and not (fits and folds[pe, simd] <= rules.most_own_multiplier_folds(style)):
-                    continue
-                for pumped in (False, True) if self.goal.double_pump and simd > 1 and kind == "finn" else (False,):
+                for pumped in (False, True) if self.goal.double_pump else (False,):
+                    if not rules.has_multiplier(kind, pumped, simd, folds[pe, simd], outputs // pe, style):
+                        continue
                     folding = Folding(pe=pe, simd=simd, ram_style=style, multiplier=said, pumped=pumped)
                     yield from self._windowed(node, window, folding, simd, pixels * folds[pe, simd])
         if self.goal.dram:

@@ -154,6 +154,11 @@ class KernelNode(RTLBackend):  # type: ignore[misc]  # FINN+ has no types
         self.set_nodeattr("ipgen_path", str(folder))
         self.set_nodeattr("ip_path", str(folder))
 
+    def get_verilog_top_module_intf_names(self) -> dict[str, Any]:
+        """Return FINN's names of the module's ports, the doubled clock among them where there is one."""
+        names: dict[str, Any] = super().get_verilog_top_module_intf_names()
+        return names | ({"clk2x": ["ap_clk2x"]} if self.spec_type.has_doubled_clock else {})
+
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
         """Return the kernel's sources and the wrapper that generate_hdl wrote."""
         wrapper = Path(self.get_nodeattr("code_gen_dir_ipgen")) / f"{self.get_nodeattr('gen_top_module')}.v"

@@ -94,6 +94,8 @@ class KernelSpec(ABC):
     """Name of the SystemVerilog module and of its file."""
     shared_sources: ClassVar[tuple[str, ...]] = ()
     """Files beside this one that the module needs, such as "skid_buffer.sv"."""
+    has_doubled_clock: ClassVar[bool] = False
+    """Whether the module has clk2x_i, a clock that rises with both edges of clk_i."""
 
     @property
     @abstractmethod
@@ -149,6 +151,13 @@ class KernelSpec(ABC):
             groups.setdefault(port.prefix, []).append(label)
             wires += _padding(label, port, is_input)
         connections = [".clk_i(ap_clk)", ".rst_ni(ap_rst_n)"]
+        doubled = []
+        if self.has_doubled_clock:
+            connections.append(".clk2x_i(ap_clk2x)")
+            doubled = [
+                '  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk2x CLK" *)',
+                "  input wire ap_clk2x,",
+            ]
         for prefix, labels in groups.items():
             for signal, suffix in (("tdata", "lanes"), ("tvalid", "TVALID"), ("tready", "TREADY")):
                 bits = ", ".join(f"{label}_{suffix}" for label in reversed(labels))
@@ -163,6 +172,7 @@ class KernelSpec(ABC):
                 '  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk CLK" *)',
                 f'  (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {busses}, ASSOCIATED_RESET ap_rst_n" *)',
                 "  input wire ap_clk,",
+                *doubled,
                 '  (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)',
                 "  input wire ap_rst_n,",
                 ",\n".join(declared),

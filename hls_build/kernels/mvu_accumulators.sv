@@ -70,11 +70,12 @@ module mvu_accumulators #(
   // Queue, and the register behind it.
   (* ram_style = "distributed" *)
   logic [OUT_WIDTH-1:0]  queue_mem [QUEUE];
-  logic [PLACE_BITS:0]   put_q, got_q;
-  logic                  out_valid_q, get;
+  logic [PLACE_BITS-1:0] got_q;
+  logic [PLACE_BITS:0]   put_q, next_q;  // next_q is one ahead of got_q
+  logic                  some_q, out_valid_q, get;  // some_q: whether any is queued
   logic [OUT_WIDTH-1:0]  out_q;
 
-  assign get           = put_q != got_q && (!out_valid_q || m_axis_tready);
+  assign get           = some_q && (!out_valid_q || m_axis_tready);
   assign m_axis_tvalid = out_valid_q;
   assign m_axis_tdata  = out_q;
 
@@ -82,10 +83,14 @@ module mvu_accumulators #(
     if (!rst_ni) begin
       put_q       <= '0;
       got_q       <= '0;
+      next_q      <= (PLACE_BITS+1)'(1);
+      some_q      <= 1'b0;
       out_valid_q <= 1'b0;
     end else begin
       if (done_q) put_q <= put_q + 1'b1;
-      if (get) got_q <= got_q + 1'b1;
+      if (get) got_q <= next_q[PLACE_BITS-1:0];
+      if (get) next_q <= next_q + 1'b1;
+      some_q <= done_q || (some_q && !(get && put_q == next_q));
       if (get) out_valid_q <= 1'b1;
       else if (m_axis_tready) out_valid_q <= 1'b0;
     end
@@ -93,7 +98,7 @@ module mvu_accumulators #(
 
   always_ff @(posedge clk_i) begin
     if (done_q) queue_mem[put_q[PLACE_BITS-1:0]] <= acc_q;
-    if (get) out_q <= queue_mem[got_q[PLACE_BITS-1:0]];
+    if (get) out_q <= queue_mem[got_q];
   end
 endmodule
 

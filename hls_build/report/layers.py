@@ -17,7 +17,7 @@ from board.core.node import Node
 from hls_build.cost.resources import Resources
 from hls_build.dataflow.names import layer_of
 from hls_build.estimate import NodeEstimate, multiplier_of
-from hls_build.finn_adapter import operator
+from hls_build.finn_adapter import is_pumped, operator
 
 ATTENTION = "attention"
 """What the names of all layers of CBAM begin with, but for the forks before it."""
@@ -130,5 +130,5 @@ def _multiplier(graph: IntegerGraph, model: ModelWrapper, node: Conv, part: str)
         lanes=multiplier_of(op, part).lanes if is_finn else getattr(op.spec, "lanes", 0),
         weight_bits=node.weight_bits,
         weights=node.weights.size,
-        pumped=is_finn and bool(op.get_nodeattr("pumpedCompute")),
+        pumped=is_pumped(hardware),
     )

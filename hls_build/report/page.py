@@ -30,6 +30,7 @@ KINDS = {
     "MVAU_rtl": "multipliers and weights",
     "LutMvu_rtl": "multipliers and weights",
     "DspMvu_rtl": "multipliers and weights",
+    "PumpedMvu_rtl": "multipliers and weights",
     "ConvolutionInputGenerator_rtl": "sliding windows",
     "ColumnWindow_rtl": "sliding windows",
     "FMPadding_rtl": "sliding windows",

@@ -21,7 +21,7 @@ from board.core.files import sha256
 from board.core.reading import parsing, read_json
 from board.core.weights import ALIGNMENT, WHOLE_BYTES, Weights, WeightStream
 from board.core.weights import FILE as WEIGHTS
-from hls_build.finn_adapter import fast_packing, operator
+from hls_build.finn_adapter import fast_packing, is_pumped, operator
 
 TOP, MONITOR = "accelerator", "accelerator_monitor"
 OUTSIDE = "outside"
@@ -251,15 +251,10 @@ def wires_of(model: ModelWrapper) -> dict[str, Wire]:
     return wires
 
 
-def _is_pumped(node: NodeProto) -> bool:
-    """Whether a node works at twice the clock."""
-    return node.op_type == "MVAU_rtl" and bool(operator(node).get_nodeattr("pumpedCompute"))
-
-
 def _ports(model: ModelWrapper, wires: dict[str, Wire]) -> str:
     """The accelerator's ports."""
     into, out = (next(w for w in wires.values() if w.name == name) for name in ("in0_V", "out0_V"))
-    doubled = any(_is_pumped(node) for node in model.graph.node)
+    doubled = any(is_pumped(node) for node in model.graph.node)
     second = "\n  input  logic ap_clk2x,  // twice ap_clk, in phase: it rises with both of its edges" if doubled else ""
     inputs = [
         (into.name, into.width, ""),
@@ -302,16 +297,18 @@ def _top(model: ModelWrapper, wires: dict[str, Wire]) -> str:
 
 def _instances(model: ModelWrapper, node: NodeProto, wires: dict[str, Wire]) -> list[str]:
     """A node's module, and the memory of its weights."""
-    clocks = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
+    clocks, fast = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"], ".ap_clk2x(ap_clk2x)"
     streams = [(f"in{i}_V", wires[name].name) for i, name in enumerate(stream_inputs(model, node))]
     streams += [(f"out{i}_V", wires[name].name) for i, name in enumerate(node.output)]
     if node.op_type != "MVAU_rtl":
         tied = [f".s_axilite_{name}('0)" for name in _AXILITE.get(node.op_type, ())]
         if node.op_type == "Thresholding_rtl":
             tied += [".in1_V_TVALID(1'b0)", ".in1_V_TDATA('0)"]
-        return [_instance(node.name, node.name, [*clocks, *tied, *_bundles(streams)])]
+        doubled = [fast] if is_pumped(node) else []
+        return [_instance(node.name, node.name, [*clocks, *doubled, *tied, *_bundles(streams)])]
     slow = ".ap_clk2x(ap_clk)"
-    fast = ".ap_clk2x(ap_clk2x)" if _is_pumped(node) else slow
+    if not is_pumped(node):
+        fast = slow
     if streams_weights(node):
         port, _ = _weight_ports(model)[node.name]
         return [_instance(node.name, node.name, [*clocks, fast, *_bundles([*streams, ("in1_V", port)])])]

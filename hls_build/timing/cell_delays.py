@@ -90,8 +90,12 @@ def cell_delays(cell: Cell) -> CellDelays:
     for name, value in cell.parameters.items():
         if _CLOCK_INVERTED.fullmatch(name) and _number(value):
             raise RuntimeError(f"timing knows rising edges, got a {cell.type} with {name}={value}")
-    registers = tuple((name, _number(value)) for name, value in cell.parameters.items() if "REG" in name)
-    return _delays(cell.type, registers, tuple((name, len(bits)) for name, bits in cell.pins.items()))
+    settings = tuple(
+        (name, _number(value))
+        for name, value in cell.parameters.items()
+        if "REG" in name or (cell.type, name) == ("LUT6_2", "INIT")
+    )
+    return _delays(cell.type, settings, tuple((name, len(bits)) for name, bits in cell.pins.items()))
 
 
 def _number(value: str) -> int:
@@ -118,11 +122,22 @@ def _table(kind: str, registers: dict[str, int], widths: Widths) -> CellDelays:
 
 
 def _double_table(kind: str, registers: dict[str, int], widths: Widths) -> CellDelays:
+    """From an input to the outputs that it changes: a ternary adder's carry of three bits waits for no fourth.
+
+    Where the contents are not told it is to both.
+    """
+    table = registers.get("INIT")
+
+    def changes(i: int, size: int) -> bool:
+        rows = (row for row in range(1 << size) if not row >> i & 1)
+        return table is None or any((table >> row ^ table >> row + (1 << i)) & 1 for row in rows)
+
     return CellDelays(
         arcs=tuple(
             ((f"I{i}", 0), (output, 0), LUT[size - 1 - i])
             for output, size in (("O6", 6), ("O5", 5))
             for i in range(size)
+            if changes(i, size)
         )
     )
 

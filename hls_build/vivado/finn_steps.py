@@ -23,7 +23,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_build.config.board import Board
-from hls_build.finn_adapter import fast_packing, operator
+from hls_build.finn_adapter import fast_packing, is_pumped, operator
 from hls_build.kernels import kernel_spec
 from hls_build.kernels.kernel_node import KernelNode
 from hls_build.rtl.stitch import streams_weights
@@ -157,6 +157,8 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
     os.environ["NUM_DEFAULT_WORKERS"] = "1"
     waits, create_stitched_ip.wait_for_file = create_stitched_ip.wait_for_file, _is_there
     KernelNode.code_generation_ipi = through_link  # type: ignore[assignment, method-assign] # meanwhile
+    knows = create_stitched_ip.CreateStitchedIP.is_double_pumped
+    create_stitched_ip.CreateStitchedIP.is_double_pumped = lambda _, node: is_pumped(node)  # FINN+ asks its own alone
     logging.disable(logging.WARNING)  # FINN+ advises FIFOs that the compiler has put where they are needed
     try:
         with warnings.catch_warnings():
@@ -166,6 +168,7 @@ def _deferred(workspace: Path, notes: Path) -> Iterator[None]:
         logging.disable(logging.NOTSET)
         create_stitched_ip.wait_for_file = waits
         KernelNode.code_generation_ipi = ours  # type: ignore[method-assign]
+        create_stitched_ip.CreateStitchedIP.is_double_pumped = knows
         settings.finn_build_dir, settings.finn_deps, settings.num_default_workers, settings.finn_rtllib = before
         os.environ.clear()
         os.environ.update(environment)

@@ -17,7 +17,7 @@ from board.deployment import BITFILE, HANDOFF, SHELL_FILE
 from hls_build.build_folder import files_of, pack
 from hls_build.config.board import Board
 from hls_build.config.build import BuildConfig
-from hls_build.finn_adapter import operator
+from hls_build.finn_adapter import is_pumped
 from hls_build.shell.spec import FRAME_FILE, ShellSpec
 from hls_build.shell.spec import write as write_shell
 from hls_build.vivado import reports, shell
@@ -110,8 +110,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 def _is_double_pumped(model: ModelWrapper) -> bool:
     """Whether a multiplier or a weight memory runs at twice the clock."""
-    multipliers = [operator(node) for node in model.graph.node if node.op_type == "MVAU_rtl"]
-    return any(op.get_nodeattr(key) for op in multipliers for key in ("pumpedCompute", "pumpedMemory"))
+    return any(is_pumped(node) for node in model.graph.node)
 
 
 def _fill(folder: Path, calls: list[Call], workspace: Path, build: BuildConfig, double_pumped: bool) -> None:

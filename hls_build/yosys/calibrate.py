@@ -115,6 +115,10 @@ GRIDS: dict[str, tuple[str, str]] = {
         "pixels mw mh pe simd bits signed weight_bits out_bits memory",
         "4 288 64 8 36 4 0 4 16 distributed, 4 128 16 2 8 4 1 4 15 distributed",
     ),
+    "pumped_mvu": (
+        "pixels mw mh pe simd bits signed weight_bits out_bits memory",
+        "4 288 64 8 72 4 0 4 16 distributed, 4 576 128 4 72 4 0 4 16 block",
+    ),
 }
 """What is synthesised: names of parameters, and their values, one calibration case after another."""
 

@@ -24,11 +24,9 @@ from hls_build.dataflow.links import type_name
 from hls_build.estimate import multiplier_of, node_estimate, thresholds_of
 from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
-from hls_build.kernels.dsp_mvu.spec import DspMvuSpec
 from hls_build.kernels.gate.spec import GateSpec
 from hls_build.kernels.kernel_spec import KernelSpec
-from hls_build.kernels.lut_mvu.spec import LutMvuSpec
-from hls_build.kernels.matrix_spec import weight_text
+from hls_build.kernels.matrix_spec import MatrixSpec, weight_text
 from hls_build.rtl import stitch
 from hls_build.rtl.blocks import blocks
 from hls_build.yosys import finn_patches
@@ -83,7 +81,7 @@ def modelled(kind: str, parameters: Parameters) -> Resources:
 def kernel(kind: str, parameters: Parameters) -> KernelSpec:
     """The spec of one of our kernels."""
     spec: Callable[..., KernelSpec] = SPECS[kind]
-    if kind in (DspMvuSpec.module, LutMvuSpec.module):
+    if issubclass(SPECS[kind], MatrixSpec):
         most, size = (1 << (parameters["weight_bits"] - 1)) - 1, parameters["mh"] * parameters["mw"]
         weights = np.random.default_rng(SEED).integers(-most, most + 1, size)
         return spec(**parameters, weights=weight_text(weights))

@@ -28,7 +28,8 @@ class Cell:
 
     Attributes:
         type: Xilinx's name of it, such as LUT6.
-        parameters: Its settings as Yosys writes them; contents of memories and tables are left out.
+        parameters: Its settings as Yosys writes them; contents of memories are left out, and of tables that have one
+            output.
         pins: What its pins are connected with.
     """
 
@@ -63,7 +64,11 @@ class Netlist:
             [
                 Cell(
                     cell["type"],
-                    {key: value for key, value in cell["parameters"].items() if not key.startswith("INIT")},
+                    {
+                        key: value
+                        for key, value in cell["parameters"].items()
+                        if not key.startswith("INIT") or cell["type"] == "LUT6_2"
+                    },
                     cell["connections"],
                 )
                 for cell in module["cells"].values()

@@ -74,24 +74,25 @@ def test_folding_changes_no_result(seed: int, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "node", "weight_bits", "bits"),
+    ("kind", "pumped", "node", "weight_bits", "bits"),
     [
-        ("lut", "LutMvu_rtl", 2, 2),
-        ("lut", "LutMvu_rtl", 2, 4),
-        ("dsp", "DspMvu_rtl", 4, 4),
-        ("dsp", "DspMvu_rtl", 3, 3),
+        ("lut", False, "LutMvu_rtl", 2, 2),
+        ("lut", False, "LutMvu_rtl", 2, 4),
+        ("dsp", False, "DspMvu_rtl", 4, 4),
+        ("dsp", False, "DspMvu_rtl", 3, 3),
+        ("dsp", True, "PumpedMvu_rtl", 4, 4),
     ],
 )
 def test_multipliers_of_ours_change_no_result(
-    kind: str, node: str, weight_bits: int, bits: int, seed: int, rng: np.random.Generator
+    kind: str, pumped: bool, node: str, weight_bits: int, bits: int, seed: int, rng: np.random.Generator
 ) -> None:
     sizes = replace(SMALL, weight_bits=weight_bits, bits=bits)
     graph, faces = random_network(seed, sizes), random_faces(rng, 2, SMALL.size)
     ours = {
-        "conv2": Folding(pe=4, simd=36, multiplier=kind),
-        "conv3": Folding(pe=2, simd=4, multiplier=kind, ram_style="block"),
-        "attention1_fc1": Folding(multiplier=kind),
-        "fc1": Folding(pe=2, simd=4, multiplier=kind),
+        "conv2": Folding(pe=4, simd=36, multiplier=kind, pumped=pumped),
+        "conv3": Folding(pe=2, simd=4, multiplier=kind, ram_style="block", pumped=pumped),
+        "attention1_fc1": Folding(simd=2, multiplier=kind, pumped=pumped),
+        "fc1": Folding(pe=2, simd=4, multiplier=kind, pumped=pumped),
     }
     model = compile_graph(graph, builds(**ours))
     assert set(ports(model, node, "pe")) == set(ours)
@@ -159,6 +160,16 @@ def test_deep_fifos_take_no_ultra_ram(seed: int) -> None:
             "conv3",
             Folding(multiplier="lut", ram_style="distributed"),
             "conv3 multiplies in LUTs, which takes at most 256 folds with weights in LUTs, got 288",
+        ),
+        (
+            "conv2",
+            Folding(simd=9, multiplier="dsp", pumped=True),
+            "conv2 can run its DSPs at twice the clock with an even simd, got 9",
+        ),
+        (
+            "conv3",
+            Folding(simd=2, multiplier="dsp", pumped=True, ram_style="distributed"),
+            "conv3 multiplies by dsp_mvu, which takes at most 256 folds with weights in LUTs, got 288",
         ),
         ("conv1", Folding(multiplier="lut"), "conv1 multiplies in LUTs, which takes at most 4 bits of a weight, got 8"),
         (

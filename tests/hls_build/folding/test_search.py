@@ -141,6 +141,19 @@ def test_multipliers_of_ours_are_options() -> None:
     assert share["auto"] <= min(share[kind] for kind in MULTIPLIERS) * (1 + RELATIVE_GAP)
 
 
+def test_a_multiplier_of_ours_has_half_the_slices_at_twice_the_clock() -> None:
+    graph = random_network(1, SMALL)
+    (layer,) = (node for node in graph.nodes if node.name == "conv2")
+    for double_pump in (False, True):
+        options = FoldingOptions(graph, BOARD, Goal(INTERVAL, double_pump, 100.0, "dsp")).of(layer)
+        assert {option.folding.pumped for option in options} == ({False, True} if double_pump else {False})
+        assert all((option.folding.simd or 1) % 2 == 0 for option in options if option.folding.pumped)
+    fewest = [
+        min(option.resources.dsp for option in options if option.folding.pumped == pumped) for pumped in (False, True)
+    ]
+    assert fewest[1] < fewest[0]
+
+
 def test_columns_are_what_a_large_window_needs_to_be_fast(network: IntegerGraph) -> None:
     """A serial window of 7x7 gives a pixel's elements in 49 cycles at least, so no FINN+ window is one of them."""
     (layer,) = (node for node in network.nodes if node.name == "attention1_spatial")

@@ -18,8 +18,9 @@ TIMEOUT_S, SLOW_TIMEOUT_S = 120, 1800
 CYCLES, SLOW_CYCLES = 8, 24
 MUTANTS = mutants(PROPERTIES / "mutants.toml")
 SAMPLE = [MUTANTS[0], MUTANTS[24], MUTANTS[-1]]
-TRIED = ("dsp_mvu", "lut_mvu")
-"""Kernels without proofs: every weight by every activation, of a small size or a slice, is tried in their own tests."""
+TRIED = ("dsp_mvu", "lut_mvu", "pumped_mvu")
+"""Kernels without proofs: every weight by every activation, of a small size or a slice, is tried in their own tests.
+The prover has one clock, and the last of them two."""
 MODULES = ("skid_buffer", *(kernel.name for kernel in KERNELS if kernel.name not in TRIED))
 
 

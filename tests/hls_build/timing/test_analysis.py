@@ -117,6 +117,19 @@ def test_a_port_of_a_memory_without_a_clock_is_unused() -> None:
     assert sorted(end.delay_ps for end in found.endpoints) == [362 + 450 + 566, 2454 + 450]
 
 
+@pytest.mark.parametrize(("table", "delay_ps"), [(0xE8E8E8E8, 362 + 631), (0xFF00FF00, 362 + 3 * 238)])
+def test_a_path_goes_only_where_a_table_looks(table: int, delay_ps: int) -> None:
+    """The carry of three bits, out of O5, does not wait for the fourth input; another function of it does."""
+    adder = block(
+        register("0", 10),
+        cell("LUT2", I0=10, I1="0", O=11),
+        cell("LUT2", I0=11, I1="0", O=12),
+        cell("LUT6_2", {"INIT": f"{table:064b}"}, I0=10, I1="0", I2="0", I3=12, I4="0", I5="1", O5=13),
+        register(13, 14),
+    )
+    assert timed({"adder": adder}, 0.0).worst.delay_ps == delay_ps
+
+
 def test_the_faster_of_two_clocks_sets_the_time() -> None:
     pumped = block(register("0", 10), register(10, 11, FAST), register(11, 12), ap_clk2x=("in", FAST))
     slacks = [end.slack_ps for end in timed({"pumped": pumped}, ap_clk2x=5_000.0).endpoints]

@@ -15,6 +15,7 @@ from standin import BLOCK, Written, unpack, write_project
 from hls_build.compiler import compile_graph
 from hls_build.config.board import board_names, load_board
 from hls_build.config.build import BUILDS
+from hls_build.config.folding import Folding
 from hls_build.finn_adapter import operator
 from hls_build.finn_settings import finn_settings
 from hls_build.vivado import deferring_tool, finn_steps, project, shell
@@ -205,6 +206,15 @@ def test_a_double_pumped_multiplier_gets_its_clock(tmp_path: Path) -> None:
     assert (
         "connect_bd_net [get_bd_pins clk_wiz_0/clk_out2] [get_bd_pins StreamingDataflowPartition_1/ap_clk2x]" in script
     )
+
+
+def test_a_multiplier_of_ours_gets_its_second_clock(tmp_path: Path) -> None:
+    build = replace(BLOCK, folding={**BLOCK.folding, "fc1": Folding(simd=8, multiplier="dsp", pumped=True)})
+    written = write_project(tmp_path, build)
+    assert "clk_wiz_0/clk_out2] [get_bd_pins StreamingDataflowPartition_1/ap_clk2x]" in shell_script(written, tmp_path)
+    scripts = unpack(written.archive, tmp_path).rglob("*.tcl")
+    external = r"make_bd_pins_external \[get_bd_pins \S+/ap_clk2x\]"
+    assert any(re.search(external, script.read_text()) for script in scripts)
 
 
 def test_scripts_of_ours_need_no_newer_tcl_than_vivado_has() -> None:

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The matrix-vector product of a convolution or dense layer by this kernel."""
+
+from __future__ import annotations
+
+from onnx import NodeProto
+
+from board.core.arrays import Integers
+from hls_build.dataflow.links import Link
+from hls_build.kernels.pumped_mvu.node import PumpedMvu_rtl
+from hls_build.kernels.pumped_mvu.spec import PumpedMvuSpec
+from hls_build.kernels.translation import product_fields
+
+
+def multiplier(
+    name: str,
+    source: Link,
+    target: Link,
+    matrix: Integers,
+    weight_bits: int,
+    simd: int,
+    style: str,
+    clk_period_ns: float,
+) -> NodeProto:
+    """The node between the vectors of one link and the sums of another.
+
+    Args:
+        name: Of the layer.
+        source: Vectors, in beats of simd.
+        target: Sums, in beats of pe.
+        matrix: Weights of shape (inputs, outputs).
+        weight_bits: Of each, symmetric.
+        simd: Inputs at once, even.
+        style: Memory of the weights, block or distributed.
+        clk_period_ns: Clock period of the streams, on which nothing depends: each adder has its register.
+    """
+    del clk_period_ns
+    height, width, _ = target.shape
+    spec = PumpedMvuSpec(**product_fields(source, target, matrix, weight_bits, simd, style))
+    return PumpedMvu_rtl.make_node(spec, [source.tensor], [target.tensor], height, width, name)
