@@ -60,7 +60,8 @@ def test_keys_of_json(written: type) -> None:
 
 def test_keys_of_reports() -> None:
     board = Board("board", "part", "files", 100, Resources())
-    assert missing(FORMATS, Estimate(board, 100, {"conv1": NodeEstimate("MVAU_rtl", 1, Resources())}).as_json()) == []
+    estimate = Estimate(board, 100, "finn", {"conv1": NodeEstimate("MVAU_rtl", 1, Resources())})
+    assert missing(FORMATS, estimate.as_json()) == []
     assert missing(FORMATS, Parity(1, (Compared("numpy", "here"),)).as_json()) == []
 
 
