@@ -22,8 +22,8 @@ QUEUE = 32
 LITERAL_BITS = 1 << 16
 """Bits of one literal: Verilator takes no more."""
 
-CONTROL_LUT, COUNT_LUT, CONTROL_FF = 30, 1.5, 30
-"""LUTs of control at least and per bit of the counters; its flip-flops besides those."""
+CONTROL_LUT, RING_LUT, COUNT_LUT, CONTROL_FF = 30, 15, 1.5, 30
+"""LUTs of control at least, of a vector that is used again, per bit of the counters; its flip-flops besides those."""
 
 
 def weight_text(matrix: Integers) -> str:
@@ -192,7 +192,7 @@ class MatrixSpec(KernelSpec):
             lut += rom_luts(self.folds, word)
             ff += word
         if self.turns > 1:
-            lut += dual_port_luts(1 << log2(self.beats), x) + rom_luts(self.turns, y)
+            lut += dual_port_luts(1 << log2(self.beats), x) + rom_luts(self.turns, y) + RING_LUT
             ff += y
         counts = 2 * log2(self.folds) + 3 * (self.turns > 1) * (log2(self.beats) + 1)
         return Resources(lut + round(CONTROL_LUT + COUNT_LUT * counts), ff + CONTROL_FF + counts, bram)

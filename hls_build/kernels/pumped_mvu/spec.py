@@ -11,7 +11,7 @@ from typing import ClassVar
 from hls_build.cost.resources import Resources
 from hls_build.kernels.dsp_mvu.spec import DspMvuSpec
 
-CONTROL_LUT, CONTROL_FF = 10, 11
+CONTROL_LUT, CONTROL_FF = 13, 11
 """Of both crossings and the reset."""
 
 

@@ -42,8 +42,9 @@ def detector(tmp_path: Path) -> Iterator[AUDetector]:
 
 
 def test_the_hub_keeps_the_newest_frame_and_a_minute_of_action_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub, clock = Hub(), 0.0
-    monkeypatch.setattr(time, "perf_counter", lambda: hub._began + clock)
+    clock = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: clock)
+    hub = Hub()
     for index in range(100):
         clock = float(index)
         hub.write(frame(index), [face(index)] if index % 2 else [Observation.of(frame(index), NO_FACE)])
