@@ -48,7 +48,7 @@ SPECS = [
 ]
 CASES = Cases(
     specs=SPECS,
-    full_size=[spec(4, (288, 32), (8, 72), 4)],
+    full_size=[spec(4, (144, 16), (4, 36), 4)],
     illegal=[
         ({"simd": 3}, "an even simd at twice the clock, got simd=3"),
         ({"simd": 5}, "simd to divide mw=12, got simd=5"),
