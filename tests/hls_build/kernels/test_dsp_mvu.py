@@ -55,7 +55,7 @@ SPECS = [
 ]
 CASES = Cases(
     specs=SPECS,
-    full_size=[spec(4, (288, 32), (8, 36), 4)],
+    full_size=[spec(4, (144, 16), (4, 36), 4)],
     illegal=[
         ({"pe": 4}, r"pe to divide channels=6 \(one of \[1, 2, 3, 6\]\), got pe=4"),
         ({"simd": 5}, "simd to divide mw=12, got simd=5"),
