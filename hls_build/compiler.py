@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,9 +29,10 @@ from hls_build.finn_adapter import operator
 from hls_build.kernels import KERNELS
 from hls_build.kernels.column_window.translate import column_window
 from hls_build.kernels.dsp_mvu import translate as dsp_mvu
+from hls_build.kernels.dsp_mvu.node import DspMvu_rtl
 from hls_build.kernels.lane_converter.translate import converter
 from hls_build.kernels.lut_mvu import translate as lut_mvu
-from hls_build.kernels.pumped_mvu import translate as pumped_mvu
+from hls_build.kernels.pumped_mvu.node import PumpedMvu_rtl
 from hls_build.kernels.register_slice.translate import register_slice
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
@@ -43,7 +45,11 @@ RULES: tuple[Rule, ...] = (*(rule for kernel in KERNELS for rule in kernel.rules
 
 OWN_NODES = OwnNodes(
     converter,
-    {("dsp", False): dsp_mvu.multiplier, ("dsp", True): pumped_mvu.multiplier, ("lut", False): lut_mvu.multiplier},
+    {
+        ("dsp", False): partial(dsp_mvu.multiplier, DspMvu_rtl),
+        ("dsp", True): partial(dsp_mvu.multiplier, PumpedMvu_rtl),
+        ("lut", False): lut_mvu.multiplier,
+    },
     register_slice,
     column_window,
 )
