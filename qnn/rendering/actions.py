@@ -19,7 +19,7 @@ ACTIONS: dict[int, dict[str, float]] = {
     4: {"browDown*": 1.1},
     5: {"eyeWide*": 1.2},
     6: {"cheekSquint*": 1.15, "eyeSquint*": 0.35},
-    7: {"eyeSquint*": 1.0, "eyeBlink*": 0.1},
+    7: {"eyeSquint*": 1.35, "eyeBlink*": 0.1},
     9: {"noseSneer*": 1.3, "mouthUpperUp*": 0.15},
     10: {"mouthUpperUp*": 0.85},
     12: {"mouthSmile*": 0.9},

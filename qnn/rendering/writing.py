@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # it needs packages that a test of this module does without
     from qnn.rendering.painter import Painter
 
 FORMAT = "auflow-rendered-1"
-LOOK = 3
+LOOK = 4
 """Rises when the same seed gives other pictures."""
 DESCRIPTION = "rendered.json"
 PARTS = "parts"
