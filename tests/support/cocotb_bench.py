@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +21,8 @@ SUPPORT = Path(__file__).parent
 SETTINGS = "AUFLOW_BENCH"
 """Environment variable that carries a run's settings as JSON."""
 TIMEOUT_S = 3000.0
+DRAWS = 20
+"""A mutant that only a rare stall shows is noticed in one draw of two or three."""
 UNIT_BYTES = 2_000_000
 """C++ that is compiled as one: a smaller unit takes longer to read its headers than to compile."""
 RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
@@ -138,6 +140,24 @@ def run(
             test.get("name") for test in tests if test.find("failure") is not None or test.find("error") is not None
         ]
         assert tests and not failed and done.returncode == 0, f"{failed} of {len(tests)}\n{said}"
+
+
+def assert_noticed(hold: Callable[[list[Path], int], None], planted: list[Path], sound: list[Path], seed: int) -> None:
+    """Of DRAWS draws of stalls and errors one must fail with a mutant, and pass without.
+
+    Args:
+        hold: Runs the case that must notice, with sources and a seed; raises AssertionError where it fails.
+        planted: Sources with the mutant.
+        sound: Sources without.
+        seed: Of the first draw.
+    """
+    for draw in range(seed, seed + DRAWS):
+        try:
+            hold(planted, draw)
+        except AssertionError:
+            hold(sound, draw)
+            return
+    raise AssertionError(f"the mutant must be noticed within {DRAWS} draws, from seed {seed} on none failed")
 
 
 def settings() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotb_bench import settings
 from cocotb_dma import ENDED, ERROR, FAILED, GUARD, PATIENCE_US, PERIOD_NS, STALLS, Memory, pauses
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiSlave
+from cocotbext.axi.axi_channels import AxiARSink, AxiAWSink
 
 from board.driver.debug import Command, Debug, Fault, Interrupt, Status
 from board.driver.iodma import Control, Register
@@ -24,6 +25,11 @@ FAULTS = ("lose_in", "repeat_in", "lose_out", "repeat_out", "hold_in", "hold_out
 MISALIGNED = 1 << 18
 SIZE, IN, OUT = 1 << 18, 0x4000, 0x30000
 """Of memory, and where frames and answers begin."""
+
+
+def expect_axi3() -> None:
+    """Have cocotbext-axi take bursts' lengths of four bits, AXI3's, which have 16 words at most (ARM IHI 0022)."""
+    AxiARSink._signal_widths["arlen"] = AxiAWSink._signal_widths["awlen"] = 4
 
 
 class Registers:
@@ -54,9 +60,10 @@ class Bench:
         low = {"reset_active_level": False}
         registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.ap_clk, dut.ap_rst_n, **low)
         self.idma, self.odma, self.debug = (Registers(registers, base) for base in (IDMA_BASE, ODMA_BASE, DEBUG_BASE))
-        self.slave = AxiSlave(
-            AxiBus.from_prefix(dut, "m_axi_gmem"), dut.ap_clk, dut.ap_rst_n, target=self.memory, **low
-        )
+        if self.set["axi3"]:
+            expect_axi3()
+        bus = AxiBus.from_prefix(dut, "m_axi_gmem")
+        self.slave = AxiSlave(bus, dut.ap_clk, dut.ap_rst_n, target=self.memory, **low)
 
     async def reset(self) -> None:
         for name in FAULTS:
