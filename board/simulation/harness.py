@@ -264,8 +264,9 @@ class Simulation:
     def report(self) -> str:
         """The stuck stream in one clause, then the state of every stream and FIFO, a line each."""
         outer = self._outer_states()
-        fed = [state for state in outer if self.is_input(state[0])]
-        states = [*fed, *self._inner_states(), *(state for state in outer if state not in fed)]
+        fed = [state for state in outer if self.is_input(state[0]) and state[0] not in self._endless]
+        out = [state for state in outer if not self.is_input(state[0])]
+        states = [*fed, *self._inner_states(), *out]
         missing = [name for name in self._pending if self._remaining(name)]
         if names := stuck_streams(states):
             stuck = sentence(names)

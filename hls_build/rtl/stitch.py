@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from board.core.contract import StreamPacking
 from board.core.files import sha256
 from board.core.reading import parsing, read_json
+from board.core.stuck import BETWEEN
 from board.core.weights import ALIGNMENT, WHOLE_BYTES, Weights, WeightStream
 from board.core.weights import FILE as WEIGHTS
 from hls_build.finn_adapter import fast_packing, is_pumped, operator
@@ -43,7 +44,7 @@ class Stitched:
     Attributes:
         sources: Files in the order that compilers want, relative to the folder: packages first, the top last.
         monitor: Simulation top around the accelerator that shows what happens inside, relative to the folder.
-        streams: Internal streams in the bit order of mon_valid and mon_ready, upstream first.
+        streams: Internal streams in the bit order of mon_valid and mon_ready, upstream first; then those of weights.
         fifos: FIFOs in the order of mon_fill.
         input_stream: Packing of the accelerator's input.
         output_stream: Packing of the accelerator's output.
@@ -91,7 +92,7 @@ class Wire:
     Attributes:
         name: Of its signals.
         width: Bits of a beat, padded to whole bytes.
-        source: Node that it leaves, or OUTSIDE.
+        source: Node that it leaves, OUTSIDE, or the file of weights.
         sink: Node that it enters, or OUTSIDE.
     """
 
@@ -108,7 +109,7 @@ class Wire:
     @property
     def stream(self) -> str:
         """What reports and counters call it."""
-        return f"{self.source}->{self.sink}" if self.is_inner else self.name.removesuffix("_V")
+        return f"{self.source}{BETWEEN}{self.sink}" if self.is_inner else self.name.removesuffix("_V")
 
 
 def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -> Stitched:
@@ -140,13 +141,14 @@ def stitch(model: ModelWrapper, folder: Path, part: str, clk_period_ns: float) -
         raise ValueError(f"a layer must not be called like another one's hardware, got two of {repeated[0]!r}")
     wires = wires_of(model)
     (folder / f"{TOP}.sv").write_text(_top(model, wires))
-    streams = {name: wire for name, wire in wires.items() if wire.is_inner}
+    weights = [Wire(port, width, WEIGHTS, node) for node, (port, width) in _weight_ports(model).items()]
+    streams = [*(wire for wire in wires.values() if wire.is_inner), *weights]
     fifos = [node.name for node in model.graph.node if node.op_type == "StreamingFIFO_rtl"]
     (folder / f"{MONITOR}.sv").write_text(_monitor(wires, model, streams, fifos))
     result = Stitched(
         (*sorted(sources, key=lambda name: not name.endswith("_pkg.sv")), f"{TOP}.sv"),
         f"{MONITOR}.sv",
-        tuple(wire.stream for wire in streams.values()),
+        tuple(wire.stream for wire in streams),
         tuple(fifos),
         _packing(model, model.graph.node[0], output=False),
         _packing(model, model.graph.node[-1], output=True),
@@ -343,13 +345,13 @@ def _bundles(streams: list[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _monitor(wires: dict[str, Wire], model: ModelWrapper, streams: dict[str, Wire], fifos: list[str]) -> str:
+def _monitor(wires: dict[str, Wire], model: ModelWrapper, streams: list[Wire], fifos: list[str]) -> str:
     """The simulation top: the accelerator as it ships, its handshakes and FIFO fills looked up from outside."""
 
     def listed(signals: list[str]) -> str:
         return "{\n    " + ",\n    ".join(f"dut.{signal}" for signal in reversed(signals)) + "\n  }"
 
-    names = [wire.name for wire in streams.values()]
+    names = [wire.name for wire in streams]
     return f"""// SPDX-License-Identifier: Apache-2.0
 
 /// Simulation only: {model.graph.name} with its internal handshakes and the highest fill of every FIFO; generated.

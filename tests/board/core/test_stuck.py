@@ -51,3 +51,12 @@ def test_the_clause_names_all() -> None:
     assert sentence(["a->c", "b->c"], 3) == (
         "stream 'b->c' is stuck: valid, never ready, after 3 beats; so is 'a->c', which goes to the same node"
     )
+
+
+def test_missing_weights_are_named_and_not_what_waits_for_them() -> None:
+    inner = [("in0", True, False), ("a->fc1", True, False), ("fc1->b", False, True)]
+    for valid, stuck in ((False, "weights.bin->fc1"), (True, "a->fc1")):
+        named = stuck_streams([*inner, ("weights.bin->fc1", valid, not valid), ("out0", False, True)])
+        assert named[0] == stuck
+    assert stuck_streams([("in0", False, True), ("a->fc1", False, True), ("weights.bin->fc1", True, False)]) == []
+    assert sentence(["weights.bin->fc1"], 3) == "stream 'weights.bin->fc1' is stuck: ready, never valid, after 3 beats"

@@ -132,11 +132,14 @@ def weighted(layer: str) -> Conv:
 
 
 @pytest.mark.verilator
-def test_a_network_whose_weights_never_come_says_so(folder: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("stream", "layer"), [("in1", "conv5"), ("in3", "fc2")])
+def test_a_layer_whose_weights_never_come_is_named(
+    folder: Path, rng: np.random.Generator, stream: str, layer: str
+) -> None:
     with open_rtl(folder) as live:
-        live.simulation._endless.clear()
+        del live.simulation._endless[stream]
         live.simulation.reset()
-        with pytest.raises(DeadlockError, match="is stuck"):
+        with pytest.raises(DeadlockError, match=rf"stream 'weights\.bin->{layer}' is stuck: ready, never valid"):
             live.run(random_faces(rng, 1, SMALL.size))
 
 

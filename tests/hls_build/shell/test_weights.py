@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from board.driver.shell import DEBUG_BASE, WEIGHTS_BASE
 from board.emulator import EmulatedBoard
 from board.emulator.memory import Memory
 from board.emulator.overlay import FINN_BLOCKS, SHELL_BLOCKS, write_overlay
-from board.emulator.shell import CHUNK_CYCLES, SLVERR, RtlFabric
+from board.emulator.shell import CHUNK_CYCLES, SLVERR, WEIGHT_REQUESTS, RtlFabric
 from board.executors.numpy_executor import NumpyExecutor
 from board.simulation.harness import Simulation
 from hls_build.compiler import compile_graph
@@ -194,6 +195,18 @@ def test_memory_that_refuses_weights_is_told_and_recovered_from(
         assert not fabric.status() & Status.WEIGHTS_BUSY  # or loading would break its bursts off
         logic.times = 0
         right(driver, rng, 1)
+
+
+def test_memory_that_answers_no_weights_is_named_and_recovered_from(
+    opened: Opener, fabric: Fabric, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened() as driver:
+        right(driver, rng, 2)
+        fabric.logic._readers.pop(WEIGHT_REQUESTS)  # until the logic is loaded again
+        right(driver, rng, 5)  # some by what was read ahead
+    assert fabric.loads == 2
+    stuck = r"no frame for 0.001 s .*; stream 'weights\.bin->fc1' is stuck: ready, never valid, after \d+ beats"
+    assert any(re.search(stuck, said) for said in caplog.messages)
 
 
 def test_files_of_another_build_or_none_are_refused(opened: Opener, tmp_path: Path) -> None:
