@@ -183,12 +183,12 @@ module read_dma #(
   end
 
   // Words to units, units to beats.
-  logic                    word_ready, unit_valid, unit_ready, beat_valid, beat_ready, cleared_n;
+  logic                    wants, word_ready, unit_valid, unit_ready, beat_valid, beat_ready, cleared_n;
   logic [8*UNIT-1:0]       unit;
   logic [8*BEAT_BYTES-1:0] beat;
 
   assign cleared_n         = rst_ni && running_q;
-  assign m_axi_gmem_rready = draining_q || (running_q && word_ready);
+  assign m_axi_gmem_rready = draining_q || (running_q && (word_ready || !wants));  // the last word may be cut in part
 
   if (WORD_BYTES == UNIT) begin : gen_whole_word
     assign unit       = m_axi_gmem_rdata;
@@ -214,10 +214,10 @@ module read_dma #(
     );
   end
 
-  // Beats of the frames that were asked for; what follows in the last word is no part of them.
+  // Beats of the frames that were asked for; what follows in the last word is no part of them, and goes with it.
   logic [31:0]          to_go_q;  // frames
   logic [BEAT_BITS-1:0] beat_q;
-  logic                 wants, last, passes, skid_ready;
+  logic                 last, passes, skid_ready;
 
   assign wants      = to_go_q != '0;
   assign last       = beat_q == BEAT_BITS'(FRAME_BEATS - 1);

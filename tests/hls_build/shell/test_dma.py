@@ -52,7 +52,8 @@ class Geometry:
         return "-".join(f"{value}" for value in self.parameters().values())
 
 
-USUAL = Geometry((3, 100), (3, 7))
+USUAL = Geometry((3, 99), (3, 7))
+"""Of whose last word less is left over than the converters behind it take in."""
 OTHERS = (
     Geometry((8, 40), (8, 40)),  # a word is a beat
     Geometry((16, 9), (16, 3)),  # a beat is two words
@@ -101,6 +102,8 @@ MUTANTS = {
         "read_dma.sv", "BEAT_BITS'(FRAME_BEATS - 1)", "BEAT_BITS'(FRAME_BEATS - 2)", "frames_reach_the_stream"),
     "it ends before the stream took all": (
         "read_dma.sv", "!wants && !m_axis_tvalid;", "!wants;", "an_abort_leaves_the_bus_in_order"),
+    "the rest of the last word stays on the bus": (
+        "read_dma.sv", "(word_ready || !wants)", "word_ready", "frames_reach_the_stream"),
     "a request is changed while it waits": (
         "read_dma.sv", "!arvalid_q && left_q", "left_q", "frames_reach_the_stream"),
     "error responses to reads are not seen": (
@@ -184,7 +187,8 @@ def planted(mutant: str, folder: Path) -> list[Path]:
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_is_noticed(mutant: str, tmp_path: Path, seed: int) -> None:
     def hold(sources: list[Path], draw: int) -> None:
-        judge(USUAL, sources, draw, 2 * TRANSFERS, (MUTANTS[mutant][3],))
+        for geometry in (USUAL, OTHERS[0]):  # a beat that is cut is kept until its last part is gone
+            judge(geometry, sources, draw, 2 * TRANSFERS, (MUTANTS[mutant][3],))
 
     cocotb_bench.assert_noticed(hold, planted(mutant, tmp_path), SOURCES, seed)
 
