@@ -34,6 +34,7 @@ from hls_build.kernels.lane_converter.translate import converter
 from hls_build.kernels.lut_mvu import translate as lut_mvu
 from hls_build.kernels.pumped_mvu.node import PumpedMvu_rtl
 from hls_build.kernels.register_slice.translate import register_slice
+from hls_build.kernels.requantizer.translate import requantizer
 from hls_build.lowering.errors import LoweringError
 from hls_build.lowering.lower import OWN_RULES, Lowered, lower, lower_scaled
 from hls_build.lowering.rule import Rule
@@ -52,6 +53,7 @@ OWN_NODES = OwnNodes(
     },
     register_slice,
     column_window,
+    requantizer,
 )
 """Our kernels that stand among FINN+'s nodes."""
 

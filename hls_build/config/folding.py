@@ -21,6 +21,9 @@ DRAM = "dram"
 WINDOWS = ("finn", "columns")
 """FINN+'s sliding window, an element of a pixel after the other, and ours, all rows of a column at once."""
 
+QUANTIZERS = ("finn", "shift")
+"""FINN+'s search among activation thresholds, and ours, which adds and shifts where they lie a power of two apart."""
+
 LATENCY_INTERVALS = 3.0
 """Most intervals from a frame's first pixel to its result, where the folding search is told nothing else."""
 
@@ -36,6 +39,7 @@ class Folding:
         ram_style: Memory of weights or thresholds: block RAM, LUTs, or whichever wastes less.
         window: What moves over the map of a convolution, one of WINDOWS; FINN+'s if nothing is said.
         window_ram_style: Memory of a sliding window; ours is of LUTs.
+        quantizer: What an activation quantizer is made of, one of QUANTIZERS; FINN+'s if nothing is said.
         multiplier: What multiplies in a convolution or dense layer, one of MULTIPLIERS; FINN+'s if nothing is said.
         weights: DRAM where a layer's weights come from memory as a stream; in the FPGA if nothing is said.
         pumped: Whether a multiplier's DSPs run at twice the clock, so that half of them do; not one in LUTs.
@@ -49,6 +53,7 @@ class Folding:
     ram_style: str = "auto"
     window: str | None = None
     window_ram_style: str = "auto"
+    quantizer: str | None = None
     multiplier: str | None = None
     weights: str | None = None
     pumped: bool = False
@@ -67,6 +72,8 @@ class Folding:
             raise ValueError(f"need window to be one of {', '.join(WINDOWS)}, got {self.window!r}")
         if self.window == "columns" and self.window_ram_style == "block":
             raise ValueError("need window_ram_style of auto or distributed with window = \"columns\", got 'block'")
+        if self.quantizer not in (None, *QUANTIZERS):
+            raise ValueError(f"need quantizer to be one of {', '.join(QUANTIZERS)}, got {self.quantizer!r}")
         if self.multiplier not in (None, *MULTIPLIERS):
             raise ValueError(f"need multiplier to be one of {', '.join(MULTIPLIERS)}, got {self.multiplier!r}")
         if self.multiplier == "lut" and self.pumped:

@@ -19,11 +19,13 @@ from qonnx.util.basic import qonnx_make_model
 from board.core.graph import IntegerGraph
 from board.core.layers.append import Append
 from board.core.layers.flatten import Flatten
+from board.core.layers.threshold import Threshold
 from board.core.node import Node
 from hls_build.config.build import BuildConfig
 from hls_build.config.folding import Folding
 from hls_build.dataflow import rules
 from hls_build.dataflow.links import Link, type_name
+from hls_build.dataflow.requantization import Requantization
 
 DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 """ONNX domain in which FINN looks for nodes with an RTL backend."""
@@ -40,6 +42,9 @@ ColumnWindow = Callable[[Link, Link, tuple[int, int], tuple[int, ...]], tuple[No
 """Makes the node that gives the windows of one link to another, of so many rows and columns, with zeros above, before,
 below and behind the map; and tells its cycles per frame."""
 
+Requantizer = Callable[[str, Link, Link, Requantization, str], NodeProto]
+"""Makes the node of a name that scales one link to the codes of another, in a style of memory."""
+
 
 @dataclass(frozen=True)
 class OwnNodes:
@@ -49,6 +54,7 @@ class OwnNodes:
     multipliers: Mapping[tuple[str, bool], OwnMultiplier]
     register_slice: RegisterSlice
     column_window: ColumnWindow
+    requantizer: Requantizer
 
 
 class GraphWriter:
@@ -69,7 +75,7 @@ class GraphWriter:
         """Begin with the input's link alone.
 
         Raises:
-            ValueError: A folding is for no layer.
+            ValueError: A folding is for no layer, or says what such a layer does not have.
         """
         self.graph = graph
         self.config = config
@@ -84,6 +90,9 @@ class GraphWriter:
         layers = [node.name for node in graph.nodes if not isinstance(node, Flatten)]
         if unknown := [layer for layer in config.folding if layer not in layers]:
             raise ValueError(f"folding is for layers {', '.join(layers)}, got {unknown[0]!r}")
+        for node in graph.nodes:
+            if config.folding.get(node.name, Folding()).quantizer is not None and not isinstance(node, Threshold):
+                raise ValueError(f"quantizer is for activation quantizers, got one for {node.name}")
         source = graph.tensors[graph.input]
         self.tensor(source.name, source.shape, type_name(source.bits, source.signed))
         self.links[source.name] = Link(

@@ -92,7 +92,7 @@ def check_own_multiplier(
         ("groups of outputs", groups, MOST_LUT_FOLDS),
     ]
     where = "LUTs" if style == "distributed" else "block RAM"
-    limits.append((f"folds with weights in {where}", folds, most_own_multiplier_folds(style)))
+    limits.append((f"folds with weights in {where}", folds, most_own_folds(style)))
     how = {"lut": "multiplies in LUTs, which takes", "dsp": "multiplies by dsp_mvu, which takes"}[kind]
     for name, value, most in limits:
         if value > most:
@@ -114,11 +114,11 @@ def has_multiplier(kind: str, pumped: bool, simd: int, folds: int, groups: int, 
         return not pumped or simd > 1
     if pumped and (kind == "lut" or simd % 2):
         return False
-    return groups <= MOST_LUT_FOLDS and folds * (1 + pumped) <= most_own_multiplier_folds(style)
+    return groups <= MOST_LUT_FOLDS and folds * (1 + pumped) <= most_own_folds(style)
 
 
-def most_own_multiplier_folds(style: str) -> int:
-    """Most folds of a multiplier of ours by the memory of its weights."""
+def most_own_folds(style: str) -> int:
+    """Most folds of a kernel of ours by the memory of its constants."""
     return MOST_LUT_FOLDS if style == "distributed" else MOST_BLOCK_FOLDS
 
 

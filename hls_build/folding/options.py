@@ -28,6 +28,7 @@ from hls_build.config.build import BuildConfig
 from hls_build.config.folding import DEFAULT_MULTIPLIER, DRAM, Folding
 from hls_build.cost.resources import Resources
 from hls_build.dataflow import rules
+from hls_build.dataflow.activation_thresholds import requantization_of
 from hls_build.dataflow.graph_writer import parallel_channels
 from hls_build.dataflow.multipliers import geometry, symmetric_bits
 from hls_build.dataflow.sliding_windows import Geometry
@@ -169,11 +170,21 @@ class FoldingOptions:
 
     def _parallel(self, node: Node) -> Iterator[Option]:
         """Options of a layer that has one parallelism."""
-        channels = parallel_channels(self.graph, node)
-        styles = (LUT_STYLE, BLOCK_STYLE) if isinstance(node, Threshold) else ("auto",)
-        for pe, style in product(rules.divisors(channels), styles):
+        channels, words, foldings = parallel_channels(self.graph, node), 0, [Folding()]
+        if isinstance(node, Threshold):
+            words = len(node.thresholds)
+            foldings = [Folding(ram_style=style) for style in (LUT_STYLE, BLOCK_STYLE)]
+            if self._may_shift(node):
+                foldings += [replace(folding, quantizer="shift") for folding in foldings]
+        for pe, folding in product(rules.divisors(channels), foldings):
+            if folding.quantizer and words // pe > rules.most_own_folds(folding.ram_style):
+                continue
             lanes = tuple(min(pe, self.graph.tensors[name].shape[2]) for name in node.inputs)
-            yield self._option(node, Folding(pe=pe, ram_style=style), lanes)
+            yield self._option(node, replace(folding, pe=pe), lanes)
+
+    def _may_shift(self, node: Threshold) -> bool:
+        """Whether our requantizer may be a layer's quantizer; like our multipliers not where FINN+'s alone is asked."""
+        return self.goal.multiplier != "finn" and requantization_of(self.writer, node) is not None
 
     def _conv(self, node: Conv) -> Iterator[Option]:
         """Options of a convolution or dense layer."""

@@ -36,6 +36,7 @@ KINDS = {
     "FMPadding_rtl": "sliding windows",
     "RegisterSlice_rtl": "sliding windows",
     "Thresholding_rtl": "activation thresholds",
+    "Requantizer_rtl": "activation thresholds",
     "StreamingFIFO_rtl": "FIFOs",
     "StreamingDataWidthConverter_rtl": "width converters",
     "LaneConverter_rtl": "width converters",

@@ -15,6 +15,7 @@ _NEEDED = {
     "mvu.sv": (PRIMITIVES,),
     "lut_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES),
     "dsp_mvu.sv": (PRIMITIVES, LUT_PRIMITIVES),
+    "requantizer.sv": (PRIMITIVES, LUT_PRIMITIVES),
 }
 """By source."""
 

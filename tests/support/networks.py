@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,17 @@ def random_chain(seed: int, outputs: int = 3, channels: int = 4) -> IntegerGraph
     x = network.add(Flatten("flatten", (x,), ("flatten",)), network.type_of(x))
     x = network.conv("fc1", x, outputs, 1, 2)
     return IntegerGraph(network.tensors, tuple(network.nodes), "pixels", x)
+
+
+def evenly(graph: IntegerGraph, scales: list[float]) -> IntegerGraph:
+    """The graph with thresholds of its quantizer of round(scale * x), half to even, of one scale for each channel."""
+    x, nodes = np.arange(-1 << 17, 1 << 17), list(graph.nodes)
+    for place, node in enumerate(nodes):
+        if isinstance(node, Threshold):
+            codes = np.arange(node.first + 1, graph.tensors[node.outputs[0]].high + 1)
+            reached = [np.searchsorted(np.round(scale * x), codes) + x[0] for scale in scales]
+            nodes[place] = replace(node, thresholds=np.stack(reached))
+    return IntegerGraph(graph.tensors, tuple(nodes), graph.input, graph.output)
 
 
 class _Network:

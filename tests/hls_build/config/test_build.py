@@ -53,6 +53,7 @@ def test_attention_is_off_unless_asked_for(tmp_path: Path) -> None:
         (GOOD + "[folding.conv1]\npe = 0\n", "folding.conv1: need pe >= 1, got 0"),
         (GOOD + "[folding.conv1]\npe = 1.5\n", "folding.conv1 needs pe"),
         (GOOD + '[folding.conv1]\nram_style = "ultra"\n', "need ram_style to be one of auto, block, distributed"),
+        (GOOD + '[folding.conv1_q]\nquantizer = "rows"\n', "need quantizer to be one of finn, shift, got 'rows'"),
         (GOOD + '[folding.conv1]\nwindow = "rows"\n', "need window to be one of finn, columns, got 'rows'"),
         (
             GOOD + '[folding.conv1]\nwindow = "columns"\nwindow_ram_style = "block"\n',

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from commands import refused, run_cli
-from networks import SMALL, random_chain, random_network
+from networks import SMALL, evenly, random_chain, random_network
 from public_shapes import mobilenet
 
 from board.core.graph import IntegerGraph
@@ -162,6 +162,21 @@ def test_columns_are_what_a_large_window_needs_to_be_fast(network: IntegerGraph)
         options = FoldingOptions(network, BOARD, Goal(48 * pixels, False, 100.0, kind)).of(layer)
         found[kind] = {option.folding.window for option in options}
     assert found == {"finn": set(), "dsp": {"columns"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "found"), [("dsp", 2**-11, "shift"), ("finn", 2**-11, ""), ("dsp", 3e-4, "")]
+)
+def test_a_quantizer_shifts_where_thresholds_allow_it(kind: str, scale: float, found: str) -> None:
+    graph = evenly(random_chain(3), [scale] * 4)
+    (layer,) = (node for node in graph.nodes if node.name == "conv1_q")
+    options = FoldingOptions(graph, BOARD, Goal(2000, False, 100.0, kind)).of(layer)
+    assert {option.folding.quantizer or "" for option in options} >= {found}
+    assert found or all(option.folding.quantizer is None for option in options)
+    if found:
+        folding = {"conv1_q": next(option.folding for option in options if option.folding.quantizer)}
+        (shifts,) = (option.resources for option in options if option.folding == folding["conv1_q"])
+        assert estimated(graph, folding).nodes["conv1_q"].resources == shifts
 
 
 def test_an_unknown_multiplier_is_told(network: IntegerGraph) -> None:
