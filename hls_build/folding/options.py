@@ -37,7 +37,7 @@ from hls_build.estimate import NodeEstimate
 CONV_SPEED_UP, DENSE_SPEED_UP = 3, 16
 """A multiplier that is more than so many times faster than it must be, or than one product a cycle, is left out, but
 where all are: sides of a window that are primes leave few."""
-GAP = 1.0015
+GAP = 1.001
 """Interval over its goal: what a window may add to its multiplier's cycles at the start of a frame."""
 SLACK = 0.8
 """Share of the interval that layers other than multipliers and windows may take: their beats come in bursts."""
@@ -150,12 +150,14 @@ class FoldingOptions:
         return sum((self._estimate(helper).resources for helper in nodes if helper.name in helpers), Resources())
 
     def _option(self, node: Node, folding: Folding, lanes: tuple[int, ...], fill: int = 0) -> Option:
-        """A folding, without what stands before its inputs; the fill is its window's."""
+        """A folding, without what stands before its inputs; the fill is its window's, which a FIFO behind bridges."""
         nodes, lanes_out = compiler.layer_nodes(self.writer, node, folding, lanes)
         helpers = {name for index in range(len(node.inputs)) for name in _helpers(node, index)}
-        estimates = [self._estimate(part) for part in nodes if part.name not in helpers]
-        cycles = max(node.cycles for node in estimates) + fill
-        return Option(folding, lanes, lanes_out, cycles, sum((node.resources for node in estimates), Resources()))
+        estimates = {part.name: self._estimate(part) for part in nodes if part.name not in helpers}
+        late = [f"{node.name}_window"] if folding.window_fifo_depth else estimates
+        cycles = max(part.cycles + (fill if name in late else 0) for name, part in estimates.items())
+        used = sum((part.resources for part in estimates.values()), Resources())
+        return Option(folding, lanes, lanes_out, cycles, used)
 
     def _estimate(self, node: NodeProto) -> NodeEstimate:
         """The estimate of a node."""
@@ -268,6 +270,7 @@ class FoldingOptions:
     def _column_windows(self, node: Conv, window: Geometry, folding: Folding) -> Iterator[Option]:
         """The same with our window by columns, whose beats are parts of the multiplier's or the other way round.
 
+        Where the window's fill makes it late, it comes with a FIFO too, from which the multiplier goes on meanwhile.
         Like our multipliers it is no option where FINN+'s alone is asked for.
         """
         if self.goal.multiplier == "finn" or not window.has_columns:
@@ -278,11 +281,15 @@ class FoldingOptions:
             narrow, wide = sorted((window.kernel[0] * lanes, folding.simd))
             if wide % narrow:
                 continue
+            fill = window.column_fill(lanes)
             windowed = replace(folding, window="columns", window_simd=lanes)
-            option = self._option(node, windowed, (lanes,), window.column_fill(lanes))
-            if option.cycles <= self.goal.interval_cycles * GAP:
-                yield option
-                found += 1
+            options = [self._option(node, windowed, (lanes,), fill)]
+            if options[0].cycles > self.goal.interval_cycles:
+                bridged = replace(windowed, window_fifo_depth=_bridge(node, folding, fill))
+                options.append(self._option(node, bridged, (lanes,), fill))
+            fast = [option for option in options if option.cycles <= self.goal.interval_cycles * GAP]
+            yield from fast
+            found += bool(fast)
             if found == WINDOW_OPTIONS:
                 return
 
@@ -296,6 +303,13 @@ def _folds(outputs: int, inputs: int, kind: str, slowest: int, speed_up: int) ->
     fast = {shape: fold for shape, fold in folds.items() if fold <= slowest}
     fair = {shape: n for shape, n in fast.items() if n * speed_up >= slowest or prod(shape) <= speed_up}
     return fair or {shape: fold for shape, fold in fast.items() if fold == max(fast.values())}
+
+
+def _bridge(node: Conv, folding: Folding, fill: int) -> int:
+    """Beats between a window and its multiplier that last for so many cycles: vectors, and the one that has begun."""
+    assert folding.pe is not None and folding.simd is not None
+    beats, turns = int(node.weights[0].size) // folding.simd, len(node.weights) // folding.pe
+    return max(2, (-(-fill // (beats * turns)) + 1) * beats)
 
 
 def _helpers(node: Node, index: int) -> set[str]:

@@ -103,7 +103,7 @@ def test_the_build_takes_what_the_search_said(network: IntegerGraph) -> None:
     # FIFOs wait for the interval that is reached, the search's for the one that is wanted
     assert found.lut == pytest.approx(said.lut, rel=0.002)
     assert found.ff == pytest.approx(said.ff, rel=0.002)
-    assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.0015 * INTERVAL
+    assert built.slowest_layer_cycles <= solution.interval_cycles <= 1.001 * INTERVAL
 
 
 def test_a_depthwise_convolution_is_as_parallel_as_the_rate_asks() -> None:
@@ -177,6 +177,17 @@ def test_a_quantizer_shifts_where_thresholds_allow_it(kind: str, scale: float, f
         folding = {"conv1_q": next(option.folding for option in options if option.folding.quantizer)}
         (shifts,) = (option.resources for option in options if option.folding == folding["conv1_q"])
         assert estimated(graph, folding).nodes["conv1_q"].resources == shifts
+
+
+def test_a_fifo_bridges_the_fill_of_a_window() -> None:
+    """Where only the multiplier's own cycles are enough, a window by columns comes with one; else it needs none."""
+    graph = random_chain(3)
+    (layer,) = (node for node in graph.nodes if node.name == "conv1")
+    for interval, depths in ((64 * 27, {True}), (64 * 27 + 100, {False})):
+        options = FoldingOptions(graph, BOARD, Goal(interval, False, 100.0, "auto")).of(layer)
+        slowest = [o for o in options if o.folding.window == "columns" and o.cycles >= 64 * 27]
+        assert {o.folding.window_fifo_depth is not None for o in slowest} == depths
+        assert all(o.cycles == 64 * 27 for o in slowest if o.folding.window_fifo_depth)
 
 
 def test_an_unknown_multiplier_is_told(network: IntegerGraph) -> None:
@@ -303,7 +314,7 @@ def test_the_command_writes_what_a_build_reads(network: IntegerGraph, tmp_path: 
     build, found = load_build(out), json.loads(figures.read_text())
     assert build.board == BOARD and build.checkpoint is None
     built = estimated(network, dict(build.folding))
-    assert built.slowest_layer_cycles <= found["interval_cycles"] <= 1.0015 * 20_000
+    assert built.slowest_layer_cycles <= found["interval_cycles"] <= 1.001 * 20_000
     assert built.total.lut == found["resources"]["lut"]
     assert plot.read_bytes().startswith(b"\x89PNG")
 
