@@ -98,6 +98,16 @@ def each(*kinds: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("spec", found, ids=label)
 
 
+def each_synthesised() -> pytest.MarkDecorator:
+    """Parametrize a test by `spec` over what is synthesised of all kernels, those beyond two of each in slow tests."""
+    found = [
+        pytest.param(spec, marks=pytest.mark.slow if number > 1 else ())
+        for cases in all_cases().values()
+        for number, spec in enumerate(cases.synthesised)
+    ]
+    return pytest.mark.parametrize("spec", found, ids=label)
+
+
 def each_change(kind: str) -> pytest.MarkDecorator:
     """Parametrize a test by `spec`, `change` and `rule` over all kernels' cases of a kind of illegal change."""
     found = [(cases.specs[0], *case) for cases in all_cases().values() for case in getattr(cases, kind)]

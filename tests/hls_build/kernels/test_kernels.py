@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 import tomllib
-from kernel_cases import FRAMES, all_cases, each, each_change, each_qonnx_case, random_inputs
+from kernel_cases import FRAMES, all_cases, each, each_change, each_qonnx_case, each_synthesised, random_inputs
 from kernels import Simulate, stream_names
 from networks import random_faces
 from qonnx_models import QonnxCase
@@ -136,7 +136,7 @@ def test_an_illegal_geometry_is_told(spec: KernelSpec, change: dict[str, Any], r
 
 
 @pytest.mark.yosys
-@each("synthesised")
+@each_synthesised()
 def test_estimate_is_near_what_yosys_counts(spec: KernelSpec) -> None:
     cases, estimate = all_cases()[spec.module], spec.resources()
     sources = [*finn_patches.primitives(spec.sources), *spec.sources]
