@@ -226,7 +226,7 @@ def test_rtl_refuses_an_illegal_parameter(change: dict[str, int], rule: str) -> 
     ("change", "rule"),
     [
         ({"module": "dma"}, "need module read_dma or write_dma, got 'dma'"),
-        ({"beat_bytes": 0}, "need beat_bytes >= 1 and frame_beats >= 1, got 0 and 100"),
+        ({"beat_bytes": 0}, f"need beat_bytes >= 1 and frame_beats >= 1, got 0 and {USUAL.incoming[1]}"),
         ({"frame_beats": 0}, "got 3 and 0"),
         ({"word_bytes": 12}, "need word_bytes to be a power of two up to 128, got 12"),
         ({"word_bytes": 256}, "got 256"),
