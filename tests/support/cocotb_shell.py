@@ -295,6 +295,7 @@ async def a_reset_at_any_time_leaves_all_well(dut: Any) -> None:
         await bench.start(bench.some(3))
         await ClockCycles(dut.ap_clk, bench.rng.randrange(3 * bench.set["frame_cycles"]))
         await bench.recover()
+        assert not await bench.read(Debug.STATUS) & (Status.IDMA_BUSY | Status.ODMA_BUSY), "a reset waits for the bus"
         dut.hold_in.value = 0
         assert [await bench.read(register) for register in (Debug.FRAMES_IN, Debug.FRAMES_OUT)] == [0, 0]
         count = len(bench.memory.written)
