@@ -56,14 +56,9 @@ def stuck_streams(states: Sequence[State]) -> list[str]:
     return missing or stuck or [states[index][0] for index in blocked[-1:]]
 
 
-def weights_stream(node: str) -> str:
-    """What the stream of a node's weights from memory is called."""
-    return f"{FILE}{BETWEEN}{node}"
-
-
 def is_weights(stream: str) -> bool:
     """Whether it has weights from memory."""
-    return stream.startswith(weights_stream(""))
+    return stream.startswith(FILE + BETWEEN)
 
 
 def sentence(names: Sequence[str], beats: int | None = None) -> str:
@@ -74,6 +69,8 @@ def sentence(names: Sequence[str], beats: int | None = None) -> str:
         beats: Of the last one so far; None does not tell.
     """
     after = "" if beats is None else f", after {beats} beats"
-    others = f"; so is {', '.join(map(repr, names[:-1]))}, which goes to the same node" if names[1:] else ""
-    how = "ready, never valid" if is_weights(names[-1]) else "valid, never ready"
+    how, which = "valid, never ready", ", which goes to the same node"
+    if is_weights(names[-1]):
+        how, which = "ready, never valid", ""
+    others = f"; so is {', '.join(map(repr, names[:-1]))}{which}" if names[1:] else ""
     return f"stream {names[-1]!r} is stuck: {how}{after}{others}"

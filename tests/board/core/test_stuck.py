@@ -60,3 +60,8 @@ def test_missing_weights_are_named_and_not_what_waits_for_them() -> None:
         assert named[0] == stuck
     assert stuck_streams([("in0", False, True), ("a->fc1", False, True), ("weights.bin->fc1", True, False)]) == []
     assert sentence(["weights.bin->fc1"], 3) == "stream 'weights.bin->fc1' is stuck: ready, never valid, after 3 beats"
+
+
+def test_weights_of_several_nodes_are_not_said_to_go_to_one() -> None:
+    names = stuck_streams([("weights.bin->fc1", False, True), ("weights.bin->fc2", False, True)])
+    assert sentence(names) == "stream 'weights.bin->fc2' is stuck: ready, never valid; so is 'weights.bin->fc1'"
